@@ -1,0 +1,44 @@
+# Every warning and hardening flag of the project, in one interface library.
+add_library(sluice_flags INTERFACE)
+target_include_directories(sluice_flags INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_definitions(sluice_flags INTERFACE
+	_GNU_SOURCE SLUICE_VERSION="${PROJECT_VERSION}")
+
+set(warnings
+	-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes
+	-Wmissing-prototypes -Wold-style-definition -Wpointer-arith -Wcast-qual -Wcast-align
+	-Wwrite-strings -Wundef -Wvla -Wformat=2 -Wnull-dereference -Wdouble-promotion
+	-Wswitch-enum -Wimplicit-fallthrough -Wredundant-decls -Wdate-time)
+set(warnings_gcc
+	-Wduplicated-cond -Wduplicated-branches -Wlogical-op -Wjump-misses-init
+	-Wformat-signedness -Wformat-overflow=2 -Wformat-truncation=2 -Wstringop-overflow=4
+	-Wimplicit-fallthrough=5 -Warith-conversion)
+target_compile_options(sluice_flags INTERFACE ${warnings} -fno-common -fno-strict-aliasing)
+if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
+	target_compile_options(sluice_flags INTERFACE ${warnings_gcc})
+endif()
+if(SLUICE_WERROR)
+	target_compile_options(sluice_flags INTERFACE -Werror)
+endif()
+if(SLUICE_SANITIZE)
+	target_compile_options(sluice_flags INTERFACE
+		-fsanitize=${SLUICE_SANITIZE} -fno-omit-frame-pointer)
+	target_link_options(sluice_flags INTERFACE -fsanitize=${SLUICE_SANITIZE})
+	target_compile_definitions(sluice_flags INTERFACE SLUICE_SANITIZED=1)
+endif()
+if(SLUICE_COVERAGE)
+	target_compile_options(sluice_flags INTERFACE --coverage -fprofile-update=atomic)
+	target_link_options(sluice_flags INTERFACE --coverage)
+endif()
+if(SLUICE_HARDEN)
+	target_compile_options(sluice_flags INTERFACE
+		-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong
+		-fstack-clash-protection -ftrivial-auto-var-init=pattern)
+	if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64")
+		target_compile_options(sluice_flags INTERFACE -fcf-protection=full)
+	endif()
+	if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
+		target_compile_options(sluice_flags INTERFACE -fzero-call-used-regs=used-gpr)
+	endif()
+	target_link_options(sluice_flags INTERFACE -Wl,-z,relro,-z,now -pie)
+endif()

@@ -1,0 +1,274 @@
+/*
+ * The configuration as one immutable value, and the text it comes from and goes to. Everything
+ * here is pure: it takes bytes and opens nothing; the caller supplies included files.
+ *
+ * The canonical text is the wire format between the processes: conf_print(conf_parse(text)) is
+ * idempotent, and conf_parse(conf_print(c)) equals c. Every directive has an ordinal: its number,
+ * from 1, in the order of the text it was parsed from. Numbers are resolved: a route's timeouts
+ * and body limit are the effective ones, with what was written kept beside them for printing.
+ */
+#ifndef CONF_CONF_H
+#define CONF_CONF_H
+
+#include "core/addr.h"
+#include "core/buf.h"
+#include "core/err.h"
+#include "core/log.h"
+#include "core/slice.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CONF_ERRORS_MAX 20
+#define CONF_TEXT_MAX (16 * 1024 * 1024) /* all files together */
+#define CONF_INCLUDE_DEPTH_MAX 8
+#define CONF_INCLUDE_FILES_MAX 256
+#define CONF_NAME_MAX 63   /* a container's or certificate's name */
+#define CONF_HOST_MAX 253  /* a site's host name */
+#define CONF_IFNAME_MAX 15
+#define CONF_PORTS_MAX 16384 /* forwarded ports, ranges counted port by port */
+
+#define CONF_DEFAULT_CONTROL "/run/sluice/control.sock"
+#define CONF_DEFAULT_STATE "/var/lib/sluice"
+#define CONF_DEFAULT_LXC_PATH "/var/lib/lxc"
+
+struct conf_bridge {
+	uint32_t ordinal;
+	char name[CONF_IFNAME_MAX + 1];
+	struct prefix v4; /* the bridge's own address and its length */
+	struct prefix v6; /* .addr.family 0: none */
+};
+
+enum conf_listen_mode {
+	CONF_LISTEN_REDIRECT, /* `listen 80`: every site is redirected to the first tls port */
+	CONF_LISTEN_PLAIN,    /* `listen 80 plain`: serves without TLS */
+	CONF_LISTEN_TLS,
+};
+
+struct conf_listen {
+	uint32_t ordinal;
+	struct addr addr; /* family 0: 0.0.0.0 and ::, bound separately */
+	uint16_t port;
+	enum conf_listen_mode mode;
+};
+
+struct conf_certificate {
+	uint32_t ordinal;
+	char *name; /* "default" serves what no other does */
+	char *chain_file;
+	char *key_file;
+};
+
+enum conf_timeout { CONF_TIMEOUT_CONNECT, CONF_TIMEOUT_READ, CONF_TIMEOUT_SEND,
+	CONF_TIMEOUT_IDLE, CONF_TIMEOUT_COUNT };
+
+/* What may be written at top level, in a site and in a route; the inner one wins. */
+struct conf_limits {
+	uint64_t timeout_ms[CONF_TIMEOUT_COUNT]; /* effective */
+	uint64_t body_limit;                     /* effective, bytes; 0: none */
+	bool timeout_written[CONF_TIMEOUT_COUNT];
+	bool body_limit_written;
+};
+
+enum conf_target_type {
+	CONF_TARGET_CONTAINER, /* CONTAINER:PORT[/PATH] */
+	CONF_TARGET_HTTP,      /* http://HOST[:PORT][/PATH] */
+	CONF_TARGET_DIR,       /* dir PATH */
+	CONF_TARGET_REDIRECT,  /* redirect CODE URL */
+	CONF_TARGET_STATUS,    /* status CODE */
+};
+
+struct conf_target {
+	enum conf_target_type type;
+	char *host;       /* container's name, or host name or address literal without brackets */
+	uint32_t container; /* CONTAINER: index into conf.containers */
+	uint16_t port;
+	char *path;       /* replaces the matched prefix; NULL: the path goes through as sent.
+	                   * DIR: the folder, absolute. REDIRECT: the URL. */
+	uint16_t code;    /* REDIRECT: 301 302 303 307 308. STATUS: 200 to 599 */
+};
+
+struct conf_route {
+	uint32_t ordinal;
+	bool exact;  /* `route = PATH` */
+	char *path;  /* begins with '/', normalised as requests are before matching */
+	struct conf_target target;
+	struct conf_limits limits;
+};
+
+struct conf_site {
+	uint32_t ordinal;
+	char **hosts; /* lower case; "*" alone or "*." in front are wildcards */
+	size_t n_hosts;
+	char *certificate_name; /* as written; NULL: "default" */
+	uint32_t certificate_ordinal;
+	int32_t certificate;    /* index into conf.certificates; -1: none */
+	struct conf_limits limits;
+	bool short_form; /* `site HOST… -> TARGET`: its one route is "/" */
+	struct conf_route *routes;
+	size_t n_routes;
+};
+
+enum conf_image_type {
+	CONF_IMAGE_NONE,     /* the container must exist already */
+	CONF_IMAGE_BUSYBOX,  /* busybox */
+	CONF_IMAGE_DIST,     /* DIST/RELEASE: template download with that distribution */
+	CONF_IMAGE_TEMPLATE, /* template NAME ARGS… */
+};
+
+struct conf_mount {
+	uint32_t ordinal;
+	char *source; /* absolute, on the host */
+	char *target; /* relative, in the container */
+	bool writable;
+};
+
+struct conf_container {
+	uint32_t ordinal;
+	char *name;
+	enum conf_image_type image;
+	char *image_name; /* DIST: "debian/bookworm"; TEMPLATE: the template's name */
+	char **image_args;
+	size_t n_image_args;
+	uint32_t image_ordinal;
+	struct addr address;  /* family 0: none */
+	struct addr address6; /* family 0: none */
+	uint32_t address_ordinal;
+	uint64_t memory; /* bytes, 0: no limit */
+	uint64_t swap;   /* bytes on top of memory; 0 with memory set: none */
+	uint32_t memory_ordinal;
+	char *cpus; /* "0,1" or "0-3", NULL: all */
+	uint32_t cpus_ordinal;
+	bool autostart;
+	uint32_t autostart_order;
+	uint64_t autostart_delay_ms; /* waited after this one, before the next */
+	struct conf_mount *mounts;
+	size_t n_mounts;
+	bool privileged;
+	uint64_t stop_timeout_ms;
+};
+
+enum conf_proto { CONF_TCP, CONF_UDP };
+
+struct conf_forward {
+	uint32_t ordinal;
+	enum conf_proto proto;
+	uint16_t low, high; /* ports of the host */
+	char *host;         /* the container's name */
+	uint32_t container; /* index into conf.containers */
+	uint16_t target_low, target_high;
+	struct prefix *from; /* sources that may use it; none: all */
+	size_t n_from;
+};
+
+enum conf_access_format { CONF_ACCESS_COMBINED, CONF_ACCESS_JSON };
+
+struct conf {
+	_Atomic uint32_t refs;
+	char *wan; /* NULL: the default route's interface */
+	uint32_t wan_ordinal;
+	struct conf_bridge *bridge; /* NULL: none */
+	struct conf_listen *listens;
+	size_t n_listens;
+	struct conf_certificate *certificates;
+	size_t n_certificates;
+	struct conf_site *sites;
+	size_t n_sites;
+	struct conf_container *containers;
+	size_t n_containers;
+	struct conf_forward *forwards;
+	size_t n_forwards;
+	struct conf_limits limits;
+	char *control_path; /* never NULL: the default when not written */
+	char *control_group; /* NULL: root only */
+	uint32_t control_ordinal; /* 0 where not written, and so below */
+	char *state_path;
+	uint32_t state_ordinal;
+	char *lxc_path;
+	uint32_t lxc_path_ordinal;
+	uint32_t threads; /* 0: one a core */
+	uint32_t threads_ordinal;
+	char *access_log; /* NULL: none */
+	enum conf_access_format access_format;
+	uint32_t access_ordinal;
+	enum log_level log_level;
+	enum log_format log_format;
+	uint32_t n_ordinals; /* directives in all; ordinals are 1 to this */
+};
+
+/* Where a directive stands in the user's files. */
+struct conf_place {
+	uint32_t file; /* index into conf_places.files */
+	uint32_t line, col;
+};
+
+struct conf_places {
+	char **files;
+	size_t n_files;
+	struct conf_place *places; /* [ordinal - 1] */
+	size_t n_places;
+};
+
+struct conf_errors {
+	struct err errors[CONF_ERRORS_MAX];
+	size_t n;      /* how many are filled */
+	bool too_many; /* there were more */
+};
+
+/* One included file, in the caller's memory until conf_parse returns. */
+struct conf_included {
+	char *name; /* malloc'd; conf_parse frees it */
+	char *text; /* malloc'd; conf_parse frees it */
+	size_t size;
+};
+
+struct conf_input {
+	const char *name; /* the file's name, for errors */
+	struct slice text;
+	/* Reads what `include PATTERN` names, in name order. from: the file that includes. Fills
+	 * a malloc'd array, which conf_parse frees. A pattern with wildcards may match none; a
+	 * plain name must exist. 0, or -1 with e filled. NULL: include is an error. */
+	int (*include)(void *ctx, const char *from, const char *pattern,
+			struct conf_included **ret, size_t *ret_n, struct err *e);
+	void *ctx;
+};
+
+/* Parses and checks. 0 with *ret (one reference) and, when ret_places is not NULL, the places of
+ * its ordinals; or -1 with errs->n >= 1, in the order of the text. */
+int conf_parse(const struct conf_input *in, struct conf **ret, struct conf_places **ret_places,
+		struct conf_errors *errs);
+/* Appends the canonical text. When ret_source is not NULL, a malloc'd array says for each
+ * ordinal of the canonical text (from index 0) which ordinal of c it comes from. 0 or -1. */
+int conf_print(const struct conf *c, struct buf *out, uint32_t **ret_source, size_t *ret_n,
+		struct err *e);
+/* Equal but for ordinals. */
+bool conf_equal(const struct conf *a, const struct conf *b);
+
+/* Thread-safe reference counting. c may be NULL in unref. */
+struct conf *conf_ref(struct conf *c);
+void conf_unref(struct conf **c);
+void conf_places_free(struct conf_places **places);
+/* Fills e's file, line and col from its ordinal (through source, when not NULL). */
+void conf_places_apply(const struct conf_places *places, const uint32_t *source, size_t n_source,
+		struct err *e);
+/* "file:line:col: message\n  the line\n     ^" for each error, for people. text_of gives the
+ * bytes of a file by name (empty: the line is left out). Appends to out; 0 or -1. */
+int conf_errors_print(const struct conf_errors *errs,
+		struct slice (*text_of)(void *ctx, const char *file), void *ctx, struct buf *out);
+
+/* What the file uses: decides which processes run. */
+bool conf_needs_router(const struct conf *c); /* bridge or forward */
+bool conf_needs_lxc(const struct conf *c);    /* container */
+/* The index of the container, or -1. */
+int32_t conf_find_container(const struct conf *c, struct slice name);
+int32_t conf_find_certificate(const struct conf *c, struct slice name);
+/* "tcp", "connect", "tls", …: the words of the language for these values. */
+const char *conf_proto_name(enum conf_proto proto);
+const char *conf_timeout_name(enum conf_timeout timeout);
+const char *conf_listen_mode_name(enum conf_listen_mode mode);
+/* "jenkins:8080/jenkins/", "redirect 301 /wiki/": the target as the file says it. 0 or -1. */
+int conf_target_print(const struct conf_target *t, struct buf *out);
+
+#endif

@@ -1,0 +1,12 @@
+/* The clocks. Pure code takes `now` as an argument; only loops call these. */
+#ifndef CORE_CLOCK_H
+#define CORE_CLOCK_H
+
+#include <stdint.h>
+
+/* Milliseconds of CLOCK_MONOTONIC. */
+uint64_t clock_mono_ms(void);
+/* Milliseconds since 1970, CLOCK_REALTIME. */
+uint64_t clock_wall_ms(void);
+
+#endif

@@ -1,0 +1,109 @@
+/*
+ * Every message between processes: who may send it, who may receive it, how many descriptors it
+ * carries, its fields in order, and what it means. What this table does not allow is dropped and
+ * logged, by the parent when it relays and by each receiver again.
+ *
+ * Field letters: b u8, h u16, u u32, U u64, i i32, s string (length-prefixed, no NUL needed).
+ * A trailing '*' means that the group in parentheses before it repeats to the message's end.
+ *
+ *	X(id, senders, receivers, descriptors, fields, meaning)
+ */
+#ifndef CORE_MSG_TABLE_H
+#define CORE_MSG_TABLE_H
+
+#include "core/role.h"
+
+#define MSG_CHILDREN (ROLE_BIT(PROXY) | ROLE_BIT(ROUTER) | ROLE_BIT(LXC) | ROLE_BIT(CONTROL))
+
+/* clang-format off */
+#define MSG_TABLE(X) \
+	/* life of a child */ \
+	X(HELLO,       MSG_CHILDREN, ROLE_BIT(PARENT), 0, "u", \
+	  "pid: the child is sandboxed and ready for an offer") \
+	/* a generation of the configuration: OFFER, its parts, OFFER_END; READY or REFUSED; COMMIT or ABORT */ \
+	X(OFFER,       ROLE_BIT(PARENT), MSG_CHILDREN, 1, "U", \
+	  "generation; descriptor: the canonical text, sealed") \
+	X(LISTENER,    ROLE_BIT(PARENT), ROLE_BIT(PROXY), 1, "Ushh", \
+	  "generation, address, port, thread; descriptor: a listening socket") \
+	X(CERTIFICATE, ROLE_BIT(PARENT), ROLE_BIT(PROXY), 1, "Us", \
+	  "generation, certificate's name; descriptor: the chain in PEM, sealed") \
+	X(PRIVATE_KEY, ROLE_BIT(PARENT), ROLE_BIT(PROXY), 1, "Us", \
+	  "generation, certificate's name; descriptor: the key in PEM, sealed") \
+	X(ROOT,        ROLE_BIT(PARENT), ROLE_BIT(PROXY), 0, "Uus", \
+	  "generation, ordinal of the route, the folder's path as the proxy sees it") \
+	X(OFFER_END,   ROLE_BIT(PARENT), MSG_CHILDREN, 0, "U", \
+	  "generation: all its parts were sent") \
+	X(READY,       MSG_CHILDREN, ROLE_BIT(PARENT), 0, "U", \
+	  "generation: the next state stands beside the current one") \
+	X(REFUSED,     MSG_CHILDREN, ROLE_BIT(PARENT), 0, "Uus", \
+	  "generation, ordinal of the directive (0: none), why; in answer to OFFER_END or COMMIT") \
+	X(COMMIT,      ROLE_BIT(PARENT), MSG_CHILDREN, 0, "U", \
+	  "generation: make it the current one") \
+	X(COMMITTED,   MSG_CHILDREN, ROLE_BIT(PARENT), 0, "U", \
+	  "generation: it is the current one") \
+	X(ABORT,       ROLE_BIT(PARENT), MSG_CHILDREN, 0, "U", \
+	  "generation: forget it") \
+	/* what belongs to the daemon, not to a generation */ \
+	X(TICKET_KEYS, ROLE_BIT(PARENT), ROLE_BIT(PROXY), 1, "u", \
+	  "number of keys; descriptor: TICKET_KEY_SIZE bytes each, the newest first, sealed") \
+	X(ACCESS_LOG,  ROLE_BIT(PARENT), ROLE_BIT(PROXY), 1, "s", \
+	  "path; descriptor: the access log, opened for appending") \
+	X(SOCKET,      ROLE_BIT(PARENT), ROLE_BIT(CONTROL), 1, "su", \
+	  "kind (http or exec), gid that may use it (4294967295: root only); descriptor: the listening unix socket") \
+	X(PROCESS,     ROLE_BIT(PARENT), ROLE_BIT(CONTROL), 0, "suuUs", \
+	  "name, pid (0: not running), restarts, started (wall ms), note") \
+	X(RECORD,      ROLE_BIT(ROUTER), ROLE_BIT(PARENT), 0, "sss", \
+	  "kind (sysctl or link), its name, its value before us: written to state so that it can be undone") \
+	X(RECORDED,    ROLE_BIT(PARENT), ROLE_BIT(ROUTER), 0, "s", \
+	  "name: the record is on disk, the change may be made") \
+	/* containers */ \
+	X(SYNC,        ROLE_BIT(PARENT), ROLE_BIT(LXC), 0, "s", \
+	  "name of the role that just started: send every CONTAINER again") \
+	X(CONTAINER,   ROLE_BIT(LXC), ROLE_BIT(PARENT) | ROLE_BIT(PROXY) | ROLE_BIT(ROUTER) | ROLE_BIT(CONTROL), 0, "sbbUussssss", \
+	  "name, state (enum container_state), managed, changed (wall ms), init's pid, restarts, address, address6, mac, veth, job, notes (one a line)") \
+	X(CONTAINER_GONE, ROLE_BIT(LXC), ROLE_BIT(PARENT) | ROLE_BIT(PROXY) | ROLE_BIT(ROUTER) | ROLE_BIT(CONTROL), 0, "s", \
+	  "name: it no longer exists") \
+	X(JOB,         ROLE_BIT(CONTROL), ROLE_BIT(LXC), 0, "Uss", \
+	  "id, verb (start stop restart freeze thaw), container") \
+	X(JOB_DONE,    ROLE_BIT(LXC), ROLE_BIT(CONTROL), 0, "Ubs", \
+	  "id, 1 when it succeeded, why not") \
+	X(EXEC,        ROLE_BIT(CONTROL), ROLE_BIT(LXC), 1, "U", \
+	  "id; descriptor: the authenticated connection of a `sluice container exec|console`") \
+	X(STOP_ALL,    ROLE_BIT(PARENT), ROLE_BIT(LXC), 0, "u", \
+	  "0: stop every managed container in reverse order, start none from now on") \
+	X(STOPPED_ALL, ROLE_BIT(LXC), ROLE_BIT(PARENT), 0, "u", \
+	  "how many could not be stopped") \
+	X(HELPER_JOB,  ROLE_BIT(LXC), ROLE_BIT(HELPER), 1, "sss", \
+	  "verb, lxc-path, container; descriptor: the job's arguments, sealed (lxc/job.h)") \
+	X(HELPER_NOTE, ROLE_BIT(HELPER), ROLE_BIT(LXC), 0, "s", \
+	  "progress, one line") \
+	X(HELPER_DONE, ROLE_BIT(HELPER), ROLE_BIT(LXC), 0, "is", \
+	  "0 or -1, the result's text (lxc/job.h) or why not") \
+	/* control */ \
+	X(RELOAD,      ROLE_BIT(CONTROL), ROLE_BIT(PARENT), 0, "U", \
+	  "id: read the file again") \
+	X(CHECK,       ROLE_BIT(CONTROL), ROLE_BIT(PARENT), 0, "U", \
+	  "id: read the file, check it, change nothing") \
+	X(OUTCOME,     ROLE_BIT(PARENT), ROLE_BIT(CONTROL), 0, "UbUs", \
+	  "id, 1 when it succeeded, generation that runs, errors (file:line:col: text, one a line)") \
+	X(QUIT,        ROLE_BIT(CONTROL), ROLE_BIT(PARENT), 0, "U", \
+	  "id: end the daemon, leave containers and rules") \
+	X(SHUTDOWN,    ROLE_BIT(CONTROL), ROLE_BIT(PARENT), 0, "U", \
+	  "id: stop the containers in reverse order, then end the daemon") \
+	X(STATS_GET,   ROLE_BIT(CONTROL), ROLE_BIT(PARENT) | ROLE_BIT(PROXY) | ROLE_BIT(ROUTER) | ROLE_BIT(LXC), 0, "U", \
+	  "id: send your counters") \
+	X(STATS,       ROLE_BIT(PARENT) | ROLE_BIT(PROXY) | ROLE_BIT(ROUTER) | ROLE_BIT(LXC), ROLE_BIT(CONTROL), 0, "U(hU)*", \
+	  "id, then counter (enum stat) and value") \
+	X(EVENT,       ROLE_BIT(PARENT) | ROLE_BIT(PROXY) | ROLE_BIT(ROUTER) | ROLE_BIT(LXC), ROLE_BIT(CONTROL), 0, "s(ss)*", \
+	  "what happened, then key and value: for /v1/events")
+/* clang-format on */
+
+enum msg_type {
+	MSG_NONE, /* type 0 is never valid */
+#define MSG_ENUM(id, senders, receivers, fds, fields, meaning) MSG_##id,
+	MSG_TABLE(MSG_ENUM)
+#undef MSG_ENUM
+	MSG_TYPE_COUNT
+};
+
+#endif

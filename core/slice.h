@@ -1,0 +1,55 @@
+/*
+ * A slice: bytes with a length, owned by somebody else. Text from outside is always a slice,
+ * never a guess about a final NUL.
+ */
+#ifndef CORE_SLICE_H
+#define CORE_SLICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+struct slice {
+	const char *p; /* may be NULL only when n is 0 */
+	size_t n;
+};
+
+/* For printf's "%.*s": SLICE_ARG(s). A slice longer than INT_MAX is cut. */
+#define SLICE_ARG(s) (int)((s).n > 0x7fffffff ? 0x7fffffff : (s).n), ((s).p ? (s).p : "")
+
+/* A slice of a string literal. */
+#define SLICE_LIT(literal) ((struct slice){ .p = "" literal, .n = sizeof(literal) - 1 })
+
+/* The slice of a C string; NULL gives the empty slice. */
+static inline struct slice
+slice_str(const char *s)
+{
+	return (struct slice){ .p = s, .n = s ? strlen(s) : 0 };
+}
+
+static inline struct slice
+slice_of(const void *p, size_t n)
+{
+	return (struct slice){ .p = p, .n = n };
+}
+
+/* Byte for byte equal. */
+bool slice_eq(struct slice a, struct slice b);
+/* Equal but for the case of ASCII letters. */
+bool slice_ieq(struct slice a, struct slice b);
+bool slice_eq_str(struct slice a, const char *s);
+bool slice_starts(struct slice s, struct slice prefix);
+bool slice_istarts(struct slice s, struct slice prefix);
+bool slice_ends(struct slice s, struct slice suffix);
+/* Index of the first byte c, or s.n when there is none. */
+size_t slice_index(struct slice s, char c);
+/* s without its first n bytes; n beyond the end gives the empty slice at the end. */
+struct slice slice_skip(struct slice s, size_t n);
+/* The first n bytes of s; n beyond the end gives all of s. */
+struct slice slice_head(struct slice s, size_t n);
+/* s without the blanks and tabs (OWS, RFC 9110 section 5.6.3) at both ends. */
+struct slice slice_trim(struct slice s);
+/* A NUL-terminated copy, owned by the caller (free); NULL when memory is short. */
+char *slice_dup(struct slice s);
+
+#endif

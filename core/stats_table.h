@@ -1,0 +1,47 @@
+/*
+ * Every counter: X(id, name, process, kind, meaning). kind: counter (only grows) or gauge.
+ * The order is the wire order within one version of the program.
+ */
+#ifndef CORE_STATS_TABLE_H
+#define CORE_STATS_TABLE_H
+
+/* clang-format off */
+#define STATS_TABLE(X) \
+	X(CONNECTIONS_ACCEPTED, "connections_accepted", PROXY, COUNTER, "client connections accepted") \
+	X(CONNECTIONS_OPEN, "connections_open", PROXY, GAUGE, "client connections open now") \
+	X(TLS_HANDSHAKES, "tls_handshakes", PROXY, COUNTER, "TLS handshakes completed") \
+	X(TLS_RESUMED, "tls_resumed", PROXY, COUNTER, "TLS handshakes that resumed a session") \
+	X(TLS_FAILED, "tls_failed", PROXY, COUNTER, "TLS handshakes that failed") \
+	X(REQUESTS, "requests", PROXY, COUNTER, "requests answered") \
+	X(REQUESTS_BAD, "requests_bad", PROXY, COUNTER, "requests refused because they were malformed") \
+	X(RESPONSES_4XX, "responses_4xx", PROXY, COUNTER, "answers with a 4xx status") \
+	X(RESPONSES_5XX, "responses_5xx", PROXY, COUNTER, "answers with a 5xx status") \
+	X(BYTES_RECEIVED, "bytes_received", PROXY, COUNTER, "body bytes received from clients") \
+	X(BYTES_SENT, "bytes_sent", PROXY, COUNTER, "body bytes sent to clients") \
+	X(UPSTREAM_CONNECTS, "upstream_connects", PROXY, COUNTER, "connections opened to backends") \
+	X(UPSTREAM_REUSED, "upstream_reused", PROXY, COUNTER, "requests sent on a kept backend connection") \
+	X(UPSTREAM_FAILED, "upstream_failed", PROXY, COUNTER, "exchanges that ended with 502 or 504") \
+	X(UPSTREAM_RETRIES, "upstream_retries", PROXY, COUNTER, "requests sent once more") \
+	X(REQUESTS_WAITING, "requests_waiting", PROXY, GAUGE, "requests waiting for a container now") \
+	X(ACCEPT_PAUSED, "accept_paused", PROXY, COUNTER, "times accepting paused for want of descriptors") \
+	X(RULESET_COMMITS, "ruleset_commits", ROUTER, COUNTER, "nftables batches accepted by the kernel") \
+	X(RULESET_REINSTALLED, "ruleset_reinstalled", ROUTER, COUNTER, "times the table was re-installed because somebody removed it") \
+	X(CONNTRACK_FLUSHED, "conntrack_flushed", ROUTER, COUNTER, "conntrack flushes for changed forwards") \
+	X(CONTAINERS_RUNNING, "containers_running", LXC, GAUGE, "managed containers running now") \
+	X(CONTAINER_STARTS, "container_starts", LXC, COUNTER, "containers started") \
+	X(HELPERS_RUN, "helpers_run", LXC, COUNTER, "helper processes run") \
+	X(HELPERS_FAILED, "helpers_failed", LXC, COUNTER, "helper processes that failed or exceeded their deadline") \
+	X(RELOADS, "reloads", PARENT, COUNTER, "reloads committed") \
+	X(RELOADS_FAILED, "reloads_failed", PARENT, COUNTER, "reloads refused") \
+	X(CHILD_RESTARTS, "child_restarts", PARENT, COUNTER, "child processes restarted") \
+	X(MESSAGES_DROPPED, "messages_dropped", PARENT, COUNTER, "messages that the table forbids")
+/* clang-format on */
+
+enum stat {
+#define STATS_ENUM(id, name, process, kind, meaning) STAT_##id,
+	STATS_TABLE(STATS_ENUM)
+#undef STATS_ENUM
+	STAT_COUNT
+};
+
+#endif

@@ -1,0 +1,21 @@
+/*
+ * The router process: bridge, sysctls, nftables table `inet sluice`, conntrack. What daemon/ may
+ * see of it.
+ */
+#ifndef ROUTER_ROUTER_H
+#define ROUTER_ROUTER_H
+
+#include "core/err.h"
+#include "core/slice.h"
+
+/* The process's main function: takes its channel at PROC_FD_CHANNEL, enters its sandbox, runs
+ * until the channel closes. Kernel rules stay. Returns the exit status. */
+int router_main(void);
+
+/* `sluiced --undo`: deletes table inet sluice, and undoes what records (the text of
+ * STATE/router.records, one RECORD a line) says, newest first: sysctls get their old value back,
+ * a bridge of ours goes when nothing is attached to it. What is gone already is no error.
+ * 0 or -1 with e filled (the rest is done all the same). */
+int router_undo(struct slice records, struct err *e);
+
+#endif
