@@ -1,0 +1,180 @@
+"""Fixtures of the end-to-end tests: a folder, daemons, a lab, backends, certificates, tools.
+
+Each fixture checks at its end that nothing went wrong unseen: see daemon.Sluice.finish().
+"""
+
+import os
+import pathlib
+import re
+import shutil
+import tempfile
+
+import pytest
+
+import certificates
+import daemon
+import lab as lab_module
+import servers
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "root: needs root (namespaces, containers)")
+    config.addinivalue_line("markers", "slow: takes more than half a minute")
+
+
+def pytest_collection_modifyitems(items):
+    if os.geteuid() == 0:
+        return
+    skip = pytest.mark.skip(reason="needs root")
+    for item in items:
+        if "root" in item.keywords or "lab" in item.fixturenames:
+            item.add_marker(skip)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Lets fixtures see whether the test itself failed, and shows the daemons' logs when so."""
+    report = (yield).get_result()
+    setattr(item, f"report_{report.when}", report)
+    box = getattr(item, "funcargs", {}).get("box")
+    if report.failed and box:
+        for number, one in enumerate(box.daemons):
+            if one.log_path.exists():
+                report.sections.append((f"log of sluiced {number}", one.log[-12000:]))
+
+
+class Box:
+    """A test's own folder."""
+
+    def __init__(self, folder, tools):
+        self.dir = folder
+        self.tools = tools
+        self.daemons = []
+        self._deferred = []
+
+    def path(self, name):
+        return self.dir / name
+
+    def write(self, name, data, mode=0o644):
+        path = self.path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data.encode() if isinstance(data, str) else data)
+        path.chmod(mode)
+        return path
+
+    def defer(self, function):
+        self._deferred.append(function)
+
+    def close(self):
+        while self._deferred:
+            self._deferred.pop()()
+
+
+@pytest.fixture(scope="session")
+def session_folder():
+    """Not pytest's own: that one is closed to the users that the daemon's children run as."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="sluice-e2e-"))
+    folder.chmod(0o755)
+    yield folder
+    if not os.environ.get("SLUICE_E2E_KEEP"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class Tools:
+    """C helpers, compiled once a run: for containers statically, whatever their C library."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        folder.mkdir()
+        self._made = set()
+
+    def _build(self, name, *options):
+        if name not in self._made:
+            lab_module.run("gcc", "-O2", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-std=gnu17",
+                           HERE / "tools" / f"{name}.c", "-o", self.folder / name, *options)
+            self._made.add(name)
+        return self.folder / name
+
+    @property
+    def serve(self):
+        return self._build("serve", "-static", "-pthread")
+
+    @property
+    def load(self):
+        return self._build("load", "-pthread", "-lssl", "-lcrypto")
+
+
+@pytest.fixture(scope="session")
+def tools(session_folder):
+    return Tools(session_folder / "tools")
+
+
+@pytest.fixture(scope="session")
+def certs(session_folder):
+    folder = session_folder / "certificates"
+    folder.mkdir()
+    return certificates.Factory(folder)
+
+
+@pytest.fixture
+def box(request, session_folder, tools):
+    name = re.sub(r"[^A-Za-z0-9]+", "-", request.node.name)[:60].strip("-")
+    folder = pathlib.Path(tempfile.mkdtemp(prefix=f"{name}-", dir=session_folder))
+    folder.chmod(0o755)
+    (folder / "sanitizer").mkdir()
+    (folder / "sanitizer").chmod(0o1777)
+
+    def built():
+        assert tools.serve
+        return tools
+
+    one = Box(folder, built)
+    yield one
+    one.close()
+    failed = any(getattr(request.node, f"report_{when}", None)
+                 and getattr(request.node, f"report_{when}").failed for when in ("setup", "call"))
+    if not failed and not os.environ.get("SLUICE_E2E_KEEP"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def lab(box, tools):
+    made = lab_module.Lab(box.dir, tools)
+    yield made
+    made.remove()
+
+
+@pytest.fixture
+def sluice(request, box, certs):
+    def make(conf, where=None, wait=True, args=(), env=None, **variables):
+        one = daemon.Sluice(conf, box, certs, where, args, env, **variables)
+        box.daemons.append(one)
+        if "lab" in request.fixturenames and where is not None:
+            request.getfixturevalue("lab").daemons.append(one)
+        return one.start(wait)
+
+    yield make
+    report = getattr(request.node, "report_call", None)
+    try:
+        if report is not None and report.passed:
+            for one in box.daemons:
+                one.finish()
+    finally:
+        for one in box.daemons:
+            one.end()
+
+
+@pytest.fixture
+def backend(box):
+    factory = servers.Factory(box.dir)
+    yield factory
+    factory.stop()
+    factory.check()
+
+
+def pytest_sessionstart(session):
+    """The programs must be there: a wrong SLUICE_BIN is told once, not by every test."""
+    if not session.config.option.collectonly and not (daemon.BIN / "sluiced").exists():
+        pytest.exit(f"{daemon.BIN}/sluiced does not exist; build it or set SLUICE_BIN", 2)
