@@ -1,0 +1,71 @@
+/*
+ * The memory of bytes in flight: blocks of one size, taken from a free list of the thread while
+ * data moves and given back as soon as it has moved on, so that an idle connection holds none. An
+ * iobuf is a window of unread bytes in one block.
+ */
+#ifndef PROXY_BLOCK_H
+#define PROXY_BLOCK_H
+
+#include "core/slice.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define BLOCK_SIZE (32 * 1024) /* the most that waits in one direction of one exchange */
+#define BLOCK_KEEP_MAX 32      /* free blocks that a thread keeps */
+
+struct block_pool {
+	void *free; /* the first free block; each begins with a pointer to the next */
+	size_t n_free;
+};
+
+struct iobuf {
+	char *data; /* BLOCK_SIZE bytes, or NULL: none is held */
+	uint32_t start, end;
+};
+
+/* Frees what the pool keeps; blocks that are out stay with their holders. */
+void block_pool_clear(struct block_pool *pool);
+/* A block of BLOCK_SIZE bytes, not zeroed, or NULL when memory is short. */
+char *block_get(struct block_pool *pool);
+/* Gives a block back; NULL is accepted. */
+void block_put(struct block_pool *pool, char *block);
+
+static inline size_t
+iobuf_len(const struct iobuf *b)
+{
+	return b->end - b->start;
+}
+
+static inline struct slice
+iobuf_slice(const struct iobuf *b)
+{
+	return (struct slice){.p = b->data ? b->data + b->start : "", .n = b->end - b->start};
+}
+
+/* Bytes that can still be written at the end; 0 without a block. */
+static inline size_t
+iobuf_room(const struct iobuf *b)
+{
+	return b->data ? BLOCK_SIZE - b->end : 0;
+}
+
+static inline char *
+iobuf_tail(const struct iobuf *b)
+{
+	return b->data + b->end;
+}
+
+/* Takes a block when b has none. 0, or -1 when memory is short. */
+int iobuf_hold(struct iobuf *b, struct block_pool *pool);
+/* Gives the block back, dropping what it held. */
+void iobuf_release(struct iobuf *b, struct block_pool *pool);
+/* Drops n bytes at the front; an empty buffer starts over at the block's beginning. */
+void iobuf_consume(struct iobuf *b, size_t n);
+/* Moves the unread bytes to the block's beginning. */
+void iobuf_compact(struct iobuf *b);
+/* Appends; b must hold a block. 0, or -1 when they do not fit, then nothing was appended. */
+int iobuf_append(struct iobuf *b, struct slice s);
+
+#endif

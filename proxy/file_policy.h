@@ -1,0 +1,38 @@
+/*
+ * What to answer for a file: whole, a part, "not modified", or a refusal; from the request's
+ * conditions and the file's size and time alone (RFC 9110 sections 13.2.2 and 14). One range is
+ * served; several at once get the whole file, as is allowed.
+ */
+#ifndef PROXY_FILE_POLICY_H
+#define PROXY_FILE_POLICY_H
+
+#include "core/buf.h"
+#include "proxy/http_date.h"
+#include "proxy/http_head.h"
+
+#define FILE_ETAG_MAX 40
+
+struct file_facts {
+	uint64_t size;
+	int64_t mtime; /* seconds since 1970 */
+	uint32_t mtime_ns;
+	struct slice name; /* for the content type */
+};
+
+struct file_answer {
+	uint16_t status; /* 200, 206, 304, 405, 412 or 416 */
+	uint64_t start;  /* first byte to send */
+	uint64_t length; /* bytes to send (GET) or to announce (HEAD); 0 for 304, 405, 412, 416 */
+	bool body;       /* false for HEAD and for what has none */
+	char etag[FILE_ETAG_MAX]; /* with its quotes */
+};
+
+/* Methods other than GET and HEAD get 405. */
+void file_policy_decide(const struct http_request *request, const struct file_facts *facts,
+	struct file_answer *ret);
+/* Appends the head of a 200, 206, 304 or 416 answer, empty line included; the others are
+ * answer_build's. now_date: IMF-fixdate. 0 or -1. */
+int file_policy_head(const struct file_answer *answer, const struct file_facts *facts,
+	struct slice now_date, bool keep_alive, struct buf *out);
+
+#endif
