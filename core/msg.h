@@ -44,6 +44,9 @@ void msg_put_slice(struct msg_out *m, struct slice s);
 void msg_put_str(struct msg_out *m, const char *s);
 /* The descriptor to send along; stays the caller's, msg_send duplicates it into the packet. */
 void msg_put_fd(struct msg_out *m, int fd);
+/* Checks that every field and the descriptor were put and that `from` may send this, and writes
+ * the sender into the header. 0 and the packet (which lives in m), or -1 with e filled. */
+int msg_out_finish(struct msg_out *m, enum role from, struct slice *ret_packet, struct err *e);
 
 /* A received message. Slices point into the packet and live as long as the callback. */
 struct msg_in {

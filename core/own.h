@@ -42,7 +42,7 @@ steal_fd(int *fd)
 
 /* Returns *pp and leaves NULL behind; pp is the address of any object pointer. */
 #define steal_ptr(pp)                                                                              \
-	({                                                                                         \
+	__extension__({                                                                            \
 		__typeof__(pp) steal_pp = (pp);                                                    \
 		__typeof__(*steal_pp) stolen = *steal_pp;                                          \
 		*steal_pp = NULL;                                                                  \
