@@ -66,15 +66,14 @@ int exec_status_parse(struct slice packet, uint8_t *ret_status, struct slice *re
 /* The following block while the socket is full (or empty); fd may be non-blocking. */
 
 /* Client: sends the request with three descriptors, which stay the caller's. 0 or -1. */
-int exec_send_request(int fd, const struct exec_request *r, const int fds[static 3],
-		struct err *e);
+int exec_send_request(int fd, const struct exec_request *r, const int fds[static 3], struct err *e);
 int exec_send_size(int fd, uint16_t rows, uint16_t columns);
 /* Helper: cuts why at ERR_MSG_MAX. 0 or -1 (the client is gone). */
 int exec_send_status(int fd, uint8_t status, const char *why);
 /* Helper: receives the request and its three descriptors (close-on-exec, the caller's). Fails
  * when none came in timeout_ms. 0 or -1 with e filled and nothing to close. */
 int exec_recv_request(int fd, unsigned timeout_ms, struct exec_request *ret, int ret_fds[static 3],
-		struct err *e);
+	struct err *e);
 /* Looks at the request without taking it or its descriptors; never blocks. 1 with *ret, 0 when
  * nothing has come yet, -1 with e filled. */
 int exec_peek_request(int fd, struct exec_request *ret, struct err *e);
