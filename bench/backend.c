@@ -1,0 +1,114 @@
+/*
+ * The backend of the benchmarks: answers every request on a kept connection with the same 1 KB.
+ * One thread, epoll, as little work as can be, so that it is never what is measured. It reads
+ * requests without bodies only.
+ *
+ *	backend PORT SIZE
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define EVENTS 256
+#define READ_MAX 65536
+#define BODY_MAX 65536
+
+static char answer[BODY_MAX + 256];
+static size_t answer_size;
+
+static void
+answer_make(size_t body)
+{
+	int head = snprintf(answer, 256,
+		"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n\r\n", body);
+
+	memset(answer + head, 'x', body);
+	answer_size = (size_t)head + body;
+}
+
+static int
+listen_on(unsigned short port)
+{
+	struct sockaddr_in sin = {.sin_family = AF_INET,
+		.sin_port = htons(port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
+		bind(fd, (struct sockaddr *)&sin, sizeof(sin)) < 0 || listen(fd, 1024) < 0) {
+		perror("listen");
+		exit(1);
+	}
+	return fd;
+}
+
+static void
+accept_all(int loop, int listener)
+{
+	int fd, on = 1;
+
+	while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+		struct epoll_event ev = {.events = EPOLLIN, .data.fd = fd};
+
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+		if (epoll_ctl(loop, EPOLL_CTL_ADD, fd, &ev) < 0)
+			close(fd);
+	}
+}
+
+/* One answer for each blank line that arrives; heads are small and come in one piece. */
+static void
+serve(int fd)
+{
+	static char in[READ_MAX];
+	ssize_t n = read(fd, in, sizeof(in) - 1);
+
+	if (n <= 0) {
+		if (n < 0 && errno == EAGAIN)
+			return;
+		close(fd);
+		return;
+	}
+	in[n] = '\0';
+	for (char *p = in; (p = strstr(p, "\r\n\r\n")); p += 4) {
+		if (write(fd, answer, answer_size) != (ssize_t)answer_size) {
+			close(fd);
+			return;
+		}
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	struct epoll_event ev = {.events = EPOLLIN}, events[EVENTS];
+	int listener, loop, n;
+
+	if (argc != 3 || strtoul(argv[2], NULL, 10) > BODY_MAX) {
+		fprintf(stderr, "usage: backend PORT SIZE\n");
+		return 2;
+	}
+	answer_make(strtoul(argv[2], NULL, 10));
+	listener = listen_on((unsigned short)strtoul(argv[1], NULL, 10));
+	loop = epoll_create1(EPOLL_CLOEXEC);
+	ev.data.fd = listener;
+	if (loop < 0 || epoll_ctl(loop, EPOLL_CTL_ADD, listener, &ev) < 0) {
+		perror("epoll");
+		return 1;
+	}
+	for (;;) {
+		n = epoll_wait(loop, events, EVENTS, -1);
+		for (int i = 0; i < n; i++) {
+			if (events[i].data.fd == listener)
+				accept_all(loop, listener);
+			else
+				serve(events[i].data.fd);
+		}
+	}
+}
