@@ -3,6 +3,7 @@
 Each fixture checks at its end that nothing went wrong unseen: see daemon.Sluice.finish().
 """
 
+import functools
 import os
 import pathlib
 import re
@@ -22,15 +23,25 @@ HERE = pathlib.Path(__file__).resolve().parent
 def pytest_configure(config):
     config.addinivalue_line("markers", "root: needs root (namespaces, containers)")
     config.addinivalue_line("markers", "slow: takes more than half a minute")
+    config.addinivalue_line("markers", "release: measures; needs a build without sanitizers")
+    config.addinivalue_line("markers", "threads: also run with ThreadSanitizer (all test_http_*)")
 
 
 def pytest_collection_modifyitems(items):
-    if os.geteuid() == 0:
-        return
-    skip = pytest.mark.skip(reason="needs root")
     for item in items:
-        if "root" in item.keywords or "lab" in item.fixturenames:
-            item.add_marker(skip)
+        if item.path.name.startswith("test_http_"):
+            item.add_marker(pytest.mark.threads)
+        if os.geteuid() != 0 and ("root" in item.keywords or "lab" in item.fixturenames):
+            item.add_marker(pytest.mark.skip(reason="needs root"))
+        if "release" in item.keywords and _sanitized():
+            item.add_marker(pytest.mark.skip(reason="needs a build without sanitizers"))
+
+
+@functools.cache
+def _sanitized():
+    program = daemon.BIN / "sluiced"
+    return program.exists() and any(
+        word in program.read_bytes() for word in (b"__asan_init", b"__tsan_init"))
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -99,7 +110,7 @@ class Tools:
 
     @property
     def serve(self):
-        return self._build("serve", "-static", "-pthread")
+        return self._build("serve", "-static", "-pthread", "-lcrypto")
 
     @property
     def load(self):

@@ -6,12 +6,13 @@
  *	serve --tcp 8080 [--udp 5353] [--detach]
  *
  * GET /bytes/N: N bytes of the pattern that tests know (byte i is i * 31 + i / 256, modulo 256).
- * GET /text/T: T. Other GET: JSON with peer, path, head. POST, PUT: JSON with the body's length and sum.
+ * GET /text/T: T. Other GET: JSON with peer, path, head. POST, PUT: JSON with the body's length and SHA-256.
  */
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/evp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -121,29 +122,35 @@ answer_json(struct client *c, const char *head, const char *path)
 	return answer(c, "application/json", body, (size_t)n);
 }
 
-/* FNV-1a of the body: a test compares it with its own. */
 static bool
 answer_upload(struct client *c, uint64_t length)
 {
-	uint64_t sum = UINT64_C(0xcbf29ce484222325), seen = 0;
-	for (;;) {
+	EVP_MD_CTX *sum = EVP_MD_CTX_new();
+	EVP_DigestInit_ex(sum, EVP_sha256(), NULL);
+	bool whole = false;
+	for (uint64_t seen = 0;;) {
 		size_t n = c->n < length - seen ? c->n : (size_t)(length - seen);
-		for (size_t i = 0; i < n; i++)
-			sum = (sum ^ (unsigned char)c->data[i]) * UINT64_C(0x100000001b3);
+		EVP_DigestUpdate(sum, c->data, n);
 		seen += n;
 		memmove(c->data, c->data + n, c->n - n);
 		c->n -= n;
-		if (seen == length)
+		if ((whole = seen == length))
 			break;
 		ssize_t r = recv(c->fd, c->data, HEAD_MAX, 0);
 		if (r <= 0)
-			return false;
+			break;
 		c->n = (size_t)r;
 	}
-	char body[128];
-	int n = snprintf(body, sizeof body, "{\"length\": %llu, \"fnv1a\": \"%016llx\"}\n",
-			(unsigned long long)seen, (unsigned long long)sum);
-	return answer(c, "application/json", body, (size_t)n);
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	char hex[2 * EVP_MAX_MD_SIZE + 1], body[256];
+	unsigned size;
+	EVP_DigestFinal_ex(sum, digest, &size);
+	EVP_MD_CTX_free(sum);
+	for (unsigned i = 0; i < size; i++)
+		sprintf(hex + 2 * (size_t)i, "%02x", digest[i]);
+	int n = snprintf(body, sizeof body, "{\"length\": %llu, \"sha256\": \"%s\"}\n",
+			(unsigned long long)length, hex);
+	return whole && answer(c, "application/json", body, (size_t)n);
 }
 
 static const char *
@@ -236,7 +243,7 @@ serve_tcp(int listener)
 	pthread_attr_t attr;
 	pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstacksize(&attr, 512 * 1024);
+	pthread_attr_setstacksize(&attr, 1024 * 1024);
 	for (;;) {
 		struct sockaddr_in6 a;
 		socklen_t len = sizeof a;
