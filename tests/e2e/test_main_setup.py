@@ -1,0 +1,153 @@
+"""The script at the top: demo leaves nothing, install and uninstall are each other's inverse."""
+
+import contextlib
+import os
+import pathlib
+import signal
+import subprocess
+
+import daemon
+import pytest
+from lab import run, wait_for
+
+pytestmark = [pytest.mark.root, pytest.mark.release]
+SETUP = daemon.TOP / "setup"
+URL = "https://localhost:8443/hello/"
+
+
+def state_of(host):
+    """What the demo might change in its network and on the machine."""
+    sysctls = host.run("sh", "-c", "cd /proc/sys/net && grep -r . ipv4/ip_forward ipv4/conf "
+                       "ipv6/conf/*/forwarding ipv6/conf/*/accept_ra 2>/dev/null | sort").stdout
+    return {
+        "links": host.links(),
+        "addresses": host.run("ip", "-br", "addr").stdout,
+        "routes": host.run("ip", "route").stdout,
+        "rules": host.nft(),
+        "sysctls": sysctls,
+        "mounts": host.mounts(),
+        "temporary": {p.name for p in pathlib.Path("/tmp").glob("sluice-demo.*")},
+        "lxc": set(host.run("lxc-ls", "-1", check=False).stdout.split()),
+        "processes": [n for p in host.pids()
+                      for n in [pathlib.Path(f"/proc/{p}/comm").read_text().strip()]],
+    }
+
+
+@contextlib.contextmanager
+def demo(lab, box):
+    """./setup demo in edge, with a terminal's process group of its own."""
+    log = box.path("demo.log")
+    with open(log, "wb") as out:
+        process = lab.edge.popen(SETUP, "demo", stdout=out, stderr=out, cwd=daemon.TOP,
+                                 start_new_session=True)
+    try:
+        yield process, lambda: log.read_text()
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(30)
+
+
+def wait_running(process, text):
+    def running():
+        assert process.poll() is None, text()
+        return "running; try it" in text()
+
+    wait_for(running, 180, "the demo")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_demo_serves_and_leaves_nothing(lab, box, number):
+    before = state_of(lab.edge)
+    with demo(lab, box) as (process, text):
+        wait_running(process, text)
+        shown = text()
+        assert URL in shown and "/hello/" in shown.split("how it arrived", 1)[1]
+        page = lab.edge.run("curl", "-fsk", URL).stdout
+        assert "Hello from inside a container" in page
+        assert "sldemo0" in lab.edge.links()
+        # Ctrl-C reaches the whole process group of the terminal, as here.
+        os.killpg(process.pid, number)
+        assert process.wait(60) == 0, text()
+    wait_for(lambda: state_of(lab.edge) == before, 10, "the state of before")
+
+
+@pytest.mark.slow
+def test_demo_refuses_when_another_sluice_runs(lab, box, sluice):
+    sluice("listen @port@ plain\nsite * -> status 204\n", where=lab.edge)
+    with demo(lab, box) as (process, text):
+        assert process.wait(180) == 1
+        assert "another Sluice runs" in text()
+
+
+@pytest.mark.slow
+def test_demo_says_when_its_port_is_taken(lab, box, backend):
+    backend.raw(lambda c: None, where=lab.edge, host="0.0.0.0", port=8443)
+    before = state_of(lab.edge)
+    with demo(lab, box) as (process, text):
+        assert process.wait(180) == 1
+        assert "8443" in text()
+    assert state_of(lab.edge) == before
+
+
+def setup(command, **variables):
+    return run(SETUP, command, timeout=300, cwd=daemon.TOP, env={**os.environ, **variables})
+
+
+def files(folder):
+    return {str(p.relative_to(folder)) for p in folder.rglob("*") if not p.is_dir()}
+
+
+def test_install_into_a_folder_and_uninstall(box):
+    folder = box.path("root")
+    folder.mkdir()
+    setup("install", DESTDIR=str(folder), PREFIX="/usr")
+    have = files(folder)
+    assert {"usr/sbin/sluiced", "usr/bin/sluice", "usr/lib/systemd/system/sluice.service",
+            "usr/lib/systemd/system/sluice-containers.service",
+            "usr/share/man/man8/sluiced.8", "usr/share/man/man1/sluice.1",
+            "usr/share/man/man5/sluice.conf.5", "etc/sluice/sluice.conf",
+            "usr/share/bash-completion/completions/sluice"} <= have, have
+    assert run(folder / "usr/sbin/sluiced", "--version").stdout.startswith("sluice")
+    config = folder / "etc/sluice/sluice.conf"
+    config.write_text("# mine\n")
+    setup("install", DESTDIR=str(folder), PREFIX="/usr")
+    assert config.read_text() == "# mine\n"
+    state = folder / "var/lib/sluice/containers"
+    state.mkdir(parents=True)
+    (state / "kept").touch()
+    setup("uninstall", DESTDIR=str(folder), PREFIX="/usr")
+    assert files(folder) == {"etc/sluice/sluice.conf", "var/lib/sluice/containers/kept"}
+
+
+def test_installed_units_name_installed_programs(box):
+    folder = box.path("root")
+    folder.mkdir()
+    setup("install", DESTDIR=str(folder), PREFIX="/usr")
+    units = list((folder / "usr/lib/systemd/system").glob("*.service"))
+    for unit in units:
+        lines = [l for l in unit.read_text().splitlines() if l.startswith("Exec")]
+        programs = [l.split("=", 1)[1].split()[0].lstrip("-+!@") for l in lines]
+        assert programs
+        for program in programs:
+            assert program.startswith("/usr/") or program == "/bin/kill", program
+            assert program == "/bin/kill" or (folder / program.lstrip("/")).exists(), program
+    done = run("systemd-analyze", "verify", f"--root={folder}", *(u.name for u in units),
+               check=False)
+    mine = [l for l in done.stderr.splitlines() if "sluice" in l and "Failed to" in l]
+    assert not mine, done.stderr
+
+
+def test_the_sample_configuration_is_valid(box):
+    """As it is installed, but for the folders and certificates of a real server."""
+    text = (daemon.TOP / "conf/sluice.conf").read_text()
+    assert text.startswith("#")
+    sample = box.write("sluice.conf", text)
+    done = run(daemon.BIN / "sluiced", "-n", "-f", sample, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_unknown_command_shows_the_usage():
+    done = subprocess.run([SETUP, "frobnicate"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "usage:" in done.stderr
