@@ -64,7 +64,6 @@ def test_image_that_no_server_has_is_an_error_that_says_so(lab, sluice, box, pri
     assert "download" in notes, notes
 
 
-
 def test_template_by_debootstrap(lab, sluice, box, private_var):
     """`image template debian`: a whole Debian, started by its own systemd, behind the proxy."""
     mirror = images.Server(lab.edge, "127.0.0.8", 8000,
