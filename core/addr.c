@@ -132,7 +132,7 @@ prefix_network(const struct prefix *p)
 	struct prefix network = *p;
 
 	for (size_t i = 0; i < addr_len(&p->addr); i++)
-		network.addr.bytes[i] &= mask_byte(p, i);
+		network.addr.bytes[i] = (uint8_t)(network.addr.bytes[i] & mask_byte(p, i));
 	return network;
 }
 
@@ -142,7 +142,7 @@ prefix_last(const struct prefix *p)
 	struct addr last = p->addr;
 
 	for (size_t i = 0; i < addr_len(&last); i++)
-		last.bytes[i] |= (uint8_t)~mask_byte(p, i);
+		last.bytes[i] = (uint8_t)(last.bytes[i] | ~mask_byte(p, i));
 	return last;
 }
 

@@ -11,15 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define ARENA_ASAN 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__)
-#define ARENA_ASAN 1
-#endif
-#ifdef ARENA_ASAN
+#ifdef SLUICE_SANITIZED_ADDRESS
 #include <sanitizer/asan_interface.h>
 #define ARENA_GAP 16
 #else
