@@ -1,0 +1,134 @@
+/*
+ * The checks that need the machine. Each error names its directive by ordinal; the caller turns
+ * that into a place. Keys are wiped from memory after use.
+ */
+#include "daemon/check_files.h"
+
+#include "core/file.h"
+#include "core/log.h"
+#include "core/own.h"
+#include "daemon/load.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void
+fail(struct conf_errors *errs, uint32_t ordinal, const struct err *why)
+{
+	struct err e;
+
+	err_ordinal(&e, ordinal, "%s", why->msg);
+	load_add_error(errs, &e);
+}
+
+static void
+buf_wipe(struct buf *b)
+{
+	if (b->data)
+		explicit_bzero(b->data, b->cap);
+	buf_clear(b);
+}
+
+static void
+check_certificate(
+	const struct conf_certificate *c, check_certificate_fn *check, struct conf_errors *errs)
+{
+	struct buf chain, key;
+	struct err e = {0};
+
+	buf_init(&chain, CHECK_CERTIFICATE_MAX);
+	buf_init(&key, CHECK_CERTIFICATE_MAX);
+	if (file_read(c->chain_file, &chain, &e) < 0 || file_read(c->key_file, &key, &e) < 0)
+		fail(errs, c->ordinal, &e);
+	else if (check && check(buf_slice(&chain), buf_slice(&key), &e) < 0)
+		fail(errs, c->ordinal, &e);
+	buf_wipe(&key);
+	buf_clear(&chain);
+}
+
+static void
+check_folder(const char *path, uint32_t ordinal, struct conf_errors *errs)
+{
+	struct err e = {0};
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		err_errno(&e, errno, "cannot serve %s", path);
+	else if (!S_ISDIR(st.st_mode))
+		err_set(&e, "cannot serve %s: not a folder", path);
+	else
+		return;
+	fail(errs, ordinal, &e);
+}
+
+static void
+check_site(const struct conf_site *s, struct conf_errors *errs)
+{
+	for (size_t i = 0; i < s->n_routes; i++)
+		if (s->routes[i].target.type == CONF_TARGET_DIR)
+			check_folder(s->routes[i].target.path, s->routes[i].ordinal, errs);
+}
+
+/* A missing source fails its container alone, so it is a warning: the disk may come later. */
+static void
+check_mounts(const struct conf_container *c)
+{
+	for (size_t i = 0; i < c->n_mounts; i++)
+		if (access(c->mounts[i].source, F_OK) < 0)
+			log_warn("mount source is missing", kv_s("container", c->name),
+				kv_s("path", c->mounts[i].source));
+}
+
+static void
+check_access_log(const struct conf *c, struct conf_errors *errs)
+{
+	const char *slash = c->access_log ? strrchr(c->access_log, '/') : NULL;
+	_free_ char *folder = NULL;
+	struct err e = {0};
+
+	if (!slash || slash == c->access_log)
+		return;
+	folder = strndup(c->access_log, (size_t)(slash - c->access_log));
+	if (!folder || access(folder, F_OK) == 0)
+		return;
+	err_errno(&e, errno, "cannot write %s", c->access_log);
+	fail(errs, c->access_ordinal, &e);
+}
+
+int
+check_control_group(const struct conf *c, gid_t *ret, struct err *e)
+{
+	const struct group *g;
+
+	*ret = getgid();
+	if (!c->control_group)
+		return 0;
+	g = getgrnam(c->control_group);
+	if (!g)
+		return err_ordinal(
+			e, c->control_ordinal, "there is no group \"%s\"", c->control_group);
+	*ret = g->gr_gid;
+	return 0;
+}
+
+int
+check_files(const struct conf *c, check_certificate_fn *check, struct conf_errors *errs)
+{
+	struct err e = {0};
+	size_t before = errs->n;
+	gid_t gid;
+
+	for (size_t i = 0; i < c->n_certificates; i++)
+		check_certificate(&c->certificates[i], check, errs);
+	for (size_t i = 0; i < c->n_sites; i++)
+		check_site(&c->sites[i], errs);
+	for (size_t i = 0; i < c->n_containers; i++)
+		check_mounts(&c->containers[i]);
+	check_access_log(c, errs);
+	if (check_control_group(c, &gid, &e) < 0)
+		load_add_error(errs, &e);
+	return errs->n > before || errs->too_many ? -1 : 0;
+}

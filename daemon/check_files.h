@@ -1,0 +1,23 @@
+/*
+ * What a configuration says about files that only the machine can answer: certificates, keys,
+ * folders, the group of the control socket. Reads, changes nothing.
+ */
+#ifndef DAEMON_CHECK_FILES_H
+#define DAEMON_CHECK_FILES_H
+
+#include "conf/conf.h"
+
+#define CHECK_CERTIFICATE_MAX (1024 * 1024) /* bytes of a chain or a key file */
+
+/* Whether a key belongs to its certificate; proxy_check_certificate, or NULL to leave that to
+ * the proxy, which refuses the offer (so that the parent never parses a certificate). */
+typedef int check_certificate_fn(struct slice chain_pem, struct slice key_pem, struct err *e);
+
+/* Appends what is wrong to errs, with the ordinals of c as they are. 0, or -1 when something
+ * is. */
+int check_files(const struct conf *c, check_certificate_fn *check, struct conf_errors *errs);
+
+/* The gid of the control socket: the group's, or the one of root. 0, or -1 with e filled. */
+int check_control_group(const struct conf *c, gid_t *ret, struct err *e);
+
+#endif

@@ -1,0 +1,247 @@
+/*
+ * Messages that reach the parent: those for itself, and those that it relays. The channel has
+ * checked sender, receiver and shape against the table before it calls; what it refused is
+ * counted there.
+ */
+#include "daemon/parent.h"
+
+#include "core/log.h"
+#include "daemon/records.h"
+#include "daemon/state.h"
+
+#include "core/own.h"
+
+static void
+on_hello(struct child *c, struct msg_in *m)
+{
+	uint32_t pid = msg_get_u32(m);
+
+	if (msg_finish(m) < 0 || c->state != CHILD_STARTING || (pid_t)pid != c->proc.pid)
+		return;
+	c->state = CHILD_UP;
+	tell_belongings(c);
+	reload_on_hello(&c->parent->reload, c->role);
+	reload_on_hello(&c->bring_up, c->role);
+}
+
+static void
+on_ready(struct child *c, struct msg_in *m)
+{
+	uint64_t generation = msg_get_u64(m);
+
+	if (msg_finish(m) < 0)
+		return;
+	reload_on_ready(&c->parent->reload, c->role, generation);
+	reload_on_ready(&c->bring_up, c->role, generation);
+}
+
+static void
+on_committed(struct child *c, struct msg_in *m)
+{
+	uint64_t generation = msg_get_u64(m);
+
+	if (msg_finish(m) < 0)
+		return;
+	reload_on_committed(&c->parent->reload, c->role, generation);
+	reload_on_committed(&c->bring_up, c->role, generation);
+}
+
+static void
+on_refused(struct child *c, struct msg_in *m)
+{
+	uint64_t generation = msg_get_u64(m);
+	uint32_t ordinal = msg_get_u32(m);
+	struct slice why = msg_get_slice(m);
+	struct err e = {0};
+
+	if (msg_finish(m) < 0)
+		return;
+	err_ordinal(&e, ordinal, "%.*s", SLICE_ARG(why));
+	reload_on_refused(&c->parent->reload, c->role, generation, &e);
+	reload_on_refused(&c->bring_up, c->role, generation, &e);
+}
+
+static void
+on_record(struct child *c, struct msg_in *m)
+{
+	struct parent *p = c->parent;
+	struct slice kind = msg_get_slice(m), name = msg_get_slice(m), value = msg_get_slice(m);
+	const struct edition *g = p->current ? p->current : p->next;
+	_free_ char *path = g ? state_path(g->conf->state_path, "router.records") : NULL;
+	struct err e = {0};
+	struct msg_out out;
+
+	if (msg_finish(m) < 0 || !path)
+		return;
+	/* Without RECORDED the router does not make the change, and refuses. */
+	if (records_add(path, kind, name, value, &e) < 0) {
+		log_err("cannot record what the router changes", &e);
+		return;
+	}
+	if (msg_out_init(&out, MSG_RECORDED, ROLE_ROUTER) < 0)
+		return;
+	msg_put_slice(&out, name);
+	(void)chan_send(c->chan, &out);
+	msg_out_clear(&out);
+}
+
+static void
+on_container(struct child *c, struct msg_in *m)
+{
+	struct dnsmasq_host host = {0};
+
+	host.name = msg_get_slice(m);
+	(void)msg_get_u8(m);
+	host.managed = msg_get_u8(m);
+	(void)msg_get_u64(m);
+	(void)msg_get_u32(m);
+	(void)msg_get_u32(m);
+	host.address = msg_get_slice(m);
+	host.address6 = msg_get_slice(m);
+	host.mac = msg_get_slice(m);
+	(void)msg_get_slice(m);
+	(void)msg_get_slice(m);
+	(void)msg_get_slice(m);
+	if (msg_finish(m) == 0)
+		dnsmasq_set_host(c->parent->dnsmasq, &host);
+}
+
+static void
+on_container_gone(struct child *c, struct msg_in *m)
+{
+	struct slice name = msg_get_slice(m);
+
+	if (msg_finish(m) == 0)
+		dnsmasq_remove_host(c->parent->dnsmasq, name);
+}
+
+static void
+on_stats_get(struct child *c, struct msg_in *m)
+{
+	struct parent *p = c->parent;
+	struct stats *arrays[] = {&p->stats};
+	uint64_t id = msg_get_u64(m), dropped = 0;
+	struct msg_out out;
+
+	if (msg_finish(m) < 0 || msg_out_init(&out, MSG_STATS, ROLE_CONTROL) < 0)
+		return;
+	for (enum role role = 0; role < ROLE_COUNT; role++)
+		dropped += p->children[role].chan ? chan_dropped(p->children[role].chan) : 0;
+	atomic_store(&p->stats.value[STAT_MESSAGES_DROPPED], p->dropped_before + dropped);
+	msg_put_u64(&out, id);
+	stats_put(&out, ROLE_PARENT, arrays, 1);
+	(void)chan_send(c->chan, &out);
+	msg_out_clear(&out);
+}
+
+static void
+on_stopped_all(struct child *c, struct msg_in *m)
+{
+	uint32_t failed = msg_get_u32(m);
+
+	if (msg_finish(m) < 0 || !c->parent->shutting_down)
+		return;
+	if (failed)
+		log_error("containers could not be stopped", kv_u("number", failed));
+	parent_quit(c->parent, failed ? 1 : 0);
+}
+
+/* The four orders of control carry an id and nothing else. */
+static void
+on_order(struct child *c, struct msg_in *m)
+{
+	struct parent *p = c->parent;
+	uint64_t id = msg_get_u64(m);
+
+	if (msg_finish(m) < 0)
+		return;
+	if (m->type == MSG_RELOAD)
+		transaction_request(p, id);
+	else if (m->type == MSG_CHECK)
+		transaction_check(p, id);
+	else if (m->type == MSG_QUIT)
+		parent_quit(p, 0);
+	else if (m->type == MSG_SHUTDOWN)
+		parent_shutdown(p);
+}
+
+/* What the parent does with the messages that the table lets it receive. */
+static void (*const handlers[MSG_TYPE_COUNT])(struct child *, struct msg_in *) = {
+	[MSG_HELLO] = on_hello,
+	[MSG_READY] = on_ready,
+	[MSG_COMMITTED] = on_committed,
+	[MSG_REFUSED] = on_refused,
+	[MSG_RECORD] = on_record,
+	[MSG_CONTAINER] = on_container,
+	[MSG_CONTAINER_GONE] = on_container_gone,
+	[MSG_STOPPED_ALL] = on_stopped_all,
+	[MSG_STATS_GET] = on_stats_get,
+	[MSG_RELOAD] = on_order,
+	[MSG_CHECK] = on_order,
+	[MSG_QUIT] = on_order,
+	[MSG_SHUTDOWN] = on_order,
+};
+
+static void
+on_msg(struct chan *chan, struct msg_in *m, void *ctx)
+{
+	(void)chan;
+	if (handlers[m->type])
+		handlers[m->type](ctx, m);
+}
+
+static void
+on_relay(struct chan *chan, const struct msg_in *m, struct slice packet, void *ctx)
+{
+	struct child *from = ctx;
+	struct child *to = &from->parent->children[m->to];
+
+	(void)chan;
+	if (to->chan)
+		(void)chan_send_packet(to->chan, packet, m->fd);
+	else
+		log_debug("message for a process that does not run",
+			kv_s("type", msg_name(m->type)), kv_s("to", role_name(m->to)));
+}
+
+static void
+on_close(struct chan *chan, const char *reason, void *ctx)
+{
+	(void)chan;
+	child_lost(ctx, reason);
+}
+
+const struct chan_ops dispatch_ops = {
+	.on_msg = on_msg,
+	.on_relay = on_relay,
+	.on_close = on_close,
+};
+
+static void
+send_sync(struct child *lxc, enum role about)
+{
+	struct msg_out m;
+
+	if (!lxc->chan || msg_out_init(&m, MSG_SYNC, ROLE_LXC) < 0)
+		return;
+	msg_put_str(&m, role_name(about));
+	(void)chan_send(lxc->chan, &m);
+	msg_out_clear(&m);
+}
+
+void
+dispatch_sync(struct parent *p)
+{
+	struct child *lxc = &p->children[ROLE_LXC];
+
+	if (lxc->state != CHILD_UP)
+		return;
+	for (enum role role = ROLE_PROXY; role <= ROLE_CONTROL; role++) {
+		struct child *c = &p->children[role];
+
+		if (c->state != CHILD_UP || c->synced)
+			continue;
+		c->synced = true;
+		send_sync(lxc, role == ROLE_LXC ? ROLE_PARENT : role);
+	}
+}

@@ -1,0 +1,100 @@
+/*
+ * dnsmasq serves one interface by its own addresses (bind-dynamic), so it stands beside any other
+ * resolver of the machine; it neither reads the host's /etc/hosts nor writes a pid file.
+ */
+#include "daemon/dnsmasq_text.h"
+
+#include <arpa/inet.h>
+
+static const char *
+netmask(const struct prefix *p, char out[static ADDR_TEXT_MAX])
+{
+	struct in_addr mask = {.s_addr = p->len ? htonl(UINT32_MAX << (32 - p->len)) : 0};
+
+	return inet_ntop(AF_INET, &mask, out, ADDR_TEXT_MAX);
+}
+
+static int
+print_v4(const struct prefix *bridge, struct buf *out)
+{
+	char own[ADDR_TEXT_MAX], net[ADDR_TEXT_MAX], mask[ADDR_TEXT_MAX];
+	struct prefix network = prefix_network(bridge);
+
+	addr_print(&bridge->addr, own);
+	return buf_printf(out,
+		"dhcp-range=%s,static,%s,infinite\n"
+		"dhcp-option=option:router,%s\n"
+		"dhcp-option=option:dns-server,%s\n",
+		addr_print(&network.addr, net), netmask(bridge, mask), own, own);
+}
+
+/* Router advertisements give the default route, DHCPv6 the address. */
+static int
+print_v6(const struct prefix *bridge, struct buf *out)
+{
+	char own[ADDR_TEXT_MAX], net[ADDR_TEXT_MAX];
+	struct prefix network = prefix_network(bridge);
+
+	return buf_printf(out,
+		"enable-ra\n"
+		"dhcp-range=%s,static,%u,infinite\n"
+		"dhcp-option=option6:dns-server,[%s]\n",
+		addr_print(&network.addr, net), bridge->len, addr_print(&bridge->addr, own));
+}
+
+int
+dnsmasq_print_config(
+	const struct conf_bridge *bridge, const struct dnsmasq_paths *paths, struct buf *out)
+{
+	if (buf_printf(out,
+		    "# Written by sluiced at each change; edits are lost.\n"
+		    "interface=%s\n"
+		    "except-interface=lo\n"
+		    "bind-dynamic\n"
+		    "no-hosts\n"
+		    "no-ping\n"
+		    "dhcp-authoritative\n"
+		    "dhcp-hostsfile=%s\n"
+		    "dhcp-leasefile=%s\n"
+		    "pid-file\n"
+		    "user=%s\n"
+		    "group=%s\n"
+		    "log-facility=-\n"
+		    "quiet-dhcp\n"
+		    "quiet-dhcp6\n"
+		    "quiet-ra\n",
+		    bridge->name, paths->hosts, paths->leases, paths->user, paths->group) < 0)
+		return -1;
+	if (print_v4(&bridge->v4, out) < 0)
+		return -1;
+	return bridge->v6.addr.family ? print_v6(&bridge->v6, out) : 0;
+}
+
+static bool
+is_field(struct slice s, const char *allowed)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		char c = s.p[i];
+
+		if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') &&
+			(c == '\0' || !strchr(allowed, c)))
+			return false;
+	}
+	return true;
+}
+
+int
+dnsmasq_print_host(const struct dnsmasq_host *h, struct buf *out)
+{
+	if (h->mac.n == 0 || (h->address.n == 0 && h->address6.n == 0) || h->name.n == 0 ||
+		!is_field(h->mac, ":") || !is_field(h->address, ".") ||
+		!is_field(h->address6, ":.") || !is_field(h->name, "-_."))
+		return 0;
+	if (buf_append_slice(out, h->mac) < 0)
+		return -1;
+	if (h->address.n && buf_printf(out, ",%.*s", SLICE_ARG(h->address)) < 0)
+		return -1;
+	if (h->address6.n && buf_printf(out, ",[%.*s]", SLICE_ARG(h->address6)) < 0)
+		return -1;
+	return buf_printf(out, ",%.*s,infinite\n", SLICE_ARG(h->name));
+}

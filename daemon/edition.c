@@ -1,0 +1,215 @@
+/*
+ * Builds what an offer carries. Nothing that runs is touched here: NEW things are opened beside
+ * the current ones, and freeing a generation closes what is only its own, which is the whole of
+ * ABORT and DROP.
+ */
+#include "daemon/edition.h"
+
+#include "core/file.h"
+#include "core/memfd.h"
+#include "core/own.h"
+#include "daemon/check_files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define ACCESS_LOG_MODE 0640
+
+static uint32_t
+count_cores(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set) < 0)
+		return 1;
+	return (uint32_t)CPU_COUNT(&set);
+}
+
+/* Prints the canonical text, seals it, and parses it back as the children will. */
+static int
+make_text(struct edition *g, const struct conf *from, struct err *e)
+{
+	_cleanup_(buf_clear) struct buf text = {0};
+	struct conf_input in = {.name = "configuration"};
+	_free_ struct conf_errors *errs = calloc(1, sizeof(*errs));
+
+	buf_init(&text, CONF_TEXT_MAX);
+	if (!errs)
+		return err_set(e, "out of memory");
+	if (conf_print(from, &text, &g->source, &g->n_source, e) < 0)
+		return -1;
+	in.text = buf_slice(&text);
+	if (conf_parse(&in, &g->conf, NULL, errs) < 0) {
+		*e = errs->errors[0];
+		return err_prefix(e, "the canonical text does not parse");
+	}
+	g->text_fd = memfd_new("configuration", in.text, e);
+	return g->text_fd < 0 ? -1 : 0;
+}
+
+struct edition *
+edition_new(struct load *l, uint64_t number, struct err *e)
+{
+	struct edition *g = calloc(1, sizeof(*g));
+
+	if (!g) {
+		err_set(e, "out of memory");
+		return NULL;
+	}
+	g->number = number;
+	g->text_fd = g->access_fd = -1;
+	if (make_text(g, l->conf, e) < 0) {
+		edition_free(&g);
+		return NULL;
+	}
+	g->places = steal_ptr(&l->places);
+	conf_unref(&l->conf);
+	g->threads = g->conf->threads ? g->conf->threads : count_cores();
+	return g;
+}
+
+void
+edition_free(struct edition **gp)
+{
+	struct edition *g = *gp;
+
+	if (!g)
+		return;
+	listening_set_clear(&g->listeners);
+	roots_clear(&g->roots);
+	for (size_t i = 0; i < g->n_certificates; i++) {
+		close_fd(g->certificates[i].chain_fd);
+		close_fd(g->certificates[i].key_fd);
+	}
+	free(g->certificates);
+	close_fd(g->text_fd);
+	close_fd(g->access_fd);
+	free(g->source);
+	conf_places_free(&g->places);
+	conf_unref(&g->conf);
+	free(g);
+	*gp = NULL;
+}
+
+void
+edition_place(const struct edition *g, struct err *e)
+{
+	if (e->ordinal != 0 && e->line == 0)
+		conf_places_apply(g->places, g->source, g->n_source, e);
+}
+
+static int
+seal_file(const char *path, const char *name, struct err *e)
+{
+	struct buf b;
+	int fd = -1;
+
+	buf_init(&b, CHECK_CERTIFICATE_MAX);
+	if (file_read(path, &b, e) == 0)
+		fd = memfd_new(name, buf_slice(&b), e);
+	if (b.data)
+		explicit_bzero(b.data, b.cap);
+	buf_clear(&b);
+	return fd;
+}
+
+static int
+read_certificates(struct edition *g, struct err *e)
+{
+	const struct conf *c = g->conf;
+
+	g->certificates = calloc(c->n_certificates + 1, sizeof(*g->certificates));
+	if (!g->certificates)
+		return err_set(e, "out of memory");
+	for (size_t i = 0; i < c->n_certificates; i++) {
+		struct edition_certificate *to = &g->certificates[i];
+
+		to->name = c->certificates[i].name;
+		to->chain_fd = seal_file(c->certificates[i].chain_file, "certificate", e);
+		to->key_fd =
+			to->chain_fd < 0 ? -1 : seal_file(c->certificates[i].key_file, "key", e);
+		g->n_certificates = i + 1;
+		if (to->key_fd < 0) {
+			e->ordinal = c->certificates[i].ordinal;
+			return -1;
+		}
+	}
+	return 0;
+}
+
+int
+edition_open_access_log(struct edition *g, struct err *e)
+{
+	_fd_ int fd = -1;
+	struct stat st;
+
+	if (!g->conf->access_log)
+		return 0;
+	fd = open(g->conf->access_log,
+		O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, ACCESS_LOG_MODE);
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		err_errno(e, errno, "cannot write %s", g->conf->access_log);
+		e->ordinal = g->conf->access_ordinal;
+		return -1;
+	}
+	close_fd(g->access_fd);
+	g->access_fd = steal_fd(&fd);
+	return 0;
+}
+
+static int
+prepare_parts(
+	struct edition *g, const struct edition *current, const char *roots_folder, struct err *e)
+{
+	if (read_certificates(g, e) < 0 || edition_open_access_log(g, e) < 0 ||
+		roots_prepare(
+			g->conf, roots_folder, current ? &current->roots : NULL, &g->roots, e) < 0)
+		return -1;
+	return listening_open(
+		g->conf, g->threads, current ? &current->listeners : NULL, &g->listeners, e);
+}
+
+int
+edition_prepare(
+	struct edition *g, const struct edition *current, const char *roots_folder, struct err *e)
+{
+	if (prepare_parts(g, current, roots_folder, e) == 0)
+		return 0;
+	edition_place(g, e);
+	return -1;
+}
+
+static int
+refuse_change(const struct edition *to, uint32_t ordinal, const char *what, struct err *e)
+{
+	err_ordinal(e, ordinal, "%s can't change while running; restart sluiced", what);
+	edition_place(to, e);
+	return -1;
+}
+
+static bool
+same_text(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+int
+edition_check_change(const struct edition *from, const struct edition *to, struct err *e)
+{
+	const struct conf *a = from->conf, *b = to->conf;
+
+	if (!same_text(a->state_path, b->state_path))
+		return refuse_change(to, b->state_ordinal, "`state`", e);
+	if (!same_text(a->lxc_path, b->lxc_path))
+		return refuse_change(to, b->lxc_path_ordinal, "`lxc-path`", e);
+	if (a->threads != b->threads)
+		return refuse_change(to, b->threads_ordinal, "`threads`", e);
+	if (!same_text(a->control_path, b->control_path) ||
+		!same_text(a->control_group, b->control_group))
+		return refuse_change(to, b->control_ordinal, "`control`", e);
+	return 0;
+}

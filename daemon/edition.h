@@ -1,0 +1,50 @@
+/*
+ * An edition: one generation of the configuration as the parent holds it, its canonical text and
+ * everything else that an offer carries, in descriptors, so that a child that is started later gets
+ * exactly the same, whatever has become of the files. What two editions share is shared.
+ */
+#ifndef DAEMON_EDITION_H
+#define DAEMON_EDITION_H
+
+#include "conf/conf.h"
+#include "daemon/listening.h"
+#include "daemon/load.h"
+#include "daemon/roots.h"
+
+struct edition_certificate {
+	const char *name;     /* the configuration's */
+	int chain_fd, key_fd; /* sealed */
+};
+
+struct edition {
+	uint64_t number;
+	struct conf *conf; /* parsed from the canonical text: its ordinals are the children's */
+	struct conf_places *places; /* of the user's files */
+	uint32_t *source;           /* canonical ordinal → the user's */
+	size_t n_source;
+	int text_fd; /* sealed */
+	struct edition_certificate *certificates;
+	size_t n_certificates;
+	struct listening_set listeners;
+	struct root_set roots;
+	int access_fd;    /* the access log, -1: none */
+	uint32_t threads; /* of the proxy */
+};
+
+/* PARSE: takes the file's configuration and places out of l. NULL with e filled. */
+struct edition *edition_new(struct load *l, uint64_t number, struct err *e);
+/* PREPARE: binds, reads and mounts what is NEW beside `current` (may be NULL). roots_folder: see
+ * roots_prepare. 0, or -1 with e filled (with its place); then free it. */
+int edition_prepare(
+	struct edition *g, const struct edition *current, const char *roots_folder, struct err *e);
+/* Opens the access log (again). 0 or -1 with e filled; the old one stays then. */
+int edition_open_access_log(struct edition *g, struct err *e);
+/* DROP: gives back all that no other edition shares. */
+void edition_free(struct edition **g);
+/* Turns e's ordinal of the canonical text into a place in the user's files. */
+void edition_place(const struct edition *g, struct err *e);
+/* Whether this change needs a restart of the daemon: state, lxc-path, threads, control. 0, or -1
+ * with e filled. */
+int edition_check_change(const struct edition *from, const struct edition *to, struct err *e);
+
+#endif

@@ -1,0 +1,274 @@
+/*
+ * Reads the configuration file and its includes. A name in `include` is relative to the folder of
+ * the file that says it; wildcards match in name order. Only regular files are read, each at most
+ * CONF_TEXT_MAX bytes and all together too, and no file may include itself, however long the way.
+ */
+#include "daemon/load.h"
+
+#include "core/file.h"
+#include "core/own.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void
+text_clear(struct load_text *t)
+{
+	free(t->name);
+	free(t->parent);
+	free(t->bytes);
+	*t = (struct load_text){0};
+}
+
+void
+load_clear(struct load *l)
+{
+	conf_unref(&l->conf);
+	conf_places_free(&l->places);
+	for (size_t i = 0; i < l->n_texts; i++)
+		text_clear(&l->texts[i]);
+	free(l->texts);
+	*l = (struct load){0};
+}
+
+void
+load_add_error(struct conf_errors *errs, const struct err *e)
+{
+	if (errs->n == CONF_ERRORS_MAX) {
+		errs->too_many = true;
+		return;
+	}
+	errs->errors[errs->n++] = *e;
+}
+
+/* Opens a regular file without ever waiting for a writer of a FIFO. */
+static int
+open_regular(const char *path, struct stat *ret_st, struct err *e)
+{
+	_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+	if (fd < 0)
+		return err_errno(e, errno, "cannot open %s", path);
+	if (fstat(fd, ret_st) < 0)
+		return err_errno(e, errno, "cannot read %s", path);
+	if (!S_ISREG(ret_st->st_mode))
+		return err_set(e, "%s is not a regular file", path);
+	return steal_fd(&fd);
+}
+
+static int
+read_all(int fd, const char *path, size_t room, struct load_text *t, struct err *e)
+{
+	struct buf b;
+
+	buf_init(&b, room + 1);
+	if (file_read_fd(fd, path, &b, e) < 0) {
+		buf_clear(&b);
+		return -1;
+	}
+	if (buf_len(&b) > room) {
+		buf_clear(&b);
+		return err_set(e, "%s is too large: all files together may have %d bytes", path,
+			CONF_TEXT_MAX);
+	}
+	t->size = buf_len(&b);
+	t->bytes = slice_dup(buf_slice(&b));
+	buf_clear(&b);
+	return t->bytes ? 0 : err_set(e, "out of memory");
+}
+
+static const struct load_text *
+find_text(const struct load *l, const char *name)
+{
+	/* The last one read under this name is the one being parsed now. */
+	for (size_t i = l->n_texts; i > 0; i--)
+		if (strcmp(l->texts[i - 1].name, name) == 0)
+			return &l->texts[i - 1];
+	return NULL;
+}
+
+/* Says whether the file t is among those that led to an include in `from`. */
+static int
+check_loop(const struct load *l, const char *from, const struct load_text *t, struct err *e)
+{
+	const struct load_text *up = from ? find_text(l, from) : NULL;
+
+	for (; up; up = up->parent ? find_text(l, up->parent) : NULL)
+		if (up->device == t->device && up->inode == t->inode)
+			return err_set(e, "include loop: %s is included by itself, through %s",
+				t->name, from);
+	return 0;
+}
+
+static int
+add_text(struct load *l, struct load_text *t, struct err *e)
+{
+	struct load_text *grown = reallocarray(l->texts, l->n_texts + 1, sizeof(struct load_text));
+
+	if (!grown)
+		return err_set(e, "out of memory");
+	l->texts = grown;
+	l->texts[l->n_texts++] = *t;
+	l->total += t->size;
+	return 0;
+}
+
+/* Reads one file and puts it behind the others. */
+static int
+read_text(struct load *l, const char *path, const char *from, struct err *e)
+{
+	struct load_text t = {0};
+	struct stat st;
+	_fd_ int fd = open_regular(path, &st, e);
+
+	if (fd < 0)
+		return -1;
+	if (l->n_texts >= CONF_INCLUDE_FILES_MAX)
+		return err_set(e, "more than %d files", CONF_INCLUDE_FILES_MAX);
+	t.device = st.st_dev;
+	t.inode = st.st_ino;
+	t.name = strdup(path);
+	t.parent = from ? strdup(from) : NULL;
+	if (!t.name || (from && !t.parent))
+		err_set(e, "out of memory");
+	else if (check_loop(l, from, &t, e) == 0 &&
+		 read_all(fd, path, CONF_TEXT_MAX - l->total, &t, e) == 0 &&
+		 add_text(l, &t, e) == 0)
+		return 0;
+	text_clear(&t);
+	return -1;
+}
+
+/* The pattern as seen from the including file's folder. NULL when memory is short. */
+static char *
+resolve_pattern(const char *from, const char *pattern)
+{
+	const char *slash = strrchr(from, '/');
+	char *resolved = NULL;
+
+	if (pattern[0] == '/' || !slash)
+		return strdup(pattern);
+	if (asprintf(&resolved, "%.*s%s", (int)(slash - from + 1), from, pattern) < 0)
+		return NULL;
+	return resolved;
+}
+
+static int
+copy_included(const struct load_text *t, struct conf_included *ret, struct err *e)
+{
+	ret->name = strdup(t->name);
+	ret->text = slice_dup(slice_of(t->bytes, t->size));
+	ret->size = t->size;
+	return ret->name && ret->text ? 0 : err_set(e, "out of memory");
+}
+
+static void
+free_included(struct conf_included *files, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		free(files[i].name);
+		free(files[i].text);
+	}
+	free(files);
+}
+
+/* Reads every path of the match into a fresh array. */
+static int
+read_matches(struct load *l, const char *from, char **paths, size_t n, struct conf_included **ret,
+	struct err *e)
+{
+	struct conf_included *files = calloc(n + 1, sizeof(*files));
+
+	if (!files)
+		return err_set(e, "out of memory");
+	for (size_t i = 0; i < n; i++) {
+		if (read_text(l, paths[i], from, e) < 0 ||
+			copy_included(&l->texts[l->n_texts - 1], &files[i], e) < 0) {
+			free_included(files, n);
+			return -1;
+		}
+	}
+	*ret = files;
+	return 0;
+}
+
+static int
+on_include(void *ctx, const char *from, const char *pattern, struct conf_included **ret,
+	size_t *ret_n, struct err *e)
+{
+	struct load *l = ctx;
+	_free_ char *resolved = resolve_pattern(from, pattern);
+	glob_t g = {0};
+	int rc;
+
+	if (!resolved)
+		return err_set(e, "out of memory");
+	if (!strpbrk(pattern, "*?[")) {
+		char *one[] = {resolved};
+
+		*ret_n = 1;
+		return read_matches(l, from, one, 1, ret, e);
+	}
+	rc = glob(resolved, GLOB_ERR, NULL, &g);
+	if (rc == GLOB_NOMATCH) {
+		g.gl_pathc = 0;
+	} else if (rc != 0) {
+		globfree(&g);
+		return err_set(e, "cannot read the folder of %s", resolved);
+	}
+	rc = read_matches(l, from, g.gl_pathv, g.gl_pathc, ret, e);
+	*ret_n = g.gl_pathc;
+	globfree(&g);
+	return rc;
+}
+
+int
+load_file(const char *path, struct load *ret, struct conf_errors *errs)
+{
+	struct conf_input in = {.name = path, .include = on_include, .ctx = ret};
+	struct err e = {0};
+
+	*ret = (struct load){0};
+	*errs = (struct conf_errors){0};
+	if (read_text(ret, path, NULL, &e) < 0) {
+		load_add_error(errs, &e);
+		return -1;
+	}
+	in.text = slice_of(ret->texts[0].bytes, ret->texts[0].size);
+	return conf_parse(&in, &ret->conf, &ret->places, errs);
+}
+
+static struct slice
+text_of(void *ctx, const char *file)
+{
+	const struct load *l = ctx;
+	const struct load_text *t = find_text(l, file);
+
+	return t ? slice_of(t->bytes, t->size) : SLICE_LIT("");
+}
+
+int
+load_print_errors(const struct load *l, const struct conf_errors *errs, struct buf *out)
+{
+	struct load copy = *l;
+
+	return conf_errors_print(errs, text_of, &copy, out);
+}
+
+int
+load_print_lines(const struct conf_errors *errs, struct buf *out)
+{
+	char line[ERR_FILE_MAX + ERR_MSG_MAX + 64];
+
+	for (size_t i = 0; i < errs->n; i++) {
+		err_print(&errs->errors[i], line, sizeof(line));
+		if (buf_printf(out, "%s\n", line) < 0)
+			return -1;
+	}
+	return errs->too_many ? buf_append_str(out, "too many errors; the rest is not shown\n") : 0;
+}

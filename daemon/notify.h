@@ -1,0 +1,11 @@
+/* Tells the service manager (sd_notify(3)'s protocol) how the daemon fares; silent without one. */
+#ifndef DAEMON_NOTIFY_H
+#define DAEMON_NOTIFY_H
+
+/* Takes NOTIFY_SOCKET out of the environment, so that no child speaks for us. */
+void notify_init(void);
+void notify_ready(void);
+void notify_reloading(void);
+void notify_stopping(void);
+
+#endif

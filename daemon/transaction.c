@@ -1,0 +1,363 @@
+/*
+ * Start and reload, the five steps: PARSE and PREPARE here, OFFER, WAIT and COMMIT by the machine
+ * of reload.h. Until COMMIT nothing that runs has changed, and every way out before it closes
+ * what was opened. One at a time: what is asked for meanwhile runs once more afterwards.
+ */
+#include "daemon/parent.h"
+
+#include "core/log.h"
+#include "core/own.h"
+#include "daemon/check_files.h"
+#include "daemon/notify.h"
+#include "daemon/state.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static void abandon(struct parent *p, struct conf_errors *errs);
+
+static void
+op_offer(enum role role, void *ctx)
+{
+	struct parent *p = ctx;
+
+	tell_offer(&p->children[role], p->next);
+}
+
+static void
+op_commit(enum role role, void *ctx)
+{
+	struct parent *p = ctx;
+
+	tell_commit(&p->children[role], p->next);
+}
+
+static void
+op_abort(enum role role, void *ctx)
+{
+	struct parent *p = ctx;
+
+	tell_abort(&p->children[role], p->next->number);
+}
+
+static void
+op_give_up(enum role role, void *ctx)
+{
+	struct parent *p = ctx;
+
+	child_kill(&p->children[role], "did not do as told");
+}
+
+static void
+op_arm(void *ctx)
+{
+	struct parent *p = ctx;
+	struct timeval step = parent_timeval(RELOAD_STEP_MS);
+
+	evtimer_add(p->reload_deadline, &step);
+}
+
+uint32_t
+transaction_needs(const struct conf *c)
+{
+	return ROLE_BIT(PROXY) | ROLE_BIT(CONTROL) | (conf_needs_router(c) ? ROLE_BIT(ROUTER) : 0) |
+	       (conf_needs_lxc(c) ? ROLE_BIT(LXC) : 0);
+}
+
+bool
+transaction_is_active(const struct parent *p)
+{
+	return p->reload.phase != RELOAD_IDLE;
+}
+
+/* Ends the children that `keep` does not need. */
+static void
+end_unneeded(struct parent *p, const struct edition *keep)
+{
+	uint32_t needs = keep ? transaction_needs(keep->conf) : 0;
+
+	for (enum role role = 0; role < ROLE_COUNT; role++)
+		if (!(needs & (UINT32_C(1) << role)))
+			child_end(&p->children[role]);
+	if (!(needs & ROLE_BIT(ROUTER)))
+		p->table_fd = close_fd(p->table_fd);
+}
+
+static void
+send_outcome(struct parent *p, uint64_t id, bool ok, struct slice text)
+{
+	struct child *control = &p->children[ROLE_CONTROL];
+	struct msg_out m;
+
+	if (!control->chan || msg_out_init(&m, MSG_OUTCOME, ROLE_CONTROL) < 0)
+		return;
+	msg_put_u64(&m, id);
+	msg_put_u8(&m, ok);
+	msg_put_u64(&m, p->current ? p->current->number : 0);
+	msg_put_slice(&m, text);
+	(void)chan_send(control->chan, &m);
+	msg_out_clear(&m);
+}
+
+/* Answers all that waited for this reload; those that came meanwhile wait for the next. */
+static void
+answer_waiters(struct parent *p, bool ok, const struct conf_errors *errs)
+{
+	struct buf text;
+
+	buf_init(&text, PARENT_OUTCOME_MAX);
+	if (errs)
+		(void)load_print_lines(errs, &text);
+	for (size_t i = 0; i < p->waiting.n; i++)
+		send_outcome(p, p->waiting.ids[i], ok, buf_slice(&text));
+	buf_clear(&text);
+	p->waiting = p->waiting_next;
+	p->waiting_next.n = 0;
+}
+
+static void
+apply_to_parent(struct parent *p)
+{
+	const struct conf *c = p->current->conf;
+
+	log_set_level(c->log_level);
+	log_set_format(c->log_format);
+	dnsmasq_update(p->dnsmasq, c);
+}
+
+static void
+on_committed(struct parent *p)
+{
+	struct edition *old = p->current;
+	char number[24];
+
+	p->current = steal_ptr(&p->next);
+	load_clear(&p->load);
+	edition_free(&old);
+	if (p->current->number > 1)
+		stats_add(&p->stats, STAT_RELOADS, 1);
+	apply_to_parent(p);
+	snprintf(number, sizeof(number), "%" PRIu64, p->current->number);
+	log_info("generation committed", kv_u("generation", p->current->number));
+	end_unneeded(p, p->current);
+	dispatch_sync(p);
+	answer_waiters(p, true, NULL);
+	tell_event(p, "reloaded", "generation", number);
+	notify_ready();
+}
+
+static void
+op_done(const struct err *failure, void *ctx)
+{
+	struct parent *p = ctx;
+	_free_ struct conf_errors *errs = NULL;
+
+	evtimer_del(p->reload_deadline);
+	if (!failure) {
+		on_committed(p);
+	} else {
+		errs = calloc(1, sizeof(*errs));
+		if (errs) {
+			load_add_error(errs, failure);
+			edition_place(p->next, &errs->errors[0]);
+		}
+		abandon(p, errs);
+	}
+	if (p->quitting)
+		return;
+	child_restart_missing(p);
+	transaction_try(p);
+}
+
+static const struct reload_ops transaction_ops = {
+	.offer = op_offer,
+	.commit = op_commit,
+	.abort = op_abort,
+	.give_up = op_give_up,
+	.arm = op_arm,
+	.done = op_done,
+};
+
+void
+transaction_init(struct parent *p)
+{
+	reload_init(&p->reload, &transaction_ops, p);
+}
+
+/* At the first start people read this on their terminal; afterwards it belongs in the log. */
+static void
+print_errors(struct parent *p, const struct conf_errors *errs)
+{
+	struct buf text;
+
+	if (p->current) {
+		for (size_t i = 0; i < errs->n; i++)
+			log_err("configuration refused", &errs->errors[i]);
+		return;
+	}
+	buf_init(&text, PARENT_OUTCOME_MAX * 4);
+	if (load_print_errors(&p->load, errs, &text) == 0)
+		(void)!write(STDERR_FILENO, buf_slice(&text).p, buf_len(&text));
+	buf_clear(&text);
+}
+
+/* The way out of every failure: the old generation stays. Without one the daemon ends. */
+static void
+abandon(struct parent *p, struct conf_errors *errs)
+{
+	if (errs)
+		print_errors(p, errs);
+	edition_free(&p->next);
+	load_clear(&p->load);
+	stats_add(&p->stats, STAT_RELOADS_FAILED, 1);
+	end_unneeded(p, p->current);
+	answer_waiters(p, false, errs);
+	tell_event(p, "reload-refused", "error", errs && errs->n ? errs->errors[0].msg : "");
+	if (p->current)
+		notify_ready();
+	else
+		parent_quit(p, 1);
+}
+
+/* PARSE: the file, and what only the machine knows of it. */
+static int
+parse(struct parent *p, struct conf_errors *errs)
+{
+	struct err e = {0};
+
+	if (load_file(p->file, &p->load, errs) < 0)
+		return -1;
+	if (check_files(p->load.conf, NULL, errs) < 0) {
+		for (size_t i = 0; i < errs->n; i++)
+			conf_places_apply(p->load.places, NULL, 0, &errs->errors[i]);
+		return -1;
+	}
+	p->next = edition_new(&p->load, ++p->last_number, &e);
+	if (p->next && (!p->current || edition_check_change(p->current, p->next, &e) == 0))
+		return 0;
+	load_add_error(errs, &e);
+	return -1;
+}
+
+/* PREPARE: everything NEW, and the right to own the table. */
+static int
+prepare(struct parent *p, struct conf_errors *errs)
+{
+	struct err e = {0};
+
+	if (edition_prepare(p->next, p->current, p->roots_folder, &e) == 0 &&
+		tell_check_size(p->next, &e) == 0) {
+		if (p->table_fd >= 0 || !conf_needs_router(p->next->conf))
+			return 0;
+		p->table_fd = state_claim_table(&e);
+		if (p->table_fd >= 0)
+			return 0;
+	}
+	load_add_error(errs, &e);
+	return -1;
+}
+
+/* Starts the members that are DOWN. Returns the members, 0 when one could not be started. */
+static uint32_t
+gather_members(struct parent *p, uint32_t *ret_up)
+{
+	uint32_t members = transaction_needs(p->next->conf);
+	bool failed = false;
+
+	*ret_up = 0;
+	/* One that runs and is no longer needed takes part too: the router removes its rules. */
+	for (enum role role = ROLE_PROXY; role <= ROLE_CONTROL; role++)
+		if (p->children[role].state == CHILD_UP ||
+			p->children[role].state == CHILD_STARTING)
+			members |= UINT32_C(1) << role;
+	for (enum role role = ROLE_PROXY; role <= ROLE_CONTROL; role++) {
+		struct child *c = &p->children[role];
+
+		if (!(members & (UINT32_C(1) << role)))
+			continue;
+		if (c->state == CHILD_DOWN && child_spawn(c) < 0)
+			failed = true;
+		if (c->state == CHILD_UP)
+			*ret_up |= UINT32_C(1) << role;
+	}
+	return failed ? 0 : members;
+}
+
+static void
+begin(struct parent *p)
+{
+	_free_ struct conf_errors *errs = calloc(1, sizeof(*errs));
+	uint32_t members, up;
+
+	if (p->current)
+		notify_reloading();
+	if (!errs || parse(p, errs) < 0 || prepare(p, errs) < 0) {
+		abandon(p, errs);
+		return;
+	}
+	members = gather_members(p, &up);
+	if (members == 0) {
+		struct err e;
+
+		err_set(&e, "cannot start a child process");
+		load_add_error(errs, &e);
+		abandon(p, errs);
+		child_restart_missing(p);
+		return;
+	}
+	reload_begin(&p->reload, p->next->number, members, up);
+}
+
+void
+transaction_try(struct parent *p)
+{
+	/* A loop, because a file that does not parse ends its turn at once. */
+	while (p->wanted && !p->quitting && !transaction_is_active(p)) {
+		for (enum role role = 0; role < ROLE_COUNT; role++)
+			if (child_is_busy(&p->children[role]))
+				return;
+		p->wanted = false;
+		begin(p);
+	}
+}
+
+void
+transaction_request(struct parent *p, uint64_t id)
+{
+	struct waiters *w = transaction_is_active(p) ? &p->waiting_next : &p->waiting;
+
+	if (p->shutting_down || (id && w->n == PARENT_WAITERS_MAX)) {
+		send_outcome(p, id, false,
+			p->shutting_down ? SLICE_LIT("sluiced is shutting down\n")
+					 : SLICE_LIT("too many reloads wait\n"));
+		return;
+	}
+	if (id)
+		w->ids[w->n++] = id;
+	p->wanted = true;
+	transaction_try(p);
+}
+
+void
+transaction_check(struct parent *p, uint64_t id)
+{
+	_free_ struct conf_errors *errs = calloc(1, sizeof(*errs));
+	struct load l = {0};
+	struct buf text;
+	bool ok;
+
+	if (!errs)
+		return;
+	ok = load_file(p->file, &l, errs) == 0 && check_files(l.conf, NULL, errs) == 0;
+	if (l.places)
+		for (size_t i = 0; i < errs->n; i++)
+			if (errs->errors[i].line == 0)
+				conf_places_apply(l.places, NULL, 0, &errs->errors[i]);
+	buf_init(&text, PARENT_OUTCOME_MAX);
+	(void)load_print_lines(errs, &text);
+	send_outcome(p, id, ok, buf_slice(&text));
+	buf_clear(&text);
+	load_clear(&l);
+}

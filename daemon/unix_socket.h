@@ -1,0 +1,16 @@
+/* The daemon's listening unix sockets: bound by the parent, used by control. */
+#ifndef DAEMON_UNIX_SOCKET_H
+#define DAEMON_UNIX_SOCKET_H
+
+#include "core/err.h"
+
+#include <sys/types.h>
+
+/* Binds and listens. A socket file that nobody serves is replaced; one that is served is an
+ * error. type: SOCK_STREAM or SOCK_SEQPACKET. The file belongs to root and gid, mode 0660. The
+ * descriptor or -1 with e filled. */
+int unix_socket_listen(const char *path, int type, gid_t gid, struct err *e);
+/* Connects; close-on-exec, blocking. The descriptor, or -1 with errno set. */
+int unix_socket_connect(const char *path, int type);
+
+#endif
