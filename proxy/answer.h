@@ -18,6 +18,7 @@ struct answer {
 	struct slice
 		location;  /* p NULL: none; a reference, safe bytes only (see answer_redirect) */
 	struct slice date; /* IMF-fixdate */
+	const char *allow; /* for 405; NULL: every method that is forwarded */
 	enum http_method method; /* HEAD: no body */
 	bool keep_alive;
 	uint8_t minor; /* the client's HTTP/1.minor, for Connection */

@@ -24,6 +24,7 @@ struct file_answer {
 	uint64_t start;  /* first byte to send */
 	uint64_t length; /* bytes to send (GET) or to announce (HEAD); 0 for 304, 405, 412, 416 */
 	bool body;       /* false for HEAD and for what has none */
+	uint8_t minor;   /* the client's HTTP/1.minor, for Connection */
 	char etag[FILE_ETAG_MAX]; /* with its quotes */
 };
 

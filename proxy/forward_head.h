@@ -33,7 +33,8 @@ int forward_request_head(const struct forward_request *f, struct buf *out);
 struct forward_response {
 	const struct http_response *response;
 	enum http_body_kind body; /* from forward_response_body */
-	bool keep_alive;          /* of the client's connection, from forward_response_keeps */
+	bool keep_alive;          /* of the client's connection */
+	uint8_t minor;            /* the client's HTTP/1.minor */
 	struct slice date;        /* IMF-fixdate, added when the backend sent no Date */
 };
 

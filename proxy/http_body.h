@@ -30,7 +30,6 @@ struct http_body {
 	uint16_t digits;    /* of the chunk size */
 	uint32_t extension; /* bytes of this chunk's extension */
 	uint32_t extensions, trailers;
-	uint32_t line;    /* bytes of the trailer's line so far */
 	uint64_t left;    /* of the length or of this chunk */
 	uint64_t payload; /* bytes handed out so far */
 };

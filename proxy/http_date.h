@@ -17,6 +17,17 @@ struct http_date {
 	char text[HTTP_DATE_LEN + 1];
 };
 
+/* A moment of UTC. */
+struct http_time {
+	unsigned year, month, day, hour, minute, second; /* month 1 to 12 */
+	unsigned weekday;                                /* 0: Sunday */
+};
+
+/* Years 1970 to 9999; what lies outside is shown as the nearer end. By arithmetic: no locale, no
+ * time zone file, no lock. */
+struct http_time http_time_split(int64_t second);
+/* "Jan" for 1; month 1 to 12. */
+struct slice http_month_name(unsigned month);
 /* Years 1970 to 9999; what lies outside is shown as the nearer end. */
 void http_date_format(int64_t second, char out[static HTTP_DATE_LEN + 1]);
 /* The text for this second, in *d until the next call. */

@@ -48,55 +48,57 @@ enum http_method {
 #define HTTP_INTERNAL 8u  /* in responses it is from the backend to the proxy: never forwarded */
 
 /*
- * Every field name that the proxy knows. X(id, first letter, last letter, lower-case name, what)
- * The two letters make the hash; a collision of two rows is a compile error.
+ * Every field name that the proxy knows. X(id, letter, letter, lower-case name, what)
+ * The letters are the first and the one at three quarters of the length; with the length they
+ * make the hash. Two rows that collide are a compile error.
  */
 /* clang-format off */
 #define HTTP_NAME_TABLE(X) \
 	X(HOST, 'h', 't', "host", HTTP_OURS | HTTP_PROTECTED) \
-	X(CONNECTION, 'c', 'n', "connection", HTTP_HOP) \
-	X(KEEP_ALIVE, 'k', 'e', "keep-alive", HTTP_HOP) \
-	X(PROXY_CONNECTION, 'p', 'n', "proxy-connection", HTTP_HOP) \
-	X(PROXY, 'p', 'y', "proxy", HTTP_HOP) \
+	X(CONNECTION, 'c', 'i', "connection", HTTP_HOP) \
+	X(KEEP_ALIVE, 'k', 'i', "keep-alive", HTTP_HOP) \
+	X(PROXY_CONNECTION, 'p', 't', "proxy-connection", HTTP_HOP) \
+	X(PROXY, 'p', 'x', "proxy", HTTP_HOP) \
 	X(TE, 't', 'e', "te", HTTP_HOP) \
-	X(TRAILER, 't', 'r', "trailer", HTTP_HOP) \
-	X(TRANSFER_ENCODING, 't', 'g', "transfer-encoding", HTTP_HOP) \
-	X(UPGRADE, 'u', 'e', "upgrade", HTTP_HOP) \
-	X(HTTP2_SETTINGS, 'h', 's', "http2-settings", HTTP_HOP) \
-	X(EXPECT, 'e', 't', "expect", HTTP_HOP) \
-	X(CONTENT_LENGTH, 'c', 'h', "content-length", HTTP_HOP) \
+	X(TRAILER, 't', 'e', "trailer", HTTP_HOP) \
+	X(TRANSFER_ENCODING, 't', 'o', "transfer-encoding", HTTP_HOP) \
+	X(UPGRADE, 'u', 'd', "upgrade", HTTP_HOP) \
+	X(HTTP2_SETTINGS, 'h', 'i', "http2-settings", HTTP_HOP) \
+	X(EXPECT, 'e', 'c', "expect", HTTP_HOP) \
+	X(CONTENT_LENGTH, 'c', 'n', "content-length", HTTP_HOP) \
 	X(FORWARDED, 'f', 'd', "forwarded", HTTP_OURS | HTTP_PROTECTED) \
-	X(X_REAL_IP, 'x', 'p', "x-real-ip", HTTP_OURS | HTTP_PROTECTED) \
-	X(X_FORWARDED_FOR, 'x', 'r', "x-forwarded-for", HTTP_OURS | HTTP_PROTECTED) \
-	X(X_FORWARDED_PROTO, 'x', 'o', "x-forwarded-proto", HTTP_OURS | HTTP_PROTECTED) \
-	X(X_FORWARDED_HOST, 'x', 't', "x-forwarded-host", HTTP_OURS | HTTP_PROTECTED) \
-	X(X_FORWARDED_PORT, 'x', 't', "x-forwarded-port", HTTP_OURS | HTTP_PROTECTED) \
-	X(AUTHORIZATION, 'a', 'n', "authorization", HTTP_PROTECTED) \
-	X(PROXY_AUTHORIZATION, 'p', 'n', "proxy-authorization", HTTP_HOP) \
-	X(COOKIE, 'c', 'e', "cookie", HTTP_PROTECTED) \
-	X(ORIGIN, 'o', 'n', "origin", HTTP_PROTECTED) \
-	X(REFERER, 'r', 'r', "referer", HTTP_PROTECTED) \
-	X(USER_AGENT, 'u', 't', "user-agent", HTTP_PROTECTED) \
-	X(CONTENT_TYPE, 'c', 'e', "content-type", HTTP_PROTECTED) \
-	X(CONTENT_ENCODING, 'c', 'g', "content-encoding", HTTP_PROTECTED) \
-	X(CONTENT_RANGE, 'c', 'e', "content-range", HTTP_PROTECTED) \
-	X(RANGE, 'r', 'e', "range", HTTP_PROTECTED) \
-	X(IF_RANGE, 'i', 'e', "if-range", HTTP_PROTECTED) \
-	X(IF_MATCH, 'i', 'h', "if-match", HTTP_PROTECTED) \
-	X(IF_NONE_MATCH, 'i', 'h', "if-none-match", HTTP_PROTECTED) \
-	X(IF_MODIFIED_SINCE, 'i', 'e', "if-modified-since", HTTP_PROTECTED) \
-	X(IF_UNMODIFIED_SINCE, 'i', 'e', "if-unmodified-since", HTTP_PROTECTED) \
-	X(CACHE_CONTROL, 'c', 'l', "cache-control", HTTP_PROTECTED) \
+	X(X_REAL_IP, 'x', '-', "x-real-ip", HTTP_OURS | HTTP_PROTECTED) \
+	X(X_FORWARDED_FOR, 'x', '-', "x-forwarded-for", HTTP_OURS | HTTP_PROTECTED) \
+	X(X_FORWARDED_PROTO, 'x', 'p', "x-forwarded-proto", HTTP_OURS | HTTP_PROTECTED) \
+	X(X_FORWARDED_HOST, 'x', 'h', "x-forwarded-host", HTTP_OURS | HTTP_PROTECTED) \
+	X(X_FORWARDED_PORT, 'x', 'p', "x-forwarded-port", HTTP_OURS | HTTP_PROTECTED) \
+	X(AUTHORIZATION, 'a', 't', "authorization", HTTP_PROTECTED) \
+	X(PROXY_AUTHORIZATION, 'p', 'a', "proxy-authorization", HTTP_HOP) \
+	X(PROXY_AUTHENTICATE, 'p', 'i', "proxy-authenticate", HTTP_HOP) \
+	X(COOKIE, 'c', 'i', "cookie", HTTP_PROTECTED) \
+	X(ORIGIN, 'o', 'i', "origin", HTTP_PROTECTED) \
+	X(REFERER, 'r', 'e', "referer", HTTP_PROTECTED) \
+	X(USER_AGENT, 'u', 'e', "user-agent", HTTP_PROTECTED) \
+	X(CONTENT_TYPE, 'c', 'y', "content-type", HTTP_PROTECTED) \
+	X(CONTENT_ENCODING, 'c', 'd', "content-encoding", HTTP_PROTECTED) \
+	X(CONTENT_RANGE, 'c', 'a', "content-range", HTTP_PROTECTED) \
+	X(RANGE, 'r', 'g', "range", HTTP_PROTECTED) \
+	X(IF_RANGE, 'i', 'g', "if-range", HTTP_PROTECTED) \
+	X(IF_MATCH, 'i', 'c', "if-match", HTTP_PROTECTED) \
+	X(IF_NONE_MATCH, 'i', 'a', "if-none-match", HTTP_PROTECTED) \
+	X(IF_MODIFIED_SINCE, 'i', 's', "if-modified-since", HTTP_PROTECTED) \
+	X(IF_UNMODIFIED_SINCE, 'i', 's', "if-unmodified-since", HTTP_PROTECTED) \
+	X(CACHE_CONTROL, 'c', 't', "cache-control", HTTP_PROTECTED) \
 	X(DATE, 'd', 'e', "date", HTTP_PROTECTED) \
-	X(LOCATION, 'l', 'n', "location", HTTP_PROTECTED) \
-	X(SET_COOKIE, 's', 'e', "set-cookie", HTTP_PROTECTED)
+	X(LOCATION, 'l', 'o', "location", HTTP_PROTECTED) \
+	X(SET_COOKIE, 's', 'k', "set-cookie", HTTP_PROTECTED)
 /* clang-format on */
 
 enum http_name {
 	HTTP_NAME_OTHER,
 	HTTP_NAME_X_FORWARDED_OTHER, /* any other name that begins with "x-forwarded-" */
 	HTTP_NAME_X_ACCEL,           /* any name that begins with "x-accel-" */
-#define HTTP_NAME_ENUM(id, first, last, text, what) HTTP_NAME_##id,
+#define HTTP_NAME_ENUM(id, first, inner, text, what) HTTP_NAME_##id,
 	HTTP_NAME_TABLE(HTTP_NAME_ENUM)
 #undef HTTP_NAME_ENUM
 		HTTP_NAME_COUNT
@@ -184,6 +186,7 @@ struct http_framing {
 	uint64_t content_length;
 	bool has_length, has_encoding;
 	bool close, keep_alive, upgrade; /* what Connection lists */
+	bool lists_names;                /* Connection lists something else besides */
 	uint8_t n_connection;            /* elements of Connection so far */
 };
 
@@ -206,6 +209,30 @@ uint16_t http_reason_status(enum http_reason reason);
 bool http_is_token(struct slice s);
 /* The next element of a comma-separated list, trimmed, empty ones skipped. False at the end. */
 bool http_list_next(struct slice *rest, struct slice *ret);
+
+/* Where a parser of heads stands: a line is looked at once, however its bytes arrive. */
+struct http_lines {
+	uint32_t line;    /* the first byte of the line that is not finished */
+	uint32_t scanned; /* no line feed from there to here */
+};
+
+enum http_line {
+	HTTP_LINE_MORE,
+	HTTP_LINE_FOUND,
+	HTTP_LINE_TOO_LONG, /* its line feed is not below limit */
+	HTTP_LINE_BARE_LF,
+};
+
+/* Looks for the end of the line at l->line in data[0, n), below limit. FOUND: *ret_n is its length
+ * without CRLF; the caller takes l->line bytes before advancing with http_line_take. */
+enum http_line http_line_find(
+	struct http_lines *l, const char *data, size_t n, size_t limit, size_t *ret_n);
+static inline void
+http_line_take(struct http_lines *l, size_t n)
+{
+	l->line += (uint32_t)n + 2;
+	l->scanned = l->line;
+}
 
 /* Parses base[at, at + n), one line without its CRLF, into *ret. HTTP_REASON_NONE or why not. */
 enum http_reason http_field_parse(const char *base, size_t at, size_t n, struct http_field *ret);

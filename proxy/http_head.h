@@ -35,7 +35,7 @@ enum http_form {
 struct http_request {
 	const char *base; /* the head's first byte, as last given; set it when the bytes moved */
 	/* The parser's own. */
-	uint32_t line, scanned;
+	struct http_lines lines;
 	uint8_t step;
 
 	enum http_reason reason; /* when HTTP_BAD */
@@ -50,6 +50,7 @@ struct http_request {
 	struct http_span path;       /* begins with '/', as sent, without the query */
 	struct http_span query;      /* without the '?' */
 	struct http_span host_field; /* "host:port", valid, as sent; empty only in HTTP/1.0 */
+	struct http_span authority;  /* of the absolute form */
 	struct http_span host;       /* without the port; IPv6 literals with their brackets */
 	uint16_t port;               /* of Host, 0 when there is none */
 

@@ -20,7 +20,7 @@
 struct http_response {
 	const char *base;
 	/* The parser's own. */
-	uint32_t line, scanned;
+	struct http_lines lines;
 	uint8_t step;
 	enum http_method request_method;
 

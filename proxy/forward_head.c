@@ -1,0 +1,212 @@
+/*
+ * The heads that the proxy sends. Room for the whole head is reserved at once, from an upper bound
+ * of its length, and then filled from left to right without a further check.
+ */
+#include "proxy/forward_head.h"
+
+#include <assert.h>
+
+/* Our own fields' names and fixed values, both directions, generously. */
+#define OWN_FIELDS_MAX 512
+#define DECIMAL_MAX 20
+
+struct pen {
+	char *at, *end;
+};
+
+static void
+put(struct pen *p, struct slice s)
+{
+	assert(s.n <= (size_t)(p->end - p->at));
+	if (s.n)
+		memcpy(p->at, s.p, s.n);
+	p->at += s.n;
+}
+
+#define PUT(p, literal) put((p), SLICE_LIT(literal))
+
+static void
+put_number(struct pen *p, uint64_t number)
+{
+	char digits[DECIMAL_MAX];
+	size_t i = sizeof(digits);
+
+	do {
+		digits[--i] = (char)('0' + number % 10);
+		number /= 10;
+	} while (number);
+	put(p, slice_of(digits + i, sizeof(digits) - i));
+}
+
+static void
+put_field(struct pen *p, struct slice name, struct slice value)
+{
+	put(p, name);
+	PUT(p, ": ");
+	put(p, value);
+	PUT(p, "\r\n");
+}
+
+/* Our own framing, whatever the sender's bytes were (RFC 9112 section 6). */
+static void
+put_framing(struct pen *p, enum http_body_kind kind, uint64_t length)
+{
+	switch (kind) {
+	case HTTP_BODY_LENGTH:
+		PUT(p, "Content-Length: ");
+		put_number(p, length);
+		PUT(p, "\r\n");
+		break;
+	case HTTP_BODY_CHUNKED:
+		PUT(p, "Transfer-Encoding: chunked\r\n");
+		break;
+	case HTTP_BODY_NONE:
+	case HTTP_BODY_UNTIL_CLOSE:
+		break;
+	}
+}
+
+/* What the backend is told about the client. The client's own claims were left out. */
+static void
+put_client(struct pen *p, const struct forward_request *f, struct slice host)
+{
+	put_field(p, SLICE_LIT("X-Real-IP"), f->peer);
+	put_field(p, SLICE_LIT("X-Forwarded-For"), f->peer);
+	if (f->tls)
+		PUT(p, "X-Forwarded-Proto: https\r\n");
+	else
+		PUT(p, "X-Forwarded-Proto: http\r\n");
+	if (host.n)
+		put_field(p, SLICE_LIT("X-Forwarded-Host"), host);
+	PUT(p, "X-Forwarded-Port: ");
+	put_number(p, f->port);
+	PUT(p, "\r\n");
+}
+
+static void
+put_request_fields(struct pen *p, const struct http_request *r)
+{
+	for (size_t i = 0; i < r->n_fields; i++) {
+		const struct http_field *field = &r->fields[i];
+
+		if (field->flags || (http_name_what(field->id) & (HTTP_HOP | HTTP_OURS)))
+			continue;
+		put_field(
+			p, http_span_of(r->base, field->name), http_span_of(r->base, field->value));
+	}
+}
+
+/* Room for the target, whichever of its parts will be used. */
+static size_t
+target_max(const struct forward_request *f)
+{
+	return f->path->raw.n + f->replacement.n + 1 + 1 + f->request->query.n;
+}
+
+static int
+put_target(const struct forward_request *f, struct buf *out)
+{
+	const struct http_request *r = f->request;
+
+	if (http_path_forward(f->path, f->matched, f->replacement, out) < 0)
+		return -1;
+	if (!r->has_query)
+		return 0;
+	if (buf_append_byte(out, '?') < 0)
+		return -1;
+	return buf_append_slice(out, http_span_of(r->base, r->query));
+}
+
+int
+forward_request_head(const struct forward_request *f, struct buf *out)
+{
+	const struct http_request *r = f->request;
+	struct slice sent = http_span_of(r->base, r->host_field);
+	/* Every copied field keeps its length or loses blanks, but one without a blank behind
+	 * the colon gains one. */
+	size_t rest_max =
+		OWN_FIELDS_MAX + r->head_len + r->n_fields + 2 * f->peer.n + sent.n + f->host.n;
+	struct pen p;
+	char *start;
+
+	if (!buf_reserve(out, r->method_text.n + target_max(f) + rest_max))
+		return -1;
+	if (buf_append_slice(out, http_span_of(r->base, r->method_text)) < 0 ||
+		buf_append_byte(out, ' ') < 0 || put_target(f, out) < 0)
+		return -1;
+	start = buf_reserve(out, rest_max);
+	if (!start)
+		return -1;
+	p = (struct pen){.at = start, .end = start + rest_max};
+	PUT(&p, " HTTP/1.1\r\n");
+	/* Exactly one Host, always, and first (RFC 9112 section 3.2). */
+	put_field(&p, SLICE_LIT("Host"), sent.n ? sent : f->host);
+	put_client(&p, f, sent);
+	put_request_fields(&p, r);
+	if (r->te_trailers)
+		PUT(&p, "TE: trailers\r\n");
+	put_framing(&p, r->body, r->content_length);
+	PUT(&p, "\r\n");
+	buf_commit(out, (size_t)(p.at - start));
+	return 0;
+}
+
+enum http_body_kind
+forward_response_body(const struct http_response *response, uint8_t minor, enum http_method method)
+{
+	if (response->body == HTTP_BODY_NONE || method == HTTP_METHOD_HEAD)
+		return HTTP_BODY_NONE;
+	if (response->body == HTTP_BODY_LENGTH)
+		return HTTP_BODY_LENGTH;
+	/* HTTP/1.0 knows no chunks: the end of the connection ends the body. */
+	return minor == 0 ? HTTP_BODY_UNTIL_CLOSE : HTTP_BODY_CHUNKED;
+}
+
+static bool
+put_response_fields(struct pen *p, const struct http_response *r)
+{
+	bool dated = false;
+
+	for (size_t i = 0; i < r->n_fields; i++) {
+		const struct http_field *field = &r->fields[i];
+
+		if ((field->flags & HTTP_FIELD_LISTED) ||
+			(http_name_what(field->id) & (HTTP_HOP | HTTP_INTERNAL)))
+			continue;
+		dated = dated || field->id == HTTP_NAME_DATE;
+		put_field(
+			p, http_span_of(r->base, field->name), http_span_of(r->base, field->value));
+	}
+	return dated;
+}
+
+int
+forward_response_head(const struct forward_response *f, struct buf *out)
+{
+	const struct http_response *r = f->response;
+	size_t max = OWN_FIELDS_MAX + r->head_len + r->n_fields + f->date.n;
+	char *start = buf_reserve(out, max);
+	struct pen p = {.at = start, .end = start + max};
+
+	if (!start)
+		return -1;
+	PUT(&p, "HTTP/1.1 ");
+	put_number(&p, r->status);
+	PUT(&p, " ");
+	put(&p, http_span_of(r->base, r->status_text));
+	PUT(&p, "\r\n");
+	if (!put_response_fields(&p, r))
+		put_field(&p, SLICE_LIT("Date"), f->date);
+	/* HEAD and 304 say how long the body would be (RFC 9110 section 8.6). */
+	if (f->body == HTTP_BODY_NONE && r->has_content_length)
+		put_framing(&p, HTTP_BODY_LENGTH, r->content_length);
+	else
+		put_framing(&p, f->body, r->content_length);
+	if (!f->keep_alive)
+		PUT(&p, "Connection: close\r\n");
+	else if (f->minor == 0)
+		PUT(&p, "Connection: keep-alive\r\n");
+	PUT(&p, "\r\n");
+	buf_commit(out, (size_t)(p.at - start));
+	return 0;
+}

@@ -1,0 +1,246 @@
+/*
+ * Bodies. The chunked decoder is a machine over single bytes, except for payload, which is handed
+ * out in runs:
+ *
+ *	SIZE -> EXTENSION? -> SIZE_LF -> DATA -> DATA_CR -> DATA_LF -> SIZE …
+ *	SIZE(0) -> EXTENSION? -> SIZE_LF -> TRAILER_START -> TRAILER_NAME -> TRAILER_VALUE ->
+ *	TRAILER_LF -> TRAILER_START …  -> END_LF -> done
+ */
+#include "proxy/http_body.h"
+
+#include "proxy/http_scan.h"
+
+#include <assert.h>
+
+enum state {
+	STATE_SIZE,
+	STATE_EXTENSION,
+	STATE_SIZE_LF,
+	STATE_DATA,
+	STATE_DATA_CR,
+	STATE_DATA_LF,
+	STATE_TRAILER_START,
+	STATE_TRAILER_NAME,
+	STATE_TRAILER_VALUE,
+	STATE_TRAILER_LF,
+	STATE_END_LF,
+	STATE_BAD,
+};
+
+void
+http_body_init(struct http_body *b, enum http_body_kind kind, uint64_t length)
+{
+	*b = (struct http_body){.kind = kind, .state = STATE_SIZE};
+	if (kind == HTTP_BODY_LENGTH)
+		b->left = length;
+	b->done = kind == HTTP_BODY_NONE || (kind == HTTP_BODY_LENGTH && length == 0);
+}
+
+static int
+refuse(struct http_body *b, enum http_reason reason)
+{
+	b->state = STATE_BAD;
+	b->reason = reason;
+	return -1;
+}
+
+static int
+on_size(struct http_body *b, char c)
+{
+	int digit = http_hex(c);
+
+	if (digit >= 0) {
+		if (++b->digits > HTTP_CHUNK_SIZE_DIGITS_MAX || b->left > INT64_MAX >> 4)
+			return refuse(b, HTTP_REASON_CHUNK_SIZE);
+		b->left = b->left << 4 | (unsigned)digit;
+		return 0;
+	}
+	if (b->digits == 0 || (c != '\r' && c != ';'))
+		return refuse(b, HTTP_REASON_CHUNK_SIZE);
+	b->state = c == '\r' ? STATE_SIZE_LF : STATE_EXTENSION;
+	b->extension = c == ';';
+	return 0;
+}
+
+/* Nobody needs them, and they cost their sender nothing: a chunk of one byte with a long
+ * extension is a cheap way to keep a proxy busy. */
+static int
+on_extension(struct http_body *b, char c)
+{
+	if (c == '\r') {
+		b->extensions += b->extension;
+		b->state = STATE_SIZE_LF;
+		return b->extensions > HTTP_CHUNK_EXTENSIONS_MAX
+			       ? refuse(b, HTTP_REASON_CHUNK_EXTENSION)
+			       : 0;
+	}
+	if (!http_is_value_byte(c) || ++b->extension > HTTP_CHUNK_EXTENSION_MAX)
+		return refuse(b, HTTP_REASON_CHUNK_EXTENSION);
+	return 0;
+}
+
+static int
+on_size_lf(struct http_body *b, char c)
+{
+	if (c != '\n')
+		return refuse(b, HTTP_REASON_CHUNK_SIZE);
+	b->digits = 0;
+	b->state = b->left ? STATE_DATA : STATE_TRAILER_START;
+	return 0;
+}
+
+static int
+on_chunk_end(struct http_body *b, char c)
+{
+	if (c != (b->state == STATE_DATA_CR ? '\r' : '\n'))
+		return refuse(b, HTTP_REASON_CHUNK_END);
+	b->state = b->state == STATE_DATA_CR ? STATE_DATA_LF : STATE_SIZE;
+	return 0;
+}
+
+/* Trailers must be field lines; what they say is not passed on. */
+static int
+on_trailer(struct http_body *b, char c)
+{
+	if (++b->trailers > HTTP_TRAILERS_MAX)
+		return refuse(b, HTTP_REASON_TRAILER);
+	if (b->state == STATE_TRAILER_START && c == '\r') {
+		b->state = STATE_END_LF;
+	} else if (b->state == STATE_TRAILER_NAME && c == ':') {
+		b->state = STATE_TRAILER_VALUE;
+	} else if (b->state == STATE_TRAILER_VALUE) {
+		if (c == '\r')
+			b->state = STATE_TRAILER_LF;
+		else if (!http_is_value_byte(c))
+			return refuse(b, HTTP_REASON_TRAILER);
+	} else if (b->state == STATE_TRAILER_LF) {
+		if (c != '\n')
+			return refuse(b, HTTP_REASON_TRAILER);
+		b->state = STATE_TRAILER_START;
+	} else if (http_in_class(c, HTTP_CLASS_TOKEN)) {
+		b->state = STATE_TRAILER_NAME;
+	} else {
+		return refuse(b, HTTP_REASON_TRAILER);
+	}
+	return 0;
+}
+
+static int
+on_end_lf(struct http_body *b, char c)
+{
+	if (c != '\n')
+		return refuse(b, HTTP_REASON_TRAILER);
+	b->done = true;
+	return 0;
+}
+
+static int
+on_byte(struct http_body *b, char c)
+{
+	switch ((enum state)b->state) {
+	case STATE_SIZE:
+		return on_size(b, c);
+	case STATE_EXTENSION:
+		return on_extension(b, c);
+	case STATE_SIZE_LF:
+		return on_size_lf(b, c);
+	case STATE_DATA_CR:
+	case STATE_DATA_LF:
+		return on_chunk_end(b, c);
+	case STATE_TRAILER_START:
+	case STATE_TRAILER_NAME:
+	case STATE_TRAILER_VALUE:
+	case STATE_TRAILER_LF:
+		return on_trailer(b, c);
+	case STATE_END_LF:
+		return on_end_lf(b, c);
+	case STATE_DATA:
+	case STATE_BAD:
+		break;
+	}
+	return -1;
+}
+
+/* Hands out at most `left` bytes of data[0, n). */
+static size_t
+take_payload(struct http_body *b, const char *data, size_t n, struct slice *ret_payload)
+{
+	if (b->kind != HTTP_BODY_UNTIL_CLOSE) {
+		if (n > b->left)
+			n = (size_t)b->left;
+		b->left -= n;
+	}
+	b->payload += n;
+	*ret_payload = slice_of(data, n);
+	return n;
+}
+
+static enum http_body_result
+feed_chunked(struct http_body *b, const char *data, size_t n, size_t *ret_used,
+	struct slice *ret_payload)
+{
+	size_t i = 0;
+
+	while (i < n && !b->done && b->state != STATE_DATA) {
+		if (on_byte(b, data[i]) < 0)
+			return HTTP_BODY_BAD;
+		i++;
+	}
+	if (i < n && b->state == STATE_DATA) {
+		i += take_payload(b, data + i, n - i, ret_payload);
+		if (b->left == 0)
+			b->state = STATE_DATA_CR;
+	}
+	*ret_used = i;
+	return b->done ? HTTP_BODY_END : HTTP_BODY_MORE;
+}
+
+enum http_body_result
+http_body_feed(struct http_body *b, const char *data, size_t n, size_t *ret_used,
+	struct slice *ret_payload)
+{
+	*ret_used = 0;
+	*ret_payload = slice_of(data, 0);
+	if (b->done)
+		return HTTP_BODY_END;
+	if (b->kind == HTTP_BODY_CHUNKED)
+		return feed_chunked(b, data, n, ret_used, ret_payload);
+	*ret_used = take_payload(b, data, n, ret_payload);
+	b->done = b->kind == HTTP_BODY_LENGTH && b->left == 0;
+	return b->done ? HTTP_BODY_END : HTTP_BODY_MORE;
+}
+
+int
+http_body_close(struct http_body *b)
+{
+	if (b->kind == HTTP_BODY_UNTIL_CLOSE)
+		b->done = true;
+	return b->done ? 0 : -1;
+}
+
+uint64_t
+http_body_expected(const struct http_body *b)
+{
+	if (b->kind == HTTP_BODY_LENGTH || b->state == STATE_DATA)
+		return b->left;
+	return 0;
+}
+
+size_t
+http_chunk_head(char out[static HTTP_CHUNK_HEAD_MAX], size_t n)
+{
+	unsigned shift = 60;
+	size_t i = 0;
+
+	assert(n > 0);
+	while (n >> shift == 0)
+		shift -= 4;
+	for (;; shift -= 4) {
+		out[i++] = "0123456789abcdef"[n >> shift & 15];
+		if (shift == 0)
+			break;
+	}
+	out[i++] = '\r';
+	out[i++] = '\n';
+	return i;
+}
