@@ -122,8 +122,9 @@ static uint8_t
 mask_byte(const struct prefix *p, size_t i)
 {
 	size_t bits = p->len > i * 8 ? p->len - i * 8 : 0;
+	unsigned shifted = 0xff00U >> (bits < 8 ? bits : 8);
 
-	return bits >= 8 ? 0xff : (uint8_t)(0xff00u >> bits);
+	return (uint8_t)(shifted & 0xff);
 }
 
 struct prefix
