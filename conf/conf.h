@@ -70,6 +70,8 @@ struct conf_limits {
 	uint64_t body_limit;                     /* effective, bytes; 0: none */
 	bool timeout_written[CONF_TIMEOUT_COUNT];
 	bool body_limit_written;
+	uint32_t timeout_ordinal[CONF_TIMEOUT_COUNT]; /* where written, else 0 */
+	uint32_t body_limit_ordinal;
 };
 
 enum conf_target_type {
@@ -144,10 +146,13 @@ struct conf_container {
 	bool autostart;
 	uint32_t autostart_order;
 	uint64_t autostart_delay_ms; /* waited after this one, before the next */
+	uint32_t autostart_ordinal;
 	struct conf_mount *mounts;
 	size_t n_mounts;
 	bool privileged;
+	uint32_t privileged_ordinal; /* 0: not written, and so below */
 	uint64_t stop_timeout_ms;
+	uint32_t stop_timeout_ordinal;
 };
 
 enum conf_proto { CONF_TCP, CONF_UDP };
@@ -195,6 +200,8 @@ struct conf {
 	uint32_t access_ordinal;
 	enum log_level log_level;
 	enum log_format log_format;
+	uint32_t log_level_ordinal;
+	uint32_t log_format_ordinal;
 	uint32_t n_ordinals; /* directives in all; ordinals are 1 to this */
 };
 
@@ -245,6 +252,9 @@ int conf_print(const struct conf *c, struct buf *out, uint32_t **ret_source, siz
 		struct err *e);
 /* Equal but for ordinals. */
 bool conf_equal(const struct conf *a, const struct conf *b);
+/* The same for one container, and for one forward (its target by name). */
+bool conf_container_equal(const struct conf_container *a, const struct conf_container *b);
+bool conf_forward_equal(const struct conf_forward *a, const struct conf_forward *b);
 
 /* Thread-safe reference counting. c may be NULL in unref. */
 struct conf *conf_ref(struct conf *c);

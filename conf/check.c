@@ -1,0 +1,266 @@
+/*
+ * What needs the whole file: inherited limits and defaults are filled in, names are resolved, and
+ * contradictions between directives are reported. Absences (no bridge, no address, no
+ * certificate) are looked for only when nothing else is wrong, because a misspelt directive is
+ * absent too. Every check is linear in the size of the file, or sorts.
+ */
+#include "conf/parse.h"
+
+#include "conf/suggest.h"
+
+#include <stdlib.h>
+
+static const uint64_t default_timeout_ms[CONF_TIMEOUT_COUNT] = {
+	[CONF_TIMEOUT_CONNECT] = 30000,
+	[CONF_TIMEOUT_READ] = 60000,
+	[CONF_TIMEOUT_SEND] = 60000,
+	[CONF_TIMEOUT_IDLE] = 60000,
+};
+
+/* ---- inheritance and defaults ---- */
+
+static void
+inherit(struct conf_limits *inner, const struct conf_limits *outer)
+{
+	for (size_t i = 0; i < CONF_TIMEOUT_COUNT; i++)
+		if (!inner->timeout_written[i])
+			inner->timeout_ms[i] = outer->timeout_ms[i];
+	if (!inner->body_limit_written)
+		inner->body_limit = outer->body_limit;
+}
+
+static void
+resolve_limits(struct conf *c)
+{
+	struct conf_limits defaults = {0};
+
+	memcpy(defaults.timeout_ms, default_timeout_ms, sizeof(default_timeout_ms));
+	inherit(&c->limits, &defaults);
+	for (size_t i = 0; i < c->n_sites; i++) {
+		struct conf_site *site = &c->sites[i];
+
+		inherit(&site->limits, &c->limits);
+		for (size_t j = 0; j < site->n_routes; j++)
+			inherit(&site->routes[j].limits, &site->limits);
+	}
+}
+
+static void
+default_path(struct parse *p, char **path, const char *value)
+{
+	if (!*path)
+		*path = parse_dup(p, slice_str(value));
+}
+
+/* ---- references ---- */
+
+static int64_t
+find_container(const struct parse *p, const char *name)
+{
+	return names_find(
+		&p->names, (struct name){.kind = NAME_CONTAINER, .text = slice_str(name)});
+}
+
+static int64_t
+find_certificate(const struct parse *p, const char *name)
+{
+	return names_find(
+		&p->names, (struct name){.kind = NAME_CERTIFICATE, .text = slice_str(name)});
+}
+
+static const char *
+nearest_container(const struct parse *p, struct slice name)
+{
+	unsigned best = SUGGEST_NONE;
+	const char *found = NULL;
+
+	for (size_t i = 0; i < p->conf->n_containers; i++) {
+		const char *known = p->conf->containers[i].name;
+
+		if (known && suggest_better(name, slice_str(known), &best))
+			found = known;
+	}
+	return found;
+}
+
+static const char *
+nearest_certificate(const struct parse *p, struct slice name)
+{
+	unsigned best = SUGGEST_NONE;
+	const char *found = NULL;
+
+	for (size_t i = 0; i < p->conf->n_certificates; i++) {
+		const char *known = p->conf->certificates[i].name;
+
+		if (known && suggest_better(name, slice_str(known), &best))
+			found = known;
+	}
+	return found;
+}
+
+static int
+unknown_container(struct parse *p, const struct reference *r, const char *name, uint16_t port)
+{
+	const char *near = nearest_container(p, slice_str(name));
+
+	if (near)
+		return parse_error_reference(
+			p, r, "unknown container \"%s\"; did you mean \"%s\"?", name, near);
+	if (r->kind == REFERENCE_ROUTE)
+		return parse_error_reference(p, r,
+			"unknown container \"%s\"; a server that is no container is written "
+			"http://%s:%u",
+			name, name, port);
+	return parse_error_reference(p, r, "unknown container \"%s\"", name);
+}
+
+static void
+resolve_route(struct parse *p, const struct reference *r)
+{
+	struct conf_target *t = &p->conf->sites[r->site].routes[r->route].target;
+	int64_t index = find_container(p, t->host);
+
+	if (index < 0)
+		unknown_container(p, r, t->host, t->port);
+	else
+		t->container = (uint32_t)index;
+}
+
+static void
+resolve_forward(struct parse *p, const struct reference *r)
+{
+	struct conf_forward *f = &p->conf->forwards[r->forward];
+	int64_t index = find_container(p, f->host);
+
+	if (index < 0)
+		unknown_container(p, r, f->host, f->target_low);
+	else
+		f->container = (uint32_t)index;
+}
+
+static void
+resolve_certificate(struct parse *p, const struct reference *r)
+{
+	struct conf_site *site = &p->conf->sites[r->site];
+	int64_t index = find_certificate(p, site->certificate_name);
+	const char *near =
+		index < 0 ? nearest_certificate(p, slice_str(site->certificate_name)) : NULL;
+
+	if (index >= 0)
+		site->certificate = (int32_t)index;
+	else if (near)
+		parse_error_reference(p, r, "unknown certificate \"%s\"; did you mean \"%s\"?",
+			site->certificate_name, near);
+	else
+		parse_error_reference(p, r,
+			"unknown certificate \"%s\"; define it at top level: certificate %s "
+			"CHAIN-FILE KEY-FILE",
+			site->certificate_name, site->certificate_name);
+}
+
+static void
+resolve_references(struct parse *p)
+{
+	for (size_t i = 0; i < p->n_references && !p->stopped; i++) {
+		const struct reference *r = &p->references[i];
+
+		switch (r->kind) {
+		case REFERENCE_ROUTE:
+			resolve_route(p, r);
+			break;
+		case REFERENCE_FORWARD:
+			resolve_forward(p, r);
+			break;
+		case REFERENCE_CERTIFICATE:
+			resolve_certificate(p, r);
+			break;
+		}
+	}
+}
+
+/* A site that names no certificate uses the default one, when there is one. */
+static void
+default_certificates(struct parse *p)
+{
+	struct conf *c = p->conf;
+	int32_t index = (int32_t)find_certificate(p, "default");
+
+	for (size_t i = 0; i < c->n_sites; i++)
+		if (!c->sites[i].certificate_name)
+			c->sites[i].certificate = index;
+}
+
+/* ---- absences ---- */
+
+static void
+check_route_addresses(struct parse *p)
+{
+	for (size_t i = 0; i < p->n_references && !p->stopped; i++) {
+		const struct reference *r = &p->references[i];
+		uint32_t index;
+
+		if (r->kind == REFERENCE_CERTIFICATE)
+			continue;
+		index = r->kind == REFERENCE_ROUTE
+				? p->conf->sites[r->site].routes[r->route].target.container
+				: p->conf->forwards[r->forward].container;
+		if (!p->conf->containers[index].address.family)
+			parse_error_reference(p, r,
+				"the container \"%s\" has no address; write in its block: address "
+				"ADDRESS",
+				p->conf->containers[index].name);
+	}
+}
+
+static bool
+any_certificate(const struct conf *c)
+{
+	for (size_t i = 0; i < c->n_sites; i++)
+		if (c->sites[i].certificate >= 0)
+			return true;
+	return conf_find_certificate(c, SLICE_LIT("default")) >= 0;
+}
+
+static void
+check_listens_served(struct parse *p)
+{
+	const struct conf *c = p->conf;
+	bool tls = false, certificate = any_certificate(c);
+
+	for (size_t i = 0; i < c->n_listens; i++)
+		tls = tls || c->listens[i].mode == CONF_LISTEN_TLS;
+	for (size_t i = 0; i < c->n_listens && !p->stopped; i++) {
+		const struct conf_listen *l = &c->listens[i];
+
+		if (l->mode == CONF_LISTEN_TLS && !certificate)
+			parse_error_ordinal(p, l->ordinal,
+				"no certificate can be served here; write: certificate default "
+				"CHAIN-FILE KEY-FILE");
+		if (l->mode == CONF_LISTEN_REDIRECT && !tls)
+			parse_error_ordinal(p, l->ordinal,
+				"this port redirects to https, but no listener has tls; write: "
+				"listen %u plain",
+				l->port);
+	}
+	if (c->n_listens == 0)
+		parse_error_file(p, "nothing listens; write for example: listen 80 plain");
+}
+
+void
+check_all(struct parse *p)
+{
+	struct conf *c = p->conf;
+
+	resolve_limits(c);
+	default_path(p, &c->control_path, CONF_DEFAULT_CONTROL);
+	default_path(p, &c->state_path, CONF_DEFAULT_STATE);
+	default_path(p, &c->lxc_path, CONF_DEFAULT_LXC_PATH);
+	resolve_references(p);
+	default_certificates(p);
+	check_network(p);
+	if (p->stopped || p->errs->n)
+		return;
+	check_listens_served(p);
+	check_route_addresses(p);
+	check_bridge_present(p);
+}

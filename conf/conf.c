@@ -1,0 +1,185 @@
+/* The configuration's life: counted, found in, freed. And the words of its values. */
+#include "conf/conf.h"
+
+#include "conf/container_state.h"
+#include "conf/schema.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+struct conf *
+conf_ref(struct conf *c)
+{
+	atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
+	return c;
+}
+
+static void
+free_texts(char **texts, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		free(texts[i]);
+	free(texts);
+}
+
+static void
+free_site(struct conf_site *site)
+{
+	free_texts(site->hosts, site->n_hosts);
+	free(site->certificate_name);
+	for (size_t i = 0; i < site->n_routes; i++) {
+		free(site->routes[i].path);
+		free(site->routes[i].target.host);
+		free(site->routes[i].target.path);
+	}
+	free(site->routes);
+}
+
+static void
+free_container(struct conf_container *c)
+{
+	free(c->name);
+	free(c->image_name);
+	free_texts(c->image_args, c->n_image_args);
+	free(c->cpus);
+	for (size_t i = 0; i < c->n_mounts; i++) {
+		free(c->mounts[i].source);
+		free(c->mounts[i].target);
+	}
+	free(c->mounts);
+}
+
+static void
+free_conf(struct conf *c)
+{
+	for (size_t i = 0; i < c->n_certificates; i++) {
+		free(c->certificates[i].name);
+		free(c->certificates[i].chain_file);
+		free(c->certificates[i].key_file);
+	}
+	for (size_t i = 0; i < c->n_sites; i++)
+		free_site(&c->sites[i]);
+	for (size_t i = 0; i < c->n_containers; i++)
+		free_container(&c->containers[i]);
+	for (size_t i = 0; i < c->n_forwards; i++) {
+		free(c->forwards[i].host);
+		free(c->forwards[i].from);
+	}
+	free(c->wan);
+	free(c->bridge);
+	free(c->listens);
+	free(c->certificates);
+	free(c->sites);
+	free(c->containers);
+	free(c->forwards);
+	free(c->control_path);
+	free(c->control_group);
+	free(c->state_path);
+	free(c->lxc_path);
+	free(c->access_log);
+	free(c);
+}
+
+void
+conf_unref(struct conf **c)
+{
+	uint32_t before;
+
+	if (!*c)
+		return;
+	/* The last one to let go must see what the others wrote before they did. */
+	before = atomic_fetch_sub_explicit(&(*c)->refs, 1, memory_order_acq_rel);
+	assert(before > 0);
+	if (before == 1)
+		free_conf(*c);
+	*c = NULL;
+}
+
+void
+conf_places_free(struct conf_places **places)
+{
+	if (!*places)
+		return;
+	free_texts((*places)->files, (*places)->n_files);
+	free((*places)->places);
+	free(*places);
+	*places = NULL;
+}
+
+void
+conf_places_apply(
+	const struct conf_places *places, const uint32_t *source, size_t n_source, struct err *e)
+{
+	const struct conf_place *place;
+	uint32_t ordinal = e->ordinal;
+	char msg[ERR_MSG_MAX];
+
+	if (source)
+		ordinal = ordinal && ordinal <= n_source ? source[ordinal - 1] : 0;
+	if (!ordinal || ordinal > places->n_places)
+		return;
+	place = &places->places[ordinal - 1];
+	memcpy(msg, e->msg, sizeof(msg));
+	err_at(e, places->files[place->file], place->line, place->col, "%s", msg);
+	e->ordinal = ordinal;
+}
+
+bool
+conf_needs_router(const struct conf *c)
+{
+	return c->bridge || c->n_forwards;
+}
+
+bool
+conf_needs_lxc(const struct conf *c)
+{
+	return c->n_containers > 0;
+}
+
+int32_t
+conf_find_container(const struct conf *c, struct slice name)
+{
+	for (size_t i = 0; i < c->n_containers; i++)
+		if (slice_eq_str(name, c->containers[i].name))
+			return (int32_t)i;
+	return -1;
+}
+
+int32_t
+conf_find_certificate(const struct conf *c, struct slice name)
+{
+	for (size_t i = 0; i < c->n_certificates; i++)
+		if (slice_eq_str(name, c->certificates[i].name))
+			return (int32_t)i;
+	return -1;
+}
+
+const char *
+conf_proto_name(enum conf_proto proto)
+{
+	return schema_word_name("forward", (int)proto);
+}
+
+const char *
+conf_timeout_name(enum conf_timeout timeout)
+{
+	return schema_word_name("timeout", (int)timeout);
+}
+
+const char *
+conf_listen_mode_name(enum conf_listen_mode mode)
+{
+	return mode == CONF_LISTEN_REDIRECT ? "redirect" : schema_word_name("listen", (int)mode);
+}
+
+const char *
+container_state_name(enum container_state state)
+{
+	static const char *const names[] = {
+#define CONTAINER_STATE_NAME(id, name, meaning) [CONTAINER_##id] = name,
+		CONTAINER_STATE_TABLE(CONTAINER_STATE_NAME)
+#undef CONTAINER_STATE_NAME
+	};
+
+	return (unsigned)state < CONTAINER_STATE_COUNT ? names[state] : "?";
+}

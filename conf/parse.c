@@ -1,0 +1,713 @@
+/*
+ * Text into directives, directives into the configuration. This file reads tokens, finds each
+ * directive's row in the schema, checks its shape (how many words, a target, a block) and calls
+ * the row's setter; the setters and check.c know what the words mean. After an error it goes on
+ * at the next line, or behind the block that the directive at fault opens, so that one run shows
+ * every mistake of the file up to CONF_ERRORS_MAX.
+ */
+#include "conf/parse.h"
+
+#include "conf/setters.h"
+#include "conf/suggest.h"
+#include "core/own.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define WORDS_ARENA_BLOCK 8192
+#define WORDS_FIRST 32
+
+/* A file that is being read; they stand on the C stack, the including one below. */
+struct source_file {
+	struct source_file *outer;
+	uint32_t index; /* into places->files */
+	unsigned depth;
+	struct lex lex;
+	bool held; /* lex.token was looked at and is still to be taken */
+};
+
+static int parse_file(struct parse *p, const char *name, struct slice text);
+
+/* ---- errors ---- */
+
+static int
+compare_errors(const struct parse *p, size_t i, size_t j)
+{
+	const struct err *a = &p->errs->errors[i], *b = &p->errs->errors[j];
+
+	if (p->error_keys[i] != p->error_keys[j])
+		return p->error_keys[i] < p->error_keys[j] ? -1 : 1;
+	if (a->line != b->line)
+		return a->line < b->line ? -1 : 1;
+	return a->col == b->col ? 0 : a->col < b->col ? -1 : 1;
+}
+
+/* Insertion sort of at most CONF_ERRORS_MAX errors into the order of the text. */
+static void
+sort_errors(struct parse *p)
+{
+	for (size_t i = 1; i < p->errs->n; i++) {
+		for (size_t j = i; j > 0 && compare_errors(p, j - 1, j) > 0; j--) {
+			struct err e = p->errs->errors[j];
+			uint32_t key = p->error_keys[j];
+
+			p->errs->errors[j] = p->errs->errors[j - 1];
+			p->errs->errors[j - 1] = e;
+			p->error_keys[j] = p->error_keys[j - 1];
+			p->error_keys[j - 1] = key;
+		}
+	}
+}
+
+/* Stores an error; the one beyond the maximum ends the parse. */
+static void
+add_error(struct parse *p, uint32_t ordinal, const struct err *e)
+{
+	if (ordinal)
+		p->traces[ordinal - 1].failed = true;
+	if (p->errs->n == CONF_ERRORS_MAX) {
+		p->errs->too_many = true;
+		p->stopped = true;
+		return;
+	}
+	p->error_keys[p->errs->n] = ordinal;
+	p->errs->errors[p->errs->n++] = *e;
+}
+
+static const char *
+file_name(const struct parse *p, uint32_t index)
+{
+	return p->places->files[index];
+}
+
+/* Where an error is found, and the directive that it belongs to. */
+struct spot {
+	uint32_t ordinal, file, line, col;
+};
+
+static int __attribute__((format(printf, 3, 0)))
+report(struct parse *p, const struct spot *spot, const char *fmt, va_list ap)
+{
+	char msg[ERR_MSG_MAX];
+	struct err e;
+
+	vsnprintf(msg, sizeof(msg), fmt, ap);
+	err_at(&e, file_name(p, spot->file), spot->line, spot->col, "%s", msg);
+	add_error(p, spot->ordinal, &e);
+	return -1;
+}
+
+int
+parse_error(struct parse *p, const struct word *at, const char *fmt, ...)
+{
+	const struct spot spot = {
+		.ordinal = (uint32_t)p->n_traces,
+		.file = p->file->index,
+		.line = at->line,
+		.col = at->col,
+	};
+	va_list ap;
+
+	va_start(ap, fmt);
+	report(p, &spot, fmt, ap);
+	va_end(ap);
+	return -1;
+}
+
+int
+parse_error_ordinal(struct parse *p, uint32_t ordinal, const char *fmt, ...)
+{
+	const struct spot spot = {
+		.ordinal = ordinal,
+		.file = p->places->places[ordinal - 1].file,
+		.line = p->traces[ordinal - 1].line,
+		.col = p->traces[ordinal - 1].col,
+	};
+	va_list ap;
+
+	va_start(ap, fmt);
+	report(p, &spot, fmt, ap);
+	va_end(ap);
+	return -1;
+}
+
+int
+parse_error_reference(struct parse *p, const struct reference *r, const char *fmt, ...)
+{
+	const struct spot spot = {
+		.ordinal = r->ordinal,
+		.file = p->places->places[r->ordinal - 1].file,
+		.line = r->line,
+		.col = r->col,
+	};
+	va_list ap;
+
+	va_start(ap, fmt);
+	report(p, &spot, fmt, ap);
+	va_end(ap);
+	return -1;
+}
+
+int
+parse_error_file(struct parse *p, const char *msg)
+{
+	struct err e;
+
+	err_at(&e, file_name(p, 0), 1, 1, "%s", msg);
+	add_error(p, 0, &e);
+	return -1;
+}
+
+int
+parse_no_memory(struct parse *p)
+{
+	struct err e;
+
+	if (!p->stopped) {
+		err_set(&e, "out of memory while reading the configuration");
+		p->stopped = true;
+		p->errs->n = 0;
+		add_error(p, 0, &e);
+	}
+	return -1;
+}
+
+const char *
+parse_where(const struct parse *p, uint32_t ordinal, uint32_t from_ordinal,
+	char out[static PARSE_WHERE_MAX])
+{
+	const struct conf_place *place = &p->places->places[ordinal - 1];
+
+	if (place->file == p->places->places[from_ordinal - 1].file)
+		snprintf(out, PARSE_WHERE_MAX, "line %u", place->line);
+	else
+		snprintf(out, PARSE_WHERE_MAX, "%.250s:%u", file_name(p, place->file), place->line);
+	return out;
+}
+
+bool
+parse_failed(const struct parse *p, uint32_t ordinal)
+{
+	return ordinal && p->traces[ordinal - 1].failed;
+}
+
+/* ---- memory ---- */
+
+void *
+parse_add(struct parse *p, void *array, size_t *n, size_t size)
+{
+	void **base = array;
+
+	/* Full exactly when the number of elements is 0 or a power of two. */
+	if ((*n & (*n - 1)) == 0) {
+		void *grown = reallocarray(*base, *n ? *n * 2 : 1, size);
+
+		if (!grown) {
+			parse_no_memory(p);
+			return NULL;
+		}
+		*base = grown;
+	}
+	memset((char *)*base + *n * size, 0, size);
+	return (char *)*base + (*n)++ * size;
+}
+
+char *
+parse_dup(struct parse *p, struct slice s)
+{
+	char *copy = slice_dup(s);
+
+	if (!copy)
+		parse_no_memory(p);
+	return copy;
+}
+
+int
+parse_refer(
+	struct parse *p, enum reference_kind kind, const struct directive *d, const struct word *at)
+{
+	struct reference *r = parse_add(p, &p->references, &p->n_references, sizeof(*r));
+
+	if (!r)
+		return -1;
+	*r = (struct reference){
+		.kind = kind,
+		.site = p->site,
+		.route = p->route,
+		.forward = p->conf->n_forwards ? p->conf->n_forwards - 1 : 0,
+		.ordinal = d->ordinal,
+		.line = at->line,
+		.col = at->col,
+	};
+	return 0;
+}
+
+/* ---- tokens ---- */
+
+static const struct token *
+peek(struct parse *p)
+{
+	if (!p->file->held)
+		lex_next(&p->file->lex);
+	p->file->held = true;
+	return &p->file->lex.token;
+}
+
+static void
+take(struct parse *p)
+{
+	p->file->held = false;
+}
+
+/* Reads on behind the } that closes a block whose { was taken, saying nothing about what is
+ * inside. */
+static void
+skip_block(struct parse *p, const struct word *opened)
+{
+	unsigned depth = 1;
+
+	while (depth > 0) {
+		const struct token *t = peek(p);
+
+		if (t->kind == TOKEN_EOF) {
+			parse_error(p, opened, "this block is never closed; a \"}\" is missing");
+			return;
+		}
+		if (t->kind == TOKEN_OPEN || (t->kind == TOKEN_BAD && t->opens))
+			depth++;
+		else if (t->kind == TOKEN_CLOSE)
+			depth--;
+		take(p);
+	}
+}
+
+/* Skips what is left of a directive, its block included. */
+static void
+skip_directive(struct parse *p)
+{
+	for (;;) {
+		const struct token *t = peek(p);
+		struct word at = t->word;
+
+		if (t->kind == TOKEN_EOF || t->kind == TOKEN_CLOSE)
+			return;
+		if (t->kind == TOKEN_END) {
+			take(p);
+			return;
+		}
+		take(p);
+		if (t->kind == TOKEN_OPEN || (t->kind == TOKEN_BAD && t->opens)) {
+			skip_block(p, &at);
+			return;
+		}
+	}
+}
+
+/* Starts the record of a directive. 0 or -1. */
+static int
+add_ordinal(struct parse *p, const struct word *name, uint32_t *ret)
+{
+	struct conf_places *places = p->places;
+	struct trace *trace = parse_add(p, &p->traces, &p->n_traces, sizeof(*trace));
+	struct conf_place *place =
+		trace ? parse_add(p, &places->places, &places->n_places, sizeof(*place)) : NULL;
+
+	if (!place)
+		return -1;
+	*place = (struct conf_place){.file = p->file->index, .line = name->line, .col = name->col};
+	*trace = (struct trace){.line = name->line, .col = name->col};
+	*ret = (uint32_t)p->n_traces;
+	return 0;
+}
+
+static int
+add_word(struct parse *p, const struct word *w)
+{
+	struct word *grown;
+
+	if (p->n_words == p->words_cap) {
+		grown = reallocarray(p->words, p->words_cap * 2, sizeof(*grown));
+		if (!grown)
+			return parse_no_memory(p);
+		p->words = grown;
+		p->words_cap = p->words_cap * 2;
+	}
+	p->words[p->n_words++] = *w;
+	return 0;
+}
+
+/* Collects the words of one directive; its { is taken, its end is. 0, or -1 with the error
+ * reported and the directive skipped. */
+static int
+read_words(struct parse *p, struct directive *d)
+{
+	size_t arrow = 0;
+
+	for (;;) {
+		const struct token *t = peek(p);
+
+		d->after = t->word;
+		if (t->kind == TOKEN_BAD) {
+			parse_error(p, &t->word, "%s", t->why);
+			skip_directive(p);
+			return -1;
+		}
+		if (t->kind == TOKEN_ARROW && d->has_arrow) {
+			parse_error(p, &t->word, "a second \"->\" in one directive");
+			skip_directive(p);
+			return -1;
+		}
+		if (t->kind == TOKEN_ARROW) {
+			d->has_arrow = true;
+			arrow = p->n_words;
+		} else if (t->kind != TOKEN_WORD) {
+			break;
+		} else if (p->n_words == WORDS_ANY) {
+			parse_error(p, &t->word, "more than %d words in one directive", WORDS_ANY);
+			skip_directive(p);
+			return -1;
+		} else if (add_word(p, &t->word) < 0) {
+			return -1;
+		}
+		take(p);
+	}
+	d->has_block = p->file->lex.token.kind == TOKEN_OPEN;
+	if (d->has_block || p->file->lex.token.kind == TOKEN_END)
+		take(p);
+	d->words = p->words;
+	d->n = d->has_arrow ? arrow : p->n_words;
+	d->target = p->words + d->n;
+	d->n_target = p->n_words - d->n;
+	return 0;
+}
+
+/* ---- one directive ---- */
+
+static int
+unknown_directive(struct parse *p, const struct directive *d)
+{
+	const struct word *name = &d->words[0];
+	enum context context = p->scopes[p->depth].context;
+	const char *hint = suggest_foreign(name->text);
+	const char *near;
+	char contexts[96];
+
+	if (schema_contexts(name->text, contexts, sizeof(contexts)))
+		return parse_error(p, name, "\"%.*s\" can't stand %s; it belongs %s",
+			WORD_ARG(name), schema_context_name(context), contexts);
+	if (hint)
+		return parse_error(p, name, "unknown directive \"%.*s\"; %s", WORD_ARG(name), hint);
+	near = suggest_directive(context, name->text);
+	if (near)
+		return parse_error(p, name, "unknown directive \"%.*s\"; did you mean \"%s\"?",
+			WORD_ARG(name), near);
+	return parse_error(p, name, "unknown directive \"%.*s\" %s", WORD_ARG(name),
+		schema_context_name(context));
+}
+
+static int
+wrong_shape(struct parse *p, const struct directive *d, const struct word *at, const char *what)
+{
+	const struct schema_row *row = d->row;
+
+	return parse_error(p, at, "%s; write: %s%s%s%s", what, row->name,
+		row->arguments[0] ? " " : "", row->arguments,
+		row->block == PART_MUST ? " { ... }" : "");
+}
+
+/* Compares the directive with its row. 0 or -1. */
+static int
+check_shape(struct parse *p, const struct directive *d)
+{
+	const struct schema_row *row = d->row;
+	char what[96];
+
+	if (d->n - 1 < row->min) {
+		snprintf(what, sizeof(what), "\"%s\" needs %s", row->name,
+			d->n == 1 ? "an argument" : "more arguments");
+		return wrong_shape(p, d, d->n == 1 ? &d->words[0] : &d->after, what);
+	}
+	if (d->n - 1 > row->max) {
+		snprintf(what, sizeof(what), "\"%s\" takes %s", row->name,
+			row->max ? "fewer arguments" : "no arguments");
+		return wrong_shape(p, d, &d->words[row->max + 1], what);
+	}
+	if (row->target == PART_MUST && !d->has_arrow)
+		return wrong_shape(p, d, &d->words[0], "the target is missing");
+	if (d->has_arrow && row->target == PART_NO) {
+		snprintf(what, sizeof(what), "\"%s\" has no target", row->name);
+		return wrong_shape(p, d, d->n_target ? &d->target[0] : &d->after, what);
+	}
+	if (d->has_arrow && !d->n_target)
+		return wrong_shape(p, d, &d->after, "the target behind \"->\" is missing");
+	if (row->block == PART_MUST && !d->has_block)
+		return wrong_shape(p, d, &d->words[0], "the block is missing");
+	if (d->has_block && row->block == PART_NO) {
+		snprintf(what, sizeof(what), "\"%s\" takes no block", row->name);
+		return wrong_shape(p, d, &d->after, what);
+	}
+	return 0;
+}
+
+static int
+check_once(struct parse *p, const struct directive *d)
+{
+	struct scope *scope = &p->scopes[p->depth];
+	size_t index = (size_t)(d->row - schema_rows);
+	char where[PARSE_WHERE_MAX];
+
+	assert(index < SCHEMA_ROWS_MAX);
+	if (d->row->repeats)
+		return 0;
+	if (scope->seen[index])
+		return parse_error(p, &d->words[0], "\"%s\" stands here already, %s", d->row->name,
+			parse_where(p, scope->seen[index], d->ordinal, where));
+	scope->seen[index] = d->ordinal;
+	return 0;
+}
+
+static void
+open_block(struct parse *p, const struct directive *d)
+{
+	assert(p->depth + 1 < SCOPES_MAX);
+	p->scopes[++p->depth] = (struct scope){
+		.context = d->row->opens,
+		.ordinal = d->ordinal,
+		.opened = d->after,
+	};
+}
+
+/* The words are read: finds the row, checks the shape, sets. */
+static void
+run_directive(struct parse *p, struct directive *d)
+{
+	bool has_block = d->has_block;
+	const struct word after = d->after;
+	bool fits;
+
+	if (d->n == 0) {
+		parse_error(p, d->n_target ? &d->target[0] : &d->after,
+			"a directive must begin with its name");
+		if (has_block)
+			skip_block(p, &after);
+		return;
+	}
+	if (d->n > 1) {
+		p->traces[d->ordinal - 1].line = d->words[1].line;
+		p->traces[d->ordinal - 1].col = d->words[1].col;
+	}
+	d->row = schema_find(p->scopes[p->depth].context, d->words[0].text);
+	fits = d->row ? check_shape(p, d) == 0 && check_once(p, d) == 0
+		      : unknown_directive(p, d) == 0;
+	/* A setter of a block makes its object even from bad words, so that the errors inside
+	 * the block are found in the same run. */
+	if (fits)
+		d->row->set(p, d);
+	if (p->stopped || !has_block)
+		return;
+	if (fits)
+		open_block(p, d);
+	else
+		skip_block(p, &after);
+}
+
+static void
+close_block(struct parse *p, const struct word *at, size_t base)
+{
+	if (p->depth == base)
+		parse_error(p, at, "a \"}\" without a \"{\"");
+	else
+		p->depth--;
+}
+
+/* The file ends inside blocks. */
+static void
+close_all(struct parse *p, size_t base)
+{
+	for (; p->depth > base && !p->stopped; p->depth--) {
+		const struct scope *scope = &p->scopes[p->depth];
+		const struct reference opened = {
+			.ordinal = scope->ordinal,
+			.line = scope->opened.line,
+			.col = scope->opened.col,
+		};
+
+		parse_error_reference(p, &opened, "this block is never closed; a \"}\" is missing");
+	}
+}
+
+static void
+parse_directive(struct parse *p)
+{
+	struct directive d = {0};
+	struct word at = peek(p)->word;
+
+	p->n_words = 0;
+	arena_reset(p->arena);
+	if (add_ordinal(p, &at, &d.ordinal) < 0)
+		return;
+	if (read_words(p, &d) == 0)
+		run_directive(p, &d);
+}
+
+static void
+parse_directives(struct parse *p)
+{
+	size_t base = p->depth;
+
+	while (!p->stopped) {
+		const struct token *t = peek(p);
+
+		switch (t->kind) {
+		case TOKEN_END:
+			take(p);
+			break;
+		case TOKEN_CLOSE:
+			close_block(p, &t->word, base);
+			take(p);
+			break;
+		case TOKEN_EOF:
+			close_all(p, base);
+			return;
+		case TOKEN_NONE:
+		case TOKEN_WORD:
+		case TOKEN_ARROW:
+		case TOKEN_OPEN:
+		case TOKEN_BAD:
+			parse_directive(p);
+			break;
+		}
+	}
+}
+
+/* ---- files ---- */
+
+static int
+add_file(struct parse *p, const char *name, uint32_t *ret_index)
+{
+	char **slot = parse_add(p, &p->places->files, &p->places->n_files, sizeof(*slot));
+
+	if (!slot)
+		return -1;
+	*slot = parse_dup(p, slice_str(name));
+	*ret_index = (uint32_t)p->places->n_files - 1;
+	return *slot ? 0 : -1;
+}
+
+/* Reads one file into the open scope. 0, or -1 when the parse has stopped. */
+static int
+parse_file(struct parse *p, const char *name, struct slice text)
+{
+	struct source_file file = {.outer = p->file};
+	static const struct word whole = {.line = 1, .col = 1};
+
+	if (add_file(p, name, &file.index) < 0)
+		return -1;
+	file.depth = file.outer ? file.outer->depth + 1 : 0;
+	p->file = &file;
+	if (text.n > CONF_TEXT_MAX - p->bytes) {
+		parse_error(
+			p, &whole, "the configuration is larger than %d MiB", CONF_TEXT_MAX >> 20);
+		p->stopped = true;
+	}
+	p->bytes += text.n;
+	lex_init(&file.lex, text, p->arena);
+	if (!p->stopped)
+		parse_directives(p);
+	p->file = file.outer;
+	return p->stopped ? -1 : 0;
+}
+
+static int
+include_file(struct parse *p, const struct word *at, const struct conf_included *f)
+{
+	for (const struct source_file *open = p->file; open; open = open->outer)
+		if (strcmp(file_name(p, open->index), f->name) == 0)
+			return parse_error(p, at, "\"%.200s\" includes itself", f->name);
+	if (p->files_included == CONF_INCLUDE_FILES_MAX)
+		return parse_error(
+			p, at, "more than %d files are included", CONF_INCLUDE_FILES_MAX);
+	p->files_included++;
+	return parse_file(p, f->name, slice_of(f->text, f->size));
+}
+
+int
+set_include(struct parse *p, const struct directive *d)
+{
+	struct word at = d->words[1]; /* d's words are gone after the first file */
+	struct conf_included *files = NULL;
+	_free_ char *pattern = parse_dup(p, at.text);
+	size_t n = 0;
+	int ret = 0;
+	struct err e;
+
+	if (!pattern)
+		return -1;
+	if (!p->in->include)
+		return parse_error(p, &at, "\"include\" can't be used here");
+	if (p->file->depth + 1 > CONF_INCLUDE_DEPTH_MAX)
+		return parse_error(
+			p, &at, "files are included more than %d deep", CONF_INCLUDE_DEPTH_MAX);
+	if (p->in->include(p->in->ctx, file_name(p, p->file->index), pattern, &files, &n, &e) < 0)
+		return parse_error(p, &at, "%s", e.msg);
+	for (size_t i = 0; i < n; i++) {
+		if (ret == 0)
+			ret = include_file(p, &at, &files[i]);
+		free(files[i].name);
+		free(files[i].text);
+	}
+	free(files);
+	return ret;
+}
+
+/* ---- the whole ---- */
+
+static int
+parse_begin(struct parse *p)
+{
+	p->conf = calloc(1, sizeof(*p->conf));
+	p->places = calloc(1, sizeof(*p->places));
+	p->arena = arena_new(WORDS_ARENA_BLOCK, (size_t)WORDS_ANY * (LEX_WORD_MAX + 32));
+	p->words_cap = WORDS_FIRST;
+	p->words = calloc(p->words_cap, sizeof(*p->words));
+	if (!p->conf || !p->places || !p->arena || !p->words || names_init(&p->names) < 0)
+		return parse_no_memory(p);
+	atomic_init(&p->conf->refs, 1);
+	p->conf->log_level = LOG_LEVEL_INFO;
+	p->scopes[0] = (struct scope){.context = CONTEXT_TOP};
+	return 0;
+}
+
+static void
+parse_end(struct parse *p)
+{
+	conf_unref(&p->conf);
+	conf_places_free(&p->places);
+	arena_free(&p->arena);
+	names_clear(&p->names);
+	free(p->traces);
+	free(p->references);
+	free(p->words);
+}
+
+int
+conf_parse(const struct conf_input *in, struct conf **ret, struct conf_places **ret_places,
+	struct conf_errors *errs)
+{
+	struct parse p = {.in = in, .errs = errs};
+
+	errs->n = 0;
+	errs->too_many = false;
+	if (parse_begin(&p) == 0 && parse_file(&p, in->name, in->text) == 0)
+		check_all(&p);
+	sort_errors(&p);
+	if (errs->n == 0) {
+		p.conf->n_ordinals = (uint32_t)p.n_traces;
+		*ret = steal_ptr(&p.conf);
+		if (ret_places)
+			*ret_places = steal_ptr(&p.places);
+	}
+	parse_end(&p);
+	return errs->n ? -1 : 0;
+}

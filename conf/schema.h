@@ -1,0 +1,67 @@
+/*
+ * The facts of the language: one row for each directive in each context, and one for each word
+ * that a directive knows. The parser, the suggestions and the manual page sluice.conf(5) all come
+ * from these two tables; a directive that has no row is an unknown word.
+ */
+#ifndef CONF_SCHEMA_H
+#define CONF_SCHEMA_H
+
+#include "core/slice.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum context { CONTEXT_TOP, CONTEXT_SITE, CONTEXT_ROUTE, CONTEXT_CONTAINER, CONTEXT_COUNT };
+
+/* Whether a directive has a part: the target behind ->, the block, the right to be repeated. */
+enum schema_part { PART_NO, PART_MAY, PART_MUST };
+
+#define SCHEMA_ROWS_MAX 40
+#define WORDS_ANY 4096 /* the most words of one directive */
+
+struct parse;
+struct directive;
+
+struct schema_row {
+	const char *name;
+	enum context context;
+	uint16_t min, max; /* words between the name and the arrow or block */
+	enum schema_part target;
+	enum schema_part block;
+	enum context opens; /* the context inside the block */
+	bool repeats;       /* may stand more than once in one context */
+	int (*set)(struct parse *p, const struct directive *d);
+	const char *arguments;     /* what follows the name, for people */
+	const char *default_value; /* NULL: none to speak of */
+	const char *doc;           /* one sentence */
+	const char *more;          /* further sentences, or NULL */
+	const char *example;
+};
+
+/* A word that a directive knows, and the value that it stands for. */
+struct schema_word {
+	const char *directive;
+	const char *word;
+	int value;
+	const char *arguments; /* "" when none follow */
+	const char *doc;
+};
+
+extern const struct schema_row schema_rows[];
+extern const size_t schema_n_rows;
+extern const struct schema_word schema_words[];
+extern const size_t schema_n_words;
+
+/* The row, or NULL. */
+const struct schema_row *schema_find(enum context context, struct slice name);
+/* "at top level or in a site": where a directive of that name may stand, or NULL when none has it. */
+const char *schema_contexts(struct slice name, char *out, size_t out_size);
+/* The value of a directive's word, or -1. */
+int schema_word_value(const char *directive, struct slice word);
+/* The word of a directive that stands for the value, or "?". */
+const char *schema_word_name(const char *directive, int value);
+/* "at top level", "in a site", … */
+const char *schema_context_name(enum context context);
+
+#endif

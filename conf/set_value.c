@@ -1,0 +1,127 @@
+/* Kinds of words that several setters read: sizes, times, numbers, ports, paths, known words. */
+#include "conf/setters.h"
+
+#include "conf/parse.h"
+#include "conf/suggest.h"
+#include "conf/value.h"
+#include "core/num.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define SIZE_LIMIT ((uint64_t)1 << 40)
+
+int
+read_size(struct parse *p, const struct word *w, uint64_t min, uint64_t *ret)
+{
+	char low[NUM_TEXT_MAX], high[NUM_TEXT_MAX];
+	uint64_t size;
+
+	if (num_parse_size(w->text, min, SIZE_LIMIT, ret) == 0)
+		return 0;
+	if (num_parse_size(w->text, 0, UINT64_MAX, &size) < 0)
+		return parse_error(p, w,
+			"\"%.*s\" is not a size; write bytes or, upper case, 64K, 10M or 1G",
+			WORD_ARG(w));
+	return parse_error(p, w, "%.*s is out of range; it must be %s to %s", WORD_ARG(w),
+		num_print_size(min, low), num_print_size(SIZE_LIMIT, high));
+}
+
+int
+read_time(
+	struct parse *p, const struct word *w, const uint64_t range_ms[static 2], uint64_t *ret_ms)
+{
+	char low[NUM_TEXT_MAX], high[NUM_TEXT_MAX];
+	uint64_t ms;
+
+	if (num_parse_time(w->text, range_ms[0], range_ms[1], ret_ms) == 0)
+		return 0;
+	if (num_parse_time(w->text, 0, UINT64_MAX, &ms) < 0)
+		return parse_error(p, w,
+			"\"%.*s\" is not a time; write it with its unit, lower case: 500ms, 90s, "
+			"15m, 24h or 7d",
+			WORD_ARG(w));
+	return parse_error(p, w, "%.*s is out of range; it must be %s to %s", WORD_ARG(w),
+		num_print_time(range_ms[0], low), num_print_time(range_ms[1], high));
+}
+
+int
+read_number(struct parse *p, const struct word *w, const uint64_t range[static 2], uint64_t *ret)
+{
+	if (num_parse(w->text, range[0], range[1], ret) == 0)
+		return 0;
+	return parse_error(p, w, "\"%.*s\" is not a number from %" PRIu64 " to %" PRIu64,
+		WORD_ARG(w), range[0], range[1]);
+}
+
+int
+read_port(struct parse *p, const struct word *w, struct slice text, uint16_t *ret)
+{
+	uint64_t port;
+
+	if (num_parse(text, 1, UINT16_MAX, &port) < 0)
+		return parse_error(p, w,
+			"\"%.*s\" is not a port; a port is a number from 1 to 65535",
+			SLICE_ARG(slice_head(text, WORD_SHOWN)));
+	*ret = (uint16_t)port;
+	return 0;
+}
+
+/* "plain or tls", "connect, read, send or idle": the words that the directive knows. */
+static const char *
+known_words(const char *directive, char *out, size_t out_size)
+{
+	size_t n = 0, left = 0;
+
+	for (size_t i = 0; i < schema_n_words; i++)
+		left += strcmp(schema_words[i].directive, directive) == 0;
+	for (size_t i = 0; i < schema_n_words && n < out_size; i++) {
+		if (strcmp(schema_words[i].directive, directive) != 0)
+			continue;
+		left--;
+		n += (size_t)snprintf(out + n, out_size - n, "\"%s\"%s", schema_words[i].word,
+			left > 1    ? ", "
+			: left == 1 ? " or "
+				    : "");
+	}
+	return out;
+}
+
+int
+read_word(struct parse *p, const char *directive, const struct word *w, int *ret)
+{
+	int value = schema_word_value(directive, w->text);
+	const char *near;
+	char known[128];
+
+	if (value >= 0) {
+		*ret = value;
+		return 0;
+	}
+	near = suggest_word(directive, w->text);
+	if (near)
+		return parse_error(
+			p, w, "unknown word \"%.*s\"; did you mean \"%s\"?", WORD_ARG(w), near);
+	return parse_error(p, w, "unknown word \"%.*s\"; here may stand %s", WORD_ARG(w),
+		known_words(directive, known, sizeof(known)));
+}
+
+int
+read_checked(struct parse *p, const struct word *w, const char *why, char **ret)
+{
+	char *copy;
+
+	if (why)
+		return parse_error(p, w, "\"%.*s\" %s", WORD_ARG(w), why);
+	copy = parse_dup(p, w->text);
+	if (!copy)
+		return -1;
+	*ret = copy;
+	return 0;
+}
+
+int
+read_file(struct parse *p, const struct word *w, char **ret)
+{
+	return read_checked(p, w, value_file(w->text), ret);
+}

@@ -1,0 +1,71 @@
+/*
+ * The setters: one for each row of the schema, called by the parser with a directive of the right
+ * shape. Each checks its words, stores what they mean in the configuration and reports what is
+ * wrong with parse_error. Those that open a block make their object even when they fail.
+ */
+#ifndef CONF_SETTERS_H
+#define CONF_SETTERS_H
+
+#include "core/slice.h"
+
+#include <stdint.h>
+
+struct addr;
+struct conf_target;
+struct parse;
+struct directive;
+struct word;
+
+/* Kinds of words that several setters read (set_value.c). Each returns 0 with *ret written, or -1
+ * with the error reported. */
+int read_size(struct parse *p, const struct word *w, uint64_t min, uint64_t *ret);
+int read_time(struct parse *p, const struct word *w, const uint64_t range_ms[static 2],
+		uint64_t *ret_ms);
+int read_number(struct parse *p, const struct word *w, const uint64_t range[static 2],
+		uint64_t *ret);
+int read_port(struct parse *p, const struct word *w, struct slice text, uint16_t *ret);
+/* The value of one of the directive's words in the schema; an unknown one gets a suggestion. */
+int read_word(struct parse *p, const char *directive, const struct word *w, int *ret);
+/* An absolute path of the file system; *ret is the configuration's. */
+int read_file(struct parse *p, const struct word *w, char **ret);
+/* Copies the word into the configuration unless why says what is wrong with it. */
+int read_checked(struct parse *p, const struct word *w, const char *why, char **ret);
+/* The target behind the arrow (set_target.c). */
+int read_target(struct parse *p, const struct directive *d, struct conf_target *ret);
+/* CONTAINER:PORT… split at the first colon; what follows it is the rest. 0 or -1. */
+int read_container_port(struct parse *p, const struct word *w, char **ret_name,
+		struct slice *ret_rest);
+
+/* parse.c */
+int set_include(struct parse *p, const struct directive *d);
+/* set_top.c */
+int set_wan(struct parse *p, const struct directive *d);
+int set_bridge(struct parse *p, const struct directive *d);
+int set_listen(struct parse *p, const struct directive *d);
+int set_certificate(struct parse *p, const struct directive *d);
+int set_forward(struct parse *p, const struct directive *d);
+/* set_daemon.c */
+int set_control(struct parse *p, const struct directive *d);
+int set_state(struct parse *p, const struct directive *d);
+int set_lxc_path(struct parse *p, const struct directive *d);
+int set_threads(struct parse *p, const struct directive *d);
+int set_log(struct parse *p, const struct directive *d);
+/* set_site.c */
+int set_site(struct parse *p, const struct directive *d);
+int set_site_certificate(struct parse *p, const struct directive *d);
+int set_route(struct parse *p, const struct directive *d);
+/* set_limits.c */
+int set_body_limit(struct parse *p, const struct directive *d);
+int set_timeout(struct parse *p, const struct directive *d);
+/* set_container.c */
+int set_container(struct parse *p, const struct directive *d);
+int set_image(struct parse *p, const struct directive *d);
+int set_address(struct parse *p, const struct directive *d);
+int set_memory(struct parse *p, const struct directive *d);
+int set_cpus(struct parse *p, const struct directive *d);
+int set_autostart(struct parse *p, const struct directive *d);
+int set_mount(struct parse *p, const struct directive *d);
+int set_privileged(struct parse *p, const struct directive *d);
+int set_stop_timeout(struct parse *p, const struct directive *d);
+
+#endif

@@ -1,0 +1,315 @@
+/* What is wrong with a name, a host, a path or a URL. */
+#include "conf/value.h"
+
+#include "conf/conf.h"
+#include "core/addr.h"
+#include "core/num.h"
+
+#include <limits.h>
+
+#define LABEL_MAX 63 /* RFC 1035 section 2.3.4 */
+#define GROUP_MAX 32 /* useradd(8) */
+#define CPU_MAX 1023
+
+static bool
+is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static bool
+is_letter(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static bool
+is_one_of(char c, const char *set)
+{
+	return c && strchr(set, c);
+}
+
+static bool
+is_name_byte(char c)
+{
+	return is_letter(c) || is_digit(c) || is_one_of(c, "._-");
+}
+
+static bool
+only_name_bytes(struct slice s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (!is_name_byte(s.p[i]))
+			return false;
+	return true;
+}
+
+const char *
+value_name(struct slice s)
+{
+	if (s.n == 0)
+		return "is empty";
+	if (s.n > CONF_NAME_MAX)
+		return "is longer than 63 bytes";
+	if (s.p[0] == '.' || s.p[0] == '-')
+		return "must not begin with \".\" or \"-\"";
+	if (!only_name_bytes(s))
+		return "may hold letters, digits, \".\", \"_\" and \"-\" only";
+	return NULL;
+}
+
+const char *
+value_word(struct slice s)
+{
+	return value_name(s);
+}
+
+const char *
+value_group(struct slice s)
+{
+	if (s.n == 0 || s.n > GROUP_MAX)
+		return "must have 1 to 32 bytes";
+	if (s.p[0] == '-' || !only_name_bytes(s))
+		return "may hold letters, digits, \".\", \"_\" and \"-\" only";
+	return NULL;
+}
+
+const char *
+value_interface(struct slice s)
+{
+	if (s.n == 0 || s.n > CONF_IFNAME_MAX)
+		return "must have 1 to 15 bytes, as every interface's name";
+	/* /proc/sys/net/ipv4/conf has folders of these names that are no interfaces. */
+	if (slice_eq_str(s, "all") || slice_eq_str(s, "default"))
+		return "is a word of the kernel's own settings, not an interface";
+	if (slice_eq_str(s, "lo"))
+		return "is the loopback interface";
+	if (slice_eq_str(s, ".") || slice_eq_str(s, ".."))
+		return "is not the name of an interface";
+	for (size_t i = 0; i < s.n; i++)
+		if (!is_name_byte(s.p[i]) && !is_one_of(s.p[i], "@+"))
+			return "may hold letters, digits, \".\", \"_\", \"-\", \"@\" and \"+\" "
+			       "only";
+	return NULL;
+}
+
+static const char *
+host_label(struct slice label)
+{
+	if (label.n == 0)
+		return "has an empty part between two dots, or a dot at an end";
+	if (label.n > LABEL_MAX)
+		return "has a part of more than 63 bytes";
+	if (label.p[0] == '-' || label.p[label.n - 1] == '-')
+		return "has a part that begins or ends with \"-\"";
+	for (size_t i = 0; i < label.n; i++)
+		if (!is_letter(label.p[i]) && !is_digit(label.p[i]) && !is_one_of(label.p[i], "-_"))
+			return "may hold letters, digits, \"-\" and \".\" only";
+	return NULL;
+}
+
+const char *
+value_host(struct slice s)
+{
+	if (s.n == 0)
+		return "is empty";
+	if (s.n > CONF_HOST_MAX)
+		return "is longer than 253 bytes";
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] >= 0x80)
+			return "must be written in its ASCII form (xn--...)";
+	for (;;) {
+		size_t n = slice_index(s, '.');
+		const char *why = host_label(slice_head(s, n));
+
+		if (why || n == s.n)
+			return why;
+		s = slice_skip(s, n + 1);
+	}
+}
+
+const char *
+value_site_host(struct slice s)
+{
+	if (slice_eq_str(s, "*"))
+		return NULL;
+	if (slice_starts(s, SLICE_LIT("http://")) || slice_starts(s, SLICE_LIT("https://")))
+		return "must be a host name alone, without http:// or https://";
+	if (slice_index(s, '/') < s.n)
+		return "must be a host name alone; paths are routes inside the site";
+	if (slice_index(s, ':') < s.n)
+		return "must have no port; every site answers on every listener";
+	if (slice_starts(s, SLICE_LIT("*.")))
+		s = slice_skip(s, 2);
+	if (slice_index(s, '*') < s.n)
+		return "may have \"*\" only alone or as a leading \"*.\"";
+	return value_host(s);
+}
+
+const char *
+value_file(struct slice s)
+{
+	if (s.n == 0)
+		return "is empty";
+	if (s.p[0] != '/')
+		return "must be absolute, beginning with \"/\"";
+	if (s.n >= PATH_MAX)
+		return "is longer than 4095 bytes";
+	return NULL;
+}
+
+static bool
+is_dot_segment(struct slice segment)
+{
+	return slice_eq_str(segment, ".") || slice_eq_str(segment, "..");
+}
+
+const char *
+value_inner_path(struct slice s)
+{
+	if (s.n == 0)
+		return "is empty";
+	if (s.p[0] == '/')
+		return "must be relative to the container's root, without a leading \"/\"";
+	if (s.n >= PATH_MAX)
+		return "is longer than 4095 bytes";
+	while (s.n > 0) {
+		struct slice segment = slice_head(s, slice_index(s, '/'));
+
+		if (segment.n == 0)
+			return "has an empty part (\"//\")";
+		if (is_dot_segment(segment))
+			return "must have no \".\" or \"..\" in it";
+		s = slice_skip(s, segment.n + 1);
+	}
+	return NULL;
+}
+
+static bool
+is_unreserved(char c)
+{
+	return is_letter(c) || is_digit(c) || is_one_of(c, "-._~");
+}
+
+/* The %XX at the beginning of s. */
+static const char *
+percent_triplet(struct slice s)
+{
+	uint64_t byte;
+
+	if (s.n < 3 || num_parse_hex(slice_of(s.p + 1, 2), &byte) < 0)
+		return "has a \"%\" that two hexadecimal digits do not follow";
+	if (byte == 0)
+		return "has a %00";
+	if (is_unreserved((char)byte))
+		return "has a plain letter, digit, \"-\", \".\", \"_\" or \"~\" percent-encoded; "
+		       "write it plain";
+	if ((s.p[1] >= 'a' && s.p[1] <= 'f') || (s.p[2] >= 'a' && s.p[2] <= 'f'))
+		return "has a percent-encoded byte in lower case; write its digits in upper case";
+	return NULL;
+}
+
+static const char *
+url_path_bytes(struct slice s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		char c = s.p[i];
+
+		if (c == '?' || c == '#')
+			return "must have no \"?\" or \"#\"";
+		if (c == '%') {
+			const char *why = percent_triplet(slice_skip(s, i));
+
+			if (why)
+				return why;
+		} else if (!is_unreserved(c) && !is_one_of(c, "/!$&'()*+,;=:@")) {
+			return "must have blanks and bytes beyond ASCII percent-encoded, as in %20";
+		}
+	}
+	return NULL;
+}
+
+const char *
+value_url_path(struct slice s)
+{
+	const char *why;
+
+	if (s.n == 0 || s.p[0] != '/')
+		return "must begin with \"/\"";
+	why = url_path_bytes(s);
+	if (why)
+		return why;
+	while (s.n > 0) {
+		struct slice segment = slice_head(s, slice_index(s, '/'));
+
+		if (is_dot_segment(segment))
+			return "has a dot segment; write the path that it leads to";
+		s = slice_skip(s, segment.n + 1);
+	}
+	return NULL;
+}
+
+static const char *
+url_bytes(struct slice s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		char c = s.p[i];
+		char next = i + 1 < s.n ? s.p[i + 1] : '\0';
+		uint64_t byte;
+
+		if (c == '$' && is_letter(next))
+			return "has a variable; there are none here (a plain \"$\" is written %24)";
+		if (c <= ' ' || c == 0x7f || is_one_of(c, "\"<>\\^`{|}"))
+			return "must have blanks and bytes beyond ASCII percent-encoded, as in %20";
+		if (c == '%' &&
+			(i + 2 >= s.n || num_parse_hex(slice_of(s.p + i + 1, 2), &byte) < 0))
+			return "has a \"%\" that two hexadecimal digits do not follow";
+	}
+	return NULL;
+}
+
+const char *
+value_redirect(struct slice s)
+{
+	struct slice rest;
+
+	if (slice_starts(s, SLICE_LIT("//")))
+		return "must not begin with \"//\"; write https:// or one \"/\"";
+	if (slice_starts(s, SLICE_LIT("/")))
+		return url_bytes(s);
+	if (!slice_starts(s, SLICE_LIT("http://")) && !slice_starts(s, SLICE_LIT("https://")))
+		return "must begin with \"http://\", \"https://\" or \"/\"";
+	rest = slice_skip(s, slice_index(s, ':') + 3);
+	if (rest.n == 0 || is_one_of(rest.p[0], "/?#:@"))
+		return "has no host";
+	return url_bytes(s);
+}
+
+static const char *
+cpu_range(struct slice range)
+{
+	static const char wrong[] = "must be a list of CPUs such as 0,1 or 0-3,6";
+	size_t dash = slice_index(range, '-');
+	uint64_t low, high;
+
+	if (num_parse(slice_head(range, dash), 0, CPU_MAX, &low) < 0)
+		return wrong;
+	if (dash == range.n)
+		return NULL;
+	if (num_parse(slice_skip(range, dash + 1), 0, CPU_MAX, &high) < 0)
+		return wrong;
+	return low < high ? NULL : "has a range that does not ascend";
+}
+
+const char *
+value_cpus(struct slice s)
+{
+	for (;;) {
+		size_t n = slice_index(s, ',');
+		const char *why = cpu_range(slice_head(s, n));
+
+		if (why || n == s.n)
+			return why;
+		s = slice_skip(s, n + 1);
+	}
+}
