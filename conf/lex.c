@@ -83,11 +83,9 @@ bad(struct lex *l, const char *from, const char *why)
 
 	emit(l, TOKEN_BAD, from, (struct slice){0});
 	snprintf(l->token.why, sizeof(l->token.why), "%s", why);
-	while (l->at < l->end && *l->at != '\n') {
+	for (l->at = from; l->at < l->end && *l->at != '\n'; l->at++)
 		if (*l->at != ' ' && *l->at != '\t' && *l->at != '\r')
 			last = *l->at;
-		l->at++;
-	}
 	l->token.opens = last == '{';
 	return STATE(line_part);
 }
