@@ -247,7 +247,7 @@ check_listens_served(struct parse *p)
 }
 
 void
-check_all(struct parse *p)
+parse_check(struct parse *p)
 {
 	struct conf *c = p->conf;
 
@@ -257,10 +257,10 @@ check_all(struct parse *p)
 	default_path(p, &c->lxc_path, CONF_DEFAULT_LXC_PATH);
 	resolve_references(p);
 	default_certificates(p);
-	check_network(p);
+	parse_check_network(p);
 	if (p->stopped || p->errs->n)
 		return;
 	check_listens_served(p);
 	check_route_addresses(p);
-	check_bridge_present(p);
+	parse_check_bridge(p);
 }

@@ -90,8 +90,7 @@ check_addresses(struct parse *p)
 static int
 compare_listens(const void *pa, const void *pb)
 {
-	const struct conf_listen *a = *(const struct conf_listen *const *)pa;
-	const struct conf_listen *b = *(const struct conf_listen *const *)pb;
+	const struct conf_listen *a = pa, *b = pb;
 	int by_address;
 
 	if (a->port != b->port)
@@ -136,7 +135,7 @@ static void
 check_listens(struct parse *p)
 {
 	const struct conf *c = p->conf;
-	_free_ const struct conf_listen **sorted = calloc(c->n_listens + 1, sizeof(*sorted));
+	_free_ struct conf_listen *sorted = calloc(c->n_listens + 1, sizeof(*sorted));
 	const struct conf_listen *both = NULL, *family = NULL;
 	size_t n = 0;
 
@@ -146,10 +145,10 @@ check_listens(struct parse *p)
 	}
 	for (size_t i = 0; i < c->n_listens; i++)
 		if (!parse_failed(p, c->listens[i].ordinal))
-			sorted[n++] = &c->listens[i];
+			sorted[n++] = c->listens[i];
 	qsort(sorted, n, sizeof(*sorted), compare_listens);
 	for (size_t i = 0; i < n && !p->stopped; i++) {
-		const struct conf_listen *l = sorted[i], *before = i ? sorted[i - 1] : NULL;
+		const struct conf_listen *l = &sorted[i], *before = i ? l - 1 : NULL;
 
 		if (both && listen_covers(both, l))
 			listen_collision(p, both, l);
@@ -239,7 +238,7 @@ check_forwards(struct parse *p)
 }
 
 void
-check_network(struct parse *p)
+parse_check_network(struct parse *p)
 {
 	const struct conf *c = p->conf;
 
@@ -254,7 +253,7 @@ check_network(struct parse *p)
 }
 
 void
-check_bridge_present(struct parse *p)
+parse_check_bridge(struct parse *p)
 {
 	const struct conf *c = p->conf;
 

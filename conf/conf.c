@@ -176,7 +176,7 @@ const char *
 container_state_name(enum container_state state)
 {
 	static const char *const names[] = {
-#define CONTAINER_STATE_NAME(id, name, meaning) [CONTAINER_##id] = name,
+#define CONTAINER_STATE_NAME(id, name, meaning) [CONTAINER_##id] = (name),
 		CONTAINER_STATE_TABLE(CONTAINER_STATE_NAME)
 #undef CONTAINER_STATE_NAME
 	};

@@ -22,7 +22,7 @@
 #include <stdint.h>
 
 #define CONF_ERRORS_MAX 20
-#define CONF_TEXT_MAX (16 * 1024 * 1024) /* all files together */
+#define CONF_TEXT_MAX ((size_t)16 * 1024 * 1024) /* all files together */
 #define CONF_INCLUDE_DEPTH_MAX 8
 #define CONF_INCLUDE_FILES_MAX 256
 #define CONF_NAME_MAX 63   /* a container's or certificate's name */

@@ -82,7 +82,7 @@ bad(struct lex *l, const char *from, const char *why)
 	char last = 0;
 
 	emit(l, TOKEN_BAD, from, (struct slice){0});
-	snprintf(l->token.why, sizeof(l->token.why), "%s", why);
+	(void)snprintf(l->token.why, sizeof(l->token.why), "%s", why);
 	for (l->at = from; l->at < l->end && *l->at != '\n'; l->at++)
 		if (*l->at != ' ' && *l->at != '\t' && *l->at != '\r')
 			last = *l->at;
@@ -100,7 +100,7 @@ bad_control(struct lex *l, const char *from)
 		return bad(l, from, "a NUL byte; the file must be text");
 	if (c == '\r')
 		return bad(l, from, "a carriage return that no newline follows");
-	snprintf(why, sizeof(why), "control byte 0x%02x; the file must be text", c);
+	(void)snprintf(why, sizeof(why), "control byte 0x%02x; the file must be text", c);
 	return bad(l, from, why);
 }
 

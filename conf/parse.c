@@ -17,231 +17,9 @@
 
 #define WORDS_ARENA_BLOCK 8192
 #define WORDS_FIRST 32
-
-/* A file that is being read; they stand on the C stack, the including one below. */
-struct source_file {
-	struct source_file *outer;
-	uint32_t index; /* into places->files */
-	unsigned depth;
-	struct lex lex;
-	bool held; /* lex.token was looked at and is still to be taken */
-};
+#define WORDS_ARENA_MAX ((size_t)WORDS_ANY * ((size_t)LEX_WORD_MAX + 32))
 
 static int parse_file(struct parse *p, const char *name, struct slice text);
-
-/* ---- errors ---- */
-
-static int
-compare_errors(const struct parse *p, size_t i, size_t j)
-{
-	const struct err *a = &p->errs->errors[i], *b = &p->errs->errors[j];
-
-	if (p->error_keys[i] != p->error_keys[j])
-		return p->error_keys[i] < p->error_keys[j] ? -1 : 1;
-	if (a->line != b->line)
-		return a->line < b->line ? -1 : 1;
-	return a->col == b->col ? 0 : a->col < b->col ? -1 : 1;
-}
-
-/* Insertion sort of at most CONF_ERRORS_MAX errors into the order of the text. */
-static void
-sort_errors(struct parse *p)
-{
-	for (size_t i = 1; i < p->errs->n; i++) {
-		for (size_t j = i; j > 0 && compare_errors(p, j - 1, j) > 0; j--) {
-			struct err e = p->errs->errors[j];
-			uint32_t key = p->error_keys[j];
-
-			p->errs->errors[j] = p->errs->errors[j - 1];
-			p->errs->errors[j - 1] = e;
-			p->error_keys[j] = p->error_keys[j - 1];
-			p->error_keys[j - 1] = key;
-		}
-	}
-}
-
-/* Stores an error; the one beyond the maximum ends the parse. */
-static void
-add_error(struct parse *p, uint32_t ordinal, const struct err *e)
-{
-	if (ordinal)
-		p->traces[ordinal - 1].failed = true;
-	if (p->errs->n == CONF_ERRORS_MAX) {
-		p->errs->too_many = true;
-		p->stopped = true;
-		return;
-	}
-	p->error_keys[p->errs->n] = ordinal;
-	p->errs->errors[p->errs->n++] = *e;
-}
-
-static const char *
-file_name(const struct parse *p, uint32_t index)
-{
-	return p->places->files[index];
-}
-
-/* Where an error is found, and the directive that it belongs to. */
-struct spot {
-	uint32_t ordinal, file, line, col;
-};
-
-static int __attribute__((format(printf, 3, 0)))
-report(struct parse *p, const struct spot *spot, const char *fmt, va_list ap)
-{
-	char msg[ERR_MSG_MAX];
-	struct err e;
-
-	vsnprintf(msg, sizeof(msg), fmt, ap);
-	err_at(&e, file_name(p, spot->file), spot->line, spot->col, "%s", msg);
-	add_error(p, spot->ordinal, &e);
-	return -1;
-}
-
-int
-parse_error(struct parse *p, const struct word *at, const char *fmt, ...)
-{
-	const struct spot spot = {
-		.ordinal = (uint32_t)p->n_traces,
-		.file = p->file->index,
-		.line = at->line,
-		.col = at->col,
-	};
-	va_list ap;
-
-	va_start(ap, fmt);
-	report(p, &spot, fmt, ap);
-	va_end(ap);
-	return -1;
-}
-
-int
-parse_error_ordinal(struct parse *p, uint32_t ordinal, const char *fmt, ...)
-{
-	const struct spot spot = {
-		.ordinal = ordinal,
-		.file = p->places->places[ordinal - 1].file,
-		.line = p->traces[ordinal - 1].line,
-		.col = p->traces[ordinal - 1].col,
-	};
-	va_list ap;
-
-	va_start(ap, fmt);
-	report(p, &spot, fmt, ap);
-	va_end(ap);
-	return -1;
-}
-
-int
-parse_error_reference(struct parse *p, const struct reference *r, const char *fmt, ...)
-{
-	const struct spot spot = {
-		.ordinal = r->ordinal,
-		.file = p->places->places[r->ordinal - 1].file,
-		.line = r->line,
-		.col = r->col,
-	};
-	va_list ap;
-
-	va_start(ap, fmt);
-	report(p, &spot, fmt, ap);
-	va_end(ap);
-	return -1;
-}
-
-int
-parse_error_file(struct parse *p, const char *msg)
-{
-	struct err e;
-
-	err_at(&e, file_name(p, 0), 1, 1, "%s", msg);
-	add_error(p, 0, &e);
-	return -1;
-}
-
-int
-parse_no_memory(struct parse *p)
-{
-	struct err e;
-
-	if (!p->stopped) {
-		err_set(&e, "out of memory while reading the configuration");
-		p->stopped = true;
-		p->errs->n = 0;
-		add_error(p, 0, &e);
-	}
-	return -1;
-}
-
-const char *
-parse_where(const struct parse *p, uint32_t ordinal, uint32_t from_ordinal,
-	char out[static PARSE_WHERE_MAX])
-{
-	const struct conf_place *place = &p->places->places[ordinal - 1];
-
-	if (place->file == p->places->places[from_ordinal - 1].file)
-		snprintf(out, PARSE_WHERE_MAX, "line %u", place->line);
-	else
-		snprintf(out, PARSE_WHERE_MAX, "%.250s:%u", file_name(p, place->file), place->line);
-	return out;
-}
-
-bool
-parse_failed(const struct parse *p, uint32_t ordinal)
-{
-	return ordinal && p->traces[ordinal - 1].failed;
-}
-
-/* ---- memory ---- */
-
-void *
-parse_add(struct parse *p, void *array, size_t *n, size_t size)
-{
-	void **base = array;
-
-	/* Full exactly when the number of elements is 0 or a power of two. */
-	if ((*n & (*n - 1)) == 0) {
-		void *grown = reallocarray(*base, *n ? *n * 2 : 1, size);
-
-		if (!grown) {
-			parse_no_memory(p);
-			return NULL;
-		}
-		*base = grown;
-	}
-	memset((char *)*base + *n * size, 0, size);
-	return (char *)*base + (*n)++ * size;
-}
-
-char *
-parse_dup(struct parse *p, struct slice s)
-{
-	char *copy = slice_dup(s);
-
-	if (!copy)
-		parse_no_memory(p);
-	return copy;
-}
-
-int
-parse_refer(
-	struct parse *p, enum reference_kind kind, const struct directive *d, const struct word *at)
-{
-	struct reference *r = parse_add(p, &p->references, &p->n_references, sizeof(*r));
-
-	if (!r)
-		return -1;
-	*r = (struct reference){
-		.kind = kind,
-		.site = p->site,
-		.route = p->route,
-		.forward = p->conf->n_forwards ? p->conf->n_forwards - 1 : 0,
-		.ordinal = d->ordinal,
-		.line = at->line,
-		.col = at->col,
-	};
-	return 0;
-}
 
 /* ---- tokens ---- */
 
@@ -424,19 +202,19 @@ check_shape(struct parse *p, const struct directive *d)
 	char what[96];
 
 	if (d->n - 1 < row->min) {
-		snprintf(what, sizeof(what), "\"%s\" needs %s", row->name,
+		(void)snprintf(what, sizeof(what), "\"%s\" needs %s", row->name,
 			d->n == 1 ? "an argument" : "more arguments");
 		return wrong_shape(p, d, d->n == 1 ? &d->words[0] : &d->after, what);
 	}
 	if (d->n - 1 > row->max) {
-		snprintf(what, sizeof(what), "\"%s\" takes %s", row->name,
+		(void)snprintf(what, sizeof(what), "\"%s\" takes %s", row->name,
 			row->max ? "fewer arguments" : "no arguments");
 		return wrong_shape(p, d, &d->words[row->max + 1], what);
 	}
 	if (row->target == PART_MUST && !d->has_arrow)
 		return wrong_shape(p, d, &d->words[0], "the target is missing");
 	if (d->has_arrow && row->target == PART_NO) {
-		snprintf(what, sizeof(what), "\"%s\" has no target", row->name);
+		(void)snprintf(what, sizeof(what), "\"%s\" has no target", row->name);
 		return wrong_shape(p, d, d->n_target ? &d->target[0] : &d->after, what);
 	}
 	if (d->has_arrow && !d->n_target)
@@ -444,7 +222,7 @@ check_shape(struct parse *p, const struct directive *d)
 	if (row->block == PART_MUST && !d->has_block)
 		return wrong_shape(p, d, &d->words[0], "the block is missing");
 	if (d->has_block && row->block == PART_NO) {
-		snprintf(what, sizeof(what), "\"%s\" takes no block", row->name);
+		(void)snprintf(what, sizeof(what), "\"%s\" takes no block", row->name);
 		return wrong_shape(p, d, &d->after, what);
 	}
 	return 0;
@@ -608,7 +386,7 @@ parse_file(struct parse *p, const char *name, struct slice text)
 	p->file = &file;
 	if (text.n > CONF_TEXT_MAX - p->bytes) {
 		parse_error(
-			p, &whole, "the configuration is larger than %d MiB", CONF_TEXT_MAX >> 20);
+			p, &whole, "the configuration is larger than %zu MiB", CONF_TEXT_MAX >> 20);
 		p->stopped = true;
 	}
 	p->bytes += text.n;
@@ -623,7 +401,7 @@ static int
 include_file(struct parse *p, const struct word *at, const struct conf_included *f)
 {
 	for (const struct source_file *open = p->file; open; open = open->outer)
-		if (strcmp(file_name(p, open->index), f->name) == 0)
+		if (strcmp(parse_file_name(p, open->index), f->name) == 0)
 			return parse_error(p, at, "\"%.200s\" includes itself", f->name);
 	if (p->files_included == CONF_INCLUDE_FILES_MAX)
 		return parse_error(
@@ -649,7 +427,8 @@ set_include(struct parse *p, const struct directive *d)
 	if (p->file->depth + 1 > CONF_INCLUDE_DEPTH_MAX)
 		return parse_error(
 			p, &at, "files are included more than %d deep", CONF_INCLUDE_DEPTH_MAX);
-	if (p->in->include(p->in->ctx, file_name(p, p->file->index), pattern, &files, &n, &e) < 0)
+	if (p->in->include(
+		    p->in->ctx, parse_file_name(p, p->file->index), pattern, &files, &n, &e) < 0)
 		return parse_error(p, &at, "%s", e.msg);
 	for (size_t i = 0; i < n; i++) {
 		if (ret == 0)
@@ -668,7 +447,7 @@ parse_begin(struct parse *p)
 {
 	p->conf = calloc(1, sizeof(*p->conf));
 	p->places = calloc(1, sizeof(*p->places));
-	p->arena = arena_new(WORDS_ARENA_BLOCK, (size_t)WORDS_ANY * (LEX_WORD_MAX + 32));
+	p->arena = arena_new(WORDS_ARENA_BLOCK, WORDS_ARENA_MAX);
 	p->words_cap = WORDS_FIRST;
 	p->words = calloc(p->words_cap, sizeof(*p->words));
 	if (!p->conf || !p->places || !p->arena || !p->words || names_init(&p->names) < 0)
@@ -700,8 +479,8 @@ conf_parse(const struct conf_input *in, struct conf **ret, struct conf_places **
 	errs->n = 0;
 	errs->too_many = false;
 	if (parse_begin(&p) == 0 && parse_file(&p, in->name, in->text) == 0)
-		check_all(&p);
-	sort_errors(&p);
+		parse_check(&p);
+	parse_sort_errors(&p);
 	if (errs->n == 0) {
 		p.conf->n_ordinals = (uint32_t)p.n_traces;
 		*ret = steal_ptr(&p.conf);

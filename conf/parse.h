@@ -49,7 +49,14 @@ struct trace {
 	bool failed;        /* an error was reported for it */
 };
 
-struct source_file;
+/* A file that is being read; they stand on the C stack, the including one below. */
+struct source_file {
+	struct source_file *outer;
+	uint32_t index; /* into places->files */
+	unsigned depth;
+	struct lex lex;
+	bool held; /* lex.token was looked at and is still to be taken */
+};
 
 struct parse {
 	const struct conf_input *in;
@@ -92,6 +99,11 @@ int parse_error_file(struct parse *p, const char *msg);
 /* Gives up for want of memory. Returns -1. */
 int parse_no_memory(struct parse *p);
 
+/* Puts the errors into the order of the text. */
+void parse_sort_errors(struct parse *p);
+/* The name of a file by its index. */
+const char *parse_file_name(const struct parse *p, uint32_t index);
+
 #define PARSE_WHERE_MAX 320
 /* "line 12", or "FILE:12" when that is another file than the one at hand. */
 const char *parse_where(const struct parse *p, uint32_t ordinal, uint32_t from_ordinal,
@@ -113,9 +125,9 @@ int parse_refer(struct parse *p, enum reference_kind kind, const struct directiv
 #define WORD_ARG(w) SLICE_ARG(slice_head((w)->text, WORD_SHOWN))
 
 /* Resolves limits and references and checks whatever needs the whole file; errors are reported. */
-void check_all(struct parse *p);
+void parse_check(struct parse *p);
 /* The parts of it that are in check_net.c. */
-void check_network(struct parse *p);
-void check_bridge_present(struct parse *p);
+void parse_check_network(struct parse *p);
+void parse_check_bridge(struct parse *p);
 
 #endif

@@ -7,150 +7,12 @@
 
 #include "conf/lex.h"
 #include "conf/schema.h"
-#include "core/num.h"
+#include "conf/write.h"
 #include "core/own.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
-#define WORD_BUF_MAX (2 * LEX_WORD_MAX)
-
-struct print {
-	struct buf *out;
-	uint32_t *source; /* [canonical ordinal - 1]: the ordinal it comes from */
-	size_t n;
-	unsigned depth;
-	bool failed; /* the text or memory was exceeded; nothing more is written */
-};
-
-/* ---- words ---- */
-
-static bool
-must_quote(struct slice s)
-{
-	if (s.n == 0 || s.p[0] == '#' || s.p[s.n - 1] == '\\' || slice_eq_str(s, "->"))
-		return true;
-	for (size_t i = 0; i < s.n; i++)
-		if (memchr(" \t;{}\"", s.p[i], 6))
-			return true;
-	return false;
-}
-
-static int
-append_quoted(struct buf *out, struct slice s)
-{
-	if (buf_append_byte(out, '"') < 0)
-		return -1;
-	for (size_t i = 0; i < s.n; i++) {
-		if ((s.p[i] == '"' || s.p[i] == '\\') && buf_append_byte(out, '\\') < 0)
-			return -1;
-		if (buf_append_byte(out, s.p[i]) < 0)
-			return -1;
-	}
-	return buf_append_byte(out, '"');
-}
-
-static int
-append_word(struct buf *out, struct slice s)
-{
-	return must_quote(s) ? append_quoted(out, s) : buf_append_slice(out, s);
-}
-
-static void
-put_raw(struct print *pr, const char *text)
-{
-	if (!pr->failed && buf_append_str(pr->out, text) < 0)
-		pr->failed = true;
-}
-
-static void
-put_word(struct print *pr, const char *text)
-{
-	put_raw(pr, " ");
-	if (!pr->failed && append_word(pr->out, slice_str(text)) < 0)
-		pr->failed = true;
-}
-
-static void
-put_number(struct print *pr, uint64_t n)
-{
-	if (!pr->failed && buf_printf(pr->out, " %" PRIu64, n) < 0)
-		pr->failed = true;
-}
-
-static void
-put_size(struct print *pr, uint64_t bytes)
-{
-	char text[NUM_TEXT_MAX];
-
-	put_word(pr, num_print_size(bytes, text));
-}
-
-static void
-put_time(struct print *pr, uint64_t ms)
-{
-	char text[NUM_TEXT_MAX];
-
-	put_word(pr, num_print_time(ms, text));
-}
-
-static void
-put_ports(struct print *pr, uint16_t low, uint16_t high)
-{
-	if (!pr->failed && (low == high ? buf_printf(pr->out, "%u", low)
-					: buf_printf(pr->out, "%u-%u", low, high)) < 0)
-		pr->failed = true;
-}
-
-/* ---- lines and blocks ---- */
-
-static void
-note_source(struct print *pr, uint32_t ordinal)
-{
-	if ((pr->n & (pr->n - 1)) == 0) {
-		uint32_t *grown = reallocarray(pr->source, pr->n ? pr->n * 2 : 1, sizeof(*grown));
-
-		if (!grown) {
-			pr->failed = true;
-			return;
-		}
-		pr->source = grown;
-	}
-	pr->source[pr->n++] = ordinal;
-}
-
-static void
-begin(struct print *pr, uint32_t ordinal, const char *name)
-{
-	if (pr->failed)
-		return;
-	note_source(pr, ordinal);
-	for (unsigned i = 0; i < pr->depth; i++)
-		put_raw(pr, "\t");
-	put_raw(pr, name);
-}
-
-static void
-end(struct print *pr)
-{
-	put_raw(pr, "\n");
-}
-
-static void
-open_block(struct print *pr)
-{
-	put_raw(pr, " {\n");
-	pr->depth++;
-}
-
-static void
-close_block(struct print *pr)
-{
-	pr->depth--;
-	for (unsigned i = 0; i < pr->depth; i++)
-		put_raw(pr, "\t");
-	put_raw(pr, "}\n");
-}
+#define WORD_BUF_MAX ((size_t)2 * LEX_WORD_MAX)
 
 /* ---- limits ---- */
 
@@ -172,25 +34,25 @@ limits_written(const struct conf_limits *limits)
 }
 
 static void
-print_limits(struct print *pr, const struct conf_limits *limits)
+print_limits(struct writer *w, const struct conf_limits *limits)
 {
 	if (limits->body_limit_written) {
-		begin(pr, limits->body_limit_ordinal, "body-limit");
+		writer_begin(w, limits->body_limit_ordinal, "body-limit");
 		if (limits->body_limit)
-			put_size(pr, limits->body_limit);
+			writer_size(w, limits->body_limit);
 		else
-			put_word(pr, "off");
-		end(pr);
+			writer_word(w, "off");
+		writer_end(w);
 	}
 	if (!first_timeout(limits))
 		return;
-	begin(pr, first_timeout(limits), "timeout");
+	writer_begin(w, first_timeout(limits), "timeout");
 	for (size_t i = 0; i < CONF_TIMEOUT_COUNT; i++)
 		if (limits->timeout_written[i]) {
-			put_word(pr, conf_timeout_name((enum conf_timeout)i));
-			put_time(pr, limits->timeout_ms[i]);
+			writer_word(w, conf_timeout_name((enum conf_timeout)i));
+			writer_time(w, limits->timeout_ms[i]);
 		}
-	end(pr);
+	writer_end(w);
 }
 
 /* ---- sites ---- */
@@ -219,7 +81,7 @@ append_url_target(const struct conf_target *t, struct buf *out)
 	buf_init(&word, WORD_BUF_MAX);
 	ret = t->type == CONF_TARGET_CONTAINER ? append_container_target(t, &word)
 					       : append_http_target(t, &word);
-	return ret < 0 ? -1 : append_word(out, buf_slice(&word));
+	return ret < 0 ? -1 : writer_append_word(out, buf_slice(&word));
 }
 
 int
@@ -232,11 +94,11 @@ conf_target_print(const struct conf_target *t, struct buf *out)
 	case CONF_TARGET_DIR:
 		if (buf_append_str(out, "dir ") < 0)
 			return -1;
-		return append_word(out, slice_str(t->path));
+		return writer_append_word(out, slice_str(t->path));
 	case CONF_TARGET_REDIRECT:
 		if (buf_printf(out, "redirect %u ", t->code) < 0)
 			return -1;
-		return append_word(out, slice_str(t->path));
+		return writer_append_word(out, slice_str(t->path));
 	case CONF_TARGET_STATUS:
 		return buf_printf(out, "status %u", t->code);
 	}
@@ -244,327 +106,327 @@ conf_target_print(const struct conf_target *t, struct buf *out)
 }
 
 static void
-put_target(struct print *pr, const struct conf_target *t)
+put_target(struct writer *w, const struct conf_target *t)
 {
-	put_raw(pr, " -> ");
-	if (!pr->failed && conf_target_print(t, pr->out) < 0)
-		pr->failed = true;
+	writer_raw(w, " -> ");
+	if (!w->failed && conf_target_print(t, w->out) < 0)
+		w->failed = true;
 }
 
 static void
-print_route(struct print *pr, const struct conf_route *route)
+print_route(struct writer *w, const struct conf_route *route)
 {
-	begin(pr, route->ordinal, "route");
+	writer_begin(w, route->ordinal, "route");
 	if (route->exact)
-		put_raw(pr, " =");
-	put_word(pr, route->path);
-	put_target(pr, &route->target);
+		writer_raw(w, " =");
+	writer_word(w, route->path);
+	put_target(w, &route->target);
 	if (!limits_written(&route->limits)) {
-		end(pr);
+		writer_end(w);
 		return;
 	}
-	open_block(pr);
-	print_limits(pr, &route->limits);
-	close_block(pr);
+	writer_open(w);
+	print_limits(w, &route->limits);
+	writer_close(w);
 }
 
 static void
-print_site(struct print *pr, const struct conf_site *site)
+print_site(struct writer *w, const struct conf_site *site)
 {
-	begin(pr, site->ordinal, "site");
+	writer_begin(w, site->ordinal, "site");
 	for (size_t i = 0; i < site->n_hosts; i++)
-		put_word(pr, site->hosts[i]);
+		writer_word(w, site->hosts[i]);
 	if (site->short_form) {
-		put_target(pr, &site->routes[0].target);
-		end(pr);
+		put_target(w, &site->routes[0].target);
+		writer_end(w);
 		return;
 	}
-	open_block(pr);
+	writer_open(w);
 	if (site->certificate_name) {
-		begin(pr, site->certificate_ordinal, "certificate");
-		put_word(pr, site->certificate_name);
-		end(pr);
+		writer_begin(w, site->certificate_ordinal, "certificate");
+		writer_word(w, site->certificate_name);
+		writer_end(w);
 	}
-	print_limits(pr, &site->limits);
+	print_limits(w, &site->limits);
 	for (size_t i = 0; i < site->n_routes; i++)
-		print_route(pr, &site->routes[i]);
-	close_block(pr);
+		print_route(w, &site->routes[i]);
+	writer_close(w);
 }
 
 /* ---- containers ---- */
 
 static void
-print_image(struct print *pr, const struct conf_container *c)
+print_image(struct writer *w, const struct conf_container *c)
 {
 	if (c->image == CONF_IMAGE_NONE)
 		return;
-	begin(pr, c->image_ordinal, "image");
+	writer_begin(w, c->image_ordinal, "image");
 	if (c->image != CONF_IMAGE_DIST)
-		put_word(pr, schema_word_name("image", (int)c->image));
+		writer_word(w, schema_word_name("image", (int)c->image));
 	if (c->image_name)
-		put_word(pr, c->image_name);
+		writer_word(w, c->image_name);
 	for (size_t i = 0; i < c->n_image_args; i++)
-		put_word(pr, c->image_args[i]);
-	end(pr);
+		writer_word(w, c->image_args[i]);
+	writer_end(w);
 }
 
 static void
-print_address(struct print *pr, const struct conf_container *c)
+print_address(struct writer *w, const struct conf_container *c)
 {
 	char text[ADDR_TEXT_MAX];
 
 	if (!c->address.family)
 		return;
-	begin(pr, c->address_ordinal, "address");
-	put_word(pr, addr_print(&c->address, text));
+	writer_begin(w, c->address_ordinal, "address");
+	writer_word(w, addr_print(&c->address, text));
 	if (c->address6.family)
-		put_word(pr, addr_print(&c->address6, text));
-	end(pr);
+		writer_word(w, addr_print(&c->address6, text));
+	writer_end(w);
 }
 
 static void
-print_resources(struct print *pr, const struct conf_container *c)
+print_resources(struct writer *w, const struct conf_container *c)
 {
 	if (c->memory) {
-		begin(pr, c->memory_ordinal, "memory");
-		put_size(pr, c->memory);
+		writer_begin(w, c->memory_ordinal, "memory");
+		writer_size(w, c->memory);
 		if (c->swap) {
-			put_raw(pr, " swap");
-			put_size(pr, c->swap);
+			writer_raw(w, " swap");
+			writer_size(w, c->swap);
 		}
-		end(pr);
+		writer_end(w);
 	}
 	if (c->cpus) {
-		begin(pr, c->cpus_ordinal, "cpus");
-		put_word(pr, c->cpus);
-		end(pr);
+		writer_begin(w, c->cpus_ordinal, "cpus");
+		writer_word(w, c->cpus);
+		writer_end(w);
 	}
 }
 
 static void
-print_autostart(struct print *pr, const struct conf_container *c)
+print_autostart(struct writer *w, const struct conf_container *c)
 {
 	if (!c->autostart)
 		return;
-	begin(pr, c->autostart_ordinal, "autostart");
+	writer_begin(w, c->autostart_ordinal, "autostart");
 	if (c->autostart_order) {
-		put_raw(pr, " order");
-		put_number(pr, c->autostart_order);
+		writer_raw(w, " order");
+		writer_number(w, c->autostart_order);
 	}
 	if (c->autostart_delay_ms) {
-		put_raw(pr, " delay");
-		put_time(pr, c->autostart_delay_ms);
+		writer_raw(w, " delay");
+		writer_time(w, c->autostart_delay_ms);
 	}
-	end(pr);
+	writer_end(w);
 }
 
 static void
-print_mount(struct print *pr, const struct conf_mount *mount)
+print_mount(struct writer *w, const struct conf_mount *mount)
 {
-	begin(pr, mount->ordinal, "mount");
-	put_word(pr, mount->source);
-	put_word(pr, mount->target);
+	writer_begin(w, mount->ordinal, "mount");
+	writer_word(w, mount->source);
+	writer_word(w, mount->target);
 	if (mount->writable)
-		put_raw(pr, " rw");
-	end(pr);
+		writer_raw(w, " rw");
+	writer_end(w);
 }
 
 static void
-print_container_block(struct print *pr, const struct conf_container *c)
+print_container_block(struct writer *w, const struct conf_container *c)
 {
-	print_image(pr, c);
-	print_address(pr, c);
-	print_resources(pr, c);
-	print_autostart(pr, c);
+	print_image(w, c);
+	print_address(w, c);
+	print_resources(w, c);
+	print_autostart(w, c);
 	for (size_t i = 0; i < c->n_mounts; i++)
-		print_mount(pr, &c->mounts[i]);
+		print_mount(w, &c->mounts[i]);
 	if (c->privileged_ordinal) {
-		begin(pr, c->privileged_ordinal, "privileged");
-		put_word(pr, c->privileged ? "yes" : "no");
-		end(pr);
+		writer_begin(w, c->privileged_ordinal, "privileged");
+		writer_word(w, c->privileged ? "yes" : "no");
+		writer_end(w);
 	}
 	if (c->stop_timeout_ordinal) {
-		begin(pr, c->stop_timeout_ordinal, "stop-timeout");
-		put_time(pr, c->stop_timeout_ms);
-		end(pr);
+		writer_begin(w, c->stop_timeout_ordinal, "stop-timeout");
+		writer_time(w, c->stop_timeout_ms);
+		writer_end(w);
 	}
 }
 
 static void
-print_container(struct print *pr, const struct conf_container *c)
+print_container(struct writer *w, const struct conf_container *c)
 {
-	begin(pr, c->ordinal, "container");
-	put_word(pr, c->name);
-	open_block(pr);
-	print_container_block(pr, c);
-	close_block(pr);
+	writer_begin(w, c->ordinal, "container");
+	writer_word(w, c->name);
+	writer_open(w);
+	print_container_block(w, c);
+	writer_close(w);
 }
 
 /* ---- the network ---- */
 
 static void
-print_bridge(struct print *pr, const struct conf_bridge *bridge)
+print_bridge(struct writer *w, const struct conf_bridge *bridge)
 {
 	char text[ADDR_TEXT_MAX];
 
-	begin(pr, bridge->ordinal, "bridge");
-	put_word(pr, bridge->name);
-	put_word(pr, prefix_print(&bridge->v4, text));
+	writer_begin(w, bridge->ordinal, "bridge");
+	writer_word(w, bridge->name);
+	writer_word(w, prefix_print(&bridge->v4, text));
 	if (bridge->v6.addr.family)
-		put_word(pr, prefix_print(&bridge->v6, text));
-	end(pr);
+		writer_word(w, prefix_print(&bridge->v6, text));
+	writer_end(w);
 }
 
 static void
-print_listen(struct print *pr, const struct conf_listen *l)
+print_listen(struct writer *w, const struct conf_listen *l)
 {
 	char text[ADDR_PORT_TEXT_MAX];
 
-	begin(pr, l->ordinal, "listen");
+	writer_begin(w, l->ordinal, "listen");
 	if (l->addr.family)
-		put_word(pr, addr_print_port(&l->addr, l->port, text));
+		writer_word(w, addr_print_port(&l->addr, l->port, text));
 	else
-		put_number(pr, l->port);
+		writer_number(w, l->port);
 	if (l->mode != CONF_LISTEN_REDIRECT)
-		put_word(pr, conf_listen_mode_name(l->mode));
-	end(pr);
+		writer_word(w, conf_listen_mode_name(l->mode));
+	writer_end(w);
 }
 
 static void
-print_certificate(struct print *pr, const struct conf_certificate *certificate)
+print_certificate(struct writer *w, const struct conf_certificate *certificate)
 {
-	begin(pr, certificate->ordinal, "certificate");
-	put_word(pr, certificate->name);
-	put_word(pr, certificate->chain_file);
-	put_word(pr, certificate->key_file);
-	end(pr);
+	writer_begin(w, certificate->ordinal, "certificate");
+	writer_word(w, certificate->name);
+	writer_word(w, certificate->chain_file);
+	writer_word(w, certificate->key_file);
+	writer_end(w);
 }
 
 static void
-print_forward(struct print *pr, const struct conf_forward *f)
+print_forward(struct writer *w, const struct conf_forward *f)
 {
 	char text[ADDR_TEXT_MAX];
 
-	begin(pr, f->ordinal, "forward");
-	put_word(pr, conf_proto_name(f->proto));
-	put_raw(pr, " ");
-	put_ports(pr, f->low, f->high);
-	put_raw(pr, " -> ");
-	put_raw(pr, f->host);
-	put_raw(pr, ":");
-	put_ports(pr, f->target_low, f->target_high);
+	writer_begin(w, f->ordinal, "forward");
+	writer_word(w, conf_proto_name(f->proto));
+	writer_raw(w, " ");
+	writer_ports(w, f->low, f->high);
+	writer_raw(w, " -> ");
+	writer_raw(w, f->host);
+	writer_raw(w, ":");
+	writer_ports(w, f->target_low, f->target_high);
 	if (f->n_from)
-		put_raw(pr, " from");
+		writer_raw(w, " from");
 	for (size_t i = 0; i < f->n_from; i++)
-		put_word(pr, prefix_print(&f->from[i], text));
-	end(pr);
+		writer_word(w, prefix_print(&f->from[i], text));
+	writer_end(w);
 }
 
 /* ---- the daemon ---- */
 
 static void
-print_paths(struct print *pr, const struct conf *c)
+print_paths(struct writer *w, const struct conf *c)
 {
 	if (c->control_ordinal) {
-		begin(pr, c->control_ordinal, "control");
-		put_word(pr, c->control_path);
+		writer_begin(w, c->control_ordinal, "control");
+		writer_word(w, c->control_path);
 		if (c->control_group) {
-			put_raw(pr, " group");
-			put_word(pr, c->control_group);
+			writer_raw(w, " group");
+			writer_word(w, c->control_group);
 		}
-		end(pr);
+		writer_end(w);
 	}
 	if (c->state_ordinal) {
-		begin(pr, c->state_ordinal, "state");
-		put_word(pr, c->state_path);
-		end(pr);
+		writer_begin(w, c->state_ordinal, "state");
+		writer_word(w, c->state_path);
+		writer_end(w);
 	}
 	if (c->lxc_path_ordinal) {
-		begin(pr, c->lxc_path_ordinal, "lxc-path");
-		put_word(pr, c->lxc_path);
-		end(pr);
+		writer_begin(w, c->lxc_path_ordinal, "lxc-path");
+		writer_word(w, c->lxc_path);
+		writer_end(w);
 	}
 }
 
 static void
-print_threads(struct print *pr, const struct conf *c)
+print_threads(struct writer *w, const struct conf *c)
 {
 	if (!c->threads_ordinal)
 		return;
-	begin(pr, c->threads_ordinal, "threads");
+	writer_begin(w, c->threads_ordinal, "threads");
 	if (c->threads)
-		put_number(pr, c->threads);
+		writer_number(w, c->threads);
 	else
-		put_word(pr, "auto");
-	end(pr);
+		writer_word(w, "auto");
+	writer_end(w);
 }
 
 static void
-print_log(struct print *pr, const struct conf *c)
+print_log(struct writer *w, const struct conf *c)
 {
 	if (c->access_log) {
-		begin(pr, c->access_ordinal, "log access");
-		put_word(pr, c->access_log);
+		writer_begin(w, c->access_ordinal, "log access");
+		writer_word(w, c->access_log);
 		if (c->access_format != CONF_ACCESS_COMBINED)
-			put_word(pr, schema_word_name("log access", (int)c->access_format));
-		end(pr);
+			writer_word(w, schema_word_name("log access", (int)c->access_format));
+		writer_end(w);
 	}
 	if (c->log_level_ordinal) {
-		begin(pr, c->log_level_ordinal, "log level");
-		put_word(pr, schema_word_name("log level", (int)c->log_level));
-		end(pr);
+		writer_begin(w, c->log_level_ordinal, "log level");
+		writer_word(w, schema_word_name("log level", (int)c->log_level));
+		writer_end(w);
 	}
 	if (c->log_format_ordinal) {
-		begin(pr, c->log_format_ordinal, "log format");
-		put_word(pr, schema_word_name("log format", (int)c->log_format));
-		end(pr);
+		writer_begin(w, c->log_format_ordinal, "log format");
+		writer_word(w, schema_word_name("log format", (int)c->log_format));
+		writer_end(w);
 	}
 }
 
 static void
-print_all(struct print *pr, const struct conf *c)
+print_all(struct writer *w, const struct conf *c)
 {
 	if (c->wan) {
-		begin(pr, c->wan_ordinal, "wan");
-		put_word(pr, c->wan);
-		end(pr);
+		writer_begin(w, c->wan_ordinal, "wan");
+		writer_word(w, c->wan);
+		writer_end(w);
 	}
 	if (c->bridge)
-		print_bridge(pr, c->bridge);
+		print_bridge(w, c->bridge);
 	for (size_t i = 0; i < c->n_listens; i++)
-		print_listen(pr, &c->listens[i]);
+		print_listen(w, &c->listens[i]);
 	for (size_t i = 0; i < c->n_certificates; i++)
-		print_certificate(pr, &c->certificates[i]);
-	print_limits(pr, &c->limits);
+		print_certificate(w, &c->certificates[i]);
+	print_limits(w, &c->limits);
 	for (size_t i = 0; i < c->n_sites; i++)
-		print_site(pr, &c->sites[i]);
+		print_site(w, &c->sites[i]);
 	for (size_t i = 0; i < c->n_containers; i++)
-		print_container(pr, &c->containers[i]);
+		print_container(w, &c->containers[i]);
 	for (size_t i = 0; i < c->n_forwards; i++)
-		print_forward(pr, &c->forwards[i]);
-	print_paths(pr, c);
-	print_threads(pr, c);
-	print_log(pr, c);
+		print_forward(w, &c->forwards[i]);
+	print_paths(w, c);
+	print_threads(w, c);
+	print_log(w, c);
 }
 
 int
 conf_print(
 	const struct conf *c, struct buf *out, uint32_t **ret_source, size_t *ret_n, struct err *e)
 {
-	struct print pr = {.out = out};
+	struct writer w = {.out = out};
 
-	print_all(&pr, c);
-	if (pr.failed) {
-		free(pr.source);
+	print_all(&w, c);
+	if (w.failed) {
+		free(w.source);
 		return err_set(e,
 			"the configuration as text is larger than %zu bytes, or memory is short",
 			out->max);
 	}
 	if (ret_source) {
-		*ret_source = pr.source;
-		*ret_n = pr.n;
+		*ret_source = w.source;
+		*ret_n = w.n;
 	} else {
-		free(pr.source);
+		free(w.source);
 	}
 	return 0;
 }

@@ -32,7 +32,7 @@ set_container(struct parse *p, const struct directive *d)
 	p->container = conf->n_containers - 1;
 	c->ordinal = d->ordinal;
 	c->stop_timeout_ms = STOP_TIMEOUT_MS;
-	if (read_checked(p, name, value_name(name->text), &c->name) < 0)
+	if (word_read_checked(p, name, value_name(name->text), &c->name) < 0)
 		return -1;
 	ret = names_take(&p->names, (struct name){.kind = NAME_CONTAINER, .text = name->text},
 		(uint32_t)p->container, &taken);
@@ -62,7 +62,7 @@ read_dist_image(struct parse *p, const struct directive *d, struct conf_containe
 	if (d->n > 2)
 		return parse_error(p, &d->words[2], "only a template takes arguments");
 	c->image = CONF_IMAGE_DIST;
-	return read_checked(p, w, NULL, &c->image_name);
+	return word_read_checked(p, w, NULL, &c->image_name);
 }
 
 static int
@@ -71,12 +71,12 @@ read_template_image(struct parse *p, const struct directive *d, struct conf_cont
 	c->image = CONF_IMAGE_TEMPLATE;
 	if (d->n < 3)
 		return parse_error(p, &d->words[1], "the name of the template is missing");
-	if (read_checked(p, &d->words[2], value_word(d->words[2].text), &c->image_name) < 0)
+	if (word_read_checked(p, &d->words[2], value_word(d->words[2].text), &c->image_name) < 0)
 		return -1;
 	for (size_t i = 3; i < d->n; i++) {
 		char **slot = parse_add(p, &c->image_args, &c->n_image_args, sizeof(*slot));
 
-		if (!slot || read_checked(p, &d->words[i], NULL, slot) < 0)
+		if (!slot || word_read_checked(p, &d->words[i], NULL, slot) < 0)
 			return -1;
 	}
 	return 0;
@@ -147,15 +147,15 @@ set_memory(struct parse *p, const struct directive *d)
 	if (slice_eq_str(d->words[1].text, "swap"))
 		return parse_error(p, &d->words[1],
 			"swap comes on top of memory; write: memory SIZE swap SIZE");
-	if (read_size(p, &d->words[1], MEMORY_MIN, &c->memory) < 0)
+	if (word_read_size(p, &d->words[1], MEMORY_MIN, &c->memory) < 0)
 		return -1;
 	if (d->n == 2)
 		return 0;
-	if (read_word(p, "memory", &d->words[2], &value) < 0)
+	if (word_read_word(p, "memory", &d->words[2], &value) < 0)
 		return -1;
 	if (d->n == 3)
 		return parse_error(p, &d->words[2], "the size of the swap is missing");
-	return read_size(p, &d->words[3], 0, &c->swap);
+	return word_read_size(p, &d->words[3], 0, &c->swap);
 }
 
 int
@@ -164,7 +164,7 @@ set_cpus(struct parse *p, const struct directive *d)
 	struct conf_container *c = open_container(p);
 
 	c->cpus_ordinal = d->ordinal;
-	return read_checked(p, &d->words[1], value_cpus(d->words[1].text), &c->cpus);
+	return word_read_checked(p, &d->words[1], value_cpus(d->words[1].text), &c->cpus);
 }
 
 /* ---- start and stop ---- */
@@ -181,7 +181,7 @@ read_autostart_word(
 	uint64_t order;
 	int which;
 
-	if (read_word(p, "autostart", w, &which) < 0)
+	if (word_read_word(p, "autostart", w, &which) < 0)
 		return -1;
 	if (seen[which])
 		return parse_error(p, w, "\"%.*s\" stands here twice", WORD_ARG(w));
@@ -189,8 +189,8 @@ read_autostart_word(
 	if (i + 1 == d->n)
 		return parse_error(p, w, "the value of \"%.*s\" is missing", WORD_ARG(w));
 	if (which == AUTOSTART_DELAY)
-		return read_time(p, w + 1, wait_range_ms, &c->autostart_delay_ms);
-	if (read_number(p, w + 1, order_range, &order) < 0)
+		return word_read_time(p, w + 1, wait_range_ms, &c->autostart_delay_ms);
+	if (word_read_number(p, w + 1, order_range, &order) < 0)
 		return -1;
 	c->autostart_order = (uint32_t)order;
 	return 0;
@@ -216,7 +216,7 @@ set_stop_timeout(struct parse *p, const struct directive *d)
 	struct conf_container *c = open_container(p);
 
 	c->stop_timeout_ordinal = d->ordinal;
-	return read_time(p, &d->words[1], wait_range_ms, &c->stop_timeout_ms);
+	return word_read_time(p, &d->words[1], wait_range_ms, &c->stop_timeout_ms);
 }
 
 /* ---- mount, privileged ---- */
@@ -251,11 +251,11 @@ set_mount(struct parse *p, const struct directive *d)
 	if (!mount)
 		return -1;
 	mount->ordinal = d->ordinal;
-	if (read_file(p, &d->words[1], &mount->source) < 0 ||
-		read_checked(p, &d->words[2], value_inner_path(d->words[2].text), &mount->target) <
-			0)
+	if (word_read_file(p, &d->words[1], &mount->source) < 0 ||
+		word_read_checked(
+			p, &d->words[2], value_inner_path(d->words[2].text), &mount->target) < 0)
 		return -1;
-	if (d->n > 3 && read_word(p, "mount", &d->words[3], &writable) < 0)
+	if (d->n > 3 && word_read_word(p, "mount", &d->words[3], &writable) < 0)
 		return -1;
 	mount->writable = writable;
 	return take_mount(p, d);
@@ -266,7 +266,7 @@ set_privileged(struct parse *p, const struct directive *d)
 {
 	int privileged;
 
-	if (read_word(p, "privileged", &d->words[1], &privileged) < 0)
+	if (word_read_word(p, "privileged", &d->words[1], &privileged) < 0)
 		return -1;
 	open_container(p)->privileged = privileged;
 	open_container(p)->privileged_ordinal = d->ordinal;

@@ -22,15 +22,15 @@ set_control(struct parse *p, const struct directive *d)
 	if (path->text.n && path->text.p[path->text.n - 1] == '/')
 		return parse_error(
 			p, path, "\"%.*s\" is a folder; name the socket in it", WORD_ARG(path));
-	if (read_file(p, path, &p->conf->control_path) < 0)
+	if (word_read_file(p, path, &p->conf->control_path) < 0)
 		return -1;
 	if (d->n == 2)
 		return 0;
-	if (read_word(p, "control", &d->words[2], &value) < 0)
+	if (word_read_word(p, "control", &d->words[2], &value) < 0)
 		return -1;
 	if (d->n == 3)
 		return parse_error(p, &d->words[2], "the name of the group is missing");
-	return read_checked(
+	return word_read_checked(
 		p, &d->words[3], value_group(d->words[3].text), &p->conf->control_group);
 }
 
@@ -38,14 +38,14 @@ int
 set_state(struct parse *p, const struct directive *d)
 {
 	p->conf->state_ordinal = d->ordinal;
-	return read_file(p, &d->words[1], &p->conf->state_path);
+	return word_read_file(p, &d->words[1], &p->conf->state_path);
 }
 
 int
 set_lxc_path(struct parse *p, const struct directive *d)
 {
 	p->conf->lxc_path_ordinal = d->ordinal;
-	return read_file(p, &d->words[1], &p->conf->lxc_path);
+	return word_read_file(p, &d->words[1], &p->conf->lxc_path);
 }
 
 int
@@ -56,7 +56,7 @@ set_threads(struct parse *p, const struct directive *d)
 
 	p->conf->threads_ordinal = d->ordinal;
 	if (!slice_eq_str(d->words[1].text, "auto") &&
-		read_number(p, &d->words[1], range, &threads) < 0)
+		word_read_number(p, &d->words[1], range, &threads) < 0)
 		return -1;
 	p->conf->threads = (uint32_t)threads;
 	return 0;
@@ -71,9 +71,9 @@ set_log_access(struct parse *p, const struct directive *d)
 {
 	int format = CONF_ACCESS_COMBINED;
 
-	if (read_file(p, &d->words[2], &p->conf->access_log) < 0)
+	if (word_read_file(p, &d->words[2], &p->conf->access_log) < 0)
 		return -1;
-	if (d->n > 3 && read_word(p, "log access", &d->words[3], &format) < 0)
+	if (d->n > 3 && word_read_word(p, "log access", &d->words[3], &format) < 0)
 		return -1;
 	p->conf->access_format = (enum conf_access_format)format;
 	return 0;
@@ -84,7 +84,7 @@ set_log_level(struct parse *p, const struct directive *d)
 {
 	int level;
 
-	if (read_word(p, "log level", &d->words[2], &level) < 0)
+	if (word_read_word(p, "log level", &d->words[2], &level) < 0)
 		return -1;
 	p->conf->log_level = (enum log_level)level;
 	return 0;
@@ -95,7 +95,7 @@ set_log_format(struct parse *p, const struct directive *d)
 {
 	int format;
 
-	if (read_word(p, "log format", &d->words[2], &format) < 0)
+	if (word_read_word(p, "log format", &d->words[2], &format) < 0)
 		return -1;
 	p->conf->log_format = (enum log_format)format;
 	return 0;
@@ -113,7 +113,7 @@ set_log(struct parse *p, const struct directive *d)
 	char where[PARSE_WHERE_MAX];
 	int topic;
 
-	if (read_word(p, "log", &d->words[1], &topic) < 0)
+	if (word_read_word(p, "log", &d->words[1], &topic) < 0)
 		return -1;
 	if (*ordinals[topic])
 		return parse_error(p, &d->words[1], "\"log %.*s\" stands here already, %s",

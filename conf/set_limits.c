@@ -29,7 +29,7 @@ set_body_limit(struct parse *p, const struct directive *d)
 
 	if (slice_eq_str(d->words[1].text, "off"))
 		limits->body_limit = 0;
-	else if (read_size(p, &d->words[1], 1, &limits->body_limit) < 0)
+	else if (word_read_size(p, &d->words[1], 1, &limits->body_limit) < 0)
 		return -1;
 	limits->body_limit_written = true;
 	limits->body_limit_ordinal = d->ordinal;
@@ -43,7 +43,7 @@ set_one_timeout(struct parse *p, const struct directive *d, size_t i)
 	char where[PARSE_WHERE_MAX];
 	int which;
 
-	if (read_word(p, "timeout", &d->words[i], &which) < 0)
+	if (word_read_word(p, "timeout", &d->words[i], &which) < 0)
 		return -1;
 	if (i + 1 == d->n)
 		return parse_error(
@@ -52,7 +52,7 @@ set_one_timeout(struct parse *p, const struct directive *d, size_t i)
 		return parse_error(p, &d->words[i], "\"timeout %.*s\" stands here already, %s",
 			WORD_ARG(&d->words[i]),
 			parse_where(p, limits->timeout_ordinal[which], d->ordinal, where));
-	if (read_time(p, &d->words[i + 1], timeout_range_ms, &limits->timeout_ms[which]) < 0)
+	if (word_read_time(p, &d->words[i + 1], timeout_range_ms, &limits->timeout_ms[which]) < 0)
 		return -1;
 	limits->timeout_written[which] = true;
 	limits->timeout_ordinal[which] = d->ordinal;

@@ -79,7 +79,7 @@ set_short_form(struct parse *p, const struct directive *d)
 	route->path = parse_dup(p, SLICE_LIT("/"));
 	if (!route->path)
 		return -1;
-	return read_target(p, d, &route->target);
+	return directive_read_target(p, d, &route->target);
 }
 
 int
@@ -117,7 +117,7 @@ set_site_certificate(struct parse *p, const struct directive *d)
 	const struct word *name = &d->words[1];
 
 	site->certificate_ordinal = d->ordinal;
-	if (read_checked(p, name, value_name(name->text), &site->certificate_name) < 0)
+	if (word_read_checked(p, name, value_name(name->text), &site->certificate_name) < 0)
 		return -1;
 	return parse_refer(p, REFERENCE_CERTIFICATE, d, name);
 }
@@ -159,7 +159,7 @@ read_route_path(struct parse *p, const struct directive *d, struct conf_route *r
 		return parse_error(p, w, "write a blank behind the \"=\"");
 	if (w->text.n && (w->text.p[0] == '~' || w->text.p[0] == '^'))
 		return parse_error(p, w, "routes are paths; there are no regular expressions");
-	if (read_checked(p, w, value_url_path(w->text), &route->path) < 0)
+	if (word_read_checked(p, w, value_url_path(w->text), &route->path) < 0)
 		return -1;
 	return take_route(p, d, w, route->exact);
 }
@@ -173,5 +173,5 @@ set_route(struct parse *p, const struct directive *d)
 	if (!route)
 		return -1;
 	ret = read_route_path(p, d, route);
-	return read_target(p, d, &route->target) < 0 ? -1 : ret;
+	return directive_read_target(p, d, &route->target) < 0 ? -1 : ret;
 }

@@ -26,7 +26,7 @@ read_path(struct parse *p, const struct word *w, struct slice path, struct conf_
 }
 
 int
-read_container_port(struct parse *p, const struct word *w, char **ret_name, struct slice *ret_rest)
+word_read_container(struct parse *p, const struct word *w, char **ret_name, struct slice *ret_rest)
 {
 	size_t colon = slice_index(w->text, ':');
 	struct slice name = slice_head(w->text, colon);
@@ -53,10 +53,10 @@ read_container_target(struct parse *p, const struct directive *d, struct conf_ta
 	size_t slash;
 
 	t->type = CONF_TARGET_CONTAINER;
-	if (read_container_port(p, w, &t->host, &rest) < 0)
+	if (word_read_container(p, w, &t->host, &rest) < 0)
 		return -1;
 	slash = slice_index(rest, '/');
-	if (read_port(p, w, slice_head(rest, slash), &t->port) < 0)
+	if (word_read_port(p, w, slice_head(rest, slash), &t->port) < 0)
 		return -1;
 	if (read_path(p, w, slice_skip(rest, slash), t) < 0)
 		return -1;
@@ -109,7 +109,7 @@ read_http_target(struct parse *p, const struct directive *d, struct conf_target 
 		return -1;
 	if (port.n && port.p[0] != ':')
 		return parse_error(p, w, "only a port may follow the address in brackets");
-	if (port.n && read_port(p, w, slice_skip(port, 1), &t->port) < 0)
+	if (port.n && word_read_port(p, w, slice_skip(port, 1), &t->port) < 0)
 		return -1;
 	return read_path(p, w, slice_skip(rest, authority.n), t);
 }
@@ -120,7 +120,7 @@ static int
 read_dir_target(struct parse *p, const struct directive *d, struct conf_target *t)
 {
 	t->type = CONF_TARGET_DIR;
-	return read_file(p, &d->target[1], &t->path);
+	return word_read_file(p, &d->target[1], &t->path);
 }
 
 static int
@@ -136,7 +136,7 @@ read_redirect_target(struct parse *p, const struct directive *d, struct conf_tar
 			"308",
 			WORD_ARG(code));
 	t->code = (uint16_t)n;
-	return read_checked(p, url, value_redirect(url->text), &t->path);
+	return word_read_checked(p, url, value_redirect(url->text), &t->path);
 }
 
 static int
@@ -146,7 +146,7 @@ read_status_target(struct parse *p, const struct directive *d, struct conf_targe
 	uint64_t code;
 
 	t->type = CONF_TARGET_STATUS;
-	if (read_number(p, &d->target[1], range, &code) < 0)
+	if (word_read_number(p, &d->target[1], range, &code) < 0)
 		return -1;
 	t->code = (uint16_t)code;
 	return 0;
@@ -194,7 +194,7 @@ target_type(struct parse *p, const struct word *w)
 }
 
 int
-read_target(struct parse *p, const struct directive *d, struct conf_target *ret)
+directive_read_target(struct parse *p, const struct directive *d, struct conf_target *ret)
 {
 	const struct word *first = &d->target[0];
 	const struct target_form *form;

@@ -19,7 +19,7 @@ int
 set_wan(struct parse *p, const struct directive *d)
 {
 	p->conf->wan_ordinal = d->ordinal;
-	return read_checked(p, &d->words[1], value_interface(d->words[1].text), &p->conf->wan);
+	return word_read_checked(p, &d->words[1], value_interface(d->words[1].text), &p->conf->wan);
 }
 
 /* ---- bridge ---- */
@@ -87,7 +87,7 @@ read_listen_address(struct parse *p, const struct word *w, struct conf_listen *l
 	struct addr alone;
 
 	if (slice_index(s, ':') == s.n && slice_index(s, '.') == s.n)
-		return read_port(p, w, s, &listen->port);
+		return word_read_port(p, w, s, &listen->port);
 	if (addr_parse_port(s, &listen->addr, &listen->port) == 0 && listen->port != 0)
 		return 0;
 	if (addr_parse(s, &alone) == 0)
@@ -97,7 +97,7 @@ read_listen_address(struct parse *p, const struct word *w, struct conf_listen *l
 	while (n > 0 && s.p[n - 1] != ':')
 		n--;
 	if (n > 1 && addr_parse(slice_head(s, n - 1), &alone) == 0 && alone.family == AF_INET)
-		return read_port(p, w, slice_skip(s, n), &listen->port);
+		return word_read_port(p, w, slice_skip(s, n), &listen->port);
 	return parse_error(p, w,
 		"\"%.*s\" is not a port or an address with a port; write 443, 192.0.2.1:443 or "
 		"[2001:db8::1]:443",
@@ -117,7 +117,7 @@ set_listen(struct parse *p, const struct directive *d)
 	listen->mode = CONF_LISTEN_REDIRECT;
 	if (read_listen_address(p, &d->words[1], listen) < 0)
 		return -1;
-	if (d->n > 2 && read_word(p, "listen", &d->words[2], &mode) < 0)
+	if (d->n > 2 && word_read_word(p, "listen", &d->words[2], &mode) < 0)
 		return -1;
 	listen->mode = (enum conf_listen_mode)mode;
 	return 0;
@@ -138,7 +138,7 @@ set_certificate(struct parse *p, const struct directive *d)
 	if (!certificate)
 		return -1;
 	certificate->ordinal = d->ordinal;
-	if (read_checked(p, name, value_name(name->text), &certificate->name) < 0)
+	if (word_read_checked(p, name, value_name(name->text), &certificate->name) < 0)
 		return -1;
 	ret = names_take(&p->names, (struct name){.kind = NAME_CERTIFICATE, .text = name->text},
 		(uint32_t)c->n_certificates - 1, &taken);
@@ -151,9 +151,9 @@ set_certificate(struct parse *p, const struct directive *d)
 			WORD_ARG(name),
 			parse_where(p, c->certificates[taken].ordinal, d->ordinal, where));
 	}
-	if (read_file(p, &d->words[2], &certificate->chain_file) < 0)
+	if (word_read_file(p, &d->words[2], &certificate->chain_file) < 0)
 		return -1;
-	return read_file(p, &d->words[3], &certificate->key_file);
+	return word_read_file(p, &d->words[3], &certificate->key_file);
 }
 
 /* ---- forward ---- */
@@ -226,7 +226,7 @@ read_sources(struct parse *p, const struct directive *d, struct conf_forward *f)
 
 	if (d->n_target == 1)
 		return 0;
-	if (read_word(p, "forward target", &d->target[1], &value) < 0)
+	if (word_read_word(p, "forward target", &d->target[1], &value) < 0)
 		return -1;
 	if (d->n_target == 2)
 		return parse_error(p, &d->target[1], "the addresses behind \"from\" are missing");
@@ -245,7 +245,7 @@ read_forward_target(struct parse *p, const struct directive *d, struct conf_forw
 	const struct word *w = &d->target[0];
 	struct slice ports;
 
-	if (read_container_port(p, w, &f->host, &ports) < 0)
+	if (word_read_container(p, w, &f->host, &ports) < 0)
 		return -1;
 	if (slice_index(ports, '/') < ports.n)
 		return parse_error(p, w, "a forward goes to a port and has no path");
@@ -265,7 +265,7 @@ set_forward(struct parse *p, const struct directive *d)
 	if (!f)
 		return -1;
 	f->ordinal = d->ordinal;
-	if (read_word(p, "forward", &d->words[1], &proto) < 0 ||
+	if (word_read_word(p, "forward", &d->words[1], &proto) < 0 ||
 		read_ports(p, &d->words[2], d->words[2].text, range) < 0)
 		return -1;
 	f->proto = (enum conf_proto)proto;

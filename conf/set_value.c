@@ -12,7 +12,7 @@
 #define SIZE_LIMIT ((uint64_t)1 << 40)
 
 int
-read_size(struct parse *p, const struct word *w, uint64_t min, uint64_t *ret)
+word_read_size(struct parse *p, const struct word *w, uint64_t min, uint64_t *ret)
 {
 	char low[NUM_TEXT_MAX], high[NUM_TEXT_MAX];
 	uint64_t size;
@@ -28,7 +28,7 @@ read_size(struct parse *p, const struct word *w, uint64_t min, uint64_t *ret)
 }
 
 int
-read_time(
+word_read_time(
 	struct parse *p, const struct word *w, const uint64_t range_ms[static 2], uint64_t *ret_ms)
 {
 	char low[NUM_TEXT_MAX], high[NUM_TEXT_MAX];
@@ -46,7 +46,8 @@ read_time(
 }
 
 int
-read_number(struct parse *p, const struct word *w, const uint64_t range[static 2], uint64_t *ret)
+word_read_number(
+	struct parse *p, const struct word *w, const uint64_t range[static 2], uint64_t *ret)
 {
 	if (num_parse(w->text, range[0], range[1], ret) == 0)
 		return 0;
@@ -55,7 +56,7 @@ read_number(struct parse *p, const struct word *w, const uint64_t range[static 2
 }
 
 int
-read_port(struct parse *p, const struct word *w, struct slice text, uint16_t *ret)
+word_read_port(struct parse *p, const struct word *w, struct slice text, uint16_t *ret)
 {
 	uint64_t port;
 
@@ -88,7 +89,7 @@ known_words(const char *directive, char *out, size_t out_size)
 }
 
 int
-read_word(struct parse *p, const char *directive, const struct word *w, int *ret)
+word_read_word(struct parse *p, const char *directive, const struct word *w, int *ret)
 {
 	int value = schema_word_value(directive, w->text);
 	const char *near;
@@ -107,7 +108,7 @@ read_word(struct parse *p, const char *directive, const struct word *w, int *ret
 }
 
 int
-read_checked(struct parse *p, const struct word *w, const char *why, char **ret)
+word_read_checked(struct parse *p, const struct word *w, const char *why, char **ret)
 {
 	char *copy;
 
@@ -121,7 +122,7 @@ read_checked(struct parse *p, const struct word *w, const char *why, char **ret)
 }
 
 int
-read_file(struct parse *p, const struct word *w, char **ret)
+word_read_file(struct parse *p, const struct word *w, char **ret)
 {
-	return read_checked(p, w, value_file(w->text), ret);
+	return word_read_checked(p, w, value_file(w->text), ret);
 }

@@ -33,7 +33,7 @@ put_line(struct slice line, struct buf *out)
 		unsigned char c = (unsigned char)line.p[i];
 		bool control = (c < 0x20 && c != '\t') || c == 0x7f;
 
-		if (buf_append_byte(out, control ? '?' : (char)c) < 0)
+		if (buf_append(out, control ? "?" : line.p + i, 1) < 0)
 			return -1;
 	}
 	return buf_append_byte(out, '\n');
@@ -48,7 +48,7 @@ put_caret(struct slice before, struct buf *out)
 	for (size_t i = 0; i < before.n; i++) {
 		if (is_continuation(before.p[i]))
 			continue;
-		if (buf_append_byte(out, before.p[i] == '\t' ? '\t' : ' ') < 0)
+		if (buf_append_str(out, before.p[i] == '\t' ? "\t" : " ") < 0)
 			return -1;
 	}
 	return buf_append_str(out, "^\n");

@@ -254,10 +254,9 @@ url_bytes(struct slice s)
 {
 	for (size_t i = 0; i < s.n; i++) {
 		char c = s.p[i];
-		char next = i + 1 < s.n ? s.p[i + 1] : '\0';
 		uint64_t byte;
 
-		if (c == '$' && is_letter(next))
+		if (c == '$' && i + 1 < s.n && is_letter(s.p[i + 1]))
 			return "has a variable; there are none here (a plain \"$\" is written %24)";
 		if (c <= ' ' || c == 0x7f || is_one_of(c, "\"<>\\^`{|}"))
 			return "must have blanks and bytes beyond ASCII percent-encoded, as in %20";
