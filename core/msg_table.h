@@ -59,7 +59,7 @@
 	/* containers */ \
 	X(SYNC,        ROLE_BIT(PARENT), ROLE_BIT(LXC), 0, "s", \
 	  "name of the role that just started: send every CONTAINER again") \
-	X(CONTAINER,   ROLE_BIT(LXC), ROLE_BIT(PARENT) | ROLE_BIT(PROXY) | ROLE_BIT(ROUTER) | ROLE_BIT(CONTROL), 0, "sbbUussssss", \
+	X(CONTAINER,   ROLE_BIT(LXC), ROLE_BIT(PARENT) | ROLE_BIT(PROXY) | ROLE_BIT(ROUTER) | ROLE_BIT(CONTROL), 0, "sbbUuussssss", \
 	  "name, state (enum container_state), managed, changed (wall ms), init's pid, restarts, address, address6, mac, veth, job, notes (one a line)") \
 	X(CONTAINER_GONE, ROLE_BIT(LXC), ROLE_BIT(PARENT) | ROLE_BIT(PROXY) | ROLE_BIT(ROUTER) | ROLE_BIT(CONTROL), 0, "s", \
 	  "name: it no longer exists") \
