@@ -291,7 +291,7 @@ class Sluice:
     def check_children(self):
         """No child died but those that the test killed."""
         expected = sorted(self.expected_deaths)
-        died = sorted(re.findall(r'"child ended".*?\bname=(\w+)', self.log))
+        died = sorted(re.findall(r' error \S+ "child ended".*?\bname=(\w+)', self.log))
         assert died == expected, f"children died: {died}, expected {expected}\n{self.log[-8000:]}"
 
     def check_sanitizers(self):
