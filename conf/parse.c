@@ -206,11 +206,10 @@ check_shape(struct parse *p, const struct directive *d)
 			d->n == 1 ? "an argument" : "more arguments");
 		return wrong_shape(p, d, d->n == 1 ? &d->words[0] : &d->after, what);
 	}
-	if (d->n - 1 > row->max) {
-		(void)snprintf(what, sizeof(what), "\"%s\" takes %s", row->name,
-			row->max ? "fewer arguments" : "no arguments");
-		return wrong_shape(p, d, &d->words[row->max + 1], what);
-	}
+	if (d->n - 1 > row->max)
+		return parse_error(p, &d->words[row->max + 1],
+			"\"%.*s\" is one word too many; write: %s %s",
+			WORD_ARG(&d->words[row->max + 1]), row->name, row->arguments);
 	if (row->target == PART_MUST && !d->has_arrow)
 		return wrong_shape(p, d, &d->words[0], "the target is missing");
 	if (d->has_arrow && row->target == PART_NO) {

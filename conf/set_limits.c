@@ -27,6 +27,8 @@ set_body_limit(struct parse *p, const struct directive *d)
 {
 	struct conf_limits *limits = open_limits(p);
 
+	if (slice_eq_str(d->words[1].text, "0"))
+		return parse_error(p, &d->words[1], "write \"off\" for no limit");
 	if (slice_eq_str(d->words[1].text, "off"))
 		limits->body_limit = 0;
 	else if (word_read_size(p, &d->words[1], 1, &limits->body_limit) < 0)
@@ -62,8 +64,10 @@ set_one_timeout(struct parse *p, const struct directive *d, size_t i)
 int
 set_timeout(struct parse *p, const struct directive *d)
 {
+	int ret = 0;
+
 	for (size_t i = 1; i < d->n; i += 2)
 		if (set_one_timeout(p, d, i) < 0)
-			return -1;
-	return 0;
+			ret = -1;
+	return ret;
 }

@@ -181,7 +181,7 @@ read_target_ports(struct parse *p, const struct word *w, struct slice text, stru
 	f->target_high = range[1];
 	if (range[0] != range[1] && (unsigned)range[1] - range[0] != more)
 		return parse_error(p, w,
-			"%u ports of the host can't go to %u ports of the container", more + 1,
+			"the ranges differ in size: %u of the host, %u of the container", more + 1,
 			(unsigned)range[1] - range[0] + 1);
 	if (range[0] + more > UINT16_MAX)
 		return parse_error(
