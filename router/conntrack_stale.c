@@ -1,0 +1,198 @@
+/*
+ * Which flows a change of forwards makes stale, and how the kernel describes a flow. Pure.
+ */
+#include "router/conntrack.h"
+
+#include <arpa/inet.h>
+#include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#define PORTS_KEY_SIZE 8 /* protocol and port, padded */
+
+static enum ruleset_set
+fwd_set(uint8_t family)
+{
+	return family == AF_INET6 ? RULESET_FWD6 : RULESET_FWD4;
+}
+
+static enum ruleset_set
+from_set(uint8_t family)
+{
+	return family == AF_INET6 ? RULESET_FROM6 : RULESET_FROM4;
+}
+
+bool
+conntrack_needed(const struct conntrack_change *change)
+{
+	static const enum ruleset_set sets[] = {
+		RULESET_FWD4, RULESET_FWD6, RULESET_RESTRICTED, RULESET_FROM4, RULESET_FROM6};
+
+	for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++)
+		if (change->diff->del.sets[sets[i]].n || change->diff->add.sets[sets[i]].n)
+			return true;
+	return false;
+}
+
+/* The element of a forwarded port in a sorted list, or NULL. */
+static const struct ruleset_elem *
+find_port(const struct ruleset_elems *s, uint8_t proto, uint16_t port)
+{
+	uint8_t key[RULESET_KEY_MAX] = {0};
+	size_t low = 0, high = s->n;
+
+	ruleset_put_port(key, ruleset_put_proto(key, 0, proto), port);
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		int c = memcmp(key, s->v[middle].key, sizeof(key));
+
+		if (c == 0)
+			return &s->v[middle];
+		if (c < 0)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return NULL;
+}
+
+/* Whether an element with a range of ports holds this flow's port (and source, where it has
+ * one). */
+static bool
+range_holds(enum ruleset_set set, const struct ruleset_elem *elem, const struct conntrack_flow *f)
+{
+	struct addr low, high;
+	enum ruleset_part part = set == RULESET_FROM6 ? RULESET_PART_IPV6 : RULESET_PART_IPV4;
+
+	if (elem->key[0] != f->proto || f->dest_port < ruleset_get_port(elem->key, 4) ||
+		f->dest_port > ruleset_get_port(elem->end, 4))
+		return false;
+	if (set == RULESET_RESTRICTED)
+		return true;
+	low = ruleset_get_addr(elem->key, PORTS_KEY_SIZE, part);
+	high = ruleset_get_addr(elem->end, PORTS_KEY_SIZE, part);
+	return addr_cmp(&low, &f->source) <= 0 && addr_cmp(&f->source, &high) <= 0;
+}
+
+static bool
+any_holds(const struct ruleset *r, enum ruleset_set set, const struct conntrack_flow *f)
+{
+	for (size_t i = 0; i < r->sets[set].n; i++)
+		if (range_holds(set, &r->sets[set].v[i], f))
+			return true;
+	return false;
+}
+
+/* A flow of a forward that stays: may its source still use it? Asked only when the forward's
+ * sources changed. */
+static bool
+source_lost(const struct conntrack_change *change, const struct conntrack_flow *f)
+{
+	enum ruleset_set from = from_set(f->source.family);
+
+	if (!any_holds(&change->diff->add, RULESET_RESTRICTED, f) &&
+		!any_holds(&change->diff->del, from, f))
+		return false;
+	return any_holds(change->to, RULESET_RESTRICTED, f) && !any_holds(change->to, from, f);
+}
+
+static bool
+goes_to(const struct ruleset_elem *elem, const struct conntrack_flow *f)
+{
+	uint8_t data[RULESET_DATA_MAX] = {0};
+
+	ruleset_put_port(data, ruleset_put_addr(data, 0, &f->target), f->target_port);
+	return memcmp(data, elem->data, sizeof(data)) == 0;
+}
+
+bool
+conntrack_stale(const struct conntrack_change *change, const struct conntrack_flow *f)
+{
+	enum ruleset_set fwd = fwd_set(f->dest.family);
+	const struct ruleset_elem *elem;
+
+	if (!link_is_local(change->links, &f->dest))
+		return false;
+	if (f->dnat) {
+		elem = find_port(&change->diff->del.sets[fwd], f->proto, f->dest_port);
+		if (elem && goes_to(elem, f))
+			return true;
+		elem = find_port(&change->to->sets[fwd], f->proto, f->dest_port);
+		return elem && goes_to(elem, f) && source_lost(change, f);
+	}
+	/* TCP to the host itself is left alone: a connection of the administrator's must not
+	 * die because its port is forwarded from now on, and new ones begin new flows. */
+	return f->proto == IPPROTO_UDP &&
+	       find_port(&change->diff->add.sets[fwd], f->proto, f->dest_port) != NULL;
+}
+
+struct tuple {
+	struct addr source, dest;
+	uint8_t proto;
+	uint16_t source_port, dest_port;
+};
+
+static bool
+parse_ips(const struct nlattr *nest, struct tuple *t)
+{
+	const struct nlattr *ip[CTA_IP_MAX + 1];
+
+	netlink_nested(nest, ip, CTA_IP_MAX);
+	if (ip[CTA_IP_V6_SRC]) {
+		t->source.family = t->dest.family = AF_INET6;
+		return netlink_bytes(ip[CTA_IP_V6_SRC], t->source.bytes, 16) &&
+		       netlink_bytes(ip[CTA_IP_V6_DST], t->dest.bytes, 16);
+	}
+	t->source.family = t->dest.family = AF_INET;
+	return netlink_bytes(ip[CTA_IP_V4_SRC], t->source.bytes, 4) &&
+	       netlink_bytes(ip[CTA_IP_V4_DST], t->dest.bytes, 4);
+}
+
+static bool
+parse_tuple(const struct nlattr *nest, struct tuple *ret)
+{
+	const struct nlattr *attrs[CTA_TUPLE_MAX + 1], *proto[CTA_PROTO_MAX + 1];
+	struct tuple t = {0};
+
+	netlink_nested(nest, attrs, CTA_TUPLE_MAX);
+	netlink_nested(attrs[CTA_TUPLE_PROTO], proto, CTA_PROTO_MAX);
+	if (!parse_ips(attrs[CTA_TUPLE_IP], &t) || !netlink_u8(proto[CTA_PROTO_NUM], &t.proto) ||
+		!netlink_u16(proto[CTA_PROTO_SRC_PORT], &t.source_port) ||
+		!netlink_u16(proto[CTA_PROTO_DST_PORT], &t.dest_port))
+		return false;
+	t.source_port = ntohs(t.source_port);
+	t.dest_port = ntohs(t.dest_port);
+	*ret = t;
+	return true;
+}
+
+bool
+conntrack_parse(const struct nlmsghdr *h, struct conntrack_flow *ret)
+{
+	const struct nlattr *attrs[CTA_MAX + 1], *original;
+	struct conntrack_flow f = {0};
+	struct tuple sent, answered;
+	uint32_t status = 0;
+
+	netlink_attrs(h, sizeof(struct nfgenmsg), attrs, CTA_MAX);
+	original = attrs[CTA_TUPLE_ORIG];
+	if (!parse_tuple(original, &sent) || !parse_tuple(attrs[CTA_TUPLE_REPLY], &answered))
+		return false;
+	if (sent.proto != IPPROTO_TCP && sent.proto != IPPROTO_UDP)
+		return false;
+	(void)netlink_u32(attrs[CTA_STATUS], &status);
+	f.proto = sent.proto;
+	f.dnat = ntohl(status) & IPS_DST_NAT;
+	f.source = sent.source;
+	f.dest = sent.dest;
+	f.dest_port = sent.dest_port;
+	f.target = answered.source;
+	f.target_port = answered.source_port;
+	f.tuple = slice_of(mnl_attr_get_payload(original), mnl_attr_get_payload_len(original));
+	f.zone_set = netlink_u16(attrs[CTA_ZONE], &f.zone);
+	f.id_set = netlink_u32(attrs[CTA_ID], &f.id);
+	*ret = f;
+	return true;
+}

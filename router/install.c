@@ -1,0 +1,182 @@
+/*
+ * Keeps the kernel's table equal to what is wanted: plans, sends the difference or the whole,
+ * forgets stale flows, and puts the table back when somebody removed or changed it.
+ */
+#include "router/process.h"
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/own.h"
+#include "router/conntrack.h"
+
+/* Two programs that both insist on the table must not fill the log and the processor. */
+#define REPAIR_WINDOW_MS 10000
+#define REPAIR_WINDOW_MAX 50
+
+int
+install_plan(struct router *r, const struct conf *c, struct ruleset *ret, struct err *e)
+{
+	_free_ struct plan_address *addresses = containers_known(r, c);
+	struct plan_input in = {.conf = c, .addresses = addresses, .wans = r->wans};
+
+	if (!addresses)
+		return err_set(e, "out of memory");
+	return plan_build(&in, ret, e);
+}
+
+static void
+forget_flows(struct router *r, const struct ruleset_diff *diff, const struct ruleset *to)
+{
+	struct link_snapshot links;
+	struct conntrack_change change = {.diff = diff, .to = to, .links = &links};
+	struct err e = {0};
+	size_t deleted = 0;
+
+	if (!conntrack_needed(&change))
+		return;
+	if (link_read(&r->route, &links, &e) < 0) {
+		log_err("stale flows not forgotten", &e);
+		return;
+	}
+	/* A kernel without conntrack's netlink part still forwards; old flows end by themselves. */
+	if (conntrack_flush(&r->nft.commands, &change, &deleted, &e) < 0)
+		log_err("stale flows not forgotten", &e);
+	link_snapshot_clear(&links);
+	stats_add(&r->stats, STAT_CONNTRACK_FLUSHED, 1);
+	if (deleted)
+		log_info("stale flows forgotten", kv_u("flows", deleted));
+}
+
+/* Sends what makes `to` of `from`. */
+static int
+send_diff(
+	struct router *r, const struct ruleset_diff *diff, const struct ruleset *to, struct err *e)
+{
+	bool missing = false;
+
+	if (!r->installed || diff->whole)
+		return nft_install(&r->nft, to, e);
+	if (ruleset_diff_empty(diff))
+		return 0;
+	if (nft_apply(&r->nft, diff, &missing, e) == 0)
+		return 0;
+	if (!missing)
+		return -1;
+	log_warn("the nftables table is not as it was left, installing it whole");
+	return nft_install(&r->nft, to, e);
+}
+
+/* The first time, what stands in the kernel is what a process before this one left. */
+static void
+read_before(struct router *r)
+{
+	size_t rules;
+
+	if (!r->installed && nft_read(&r->nft, &r->ruleset, &rules, NULL) < 0)
+		r->ruleset = (struct ruleset){0};
+}
+
+/* Takes `to` over on success. */
+static int
+install_ruleset(struct router *r, struct ruleset *to, struct err *e)
+{
+	struct ruleset_diff diff;
+	int ret;
+
+	read_before(r);
+	if (ruleset_diff(&r->ruleset, to, &diff, e) < 0)
+		return -1;
+	if (r->installed && ruleset_diff_empty(&diff)) {
+		ruleset_diff_clear(&diff);
+		ruleset_clear(&r->ruleset);
+		r->ruleset = *to;
+		*to = (struct ruleset){0};
+		return 0;
+	}
+	ret = send_diff(r, &diff, to, e);
+	if (ret == 0) {
+		stats_add(&r->stats, STAT_RULESET_COMMITS, 1);
+		log_info("ruleset committed", kv_u("elements", ruleset_count(to)),
+			kv_u("added", ruleset_count(&diff.add)),
+			kv_u("removed", ruleset_count(&diff.del)));
+		forget_flows(r, &diff, to);
+		ruleset_clear(&r->ruleset);
+		r->ruleset = *to;
+		*to = (struct ruleset){0};
+		r->installed = true;
+	}
+	ruleset_diff_clear(&diff);
+	return ret;
+}
+
+int
+install_conf(struct router *r, const struct conf *c, struct err *e)
+{
+	struct ruleset to = {0};
+	int ret;
+
+	if (!conf_needs_router(c)) {
+		ret = nft_delete(&r->nft, e);
+		if (ret == 0) {
+			ruleset_clear(&r->ruleset);
+			r->installed = false;
+		}
+		return ret;
+	}
+	if (install_plan(r, c, &to, e) < 0)
+		return -1;
+	ret = install_ruleset(r, &to, e);
+	ruleset_clear(&to);
+	return ret;
+}
+
+void
+install_again(struct router *r)
+{
+	struct err e = {0};
+
+	if (!r->conf || !r->installed)
+		return;
+	if (install_conf(r, r->conf, &e) == 0)
+		return;
+	log_err("the kernel refuses the ruleset", &e);
+	router_retry(r);
+}
+
+/* Whether it may be put back now; if not, the retry timer looks again. */
+static bool
+repair_allowed(struct router *r)
+{
+	uint64_t now = clock_mono_ms();
+
+	if (now - r->window_ms > REPAIR_WINDOW_MS) {
+		r->window_ms = now;
+		r->window_count = 0;
+	}
+	if (r->window_count >= REPAIR_WINDOW_MAX) {
+		router_retry(r);
+		return false;
+	}
+	if (++r->window_count == REPAIR_WINDOW_MAX)
+		log_warn("another program changes table inet " RULESET_TABLE
+			 " again and again; end it");
+	return true;
+}
+
+void
+install_repair(struct router *r)
+{
+	struct err e = {0};
+
+	if (!r->installed || !repair_allowed(r))
+		return;
+	if (nft_install(&r->nft, &r->ruleset, &e) < 0) {
+		log_err("the nftables table could not be put back", &e);
+		router_retry(r);
+		return;
+	}
+	stats_add(&r->stats, STAT_RULESET_REINSTALLED, 1);
+	log_warn("nftables table was changed by another program, put back",
+		kv_s("table", "inet " RULESET_TABLE));
+	router_event(r, "ruleset reinstalled", "table", "inet " RULESET_TABLE);
+}

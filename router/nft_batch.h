@@ -1,0 +1,50 @@
+/*
+ * One nftables transaction as bytes: messages between BATCH_BEGIN and BATCH_END, with what is
+ * needed to name the object that the kernel refused. Builds only; nft.c sends.
+ */
+#ifndef ROUTER_NFT_BATCH_H
+#define ROUTER_NFT_BATCH_H
+
+#include "core/buf.h"
+#include "router/netlink.h"
+#include "router/ruleset.h"
+
+#define NFT_BATCH_MAX (64 * 1024 * 1024)
+/* Set element lists are one attribute, whose length has 16 bits. */
+#define NFT_ELEMENTS_BYTES_MAX 60000
+#define NFT_MESSAGE_MAX (65536 + 4096)
+
+/* Where in a message of many elements which directive's element stands. */
+struct nft_mark {
+	uint32_t seq;
+	uint32_t offset; /* of the element's attribute in its message */
+	uint32_t ordinal;
+};
+
+struct nft_batch {
+	struct buf bytes;
+	uint32_t seq;           /* of the next message */
+	struct nft_mark *marks; /* in the order of seq and offset */
+	size_t n_marks, cap_marks;
+	bool failed; /* memory or maximum; sticky */
+};
+
+/* first_seq: the number of the batch's first message. */
+void nft_batch_init(struct nft_batch *b, uint32_t first_seq);
+void nft_batch_clear(struct nft_batch *b);
+void nft_batch_begin(struct nft_batch *b);
+/* Closes the batch; the last message before it asks for an acknowledgement. */
+void nft_batch_end(struct nft_batch *b);
+/* add table; delete table; add table: whatever was there goes, in the same transaction. */
+void nft_batch_new_table(struct nft_batch *b);
+/* add table; delete table. */
+void nft_batch_drop_table(struct nft_batch *b);
+void nft_batch_sets(struct nft_batch *b);
+void nft_batch_chains(struct nft_batch *b);
+void nft_batch_rules(struct nft_batch *b, uint32_t rules);
+/* type: NFT_MSG_NEWSETELEM or NFT_MSG_DELSETELEM. */
+void nft_batch_elements(struct nft_batch *b, uint16_t type, const struct ruleset *r);
+/* The directive of the message (and attribute) at fault, 0 when it is none's. */
+uint32_t nft_batch_ordinal(const struct nft_batch *b, uint32_t seq, uint32_t offset);
+
+#endif

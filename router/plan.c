@@ -1,0 +1,307 @@
+/*
+ * From the configuration to the wanted ruleset: which rules stand and one element for every
+ * forwarded port. Pure; the rules never depend on how many forwards there are.
+ */
+#include "router/plan.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DNS_PORT 53
+#define DHCP_SERVER_PORT 67
+#define DHCPV6_SERVER_PORT 547
+
+/* The rules that every ruleset has. */
+#define RULES_ALWAYS                                                                               \
+	(RULESET_RULE_BIT(FROM4) | RULESET_RULE_BIT(FROM6) | RULESET_RULE_BIT(DNAT4) |             \
+		RULESET_RULE_BIT(DNAT6) | RULESET_RULE_BIT(SERVICES4) |                            \
+		RULESET_RULE_BIT(SERVICES6) | RULESET_RULE_BIT(OUT_LOOP4) |                        \
+		RULESET_RULE_BIT(OUT_LOOP6) | RULESET_RULE_BIT(OUT_LOCAL) |                        \
+		RULESET_RULE_BIT(POST_LOOP) | RULESET_RULE_BIT(HAIRPIN4) |                         \
+		RULESET_RULE_BIT(HAIRPIN6) | RULESET_RULE_BIT(FWD_FOREIGN) |                       \
+		RULESET_RULE_BIT(FWD_KNOWN) | RULESET_RULE_BIT(FWD_INVALID) |                      \
+		RULESET_RULE_BIT(FWD_FROM) | RULESET_RULE_BIT(FWD_DNAT) |                          \
+		RULESET_RULE_BIT(FWD_DROP))
+
+/* Forwards enter at the outside and at the bridges. Without any outside interface (no `wan`, no
+ * default route) there is none to single out, and they enter anywhere. Masquerade is a matter of
+ * networks, unless the file names the interface where it leaves. */
+static uint32_t
+plan_rules(const struct plan_input *in)
+{
+	uint32_t rules = RULES_ALWAYS;
+
+	if (in->wans.n > 0)
+		rules |= RULESET_RULE_BIT(PRE_BRIDGES) | RULESET_RULE_BIT(PRE_WANS);
+	else
+		rules |= RULESET_RULE_BIT(PRE_ANY);
+	if (in->conf->wan)
+		rules |= RULESET_RULE_BIT(MASQ4_WANS) | RULESET_RULE_BIT(MASQ6_WANS);
+	else
+		rules |= RULESET_RULE_BIT(MASQ4_ANY) | RULESET_RULE_BIT(MASQ6_ANY);
+	return rules;
+}
+
+static uint8_t
+proto_number(enum conf_proto proto)
+{
+	switch (proto) {
+	case CONF_TCP:
+		return IPPROTO_TCP;
+	case CONF_UDP:
+		return IPPROTO_UDP;
+	}
+	return 0;
+}
+
+static int
+plan_ifname(
+	struct ruleset *r, enum ruleset_set set, const char *name, uint32_t ordinal, struct err *e)
+{
+	struct ruleset_elem elem = {.ordinal = ordinal};
+
+	ruleset_put_ifname(elem.key, 0, name);
+	return ruleset_add(r, set, &elem, e);
+}
+
+static int
+plan_net(struct ruleset *r, enum ruleset_set set, const struct prefix *p, uint32_t ordinal,
+	struct err *e)
+{
+	struct ruleset_elem elem = {.ordinal = ordinal};
+	struct prefix network = prefix_network(p);
+	struct addr last = prefix_last(p);
+
+	ruleset_put_addr(elem.key, 0, &network.addr);
+	ruleset_put_addr(elem.end, 0, &last);
+	return ruleset_add(r, set, &elem, e);
+}
+
+/* What dnsmasq on the bridge serves to containers: a forward of port 53 must not take it away. */
+static int
+plan_services(struct ruleset *r, uint32_t ordinal, struct err *e)
+{
+	static const struct {
+		uint8_t proto;
+		uint16_t port;
+	} services[] = {
+		{IPPROTO_TCP, DNS_PORT},
+		{IPPROTO_UDP, DNS_PORT},
+		{IPPROTO_UDP, DHCP_SERVER_PORT},
+		{IPPROTO_UDP, DHCPV6_SERVER_PORT},
+	};
+
+	for (size_t i = 0; i < sizeof(services) / sizeof(services[0]); i++) {
+		struct ruleset_elem elem = {.ordinal = ordinal};
+
+		ruleset_put_port(elem.key, ruleset_put_proto(elem.key, 0, services[i].proto),
+			services[i].port);
+		if (ruleset_add(r, RULESET_SERVICES, &elem, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+plan_bridge(struct ruleset *r, const struct conf_bridge *b, struct err *e)
+{
+	if (plan_ifname(r, RULESET_BRIDGES, b->name, b->ordinal, e) < 0)
+		return -1;
+	if (b->v4.addr.family && plan_net(r, RULESET_NETS4, &b->v4, b->ordinal, e) < 0)
+		return -1;
+	if (b->v6.addr.family && plan_net(r, RULESET_NETS6, &b->v6, b->ordinal, e) < 0)
+		return -1;
+	return plan_services(r, b->ordinal, e);
+}
+
+/* An element of a set whose key ends in a range of ports. */
+static struct ruleset_elem
+ports_elem(const struct conf_forward *f)
+{
+	struct ruleset_elem elem = {.ordinal = f->ordinal};
+	size_t at = ruleset_put_proto(elem.key, 0, proto_number(f->proto));
+
+	ruleset_put_port(elem.key, at, f->low);
+	ruleset_put_proto(elem.end, 0, proto_number(f->proto));
+	ruleset_put_port(elem.end, at, f->high);
+	return elem;
+}
+
+/* Whether another source of the same forward says the same and more: the kernel refuses
+ * overlapping intervals. */
+static bool
+source_covered(const struct conf_forward *f, size_t which)
+{
+	const struct prefix *p = &f->from[which];
+
+	for (size_t i = 0; i < f->n_from; i++) {
+		const struct prefix *q = &f->from[i];
+
+		if (i == which || q->addr.family != p->addr.family || !prefix_overlaps(p, q))
+			continue;
+		if (q->len < p->len || (q->len == p->len && i < which))
+			return true;
+	}
+	return false;
+}
+
+static int
+plan_sources(struct ruleset *r, const struct conf_forward *f, struct err *e)
+{
+	struct ruleset_elem elem = ports_elem(f);
+
+	if (f->n_from == 0)
+		return 0;
+	if (ruleset_add(r, RULESET_RESTRICTED, &elem, e) < 0)
+		return -1;
+	for (size_t i = 0; i < f->n_from; i++) {
+		struct prefix network = prefix_network(&f->from[i]);
+		struct addr last = prefix_last(&f->from[i]);
+
+		if (source_covered(f, i))
+			continue;
+		elem = ports_elem(f);
+		ruleset_put_addr(elem.key, 8, &network.addr);
+		ruleset_put_addr(elem.end, 8, &last);
+		if (ruleset_add(r, last.family == AF_INET6 ? RULESET_FROM6 : RULESET_FROM4, &elem,
+			    e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+plan_ports(
+	struct ruleset *r, const struct conf_forward *f, const struct addr *target, struct err *e)
+{
+	enum ruleset_set set = target->family == AF_INET6 ? RULESET_FWD6 : RULESET_FWD4;
+
+	for (uint32_t i = 0; i <= (uint32_t)(f->high - f->low); i++) {
+		struct ruleset_elem elem = {.ordinal = f->ordinal};
+		size_t at = ruleset_put_proto(elem.key, 0, proto_number(f->proto));
+
+		ruleset_put_port(elem.key, at, (uint16_t)(f->low + i));
+		at = ruleset_put_addr(elem.data, 0, target);
+		ruleset_put_port(elem.data, at, (uint16_t)(f->target_low + i));
+		if (ruleset_add(r, set, &elem, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+plan_forward(
+	struct ruleset *r, const struct plan_input *in, const struct conf_forward *f, struct err *e)
+{
+	struct addr v4 = plan_target(in, f->container, AF_INET);
+	struct addr v6 = plan_target(in, f->container, AF_INET6);
+
+	if (plan_sources(r, f, e) < 0)
+		return -1;
+	if (v4.family && plan_ports(r, f, &v4, e) < 0)
+		return -1;
+	if (v6.family && plan_ports(r, f, &v6, e) < 0)
+		return -1;
+	return 0;
+}
+
+static int
+plan_fill(const struct plan_input *in, struct ruleset *r, struct err *e)
+{
+	const struct conf *c = in->conf;
+
+	r->rules = plan_rules(in);
+	if (c->bridge && plan_bridge(r, c->bridge, e) < 0)
+		return -1;
+	for (size_t i = 0; i < in->wans.n; i++)
+		if (plan_ifname(r, RULESET_WANS, in->wans.names[i], c->wan_ordinal, e) < 0)
+			return -1;
+	for (size_t i = 0; i < c->n_forwards; i++)
+		if (plan_forward(r, in, &c->forwards[i], e) < 0)
+			return -1;
+	return 0;
+}
+
+int
+plan_build(const struct plan_input *in, struct ruleset *ret, struct err *e)
+{
+	struct ruleset r = {0};
+
+	if (plan_fill(in, &r, e) < 0) {
+		ruleset_clear(&r);
+		return -1;
+	}
+	ruleset_sort(&r);
+	*ret = r;
+	return 0;
+}
+
+/* Nobody's own address: what no forward may ever go to. */
+static bool
+address_unusable(const struct addr *a)
+{
+	static const struct addr none4 = {.family = AF_INET}, none6 = {.family = AF_INET6};
+
+	if (a->family == AF_INET)
+		return addr_eq(a, &none4) || a->bytes[0] == 127 || a->bytes[0] >= 224;
+	return addr_eq(a, &none6) || a->bytes[0] == 0xff ||
+	       (a->bytes[0] == 0xfe && (a->bytes[1] & 0xc0) == 0x80);
+}
+
+/* A container's root chooses the address that its interface shows, so it is believed only where
+ * it takes nobody else's place: inside the bridge's network, and neither the bridge's own nor
+ * another container's of the file. */
+static bool
+address_believed(const struct conf *c, uint32_t container, const struct addr *a)
+{
+	const struct prefix *net;
+
+	if (address_unusable(a))
+		return false;
+	for (uint32_t i = 0; i < c->n_containers; i++)
+		if (i != container && (addr_eq(a, &c->containers[i].address) ||
+					      addr_eq(a, &c->containers[i].address6)))
+			return false;
+	if (!c->bridge)
+		return true;
+	net = a->family == AF_INET ? &c->bridge->v4 : &c->bridge->v6;
+	return net->addr.family == a->family && prefix_contains(net, a) && !addr_eq(a, &net->addr);
+}
+
+struct addr
+plan_target(const struct plan_input *in, uint32_t container, uint8_t family)
+{
+	const struct conf_container *c = &in->conf->containers[container];
+
+	if (in->addresses) {
+		const struct plan_address *known = &in->addresses[container];
+		const struct addr *a = family == AF_INET ? &known->v4 : &known->v6;
+
+		if (a->family == family && address_believed(in->conf, container, a))
+			return *a;
+	}
+	return family == AF_INET ? c->address : c->address6;
+}
+
+bool
+plan_needs_v6(const struct conf *c)
+{
+	if (c->bridge)
+		return c->bridge->v6.addr.family != 0;
+	for (size_t i = 0; i < c->n_containers; i++)
+		if (c->containers[i].address6.family)
+			return true;
+	return false;
+}
+
+bool
+plan_wans_equal(const struct plan_wans *a, const struct plan_wans *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (strcmp(a->names[i], b->names[i]) != 0)
+			return false;
+	return true;
+}

@@ -1,0 +1,45 @@
+/*
+ * What the configuration asks of the kernel. Pure: configuration, addresses of containers and
+ * names of the outside interfaces in, a ruleset value out.
+ */
+#ifndef ROUTER_PLAN_H
+#define ROUTER_PLAN_H
+
+#include "conf/conf.h"
+#include "core/err.h"
+#include "router/ruleset.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define PLAN_WANS_MAX 2 /* one for IPv4, one for IPv6 */
+
+/* What a container is known to have; family 0 where nothing is known. */
+struct plan_address {
+	struct addr v4;
+	struct addr v6;
+};
+
+/* The outside: the interface that the file names, or those of the default routes; none when the
+ * host has no default route. */
+struct plan_wans {
+	char names[PLAN_WANS_MAX][CONF_IFNAME_MAX + 1];
+	size_t n;
+};
+
+struct plan_input {
+	const struct conf *conf;
+	const struct plan_address *addresses; /* conf->n_containers of them, or NULL: none known */
+	struct plan_wans wans;
+};
+
+/* The sorted ruleset in *ret, the caller's to clear. 0 or -1 with e filled. */
+int plan_build(const struct plan_input *in, struct ruleset *ret, struct err *e);
+/* Where a forward to this container goes: the reported address when it may be believed, else the
+ * file's; family 0 when there is none. */
+struct addr plan_target(const struct plan_input *in, uint32_t container, uint8_t family);
+/* Whether IPv6 has to be forwarded at all: the bridge has a prefix, or a container an address. */
+bool plan_needs_v6(const struct conf *c);
+bool plan_wans_equal(const struct plan_wans *a, const struct plan_wans *b);
+
+#endif

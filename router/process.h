@@ -1,0 +1,110 @@
+/*
+ * The router process: what its files share. One loop, one thread; generations of the
+ * configuration come in by the channel, the kernel's own changes by two event sockets, and all
+ * of them end in the same two steps: settle (interfaces and kernel parameters, recorded first)
+ * and install (the ruleset).
+ *
+ * States of a settlement: IDLE -> RECORDING (RECORDs sent, RECORDEDs awaited) -> IDLE.
+ */
+#ifndef ROUTER_PROCESS_H
+#define ROUTER_PROCESS_H
+
+#include "conf/conf.h"
+#include "core/chan.h"
+#include "core/map.h"
+#include "core/stats.h"
+#include "router/link.h"
+#include "router/nft.h"
+#include "router/plan.h"
+#include "router/sysctl.h"
+
+#include <event2/event.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define ROUTER_LXC_RUN "/run/lxc"
+
+/* A generation that was offered and is not yet committed. */
+struct offer {
+	uint64_t generation; /* 0: none */
+	struct conf *conf;   /* NULL: it could not be read, why says why */
+	struct err why;
+};
+
+/* Changes to interfaces and parameters that wait for the parent's records. */
+struct settlement {
+	bool active;
+	uint64_t generation; /* the commit that waits for it; 0: upkeep */
+	struct conf *conf;   /* one reference */
+	struct link_work work;
+	struct sysctl_list sysctls;
+	struct map *awaited; /* names whose RECORDED has not come */
+};
+
+struct router {
+	struct event_base *base;
+	struct chan *chan;
+	struct netlink route;        /* requests */
+	struct netlink route_events; /* links and default routes */
+	struct nft nft;
+	struct event *on_route, *on_nft, *on_retry;
+	struct offer offer;
+	struct settlement settlement;
+	struct conf *conf;          /* the committed generation; NULL: none yet */
+	struct ruleset ruleset;     /* what the kernel shall hold */
+	bool installed;             /* it was installed by this process */
+	struct plan_wans wans;      /* the outside, as the installed ruleset has it */
+	struct plan_wans next_wans; /* as the settlement found it */
+	struct map *containers;     /* name -> struct plan_address, malloc'd */
+	uint64_t window_ms;         /* re-installations counted since then */
+	unsigned window_count;
+	struct stats stats;
+};
+
+/* containers.c: the addresses that lxc tells. */
+void containers_set(struct router *r, struct slice name, const struct plan_address *address);
+void containers_forget(struct router *r, struct slice name);
+void containers_clear(struct router *r);
+/* One address for every container of c, the caller's to free; NULL when memory is short. */
+struct plan_address *containers_known(const struct router *r, const struct conf *c);
+
+/* install.c: the ruleset. */
+/* What c asks for with what is known now. 0 or -1. */
+int install_plan(struct router *r, const struct conf *c, struct ruleset *ret, struct err *e);
+/* Makes the kernel hold what c asks for, in one transaction, and forgets stale flows. On -1 the
+ * old rules stand. */
+int install_conf(struct router *r, const struct conf *c, struct err *e);
+/* The committed configuration again, because an address or the outside changed. */
+void install_again(struct router *r);
+/* Somebody may have changed the table: puts it back. */
+void install_repair(struct router *r);
+
+/* settle.c: interfaces and parameters. */
+/* Whether c's bridge can be had. 0 or -1. */
+int settle_check(struct router *r, const struct conf *c, struct err *e);
+/* Begins to settle c for a commit (generation) or for upkeep (0): asks for records, or goes on at
+ * once when none is needed. Ends in generation_settled. */
+void settle_begin(struct router *r, struct conf *c, uint64_t generation);
+void settle_recorded(struct router *r, struct slice name);
+void settle_cancel(struct router *r);
+/* Something happened to interfaces or routes. */
+void settle_upkeep(struct router *r);
+/* Takes away what the bridge of the generation before had and the current one has not. */
+void settle_leave(struct router *r, const struct conf *before);
+
+/* generation.c: offers and commits. */
+void generation_offer(struct router *r, uint64_t generation, int fd);
+void generation_offer_end(struct router *r, uint64_t generation);
+void generation_commit(struct router *r, uint64_t generation);
+void generation_abort(struct router *r, uint64_t generation);
+/* The settlement for this generation succeeded (e NULL) or failed. */
+void generation_settled(struct router *r, uint64_t generation, const struct err *e);
+void generation_clear(struct router *r);
+
+/* router.c */
+/* Tells control what happened, for /v1/events; key may be NULL. */
+void router_event(struct router *r, const char *what, const char *key, const char *value);
+/* Looks again in a second. */
+void router_retry(struct router *r);
+
+#endif

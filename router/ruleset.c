@@ -1,0 +1,271 @@
+/*
+ * Values of the table: elements in sorted arrays, a set of rules as bits. Owns only its arrays;
+ * never speaks to the kernel.
+ */
+#include "router/ruleset.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PART(part) RULESET_PART_##part
+#define KEY_PARTS(a, b, c)                                                                         \
+	{                                                                                          \
+		PART(a), PART(b), PART(c)                                                          \
+	}
+#define DATA_PARTS(a, b)                                                                           \
+	{                                                                                          \
+		PART(a), PART(b)                                                                   \
+	}
+#define SIZE(part)                                                                                 \
+	(PART(part) == RULESET_PART_NONE                                               ? 0         \
+		: PART(part) == RULESET_PART_IFNAME || PART(part) == RULESET_PART_IPV6 ? 16        \
+										       : 4)
+#define KEY_SIZE(a, b, c) (SIZE(a) + SIZE(b) + SIZE(c))
+#define DATA_SIZE(a, b) (SIZE(a) + SIZE(b))
+
+static const struct ruleset_set_info set_infos[RULESET_SET_COUNT] = {
+#define SET_ROW(id, set_name, key_parts, data_parts, has_intervals)                                \
+	[RULESET_##id] = {.name = (set_name),                                                      \
+		.key = KEY_PARTS key_parts,                                                        \
+		.data = DATA_PARTS data_parts,                                                     \
+		.interval = (has_intervals),                                                       \
+		.key_size = KEY_SIZE key_parts,                                                    \
+		.data_size = DATA_SIZE data_parts},
+	RULESET_SET_TABLE(SET_ROW)
+#undef SET_ROW
+};
+
+static const char *const chain_names[RULESET_CHAIN_COUNT] = {
+#define CHAIN_ROW(id, name, hook, type, priority) [RULESET_CHAIN_##id] = (name),
+	RULESET_CHAIN_TABLE(CHAIN_ROW)
+#undef CHAIN_ROW
+};
+
+static const enum ruleset_chain rule_chains[RULESET_RULE_COUNT] = {
+#define RULE_ROW(id, chain, text) [RULESET_RULE_##id] = RULESET_CHAIN_##chain,
+	RULESET_RULE_TABLE(RULE_ROW)
+#undef RULE_ROW
+};
+
+const struct ruleset_set_info *
+ruleset_set_info(enum ruleset_set set)
+{
+	return &set_infos[set];
+}
+
+const char *
+ruleset_chain_name(enum ruleset_chain chain)
+{
+	return chain_names[chain];
+}
+
+enum ruleset_chain
+ruleset_rule_chain(enum ruleset_rule rule)
+{
+	return rule_chains[rule];
+}
+
+size_t
+ruleset_part_size(enum ruleset_part part)
+{
+	switch (part) {
+	case RULESET_PART_NONE:
+		return 0;
+	case RULESET_PART_IFNAME:
+	case RULESET_PART_IPV6:
+		return 16;
+	case RULESET_PART_IPV4:
+	case RULESET_PART_PROTO:
+	case RULESET_PART_PORT:
+		return 4;
+	}
+	return 0;
+}
+
+void
+ruleset_clear(struct ruleset *r)
+{
+	for (size_t i = 0; i < RULESET_SET_COUNT; i++)
+		free(r->sets[i].v);
+	*r = (struct ruleset){0};
+}
+
+int
+ruleset_add(struct ruleset *r, enum ruleset_set set, const struct ruleset_elem *elem, struct err *e)
+{
+	struct ruleset_elems *s = &r->sets[set];
+
+	if (s->n == RULESET_ELEMENTS_MAX)
+		return err_ordinal(e, elem->ordinal, "more than %d elements in set %s",
+			RULESET_ELEMENTS_MAX, set_infos[set].name);
+	if (s->n == s->cap) {
+		size_t cap = s->cap ? s->cap * 2 : 8;
+		struct ruleset_elem *v = realloc(s->v, cap * sizeof(*v));
+
+		if (!v)
+			return err_set(e, "out of memory");
+		s->v = v;
+		s->cap = cap;
+	}
+	s->v[s->n] = *elem;
+	if (!set_infos[set].interval)
+		memcpy(s->v[s->n].end, elem->key, sizeof(elem->key));
+	s->n++;
+	return 0;
+}
+
+/* The order of elements: by first key, then last key, then data. */
+static int
+elem_cmp_value(const struct ruleset_elem *a, const struct ruleset_elem *b)
+{
+	int c = memcmp(a->key, b->key, sizeof(a->key));
+
+	if (c == 0)
+		c = memcmp(a->end, b->end, sizeof(a->end));
+	if (c == 0)
+		c = memcmp(a->data, b->data, sizeof(a->data));
+	return c;
+}
+
+static int
+elem_cmp(const void *a, const void *b)
+{
+	return elem_cmp_value(a, b);
+}
+
+void
+ruleset_sort(struct ruleset *r)
+{
+	for (size_t i = 0; i < RULESET_SET_COUNT; i++)
+		if (r->sets[i].n > 1)
+			qsort(r->sets[i].v, r->sets[i].n, sizeof(*r->sets[i].v), elem_cmp);
+}
+
+size_t
+ruleset_count(const struct ruleset *r)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < RULESET_SET_COUNT; i++)
+		n += r->sets[i].n;
+	return n;
+}
+
+bool
+ruleset_equal(const struct ruleset *a, const struct ruleset *b)
+{
+	if (a->rules != b->rules)
+		return false;
+	for (size_t i = 0; i < RULESET_SET_COUNT; i++) {
+		const struct ruleset_elems *x = &a->sets[i], *y = &b->sets[i];
+
+		if (x->n != y->n)
+			return false;
+		for (size_t k = 0; k < x->n; k++)
+			if (elem_cmp_value(&x->v[k], &y->v[k]) != 0)
+				return false;
+	}
+	return true;
+}
+
+/* Walks two sorted lists at once: what only `from` has is deleted, what only `to` has added. */
+static int
+diff_set(const struct ruleset *from, const struct ruleset *to, enum ruleset_set set,
+	struct ruleset_diff *d, struct err *e)
+{
+	const struct ruleset_elems *a = &from->sets[set], *b = &to->sets[set];
+	size_t i = 0, k = 0;
+
+	while (i < a->n || k < b->n) {
+		int c = i == a->n ? 1 : k == b->n ? -1 : elem_cmp_value(&a->v[i], &b->v[k]);
+
+		if (c < 0 && ruleset_add(&d->del, set, &a->v[i], e) < 0)
+			return -1;
+		if (c > 0 && ruleset_add(&d->add, set, &b->v[k], e) < 0)
+			return -1;
+		if (c <= 0)
+			i++;
+		if (c >= 0)
+			k++;
+	}
+	return 0;
+}
+
+int
+ruleset_diff(const struct ruleset *from, const struct ruleset *to, struct ruleset_diff *ret,
+	struct err *e)
+{
+	struct ruleset_diff d = {.whole = from->rules != to->rules};
+
+	for (size_t i = 0; i < RULESET_SET_COUNT; i++) {
+		if (diff_set(from, to, (enum ruleset_set)i, &d, e) < 0) {
+			ruleset_diff_clear(&d);
+			return -1;
+		}
+	}
+	*ret = d;
+	return 0;
+}
+
+void
+ruleset_diff_clear(struct ruleset_diff *d)
+{
+	ruleset_clear(&d->del);
+	ruleset_clear(&d->add);
+	d->whole = false;
+}
+
+bool
+ruleset_diff_empty(const struct ruleset_diff *d)
+{
+	return !d->whole && ruleset_count(&d->del) == 0 && ruleset_count(&d->add) == 0;
+}
+
+size_t
+ruleset_put_ifname(uint8_t *at, size_t offset, const char *name)
+{
+	size_t n = strnlen(name, 15);
+
+	memset(at + offset, 0, 16);
+	memcpy(at + offset, name, n);
+	return offset + 16;
+}
+
+size_t
+ruleset_put_addr(uint8_t *at, size_t offset, const struct addr *a)
+{
+	memcpy(at + offset, a->bytes, addr_len(a));
+	return offset + addr_len(a);
+}
+
+size_t
+ruleset_put_proto(uint8_t *at, size_t offset, uint8_t proto)
+{
+	memset(at + offset, 0, 4);
+	at[offset] = proto;
+	return offset + 4;
+}
+
+size_t
+ruleset_put_port(uint8_t *at, size_t offset, uint16_t port)
+{
+	memset(at + offset, 0, 4);
+	at[offset] = (uint8_t)(port >> 8);
+	at[offset + 1] = (uint8_t)port;
+	return offset + 4;
+}
+
+uint16_t
+ruleset_get_port(const uint8_t *at, size_t offset)
+{
+	return (uint16_t)(at[offset] << 8 | at[offset + 1]);
+}
+
+struct addr
+ruleset_get_addr(const uint8_t *at, size_t offset, enum ruleset_part part)
+{
+	struct addr a = {.family = part == RULESET_PART_IPV6 ? AF_INET6 : AF_INET};
+
+	memcpy(a.bytes, at + offset, addr_len(&a));
+	return a;
+}

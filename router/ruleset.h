@@ -1,0 +1,190 @@
+/*
+ * What the kernel shall hold in table `inet sluice`, as a value: which of the fixed rules stand
+ * and which elements the sets and maps have. Pure: two values can be compared, subtracted and
+ * printed in nft syntax; nft.c turns them into netlink.
+ *
+ * An element's key and data are kept as the kernel's registers have them: every part of a
+ * concatenation padded to four bytes, network byte order, so that an element read back from the
+ * kernel is compared byte for byte.
+ */
+#ifndef ROUTER_RULESET_H
+#define ROUTER_RULESET_H
+
+#include "core/addr.h"
+#include "core/buf.h"
+#include "core/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define RULESET_TABLE "sluice"
+#define RULESET_KEY_MAX 24
+#define RULESET_DATA_MAX 20
+#define RULESET_PARTS_MAX 3
+#define RULESET_ELEMENTS_MAX 262144 /* in one set */
+#define RULESET_TEXT_MAX (32 * 1024 * 1024)
+
+/* The parts that keys and data are made of. */
+enum ruleset_part {
+	RULESET_PART_NONE,
+	RULESET_PART_IFNAME,
+	RULESET_PART_IPV4,
+	RULESET_PART_IPV6,
+	RULESET_PART_PROTO,
+	RULESET_PART_PORT,
+};
+
+/* X(id, name, key's parts, data's parts, has intervals). No name is a word of nft's language:
+ * the kernel would take it, but `nft -f` could not read a saved ruleset. */
+/* clang-format off */
+#define RULESET_SET_TABLE(X) \
+	X(BRIDGES,    "bridges",    (IFNAME, NONE, NONE), (NONE, NONE), false) \
+	X(WANS,       "wans",       (IFNAME, NONE, NONE), (NONE, NONE), false) \
+	X(NETS4,      "nets4",      (IPV4, NONE, NONE),   (NONE, NONE), true) \
+	X(NETS6,      "nets6",      (IPV6, NONE, NONE),   (NONE, NONE), true) \
+	X(SERVICES,   "services",   (PROTO, PORT, NONE),  (NONE, NONE), false) \
+	X(RESTRICTED, "restricted", (PROTO, PORT, NONE),  (NONE, NONE), true) \
+	X(FROM4,      "from4",      (PROTO, PORT, IPV4),  (NONE, NONE), true) \
+	X(FROM6,      "from6",      (PROTO, PORT, IPV6),  (NONE, NONE), true) \
+	X(FWD4,       "fwd4",       (PROTO, PORT, NONE),  (IPV4, PORT), false) \
+	X(FWD6,       "fwd6",       (PROTO, PORT, NONE),  (IPV6, PORT), false)
+/* clang-format on */
+
+enum ruleset_set {
+#define RULESET_SET_ENUM(id, name, key, data, interval) RULESET_##id,
+	RULESET_SET_TABLE(RULESET_SET_ENUM)
+#undef RULESET_SET_ENUM
+		RULESET_SET_COUNT
+};
+
+struct ruleset_set_info {
+	const char *name;
+	enum ruleset_part key[RULESET_PARTS_MAX]; /* NONE behind the last one */
+	enum ruleset_part data[2];                /* NONE first: a set, not a map */
+	bool interval;
+	size_t key_size; /* bytes of registers */
+	size_t data_size;
+};
+
+/* X(id, name, hook or "" for a chain that is jumped to, type, priority). In the order in which
+ * they are installed: a chain before those that jump to it. */
+/* clang-format off */
+#define RULESET_CHAIN_TABLE(X) \
+	X(NAT_LOOKUP, "nat_lookup", "",            "",       0) \
+	X(NAT_PRE,    "nat_pre",    "prerouting",  "nat",    -100) \
+	X(NAT_OUT,    "nat_out",    "output",      "nat",    -100) \
+	X(NAT_POST,   "nat_post",   "postrouting", "nat",    100) \
+	X(FILTER_FWD, "filter_fwd", "forward",     "filter", 0)
+/* clang-format on */
+
+enum ruleset_chain {
+#define RULESET_CHAIN_ENUM(id, name, hook, type, priority) RULESET_CHAIN_##id,
+	RULESET_CHAIN_TABLE(RULESET_CHAIN_ENUM)
+#undef RULESET_CHAIN_ENUM
+		RULESET_CHAIN_COUNT
+};
+
+/* Every rule that there can be, in the order of its chain: X(id, chain, rule in nft syntax).
+ * nft_expr.c holds the same rules as expressions. */
+/* clang-format off */
+#define RULESET_RULE_TABLE(X) \
+	/* a forward with `from` is for those sources alone */ \
+	X(FROM4, NAT_LOOKUP, "meta nfproto ipv4 meta l4proto . th dport @restricted meta l4proto . th dport . ip saddr != @from4 drop") \
+	X(FROM6, NAT_LOOKUP, "meta nfproto ipv6 meta l4proto . th dport @restricted meta l4proto . th dport . ip6 saddr != @from6 drop") \
+	X(DNAT4, NAT_LOOKUP, "meta nfproto ipv4 dnat ip to meta l4proto . th dport map @fwd4") \
+	X(DNAT6, NAT_LOOKUP, "meta nfproto ipv6 dnat ip6 to meta l4proto . th dport map @fwd6") \
+	/* name and address service of the bridge itself is never forwarded away */ \
+	X(SERVICES4, NAT_PRE, "iifname @bridges ip daddr @nets4 meta l4proto . th dport @services return") \
+	X(SERVICES6, NAT_PRE, "iifname @bridges ip6 daddr @nets6 meta l4proto . th dport @services return") \
+	X(PRE_BRIDGES, NAT_PRE, "iifname @bridges fib daddr type local jump nat_lookup") \
+	X(PRE_WANS, NAT_PRE, "iifname @wans fib daddr type local jump nat_lookup") \
+	X(PRE_ANY, NAT_PRE, "fib daddr type local jump nat_lookup") \
+	/* the host's own connections to a forwarded port */ \
+	X(OUT_LOOP4, NAT_OUT, "ip daddr 127.0.0.0/8 return") \
+	X(OUT_LOOP6, NAT_OUT, "ip6 daddr ::1 return") \
+	X(OUT_LOCAL, NAT_OUT, "fib daddr type local jump nat_lookup") \
+	/* a container that calls a forwarded port of its own network; then the way out */ \
+	X(POST_LOOP, NAT_POST, "oifname \"lo\" return") \
+	X(HAIRPIN4, NAT_POST, "ct status dnat ip saddr @nets4 ip daddr @nets4 masquerade") \
+	X(HAIRPIN6, NAT_POST, "ct status dnat ip6 saddr @nets6 ip6 daddr @nets6 masquerade") \
+	X(MASQ4_ANY, NAT_POST, "ip saddr @nets4 ip daddr != @nets4 oifname != @bridges masquerade") \
+	X(MASQ6_ANY, NAT_POST, "ip6 saddr @nets6 ip6 daddr != @nets6 oifname != @bridges masquerade") \
+	X(MASQ4_WANS, NAT_POST, "ip saddr @nets4 ip daddr != @nets4 oifname @wans masquerade") \
+	X(MASQ6_WANS, NAT_POST, "ip6 saddr @nets6 ip6 daddr != @nets6 oifname @wans masquerade") \
+	/* what neither comes from a bridge of ours nor goes to one is not our business */ \
+	X(FWD_FOREIGN, FILTER_FWD, "iifname != @bridges oifname != @bridges accept") \
+	X(FWD_KNOWN, FILTER_FWD, "ct state established,related accept") \
+	X(FWD_INVALID, FILTER_FWD, "ct state invalid drop") \
+	X(FWD_FROM, FILTER_FWD, "iifname @bridges accept") \
+	X(FWD_DNAT, FILTER_FWD, "ct status dnat accept") \
+	X(FWD_DROP, FILTER_FWD, "drop")
+/* clang-format on */
+
+enum ruleset_rule {
+#define RULESET_RULE_ENUM(id, chain, text) RULESET_RULE_##id,
+	RULESET_RULE_TABLE(RULESET_RULE_ENUM)
+#undef RULESET_RULE_ENUM
+		RULESET_RULE_COUNT
+};
+
+#define RULESET_RULE_BIT(id) (UINT32_C(1) << RULESET_RULE_##id)
+
+struct ruleset_elem {
+	uint8_t key[RULESET_KEY_MAX];
+	uint8_t end[RULESET_KEY_MAX]; /* sets with intervals: the last key; otherwise the key */
+	uint8_t data[RULESET_DATA_MAX];
+	uint32_t ordinal; /* the directive it comes from, 0 for none; no part of its value */
+};
+
+struct ruleset_elems {
+	struct ruleset_elem *v; /* sorted by key once ruleset_sort ran */
+	size_t n, cap;
+};
+
+struct ruleset {
+	uint32_t rules; /* RULESET_RULE_BIT of those that stand */
+	struct ruleset_elems sets[RULESET_SET_COUNT];
+};
+
+/* What makes `to` of `from`. Elements with a changed end or data are in both lists. */
+struct ruleset_diff {
+	bool whole; /* the rules differ too: replace the whole table */
+	struct ruleset del;
+	struct ruleset add;
+};
+
+const struct ruleset_set_info *ruleset_set_info(enum ruleset_set set);
+const char *ruleset_chain_name(enum ruleset_chain chain);
+enum ruleset_chain ruleset_rule_chain(enum ruleset_rule rule);
+/* The bytes that a part takes in registers: a multiple of four. */
+size_t ruleset_part_size(enum ruleset_part part);
+
+void ruleset_clear(struct ruleset *r);
+/* Takes elem's value over. 0, or -1 when memory or RULESET_ELEMENTS_MAX is exceeded. */
+int ruleset_add(
+	struct ruleset *r, enum ruleset_set set, const struct ruleset_elem *elem, struct err *e);
+/* Sorts all sets; ruleset_equal, _diff and _print want that. */
+void ruleset_sort(struct ruleset *r);
+size_t ruleset_count(const struct ruleset *r);
+/* Equal rules and elements; ordinals do not count. */
+bool ruleset_equal(const struct ruleset *a, const struct ruleset *b);
+int ruleset_diff(const struct ruleset *from, const struct ruleset *to, struct ruleset_diff *ret,
+	struct err *e);
+void ruleset_diff_clear(struct ruleset_diff *d);
+bool ruleset_diff_empty(const struct ruleset_diff *d);
+
+/* Writers and readers of an element's parts; each writer returns the offset behind the part. */
+size_t ruleset_put_ifname(uint8_t *at, size_t offset, const char *name);
+size_t ruleset_put_addr(uint8_t *at, size_t offset, const struct addr *a);
+size_t ruleset_put_proto(uint8_t *at, size_t offset, uint8_t proto);
+size_t ruleset_put_port(uint8_t *at, size_t offset, uint16_t port);
+uint16_t ruleset_get_port(const uint8_t *at, size_t offset);
+struct addr ruleset_get_addr(const uint8_t *at, size_t offset, enum ruleset_part part);
+
+/* Appends the table in nft syntax, as `nft -f` reads it. 0 or -1. */
+int ruleset_print(const struct ruleset *r, struct buf *out, struct err *e);
+/* Appends one element without a line end ("tcp . 2222 : 10.0.3.101 . 22"). 0 or -1. */
+int ruleset_elem_print(enum ruleset_set set, const struct ruleset_elem *elem, struct buf *out);
+
+#endif

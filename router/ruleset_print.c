@@ -1,0 +1,226 @@
+/*
+ * The table as text in nft syntax: what `nft -c -f` accepts, what golden tests compare, and what
+ * an operator is shown. Never read back by the program itself.
+ */
+#include "router/ruleset.h"
+
+#include <netinet/in.h>
+#include <string.h>
+
+struct chain_text {
+	const char *hook;
+	const char *type;
+	int priority;
+};
+
+static const struct chain_text chain_texts[RULESET_CHAIN_COUNT] = {
+#define CHAIN_ROW(id, name, chain_hook, chain_type, chain_priority)                                \
+	[RULESET_CHAIN_##id] = {                                                                   \
+		.hook = (chain_hook), .type = (chain_type), .priority = (chain_priority)},
+	RULESET_CHAIN_TABLE(CHAIN_ROW)
+#undef CHAIN_ROW
+};
+
+static const char *const rule_texts[RULESET_RULE_COUNT] = {
+#define RULE_ROW(id, chain, text) [RULESET_RULE_##id] = (text),
+	RULESET_RULE_TABLE(RULE_ROW)
+#undef RULE_ROW
+};
+
+static const char *
+part_type(enum ruleset_part part)
+{
+	switch (part) {
+	case RULESET_PART_NONE:
+		return "";
+	case RULESET_PART_IFNAME:
+		return "ifname";
+	case RULESET_PART_IPV4:
+		return "ipv4_addr";
+	case RULESET_PART_IPV6:
+		return "ipv6_addr";
+	case RULESET_PART_PROTO:
+		return "inet_proto";
+	case RULESET_PART_PORT:
+		return "inet_service";
+	}
+	return "";
+}
+
+static int
+print_types(const enum ruleset_part *parts, size_t n, struct buf *out)
+{
+	for (size_t i = 0; i < n && parts[i] != RULESET_PART_NONE; i++)
+		if (buf_printf(out, "%s%s", i ? " . " : "", part_type(parts[i])) < 0)
+			return -1;
+	return 0;
+}
+
+static int
+print_addr(const struct addr *low, const struct addr *high, struct buf *out)
+{
+	char text[ADDR_TEXT_MAX];
+
+	for (uint8_t len = 0; len <= addr_len(low) * 8; len++) {
+		struct prefix p = {.addr = *low, .len = len};
+		struct prefix network = prefix_network(&p);
+		struct addr last = prefix_last(&p);
+
+		if (!addr_eq(&network.addr, low) || !addr_eq(&last, high))
+			continue;
+		if (addr_eq(low, high))
+			return buf_append_str(out, addr_print(low, text));
+		return buf_append_str(out, prefix_print(&p, text));
+	}
+	if (buf_printf(out, "%s-", addr_print(low, text)) < 0)
+		return -1;
+	return buf_append_str(out, addr_print(high, text));
+}
+
+static int
+print_proto(uint8_t proto, struct buf *out)
+{
+	if (proto == IPPROTO_TCP)
+		return buf_append_str(out, "tcp");
+	if (proto == IPPROTO_UDP)
+		return buf_append_str(out, "udp");
+	return buf_printf(out, "%u", proto);
+}
+
+static int
+print_part(enum ruleset_part part, const uint8_t *low, const uint8_t *high, struct buf *out)
+{
+	struct addr a, b;
+	uint16_t port, last;
+
+	switch (part) {
+	case RULESET_PART_NONE:
+		return 0;
+	case RULESET_PART_IFNAME:
+		return buf_printf(out, "\"%.16s\"", (const char *)low);
+	case RULESET_PART_IPV4:
+	case RULESET_PART_IPV6:
+		a = ruleset_get_addr(low, 0, part);
+		b = ruleset_get_addr(high, 0, part);
+		return print_addr(&a, &b, out);
+	case RULESET_PART_PROTO:
+		return print_proto(low[0], out);
+	case RULESET_PART_PORT:
+		port = ruleset_get_port(low, 0);
+		last = ruleset_get_port(high, 0);
+		if (port == last)
+			return buf_printf(out, "%u", port);
+		return buf_printf(out, "%u-%u", port, last);
+	}
+	return -1;
+}
+
+static int
+print_parts(const enum ruleset_part *parts, size_t n, const uint8_t *low, const uint8_t *high,
+	struct buf *out)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < n && parts[i] != RULESET_PART_NONE; i++) {
+		if (i && buf_append_str(out, " . ") < 0)
+			return -1;
+		if (print_part(parts[i], low + at, high + at, out) < 0)
+			return -1;
+		at += ruleset_part_size(parts[i]);
+	}
+	return 0;
+}
+
+int
+ruleset_elem_print(enum ruleset_set set, const struct ruleset_elem *elem, struct buf *out)
+{
+	const struct ruleset_set_info *info = ruleset_set_info(set);
+
+	if (print_parts(info->key, RULESET_PARTS_MAX, elem->key, elem->end, out) < 0)
+		return -1;
+	if (info->data_size == 0)
+		return 0;
+	if (buf_append_str(out, " : ") < 0)
+		return -1;
+	return print_parts(info->data, 2, elem->data, elem->data, out);
+}
+
+static int
+print_elements(const struct ruleset *r, enum ruleset_set set, struct buf *out)
+{
+	const struct ruleset_elems *s = &r->sets[set];
+
+	if (s->n == 0)
+		return 0;
+	if (buf_append_str(out, "\t\telements = {\n") < 0)
+		return -1;
+	for (size_t i = 0; i < s->n; i++) {
+		if (buf_append_str(out, "\t\t\t") < 0 ||
+			ruleset_elem_print(set, &s->v[i], out) < 0 ||
+			buf_append_str(out, i + 1 < s->n ? ",\n" : "\n") < 0)
+			return -1;
+	}
+	return buf_append_str(out, "\t\t}\n");
+}
+
+static int
+print_set(const struct ruleset *r, enum ruleset_set set, struct buf *out)
+{
+	const struct ruleset_set_info *info = ruleset_set_info(set);
+
+	if (buf_printf(out, "\t%s %s {\n\t\ttype ", info->data_size ? "map" : "set", info->name) <
+		0)
+		return -1;
+	if (print_types(info->key, RULESET_PARTS_MAX, out) < 0)
+		return -1;
+	if (info->data_size &&
+		(buf_append_str(out, " : ") < 0 || print_types(info->data, 2, out) < 0))
+		return -1;
+	if (buf_append_str(out, info->interval ? "\n\t\tflags interval\n" : "\n") < 0)
+		return -1;
+	if (print_elements(r, set, out) < 0)
+		return -1;
+	return buf_append_str(out, "\t}\n");
+}
+
+static int
+print_chain(const struct ruleset *r, enum ruleset_chain chain, struct buf *out)
+{
+	const struct chain_text *t = &chain_texts[chain];
+
+	if (buf_printf(out, "\tchain %s {\n", ruleset_chain_name(chain)) < 0)
+		return -1;
+	if (t->hook[0] && buf_printf(out, "\t\ttype %s hook %s priority %d; policy accept;\n",
+				  t->type, t->hook, t->priority) < 0)
+		return -1;
+	for (size_t i = 0; i < RULESET_RULE_COUNT; i++) {
+		if (!(r->rules & UINT32_C(1) << i) ||
+			ruleset_rule_chain((enum ruleset_rule)i) != chain)
+			continue;
+		if (buf_printf(out, "\t\t%s\n", rule_texts[i]) < 0)
+			return -1;
+	}
+	return buf_append_str(out, "\t}\n");
+}
+
+static int
+print_table(const struct ruleset *r, struct buf *out)
+{
+	if (buf_append_str(out, "table inet " RULESET_TABLE " {\n") < 0)
+		return -1;
+	for (size_t i = 0; i < RULESET_SET_COUNT; i++)
+		if (print_set(r, (enum ruleset_set)i, out) < 0)
+			return -1;
+	for (size_t i = 0; i < RULESET_CHAIN_COUNT; i++)
+		if (print_chain(r, (enum ruleset_chain)i, out) < 0)
+			return -1;
+	return buf_append_str(out, "}\n");
+}
+
+int
+ruleset_print(const struct ruleset *r, struct buf *out, struct err *e)
+{
+	if (print_table(r, out) < 0)
+		return err_set(e, "the ruleset's text exceeds %zu bytes", out->max);
+	return 0;
+}
