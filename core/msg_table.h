@@ -93,7 +93,7 @@
 	X(STATS_GET,   ROLE_BIT(CONTROL), ROLE_BIT(PARENT) | ROLE_BIT(PROXY) | ROLE_BIT(ROUTER) | ROLE_BIT(LXC), 0, "U", \
 	  "id: send your counters") \
 	X(STATS,       ROLE_BIT(PARENT) | ROLE_BIT(PROXY) | ROLE_BIT(ROUTER) | ROLE_BIT(LXC), ROLE_BIT(CONTROL), 0, "U(hU)*", \
-	  "id, then counter (enum stat) and value") \
+	  "id, then counter (enum stat_id) and value") \
 	X(EVENT,       ROLE_BIT(PARENT) | ROLE_BIT(PROXY) | ROLE_BIT(ROUTER) | ROLE_BIT(LXC), ROLE_BIT(CONTROL), 0, "s(ss)*", \
 	  "what happened, then key and value: for /v1/events")
 /* clang-format on */

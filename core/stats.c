@@ -14,19 +14,19 @@ static const struct row rows[STAT_COUNT] = {
 };
 
 const char *
-stats_name(enum stat which)
+stats_name(enum stat_id which)
 {
 	return rows[which].name;
 }
 
 const char *
-stats_meaning(enum stat which)
+stats_meaning(enum stat_id which)
 {
 	return rows[which].meaning;
 }
 
 enum role
-stats_role(enum stat which)
+stats_role(enum stat_id which)
 {
 	return rows[which].role;
 }

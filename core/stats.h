@@ -16,7 +16,7 @@ struct stats {
 };
 
 static inline void
-stats_add(struct stats *s, enum stat which, uint64_t n)
+stats_add(struct stats *s, enum stat_id which, uint64_t n)
 {
 	uint64_t now = atomic_load_explicit(&s->value[which], memory_order_relaxed);
 
@@ -24,15 +24,15 @@ stats_add(struct stats *s, enum stat which, uint64_t n)
 }
 
 static inline void
-stats_sub(struct stats *s, enum stat which, uint64_t n)
+stats_sub(struct stats *s, enum stat_id which, uint64_t n)
 {
 	stats_add(s, which, (uint64_t)0 - n);
 }
 
 /* "requests"; its meaning; "proxy"; whether it is a gauge. */
-const char *stats_name(enum stat which);
-const char *stats_meaning(enum stat which);
-enum role stats_role(enum stat which);
+const char *stats_name(enum stat_id which);
+const char *stats_meaning(enum stat_id which);
+enum role stats_role(enum stat_id which);
 /* Writes the counters of a role, summed over n arrays, as the fields of a STATS message behind
  * its id. */
 void stats_put(struct msg_out *m, enum role role, struct stats *const *arrays, size_t n);

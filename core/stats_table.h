@@ -37,7 +37,7 @@
 	X(MESSAGES_DROPPED, "messages_dropped", PARENT, COUNTER, "messages that the table forbids")
 /* clang-format on */
 
-enum stat {
+enum stat_id {
 #define STATS_ENUM(id, name, process, kind, meaning) STAT_##id,
 	STATS_TABLE(STATS_ENUM)
 #undef STATS_ENUM
