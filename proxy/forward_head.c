@@ -123,9 +123,9 @@ forward_request_head(const struct forward_request *f, struct buf *out)
 	const struct http_request *r = f->request;
 	struct slice sent = http_span_of(r->base, r->host_field);
 	/* Every copied field keeps its length or loses blanks, but one without a blank behind
-	 * the colon gains one. */
-	size_t rest_max =
-		OWN_FIELDS_MAX + r->head_len + r->n_fields + 2 * f->peer.n + sent.n + f->host.n;
+	 * the colon gains one. The target is counted apart. */
+	size_t rest_max = OWN_FIELDS_MAX + r->head_len - r->target.n + r->n_fields + 2 * f->peer.n +
+			  sent.n + f->host.n;
 	struct pen p;
 	char *start;
 

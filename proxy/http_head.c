@@ -147,8 +147,6 @@ parse_target(struct http_request *r, const char *data, size_t question)
 {
 	struct slice target = http_span_of(data, r->target);
 
-	if (target.n == 0)
-		return HTTP_REASON_REQUEST_LINE;
 	if (target.n > HTTP_TARGET_MAX)
 		return HTTP_REASON_TARGET_TOO_LONG;
 	if (question < target.n) {
@@ -184,10 +182,12 @@ parse_request_line(struct http_request *r, const char *data, size_t n)
 		return i == end ? HTTP_REASON_REQUEST_LINE : HTTP_REASON_TARGET_BYTE;
 	r->target.n = (uint16_t)(i - r->target.at);
 	question = slice_index(http_span_of(data, r->target), '?');
-	reason = parse_target(r, data, question);
+	if (r->target.n == 0)
+		return HTTP_REASON_REQUEST_LINE;
+	reason = parse_version(r, slice_of(data + i + 1, end - i - 1));
 	if (reason != HTTP_REASON_NONE)
 		return reason;
-	return parse_version(r, slice_of(data + i + 1, end - i - 1));
+	return parse_target(r, data, question);
 }
 
 static enum http_reason

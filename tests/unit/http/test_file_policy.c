@@ -1,0 +1,219 @@
+/* proxy/file_policy.c: conditions and ranges, and the heads that tell of them. */
+#include "tests/unit/core/unit.h"
+
+#include "core/own.h"
+#include "proxy/file_policy.h"
+#include "proxy/http_response.h"
+
+#include <stdio.h>
+
+/* 1000 bytes, written on Sun, 06 Nov 1994 08:49:37 GMT. */
+#define ETAG "\"2ebc98a1-7b-3e8\""
+#define THEN "Sun, 06 Nov 1994 08:49:37 GMT"
+#define BEFORE "Sun, 06 Nov 1994 08:49:36 GMT"
+#define AFTER "Sun, 06 Nov 1994 08:49:38 GMT"
+
+static const struct file_facts facts = {
+	.size = 1000,
+	.mtime = 784111777,
+	.mtime_ns = 123,
+	.name = {.p = "a/x.css", .n = 7},
+};
+
+static struct file_answer
+decide(const char *method, const char *fields, const struct file_facts *f)
+{
+	struct http_request r;
+	struct file_answer a;
+	char head[1024];
+	int n = snprintf(head, sizeof(head), "%s / HTTP/1.1\r\nHost: a\r\n%s\r\n", method, fields);
+
+	http_request_init(&r);
+	assert_int_equal(http_parse_request(&r, head, (size_t)n), HTTP_DONE);
+	file_policy_decide(&r, f, &a);
+	return a;
+}
+
+struct policy_case {
+	const char *fields;
+	uint16_t status;
+	uint64_t start, length;
+};
+
+#define WHOLE 200, 0, 1000
+#define NONE(status) status, 0, 0
+
+static const struct policy_case cases[] = {
+	{"", WHOLE},
+	{"If-None-Match: " ETAG "\r\n", NONE(304)},
+	{"If-None-Match: W/" ETAG "\r\n", NONE(304)},
+	{"If-None-Match: \"x\", " ETAG "\r\n", NONE(304)},
+	{"If-None-Match: *\r\n", NONE(304)},
+	{"If-None-Match: \"x\"\r\n", WHOLE},
+	{"If-None-Match: \"x\"\r\nIf-Modified-Since: " AFTER "\r\n", WHOLE},
+	{"If-Modified-Since: " THEN "\r\n", NONE(304)},
+	{"If-Modified-Since: " AFTER "\r\n", NONE(304)},
+	{"If-Modified-Since: " BEFORE "\r\n", WHOLE},
+	{"If-Modified-Since: nonsense\r\n", WHOLE},
+	{"If-Match: " ETAG "\r\n", WHOLE},
+	{"If-Match: *\r\n", WHOLE},
+	{"If-Match: \"x\"\r\n", NONE(412)},
+	{"If-Match: W/" ETAG "\r\n", NONE(412)},
+	{"If-Match: " ETAG "\r\nIf-None-Match: " ETAG "\r\n", NONE(304)},
+	{"If-Unmodified-Since: " THEN "\r\n", WHOLE},
+	{"If-Unmodified-Since: " BEFORE "\r\n", NONE(412)},
+	{"If-Unmodified-Since: nonsense\r\n", WHOLE},
+	{"If-Match: " ETAG "\r\nIf-Unmodified-Since: " BEFORE "\r\n", WHOLE},
+	{"Range: bytes=0-0\r\n", 206, 0, 1},
+	{"Range: bytes=0-999\r\n", 206, 0, 1000},
+	{"Range: bytes=0-5000\r\n", 206, 0, 1000},
+	{"Range: bytes=10-19\r\n", 206, 10, 10},
+	{"Range: BYTES=10-19\r\n", 206, 10, 10},
+	{"Range: bytes=990-\r\n", 206, 990, 10},
+	{"Range: bytes=-10\r\n", 206, 990, 10},
+	{"Range: bytes=-5000\r\n", 206, 0, 1000},
+	{"Range: bytes=1000-\r\n", NONE(416)},
+	{"Range: bytes=5000-6000\r\n", NONE(416)},
+	{"Range: bytes=-0\r\n", NONE(416)},
+	{"Range: bytes=20-10\r\n", WHOLE},
+	{"Range: bytes=0-1,5-6\r\n", WHOLE},
+	{"Range: bytes=-\r\n", WHOLE},
+	{"Range: bytes=\r\n", WHOLE},
+	{"Range: bytes=a-b\r\n", WHOLE},
+	{"Range: bytes=1-b\r\n", WHOLE},
+	{"Range: bytes=+1-2\r\n", WHOLE},
+	{"Range: bytes=0x1-2\r\n", WHOLE},
+	{"Range: bytes=99999999999999999999-\r\n", WHOLE},
+	{"Range: lines=1-2\r\n", WHOLE},
+	{"Range: bytes=0-1\r\nIf-Range: " ETAG "\r\n", 206, 0, 2},
+	{"Range: bytes=0-1\r\nIf-Range: \"x\"\r\n", WHOLE},
+	{"Range: bytes=0-1\r\nIf-Range: W/" ETAG "\r\n", WHOLE},
+	{"Range: bytes=0-1\r\nIf-Range: " THEN "\r\n", 206, 0, 2},
+	{"Range: bytes=0-1\r\nIf-Range: " AFTER "\r\n", WHOLE},
+	{"Range: bytes=0-1\r\nIf-Range:\r\n", WHOLE},
+	{"Range: bytes=0-1\r\nIf-None-Match: " ETAG "\r\n", NONE(304)},
+};
+
+static void
+conditions_and_ranges_are_judged(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct policy_case *c = &cases[i];
+		struct file_answer a = decide("GET", c->fields, &facts);
+
+		if (a.status != c->status || a.start != c->start || a.length != c->length)
+			fail_msg("\"%s\": %u, from %u, %u bytes", c->fields, a.status,
+				(unsigned)a.start, (unsigned)a.length);
+		assert_int_equal(a.body, c->length > 0);
+		assert_string_equal(a.etag, ETAG);
+	}
+}
+
+static void
+other_methods(void **state)
+{
+	struct file_answer a = decide("HEAD", "Range: bytes=0-1\r\n", &facts);
+
+	(void)state;
+	assert_int_equal(a.status, 200);
+	assert_int_equal(a.length, 1000);
+	assert_false(a.body);
+	a = decide("POST", "", &facts);
+	assert_int_equal(a.status, 405);
+	a = decide("DELETE", "If-None-Match: *\r\n", &facts);
+	assert_int_equal(a.status, 405);
+}
+
+static void
+empty_files(void **state)
+{
+	struct file_facts empty = facts;
+	struct file_answer a;
+
+	(void)state;
+	empty.size = 0;
+	a = decide("GET", "", &empty);
+	assert_int_equal(a.status, 200);
+	assert_false(a.body);
+	a = decide("GET", "Range: bytes=0-\r\n", &empty);
+	assert_int_equal(a.status, 416);
+	a = decide("GET", "Range: bytes=-1\r\n", &empty);
+	assert_int_equal(a.status, 416);
+}
+
+static void
+etag_changes_with_every_fact(void **state)
+{
+	struct file_facts other = facts;
+	struct file_answer a;
+
+	(void)state;
+	other.size++;
+	a = decide("GET", "", &other);
+	assert_string_not_equal(a.etag, ETAG);
+	other = facts;
+	other.mtime++;
+	a = decide("GET", "", &other);
+	assert_string_not_equal(a.etag, ETAG);
+	other = facts;
+	other.mtime_ns++;
+	a = decide("GET", "", &other);
+	assert_string_not_equal(a.etag, ETAG);
+}
+
+static void
+expect_head(const char *fields, uint8_t minor, bool keep_alive, const char *expected)
+{
+	struct file_answer a = decide("GET", fields, &facts);
+	struct buf out;
+	size_t n;
+
+	a.minor = minor;
+	buf_init(&out, 4096);
+	assert_int_equal(file_policy_head(&a, &facts, SLICE_LIT("now"), keep_alive, &out), 0);
+	if (!slice_eq_str(buf_slice(&out), expected))
+		fail_msg("%.*s", SLICE_ARG(buf_slice(&out)));
+	n = buf_len(&out);
+	for (size_t max = 1; max < n; max++) {
+		buf_clear(&out);
+		buf_init(&out, max);
+		assert_int_equal(
+			file_policy_head(&a, &facts, SLICE_LIT("now"), keep_alive, &out), -1);
+	}
+	buf_clear(&out);
+}
+
+#define COMMON "Date: now\r\nLast-Modified: " THEN "\r\nETag: " ETAG "\r\n"
+
+static void
+heads_tell_what_follows(void **state)
+{
+	(void)state;
+	expect_head("", 1, true,
+		"HTTP/1.1 200 OK\r\n" COMMON "Content-Length: 1000\r\n"
+		"Content-Type: text/css; charset=utf-8\r\nAccept-Ranges: bytes\r\n\r\n");
+	expect_head("Range: bytes=10-19\r\n", 1, false,
+		"HTTP/1.1 206 Partial Content\r\n" COMMON "Content-Length: 10\r\n"
+		"Content-Type: text/css; charset=utf-8\r\nAccept-Ranges: bytes\r\n"
+		"Content-Range: bytes 10-19/1000\r\nConnection: close\r\n\r\n");
+	expect_head("If-None-Match: *\r\n", 0, true,
+		"HTTP/1.1 304 Not Modified\r\n" COMMON "Connection: keep-alive\r\n\r\n");
+	expect_head("Range: bytes=1000-\r\n", 1, true,
+		"HTTP/1.1 416 Range Not Satisfiable\r\n" COMMON
+		"Content-Length: 0\r\nContent-Range: bytes */1000\r\n\r\n");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(conditions_and_ranges_are_judged),
+		cmocka_unit_test(other_methods),
+		cmocka_unit_test(empty_files),
+		cmocka_unit_test(etag_changes_with_every_fact),
+		cmocka_unit_test(heads_tell_what_follows),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
