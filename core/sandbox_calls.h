@@ -57,7 +57,7 @@
 	X(clone) X(ptrace) X(wait4) X(waitid) X(ioctl) X(prctl) X(mmap) X(mprotect) X(tgkill) \
 	X(kill) X(prlimit64) X(personality) X(fsync) X(ftruncate) X(mkdir) X(unlink) \
 	X(sched_setaffinity) X(process_vm_readv) X(mlock) X(munlock) X(sched_getparam) \
-	X(sched_getscheduler) X(arch_prctl) X(rename)
+	X(sched_getscheduler) X(arch_prctl) X(rename) X(getdents)
 /* clang-format on */
 
 #endif

@@ -196,6 +196,8 @@ spawn(struct child *c, struct err *e)
 	_cleanup_(env_clear) struct environment env = {0};
 	struct proc_spec spec = {.role = c->role, .binary_fd = p->binary_fd, .env = env.vars};
 
+	/* Ctrl-C on the terminal is for the parent alone, which ends the others in order. */
+	spec.new_group = true;
 	spec.give_binary = c->role == ROLE_LXC;
 	env_fill(&env, c);
 	if (proc_spawn(&spec, &c->proc, e) < 0)

@@ -6,6 +6,7 @@
 
 #include "core/own.h"
 #include "daemon/check_files.h"
+#include "daemon/control_json.h"
 #include "daemon/load.h"
 #include "daemon/records.h"
 #include "daemon/roots.h"
@@ -58,6 +59,30 @@ command_check(const char *file)
 		printf("%s: ok\n", file);
 	load_clear(&l);
 	return rc < 0 ? 1 : 0;
+}
+
+int
+command_check_json(const char *file)
+{
+	_free_ struct conf_errors *errs = calloc(1, sizeof(*errs));
+	struct load l = {0};
+	struct buf lines;
+	json_t *outcome;
+	bool ok;
+
+	if (!errs)
+		return 1;
+	ok = load_checked(file, &l, errs) == 0;
+	buf_init(&lines, ERRORS_TEXT_MAX);
+	(void)load_print_lines(errs, &lines);
+	outcome = control_json_outcome(ok, 0, buf_slice(&lines));
+	if (outcome)
+		json_dumpf(outcome, stdout, JSON_COMPACT);
+	putchar('\n');
+	json_decref(outcome);
+	buf_clear(&lines);
+	load_clear(&l);
+	return ok ? 0 : 1;
 }
 
 static int

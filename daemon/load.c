@@ -73,8 +73,8 @@ read_all(int fd, const char *path, size_t room, struct load_text *t, struct err 
 	}
 	if (buf_len(&b) > room) {
 		buf_clear(&b);
-		return err_set(e, "%s is too large: all files together may have %d bytes", path,
-			CONF_TEXT_MAX);
+		return err_set(e, "%s is too large: all files together may have %zu bytes", path,
+			(size_t)CONF_TEXT_MAX);
 	}
 	t->size = buf_len(&b);
 	t->bytes = slice_dup(buf_slice(&b));

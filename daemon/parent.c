@@ -139,6 +139,9 @@ init_events(struct parent *p)
 	for (enum role role = 0; role < ROLE_COUNT; role++)
 		if (child_init(&p->children[role], p, role) < 0)
 			return -1;
+	/* Its own row among the processes. */
+	p->children[ROLE_PARENT].proc.pid = getpid();
+	p->children[ROLE_PARENT].started_ms = clock_wall_ms();
 	p->ticket_timer = evtimer_new(p->base, on_ticket_timer, p);
 	return p->ticket_timer ? 0 : -1;
 }

@@ -1,0 +1,87 @@
+/*
+ * The control process: serves the control API (HTTP and JSON on a unix socket) and hands
+ * authenticated connections of the exec socket to lxc. Its own user, no capability, no file. This
+ * header is for the control process's own files.
+ *
+ *	control.c         start, messages, end
+ *	control_http.c    requests and answers
+ *	control_wait.c    requests whose answer comes by a message
+ *	control_events.c  the streams of /v1/events
+ *	control_exec.c    the exec socket
+ */
+#ifndef DAEMON_CONTROL_H
+#define DAEMON_CONTROL_H
+
+#include "core/chan.h"
+#include "core/list.h"
+#include "core/stats.h"
+#include "daemon/control_route.h"
+#include "daemon/control_state.h"
+
+#include <event2/event.h>
+#include <event2/http.h>
+#include <jansson.h>
+
+#define CONTROL_WAITS_MAX 64
+#define CONTROL_STREAMS_MAX 16
+#define CONTROL_STREAM_QUEUE_MAX (256 * 1024) /* bytes a slow reader may be behind */
+#define CONTROL_HEAD_MAX (16 * 1024)
+#define CONTROL_IDLE_S 60
+#define CONTROL_STATUS_MS 1000 /* for the counters of all processes */
+#define CONTROL_RELOAD_MS (60 * 1000)
+#define CONTROL_JOB_MS (30 * 60 * 1000) /* a container may have to be downloaded first */
+
+struct control {
+	struct event_base *base;
+	struct chan *chan;
+	struct control_state state;
+	/* an offer that is not committed yet */
+	struct conf *next;
+	char *next_text;
+	uint64_t next_generation;
+
+	gid_t group;
+	struct evhttp *http;
+	struct event *exec_event, *resume;
+	int exec_fd;
+	struct list waits; /* of struct wait */
+	size_t n_waits;
+	uint64_t last_id;
+	struct list streams; /* of struct stream */
+	size_t n_streams;
+	bool failed;
+};
+
+/* control_http.c */
+int control_http_start(struct control *c, int fd, struct err *e);
+void control_http_stop(struct control *c);
+/* Sends the object, which is taken over (NULL: 500), and ends the request. */
+void control_http_answer(struct evhttp_request *req, int status, json_t *body);
+void control_http_error(struct evhttp_request *req, int status, const char *message);
+
+/* control_wait.c */
+enum wait_kind { WAIT_OUTCOME, WAIT_CHECK, WAIT_JOB, WAIT_STATUS };
+/* Sends the order and keeps the request until its answer comes, the time is up or the client is
+ * gone. Answers by itself when that can't be done. */
+void control_wait_order(struct control *c, struct evhttp_request *req, enum msg_type order);
+void control_wait_job(
+	struct control *c, struct evhttp_request *req, struct slice container, struct slice verb);
+void control_wait_status(struct control *c, struct evhttp_request *req);
+void control_wait_on_outcome(struct control *c, struct msg_in *m);
+void control_wait_on_job_done(struct control *c, struct msg_in *m);
+void control_wait_on_stats(struct control *c, struct msg_in *m);
+/* lxc is gone: its jobs will never be answered. */
+void control_wait_fail_jobs(struct control *c);
+void control_wait_clear(struct control *c);
+
+/* control_events.c */
+void control_events_open(struct control *c, struct evhttp_request *req);
+/* Sends the object, which is taken over and may be NULL, to all streams. */
+void control_events_send(struct control *c, json_t *object);
+void control_events_clear(struct control *c);
+
+/* control_exec.c */
+int control_exec_start(struct control *c, int fd, struct err *e);
+void control_exec_stop(struct control *c);
+
+#endif

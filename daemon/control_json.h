@@ -1,0 +1,31 @@
+/*
+ * The objects of the control API. Pure: values in, JSON out. Each returns a new reference, or NULL
+ * when memory is short.
+ */
+#ifndef DAEMON_CONTROL_JSON_H
+#define DAEMON_CONTROL_JSON_H
+
+#include "daemon/control_state.h"
+
+#include <jansson.h>
+
+/* {"error": …} */
+json_t *control_json_error(const char *message);
+/* {"ok": …, "generation": …, "errors": […]}; lines: one error a line. */
+json_t *control_json_outcome(bool ok, uint64_t generation, struct slice lines);
+/* counters: an object of counter → value; a new reference is not taken. */
+json_t *control_json_status(const struct control_state *s, json_t *counters);
+/* {"generation": …, "text": …} */
+json_t *control_json_config(const struct control_state *s);
+/* All containers of the file and all others, by name. */
+json_t *control_json_containers(const struct control_state *s);
+/* One; NULL also when there is none of that name. */
+json_t *control_json_container(const struct control_state *s, struct slice name);
+json_t *control_json_routes(const struct control_state *s);
+json_t *control_json_forwards(const struct control_state *s);
+/* {"time": …, "event": …, key: value …} from an EVENT message; NULL also when malformed. */
+json_t *control_json_event(struct msg_in *m, uint64_t now_ms);
+/* The same of a changed container. */
+json_t *control_json_container_event(const struct control_container *c, uint64_t now_ms);
+
+#endif

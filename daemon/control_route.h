@@ -1,0 +1,46 @@
+/* Which thing of the control API a request means. Pure. */
+#ifndef DAEMON_CONTROL_ROUTE_H
+#define DAEMON_CONTROL_ROUTE_H
+
+#include "core/slice.h"
+
+/*
+ * Every path of the API: GET reads, POST acts.
+ *
+ *	X(id, method, path, what it does); "*" stands for one segment, a container's name, and
+ *	"!" for a verb of a container
+ */
+/* clang-format off */
+#define CONTROL_ENDPOINT_TABLE(X) \
+	X(STATUS,     "GET",  "/v1/status",         "version, generation, processes, counters") \
+	X(CONFIG,     "GET",  "/v1/config",         "the configuration that runs, as canonical text") \
+	X(RELOAD,     "POST", "/v1/reload",         "read the file again; answers after COMMIT or ABORT") \
+	X(CHECK,      "POST", "/v1/check",          "check the daemon's file, or the text of the body") \
+	X(CONTAINERS, "GET",  "/v1/containers",     "all containers") \
+	X(CONTAINER,  "GET",  "/v1/containers/*",   "one container") \
+	X(JOB,        "POST", "/v1/containers/*/!", "start, stop, restart, freeze or thaw it; answers when done") \
+	X(ROUTES,     "GET",  "/v1/routes",         "sites and their routes") \
+	X(FORWARDS,   "GET",  "/v1/forwards",       "forwarded ports") \
+	X(EVENTS,     "GET",  "/v1/events",         "a stream, one object a line") \
+	X(SHUTDOWN,   "POST", "/v1/shutdown",       "stop the containers in reverse order, then end") \
+	X(QUIT,       "POST", "/v1/quit",           "end the daemon, leave containers and rules")
+/* clang-format on */
+
+enum control_endpoint {
+#define CONTROL_ENDPOINT_ENUM(id, method, path, what) CONTROL_##id,
+	CONTROL_ENDPOINT_TABLE(CONTROL_ENDPOINT_ENUM)
+#undef CONTROL_ENDPOINT_ENUM
+		CONTROL_ENDPOINT_COUNT
+};
+
+struct control_match {
+	enum control_endpoint endpoint;
+	struct slice name; /* of a container, where the path has one */
+	struct slice verb;
+};
+
+/* 0 with *ret, or the status to answer: 404, or 405 with *ret_allow (the method that is right). */
+int control_route(
+	struct slice method, struct slice path, struct control_match *ret, const char **ret_allow);
+
+#endif

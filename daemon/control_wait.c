@@ -1,0 +1,270 @@
+/*
+ * Requests that are answered by a message from another process. Each wait has an id that only we
+ * know, so a late or repeated answer finds nobody and is dropped. A client that goes away takes
+ * its wait along.
+ */
+#include "daemon/control.h"
+
+#include "core/own.h"
+#include "daemon/control_json.h"
+
+#include <string.h>
+
+struct wait {
+	struct list node;
+	struct control *control;
+	uint64_t id;
+	enum wait_kind kind;
+	struct evhttp_request *req;
+	struct event *timer;
+	uint32_t awaited; /* STATUS: ROLE_BITs that have not sent their counters */
+	json_t *counters; /* STATUS */
+};
+
+static void
+wait_free(struct wait *w)
+{
+	struct evhttp_connection *conn = w->req ? evhttp_request_get_connection(w->req) : NULL;
+
+	if (conn)
+		evhttp_connection_set_closecb(conn, NULL, NULL);
+	list_remove(&w->node);
+	w->control->n_waits--;
+	event_free(w->timer);
+	json_decref(w->counters);
+	free(w);
+}
+
+static void
+on_client_gone(struct evhttp_connection *conn, void *ctx)
+{
+	struct wait *w = ctx;
+
+	(void)conn;
+	/* evhttp frees the request with its connection. */
+	w->req = NULL;
+	wait_free(w);
+}
+
+/* Ends the wait before the request, because answering may close the connection. */
+static void
+finish(struct wait *w, int status, json_t *body)
+{
+	struct evhttp_request *req = w->req;
+
+	wait_free(w);
+	control_http_answer(req, status, body);
+}
+
+static void
+answer_status(struct wait *w)
+{
+	finish(w, 200, control_json_status(&w->control->state, w->counters));
+}
+
+static void
+on_timeout(evutil_socket_t fd, short what, void *ctx)
+{
+	struct wait *w = ctx;
+
+	(void)fd;
+	(void)what;
+	/* A process that is silent has no counters; the status is still one. */
+	if (w->kind == WAIT_STATUS)
+		answer_status(w);
+	else
+		finish(w, 504, control_json_error("no answer in time; it may still happen"));
+}
+
+static struct wait *
+wait_new(struct control *c, struct evhttp_request *req, enum wait_kind kind, uint64_t timeout_ms)
+{
+	struct timeval tv = {.tv_sec = (time_t)(timeout_ms / 1000)};
+	struct wait *w = c->n_waits < CONTROL_WAITS_MAX ? calloc(1, sizeof(*w)) : NULL;
+
+	if (w)
+		w->timer = evtimer_new(c->base, on_timeout, w);
+	if (!w || !w->timer) {
+		free(w);
+		control_http_error(req, 503, "too many requests wait for an answer");
+		return NULL;
+	}
+	w->control = c;
+	w->id = ++c->last_id;
+	w->kind = kind;
+	w->req = req;
+	list_append(&c->waits, &w->node);
+	c->n_waits++;
+	evtimer_add(w->timer, &tv);
+	evhttp_connection_set_closecb(evhttp_request_get_connection(req), on_client_gone, w);
+	return w;
+}
+
+static struct wait *
+find(struct control *c, uint64_t id, enum wait_kind kind)
+{
+	list_each(node, &c->waits)
+	{
+		struct wait *w = list_entry(node, struct wait, node);
+
+		if (w->id == id && w->kind == kind)
+			return w;
+	}
+	return NULL;
+}
+
+/* Sends m, which is cleared; a wait that can't be sent is answered at once. */
+static void
+send_order(struct wait *w, struct msg_out *m)
+{
+	int rc = chan_send(w->control->chan, m);
+
+	msg_out_clear(m);
+	if (rc < 0)
+		finish(w, 503, control_json_error("the daemon is too busy"));
+}
+
+void
+control_wait_order(struct control *c, struct evhttp_request *req, enum msg_type order)
+{
+	enum wait_kind kind = order == MSG_CHECK ? WAIT_CHECK : WAIT_OUTCOME;
+	struct wait *w = wait_new(c, req, kind, CONTROL_RELOAD_MS);
+	struct msg_out m;
+
+	if (!w)
+		return;
+	if (msg_out_init(&m, order, ROLE_PARENT) < 0) {
+		finish(w, 500, control_json_error("out of memory"));
+		return;
+	}
+	msg_put_u64(&m, w->id);
+	send_order(w, &m);
+}
+
+void
+control_wait_job(
+	struct control *c, struct evhttp_request *req, struct slice container, struct slice verb)
+{
+	struct wait *w;
+	struct msg_out m;
+
+	if (!c->state.conf || conf_find_container(c->state.conf, container) < 0) {
+		control_http_error(req, 404, "there is no such container in the configuration");
+		return;
+	}
+	if (!control_state_runs(&c->state, "lxc")) {
+		control_http_error(req, 503, "the lxc process does not run at the moment");
+		return;
+	}
+	w = wait_new(c, req, WAIT_JOB, CONTROL_JOB_MS);
+	if (!w)
+		return;
+	if (msg_out_init(&m, MSG_JOB, ROLE_LXC) < 0) {
+		finish(w, 500, control_json_error("out of memory"));
+		return;
+	}
+	msg_put_u64(&m, w->id);
+	msg_put_slice(&m, verb);
+	msg_put_slice(&m, container);
+	send_order(w, &m);
+}
+
+void
+control_wait_status(struct control *c, struct evhttp_request *req)
+{
+	static const enum role roles[] = {ROLE_PARENT, ROLE_PROXY, ROLE_ROUTER, ROLE_LXC};
+	struct wait *w = wait_new(c, req, WAIT_STATUS, CONTROL_STATUS_MS);
+
+	if (!w)
+		return;
+	w->counters = json_object();
+	for (size_t i = 0; w->counters && i < ARRAY_SIZE(roles); i++) {
+		struct msg_out m;
+
+		if (!control_state_runs(&c->state, role_name(roles[i])) ||
+			msg_out_init(&m, MSG_STATS_GET, roles[i]) < 0)
+			continue;
+		msg_put_u64(&m, w->id);
+		if (chan_send(c->chan, &m) == 0)
+			w->awaited |= UINT32_C(1) << roles[i];
+		msg_out_clear(&m);
+	}
+	if (w->awaited == 0)
+		answer_status(w);
+}
+
+void
+control_wait_on_outcome(struct control *c, struct msg_in *m)
+{
+	uint64_t id = msg_get_u64(m);
+	bool ok = msg_get_u8(m) != 0;
+	uint64_t generation = msg_get_u64(m);
+	struct slice lines = msg_get_slice(m);
+	struct wait *reload = find(c, id, WAIT_OUTCOME), *check = find(c, id, WAIT_CHECK);
+
+	if (msg_finish(m) < 0)
+		return;
+	if (reload)
+		finish(reload, ok ? 200 : 422, control_json_outcome(ok, generation, lines));
+	if (check)
+		finish(check, 200, control_json_outcome(ok, generation, lines));
+}
+
+void
+control_wait_on_job_done(struct control *c, struct msg_in *m)
+{
+	uint64_t id = msg_get_u64(m);
+	bool ok = msg_get_u8(m) != 0;
+	_free_ char *why = slice_dup(msg_get_slice(m));
+	struct wait *w = find(c, id, WAIT_JOB);
+
+	if (msg_finish(m) < 0 || !w || !why)
+		return;
+	if (ok)
+		finish(w, 200, json_pack("{s:b}", "ok", 1));
+	else
+		finish(w, 422, control_json_error(why));
+}
+
+void
+control_wait_on_stats(struct control *c, struct msg_in *m)
+{
+	struct wait *w = find(c, msg_get_u64(m), WAIT_STATUS);
+
+	if (!w)
+		return;
+	while (msg_more(m) && !m->bad) {
+		uint16_t which = msg_get_u16(m);
+		uint64_t value = msg_get_u64(m);
+
+		/* A process speaks for its own counters only. */
+		if (!m->bad && which < STAT_COUNT && stats_role((enum stat_id)which) == m->from)
+			json_object_set_new(w->counters, stats_name((enum stat_id)which),
+				json_integer((json_int_t)value));
+	}
+	w->awaited &= ~(UINT32_C(1) << m->from);
+	if (w->awaited == 0)
+		answer_status(w);
+}
+
+void
+control_wait_fail_jobs(struct control *c)
+{
+	list_each(node, &c->waits)
+	{
+		struct wait *w = list_entry(node, struct wait, node);
+
+		if (w->kind == WAIT_JOB)
+			finish(w, 503,
+				control_json_error("the lxc process ended before the job did"));
+	}
+}
+
+void
+control_wait_clear(struct control *c)
+{
+	list_each(node, &c->waits)
+	{
+		wait_free(list_entry(node, struct wait, node));
+	}
+}

@@ -1,0 +1,432 @@
+/*
+ * sluice: the command that speaks to the daemon. Each command is one request of the control API
+ * (or, for exec and console, one packet of the exec socket); what it prints is the answer, as a
+ * table for people or as it came with --json.
+ */
+#include "core/file.h"
+#include "core/own.h"
+#include "daemon/check_files.h"
+#include "daemon/commands.h"
+#include "daemon/ctl_client.h"
+#include "daemon/ctl_commands.h"
+#include "daemon/ctl_exec.h"
+#include "daemon/ctl_show.h"
+#include "daemon/unix_socket.h"
+
+#include <jansson.h>
+#include <locale.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define OUTPUT_MAX (32 * 1024 * 1024)
+#define PATH_TEXT_MAX 512
+#define ENDED_POLL_NS (20 * 1000 * 1000) /* how often to look whether the daemon has ended */
+
+typedef int show_fn(const json_t *answer, struct buf *out);
+
+static int
+complain(enum ctl_exit status, const struct err *e)
+{
+	fprintf(stderr, "sluice: %s\n", e->msg);
+	return (int)status;
+}
+
+static int
+print(struct slice text)
+{
+	size_t n = fwrite(text.p, 1, text.n, stdout);
+
+	return n == text.n && fflush(stdout) == 0 ? CTL_OK : CTL_FAILED;
+}
+
+static json_t *
+parse_json(struct slice text)
+{
+	return json_loadb(text.p, text.n, 0, NULL);
+}
+
+/* The exit status that an answer's status means; e gets its "error". */
+static enum ctl_exit
+judge(const struct ctl_reply *reply, const json_t *answer, struct err *e)
+{
+	const char *why = json_string_value(json_object_get(answer, "error"));
+
+	if (reply->status < 400)
+		return CTL_OK;
+	if (why)
+		err_set(e, "%s", why);
+	else
+		err_set(e, "the daemon answered with status %d", reply->status);
+	return reply->status == 403 ? CTL_FORBIDDEN : CTL_FAILED;
+}
+
+/* One request; *ret is the answer parsed (decref), and with --json it is printed as it is. */
+static enum ctl_exit
+ask(const struct ctl_line *line, const char *method, const char *path, json_t **ret, struct err *e)
+{
+	struct ctl_reply reply = {0};
+	enum ctl_exit status = ctl_request(line->socket, method, path, &reply, e);
+
+	if (status != CTL_OK)
+		return status;
+	*ret = parse_json(buf_slice(&reply.body));
+	if (line->json)
+		(void)print(buf_slice(&reply.body));
+	if (*ret) {
+		status = judge(&reply, *ret, e);
+	} else {
+		err_set(e, "the daemon's answer is no JSON");
+		status = CTL_FAILED;
+	}
+	buf_clear(&reply.body);
+	return status;
+}
+
+/* GET and a table. */
+static int
+run_show(const struct ctl_line *line, const char *path, show_fn *show)
+{
+	struct err e = {0};
+	json_t *answer = NULL;
+	enum ctl_exit status = ask(line, "GET", path, &answer, &e);
+	struct buf out;
+	int rc = (int)status;
+
+	buf_init(&out, OUTPUT_MAX);
+	if (status != CTL_OK)
+		rc = complain(status, &e);
+	else if (!line->json)
+		rc = show(answer, &out) < 0 ? CTL_FAILED : print(buf_slice(&out));
+	buf_clear(&out);
+	json_decref(answer);
+	return rc;
+}
+
+static int
+show_config(const json_t *answer, struct buf *out)
+{
+	const char *text = json_string_value(json_object_get(answer, "text"));
+
+	return buf_append_str(out, text ? text : "");
+}
+
+/* The text of a file named in an error, for its line and caret. */
+struct texts {
+	struct buf text;
+};
+
+static struct slice
+text_of(void *ctx, const char *file)
+{
+	struct texts *t = ctx;
+
+	buf_reset(&t->text);
+	if (file_read(file, &t->text, NULL) < 0)
+		buf_reset(&t->text);
+	return buf_slice(&t->text);
+}
+
+/* Errors as the daemon sent them, each with its line where the file can be read. */
+static void
+print_error_lines(const json_t *lines)
+{
+	_free_ struct conf_errors *errs = calloc(1, sizeof(*errs));
+	struct texts texts;
+	struct buf out;
+
+	if (!errs)
+		return;
+	for (size_t i = 0; i < json_array_size(lines) && i < CONF_ERRORS_MAX; i++) {
+		const char *line = json_string_value(json_array_get(lines, i));
+
+		ctl_parse_error_line(slice_str(line), &errs->errors[errs->n++]);
+	}
+	buf_init(&texts.text, CONF_TEXT_MAX);
+	buf_init(&out, OUTPUT_MAX);
+	if (conf_errors_print(errs, text_of, &texts, &out) == 0)
+		fprintf(stderr, "%.*s", SLICE_ARG(buf_slice(&out)));
+	buf_clear(&out);
+	buf_clear(&texts.text);
+}
+
+/* POST of something that answers {"ok", "generation", "errors"}. */
+static int
+run_outcome(const struct ctl_line *line, const char *path, const char *done)
+{
+	struct err e = {0};
+	json_t *answer = NULL;
+	enum ctl_exit status = ask(line, "POST", path, &answer, &e);
+	const json_t *ok = json_object_get(answer, "ok");
+	int rc = (int)status;
+
+	if (!ok) {
+		rc = complain(status == CTL_OK ? CTL_FAILED : status, &e);
+	} else if (!json_is_true(ok)) {
+		rc = CTL_FAILED;
+		if (!line->json)
+			print_error_lines(json_object_get(answer, "errors"));
+	} else if (!line->json) {
+		printf("%s (generation %lld runs)\n", done,
+			(long long)json_integer_value(json_object_get(answer, "generation")));
+	}
+	json_decref(answer);
+	return rc;
+}
+
+static int
+run_check(const struct ctl_line *line)
+{
+	if (line->n_args == 0)
+		return run_outcome(line, "/v1/check", "the file is right");
+	return line->json ? command_check_json(line->args[0]) : command_check(line->args[0]);
+}
+
+static int
+run_job(const struct ctl_line *line, const char *container)
+{
+	char path[PATH_TEXT_MAX];
+	struct err e = {0};
+	json_t *answer = NULL;
+	enum ctl_exit status;
+
+	if (strpbrk(container, "/?#% \r\n") ||
+		snprintf(path, sizeof(path), "/v1/containers/%s/%s", container,
+			ctl_verb(line->command)) >= (int)sizeof(path)) {
+		fprintf(stderr, "sluice: \"%s\" is no name of a container\n", container);
+		return CTL_USAGE;
+	}
+	status = ask(line, "POST", path, &answer, &e);
+	json_decref(answer);
+	if (status == CTL_OK)
+		return CTL_OK;
+	err_prefix(&e, "%s", container);
+	return complain(status, &e);
+}
+
+static int
+run_jobs(const struct ctl_line *line)
+{
+	int worst = CTL_OK;
+
+	for (size_t i = 0; i < line->n_args; i++) {
+		int status = run_job(line, line->args[i]);
+
+		worst = status > worst ? status : worst;
+	}
+	return worst;
+}
+
+static int
+print_event(const struct ctl_line *line, struct slice text)
+{
+	json_t *event = parse_json(text);
+	struct buf out;
+	int rc;
+
+	buf_init(&out, OUTPUT_MAX);
+	if (line->json || !event)
+		rc = buf_printf(&out, "%.*s\n", SLICE_ARG(text));
+	else
+		rc = ctl_show_event(event, &out);
+	rc = rc < 0 ? CTL_FAILED : print(buf_slice(&out));
+	buf_clear(&out);
+	json_decref(event);
+	return rc;
+}
+
+/* Prints the stream to its end. */
+static int
+print_events(const struct ctl_line *line, struct ctl_stream *stream)
+{
+	struct err e = {0};
+	struct slice text;
+	int rc;
+
+	while ((rc = ctl_stream_read(stream, &text, &e)) > 0)
+		if (print_event(line, text) != CTL_OK)
+			return CTL_FAILED;
+	return rc < 0 ? complain(CTL_FAILED, &e) : CTL_OK;
+}
+
+static int
+run_events(const struct ctl_line *line)
+{
+	struct ctl_stream *stream = NULL;
+	struct err e = {0};
+	enum ctl_exit status = ctl_stream_open(line->socket, "/v1/events", &stream, &e);
+	int rc;
+
+	if (status != CTL_OK)
+		return complain(status, &e);
+	rc = print_events(line, stream);
+	ctl_stream_close(&stream);
+	return rc;
+}
+
+/* The socket outlives the control process by a moment: the parent removes it last. */
+static void
+wait_until_gone(const char *socket)
+{
+	const struct timespec pause = {.tv_nsec = ENDED_POLL_NS};
+
+	for (;;) {
+		int fd = unix_socket_connect(socket, SOCK_STREAM);
+
+		if (fd < 0)
+			return;
+		close_fd(fd);
+		nanosleep(&pause, NULL);
+	}
+}
+
+/* shutdown and quit: the order, then what happens, until the daemon is gone. */
+static int
+run_end(const struct ctl_line *line, const char *path)
+{
+	struct ctl_stream *stream = NULL;
+	struct err e = {0};
+	json_t *answer = NULL;
+	enum ctl_exit status = ctl_stream_open(line->socket, "/v1/events", &stream, &e);
+	struct ctl_line quiet = *line;
+	int rc = CTL_OK;
+
+	quiet.json = false;
+	if (status == CTL_OK)
+		status = ask(&quiet, "POST", path, &answer, &e);
+	json_decref(answer);
+	if (status != CTL_OK)
+		rc = complain(status, &e);
+	else
+		rc = print_events(line, stream);
+	ctl_stream_close(&stream);
+	if (rc == CTL_OK)
+		wait_until_gone(line->socket);
+	return rc;
+}
+
+static int
+run_exec(const struct ctl_line *line)
+{
+	enum exec_kind kind =
+		line->command == CTL_CONTAINER_EXEC ? EXEC_KIND_EXEC : EXEC_KIND_CONSOLE;
+	struct err e = {0};
+	int status = ctl_exec(line->socket, kind, line->args + 1, line->args[0], &e);
+
+	if (e.msg[0])
+		fprintf(stderr, "sluice: %s\n", e.msg);
+	return status;
+}
+
+/* Names are a help, not a need: without an answer there are none. */
+static void
+append_names(const struct ctl_line *line, struct buf *out)
+{
+	struct ctl_line quiet = *line;
+	struct err e = {0};
+	json_t *answer = NULL;
+
+	quiet.json = false;
+	if (ask(&quiet, "GET", "/v1/containers", &answer, &e) == CTL_OK)
+		for (size_t i = 0; i < json_array_size(answer); i++) {
+			const json_t *name = json_object_get(json_array_get(answer, i), "name");
+
+			if (buf_printf(out, "%s\n", json_string_value(name)) < 0)
+				break;
+		}
+	json_decref(answer);
+}
+
+static int
+run_complete(const struct ctl_line *line)
+{
+	struct ctl_line given = *line;
+	struct buf out;
+	bool names;
+	int rc;
+
+	for (size_t i = 0; i + 1 < line->n_args; i++)
+		if (strcmp(line->args[i], "-s") == 0)
+			given.socket = line->args[i + 1];
+	buf_init(&out, OUTPUT_MAX);
+	rc = ctl_complete((int)line->n_args, line->args, &out, &names);
+	if (rc == 0 && names)
+		append_names(&given, &out);
+	rc = rc < 0 ? CTL_FAILED : print(buf_slice(&out));
+	buf_clear(&out);
+	return rc;
+}
+
+static int
+run_help(void)
+{
+	struct buf out;
+	int rc;
+
+	buf_init(&out, OUTPUT_MAX);
+	rc = ctl_print_usage(&out) < 0 ? CTL_FAILED : print(buf_slice(&out));
+	buf_clear(&out);
+	return rc;
+}
+
+static int
+run(const struct ctl_line *line)
+{
+	switch (line->command) {
+	case CTL_STATUS:
+		return run_show(line, "/v1/status", ctl_show_status);
+	case CTL_CHECK:
+		return run_check(line);
+	case CTL_RELOAD:
+		return run_outcome(line, "/v1/reload", "reloaded");
+	case CTL_CONFIG_SHOW:
+		return run_show(line, "/v1/config", show_config);
+	case CTL_CONTAINER_LS:
+		return run_show(line, "/v1/containers", ctl_show_containers);
+	case CTL_CONTAINER_START:
+	case CTL_CONTAINER_STOP:
+	case CTL_CONTAINER_RESTART:
+	case CTL_CONTAINER_FREEZE:
+	case CTL_CONTAINER_THAW:
+		return run_jobs(line);
+	case CTL_CONTAINER_EXEC:
+	case CTL_CONTAINER_CONSOLE:
+		return run_exec(line);
+	case CTL_ROUTE_LS:
+		return run_show(line, "/v1/routes", ctl_show_routes);
+	case CTL_FORWARD_LS:
+		return run_show(line, "/v1/forwards", ctl_show_forwards);
+	case CTL_EVENTS:
+		return run_events(line);
+	case CTL_SHUTDOWN:
+		return run_end(line, "/v1/shutdown");
+	case CTL_QUIT:
+		return run_end(line, "/v1/quit");
+	case CTL_COMPLETE:
+		return run_complete(line);
+	case CTL_VERSION:
+		puts("sluice " SLUICE_VERSION);
+		return CTL_OK;
+	case CTL_HELP:
+	case CTL_COUNT:
+		break;
+	}
+	return run_help();
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct err e = {0};
+	struct ctl_line line;
+	int status;
+
+	setlocale(LC_CTYPE, "");
+	if (ctl_parse(argc - 1, argv + 1, &line, &e) < 0)
+		return complain(CTL_USAGE, &e);
+	status = run(&line);
+	free(line.args);
+	return status;
+}

@@ -1,0 +1,68 @@
+/*
+ * The commands of `sluice`: one table for dispatch, usage, completion and the manual page.
+ *
+ *	X(id, words, arguments, what it does)
+ */
+#ifndef DAEMON_CTL_COMMANDS_H
+#define DAEMON_CTL_COMMANDS_H
+
+#include "core/buf.h"
+#include "core/err.h"
+#include "core/slice.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* clang-format off */
+#define CTL_TABLE(X) \
+	X(STATUS,            "status",            "", "version, generation, processes and counters of the daemon") \
+	X(CHECK,             "check",             "[FILE]", "check FILE, or the daemon's own file, and change nothing") \
+	X(RELOAD,            "reload",            "", "read the file again; waits until the new configuration runs or is refused") \
+	X(CONFIG_SHOW,       "config show",       "", "the configuration that runs") \
+	X(CONTAINER_LS,      "container ls",      "", "containers, their state and address") \
+	X(CONTAINER_START,   "container start",   "NAME…", "start containers") \
+	X(CONTAINER_STOP,    "container stop",    "NAME…", "stop containers, gracefully at first") \
+	X(CONTAINER_RESTART, "container restart", "NAME…", "stop and start containers") \
+	X(CONTAINER_FREEZE,  "container freeze",  "NAME…", "suspend all processes of containers") \
+	X(CONTAINER_THAW,    "container thaw",    "NAME…", "let frozen containers go on") \
+	X(CONTAINER_EXEC,    "container exec",    "NAME -- COMMAND [ARGUMENT…]", "run a command in a container, on this terminal") \
+	X(CONTAINER_CONSOLE, "container console", "NAME", "the console of a container; Ctrl-a q leaves it") \
+	X(ROUTE_LS,          "route ls",          "", "sites and routes, and where they lead") \
+	X(FORWARD_LS,        "forward ls",        "", "forwarded ports, and where they lead") \
+	X(EVENTS,            "events",            "", "what happens, as it happens, until interrupted") \
+	X(SHUTDOWN,          "shutdown",          "", "stop all containers in reverse order, then end the daemon") \
+	X(QUIT,              "quit",              "", "end the daemon; containers and rules stay") \
+	X(COMPLETE,          "complete",          "[WORD…]", "the words that may come next, for the shell's completion") \
+	X(HELP,              "help",              "", "this text") \
+	X(VERSION,           "version",           "", "the version of sluice")
+/* clang-format on */
+
+enum ctl_command {
+#define CTL_ENUM(id, words, arguments, what) CTL_##id,
+	CTL_TABLE(CTL_ENUM)
+#undef CTL_ENUM
+		CTL_COUNT
+};
+
+/* `sluice [-s SOCKET] [--json] COMMAND…`, understood. */
+struct ctl_line {
+	const char *socket;
+	bool json;
+	enum ctl_command command;
+	char **args; /* of the command, NULL-terminated, `--` left out; owned */
+	size_t n_args;
+	bool dashes; /* a `--` stood before args[dashes_at] */
+	size_t dashes_at;
+};
+
+/* Pure. argv without argv[0]. 0 with *ret (free args), or -1 with e filled. */
+int ctl_parse(int argc, char *const *argv, struct ctl_line *ret, struct err *e);
+/* The usage text. 0 or -1. */
+int ctl_print_usage(struct buf *out);
+/* The candidates for the word behind these, one a line. *ret_names: a container's name may come
+ * next. 0 or -1. */
+int ctl_complete(int argc, char *const *argv, struct buf *out, bool *ret_names);
+/* "container" of "container start", for JSON paths: the last word. */
+const char *ctl_verb(enum ctl_command command);
+
+#endif

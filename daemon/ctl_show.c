@@ -1,0 +1,168 @@
+/*
+ * Tables and lines for people. Times are shown in the local time zone.
+ */
+#include "daemon/ctl_show.h"
+
+#include "core/num.h"
+#include "core/own.h"
+#include "daemon/ctl_table.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define TIME_MAX 32
+
+static const char *
+print_time(json_int_t ms, char out[static TIME_MAX])
+{
+	time_t seconds = (time_t)(ms / 1000);
+	struct tm tm;
+
+	if (ms <= 0 || !localtime_r(&seconds, &tm) ||
+		strftime(out, TIME_MAX, "%Y-%m-%d %H:%M:%S", &tm) == 0)
+		return "-";
+	return out;
+}
+
+/* The processes with their start as text: a copy, since the answer is not ours to change. */
+static json_t *
+with_times(const json_t *array)
+{
+	json_t *copy = json_deep_copy(array);
+	char text[TIME_MAX];
+
+	for (size_t i = 0; i < json_array_size(copy); i++) {
+		json_t *object = json_array_get(copy, i);
+		json_int_t ms = json_integer_value(json_object_get(object, "started"));
+
+		json_object_set_new(object, "started", json_string(print_time(ms, text)));
+		if (json_integer_value(json_object_get(object, "pid")) == 0)
+			json_object_set_new(object, "pid", json_null());
+	}
+	return copy;
+}
+
+static int
+show_counters(const json_t *counters, struct buf *out)
+{
+	const char *name;
+	json_t *value;
+
+	json_object_foreach((json_t *)(uintptr_t)counters, name, value)
+	{
+		if (buf_printf(out, "%-22s %lld\n", name, (long long)json_integer_value(value)) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int
+ctl_show_status(const json_t *status, struct buf *out)
+{
+	static const struct ctl_column columns[] = {{"PROCESS", "name"}, {"PID", "pid"},
+		{"RESTARTS", "restarts"}, {"STARTED", "started"}, {"NOTE", "note"}};
+	const json_t *containers = json_object_get(status, "containers");
+	json_t *processes = with_times(json_object_get(status, "processes"));
+	const char *version = json_string_value(json_object_get(status, "version"));
+	int rc = buf_printf(out, "sluiced %s, generation %lld, %lld of %lld containers run\n\n",
+		version ? version : "?",
+		(long long)json_integer_value(json_object_get(status, "generation")),
+		(long long)json_integer_value(json_object_get(containers, "running")),
+		(long long)json_integer_value(json_object_get(containers, "managed")));
+
+	if (rc == 0)
+		rc = ctl_table_print(columns, ARRAY_SIZE(columns), processes, out);
+	json_decref(processes);
+	if (rc < 0 || buf_append_byte(out, '\n') < 0)
+		return -1;
+	return show_counters(json_object_get(status, "counters"), out);
+}
+
+int
+ctl_show_containers(const json_t *containers, struct buf *out)
+{
+	static const struct ctl_column columns[] = {{"NAME", "name"}, {"STATE", "state"},
+		{"ADDRESS", "address"}, {"IPV6", "address6"}, {"PID", "pid"},
+		{"RESTARTS", "restarts"}, {"MANAGED", "managed"}, {"JOB", "job"},
+		{"NOTES", "notes"}};
+
+	return ctl_table_print(columns, ARRAY_SIZE(columns), containers, out);
+}
+
+int
+ctl_show_routes(const json_t *routes, struct buf *out)
+{
+	static const struct ctl_column columns[] = {{"SITE", "hosts"}, {"PATH", "path"},
+		{"EXACT", "exact"}, {"TARGET", "target"}, {"STATE", "state"},
+		{"ADDRESS", "address"}};
+
+	return ctl_table_print(columns, ARRAY_SIZE(columns), routes, out);
+}
+
+int
+ctl_show_forwards(const json_t *forwards, struct buf *out)
+{
+	static const struct ctl_column columns[] = {{"PROTOCOL", "protocol"}, {"PORT", "port"},
+		{"CONTAINER", "container"}, {"TARGET", "target_port"}, {"ADDRESS", "address"},
+		{"STATE", "state"}, {"FROM", "from"}};
+
+	return ctl_table_print(columns, ARRAY_SIZE(columns), forwards, out);
+}
+
+int
+ctl_show_event(const json_t *event, struct buf *out)
+{
+	const char *what = json_string_value(json_object_get(event, "event"));
+	json_int_t ms = json_integer_value(json_object_get(event, "time"));
+	char text[TIME_MAX];
+	const char *key;
+	json_t *value;
+
+	if (buf_printf(out, "%s %s", print_time(ms, text), what ? what : "?") < 0)
+		return -1;
+	json_object_foreach((json_t *)(uintptr_t)event, key, value)
+	{
+		if (strcmp(key, "time") == 0 || strcmp(key, "event") == 0)
+			continue;
+		if (buf_printf(out, " %s=", key) < 0 || ctl_value_print(value, out) < 0)
+			return -1;
+	}
+	return buf_append_byte(out, '\n');
+}
+
+/* Takes ":NUMBER" off the end of s. 0 or -1. */
+static int
+take_number(struct slice *s, uint32_t *ret)
+{
+	size_t colon = s->n;
+	uint64_t n;
+
+	while (colon > 0 && s->p[colon - 1] != ':')
+		colon--;
+	if (colon == 0 || num_parse(slice_skip(*s, colon), 1, UINT32_MAX, &n) < 0)
+		return -1;
+	*ret = (uint32_t)n;
+	*s = slice_head(*s, colon - 1);
+	return 0;
+}
+
+void
+ctl_parse_error_line(struct slice line, struct err *ret)
+{
+	const char *mark = line.n ? memmem(line.p, line.n, ": ", 2) : NULL;
+	struct slice place = slice_head(line, mark ? (size_t)(mark - line.p) : 0);
+	struct slice message = mark ? slice_skip(line, place.n + 2) : line;
+	uint32_t line_number, column;
+
+	*ret = (struct err){0};
+	if (take_number(&place, &column) < 0 || take_number(&place, &line_number) < 0 ||
+		place.n == 0 || place.n >= ERR_FILE_MAX) {
+		err_set(ret, "%.*s", SLICE_ARG(line));
+		return;
+	}
+	err_set(ret, "%.*s", SLICE_ARG(message));
+	memcpy(ret->file, place.p, place.n);
+	ret->line = line_number;
+	ret->col = column;
+}
