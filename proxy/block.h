@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BLOCK_SIZE (32 * 1024) /* the most that waits in one direction of one exchange */
+#define BLOCK_SIZE (40 * 1024) /* holds the largest head; the most that waits in one direction */
 #define BLOCK_KEEP_MAX 32      /* free blocks that a thread keeps */
 
 struct block_pool {

@@ -1,0 +1,382 @@
+/*
+ * The states of a client connection and what moves it from one to the next. One function changes
+ * the state, one closes; reading and writing are conn_io.c's, requests are exchange.c's.
+ */
+#include "proxy/conn.h"
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/own.h"
+#include "proxy/exchange.h"
+
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static const char *const conn_state_names[] = {
+#define CONN_STATE_NAME(id, what) #id,
+	CONN_STATE_TABLE(CONN_STATE_NAME)
+#undef CONN_STATE_NAME
+};
+
+static const char *const conn_close_texts[] = {
+#define CONN_CLOSE_TEXT(id, text) text,
+	CONN_CLOSE_TABLE(CONN_CLOSE_TEXT)
+#undef CONN_CLOSE_TEXT
+};
+
+const char *
+conn_close_text(enum conn_close_reason reason)
+{
+	return conn_close_texts[reason];
+}
+
+static void
+conn_set_state(struct conn *c, enum conn_state state)
+{
+	log_debug("connection", kv_i("fd", c->origin.fd), kv_s("from", conn_state_names[c->state]),
+		kv_s("to", conn_state_names[state]));
+	c->state = state;
+}
+
+void
+conn_set_wait(struct conn *c, enum conn_wait wait, uint64_t timeout_ms)
+{
+	c->wait = wait;
+	if (wait == CONN_WAIT_NOTHING)
+		timer_off(&c->timer);
+	else
+		timer_set(&c->worker->timers, &c->timer, clock_mono_ms() + timeout_ms);
+}
+
+static uint64_t
+conn_idle_ms(const struct conn *c)
+{
+	return c->worker->generation->conf->limits.timeout_ms[CONF_TIMEOUT_IDLE];
+}
+
+static void
+conn_bury(struct grave *g)
+{
+	struct conn *c = (struct conn *)(void *)g;
+
+	SSL_free(c->ssl);
+	free(c);
+}
+
+/* The socket, the buffers and the timer go now, the memory when the loop comes round. */
+static void
+conn_release(struct conn *c)
+{
+	struct worker *w = c->worker;
+
+	timer_remove(&w->timers, &c->timer);
+	event_del(&c->event);
+	c->origin.fd = close_fd(c->origin.fd);
+	iobuf_release(&c->in, &w->blocks);
+	iobuf_release(&c->out, &w->blocks);
+	list_remove(&c->node);
+	stats_sub(&w->stats, STAT_CONNECTIONS_OPEN, 1);
+	worker_bury(w, &c->grave);
+}
+
+void
+conn_close(struct conn *c, enum conn_close_reason reason)
+{
+	if (c->state == CONN_CLOSED)
+		return;
+	log_debug("connection closed", kv_i("fd", c->origin.fd),
+		kv_s("why", conn_close_texts[reason]));
+	if (c->exchange)
+		exchange_cancel(c->exchange, reason);
+	conn_set_state(c, CONN_CLOSED);
+	conn_release(c);
+}
+
+void
+conn_abandon(struct conn *c)
+{
+	conn_close(c, CONN_CLOSE_STOP);
+}
+
+/* Closes a connection on which nothing is under way, with close_notify. */
+static void
+conn_close_idle(struct conn *c, enum conn_close_reason reason)
+{
+	conn_finish_output(c);
+	conn_close(c, reason);
+}
+
+const struct tls_certificate *
+conn_choose_certificate(SSL *ssl, struct slice name, void *arg)
+{
+	struct worker *w = arg;
+
+	(void)ssl;
+	return generation_certificate(w->generation, w->index, name);
+}
+
+struct slice
+conn_tls_name(const struct conn *c)
+{
+	return slice_str(c->ssl ? SSL_get_servername(c->ssl, TLSEXT_NAMETYPE_host_name) : NULL);
+}
+
+/* --- the steps: each returns true when there may be more to do ------------------------------- */
+
+static bool
+conn_step_handshake(struct conn *c)
+{
+	struct stats *stats = &c->worker->stats;
+
+	switch (conn_handshake(c)) {
+	case CONN_IO_BLOCKED:
+		return false;
+	case CONN_IO_CLOSED:
+		stats_add(stats, STAT_TLS_FAILED, 1);
+		conn_close(c, CONN_CLOSE_HANDSHAKE);
+		return false;
+	case CONN_IO_OK:
+		break;
+	}
+	stats_add(stats, STAT_TLS_HANDSHAKES, 1);
+	if (SSL_session_reused(c->ssl))
+		stats_add(stats, STAT_TLS_RESUMED, 1);
+	conn_set_wait(c, CONN_WAIT_REQUEST, conn_idle_ms(c));
+	conn_set_state(c, CONN_IDLE);
+	return true;
+}
+
+/* Waits for the first byte of the next request, or finds it read already (pipelining). */
+static bool
+conn_step_idle(struct conn *c)
+{
+	enum conn_io result = CONN_IO_OK;
+
+	if (conn_input(c).n == 0)
+		result = conn_read(c);
+	if (result == CONN_IO_BLOCKED)
+		return false;
+	if (result == CONN_IO_CLOSED) {
+		conn_close_idle(c, CONN_CLOSE_CLIENT);
+		return false;
+	}
+	c->exchange = exchange_new(c);
+	if (!c->exchange) {
+		conn_close(c, CONN_CLOSE_MEMORY);
+		return false;
+	}
+	/* The whole head has this long: a byte now and then does not extend it. */
+	conn_set_wait(c, CONN_WAIT_HEAD, conn_idle_ms(c));
+	conn_set_state(c, CONN_HEAD);
+	return true;
+}
+
+static bool
+conn_step_head(struct conn *c)
+{
+	enum conn_io result;
+
+	if (exchange_read_head(c->exchange)) {
+		c->requests++;
+		conn_set_state(c, CONN_EXCHANGE);
+		return true;
+	}
+	result = conn_read(c);
+	if (result == CONN_IO_CLOSED)
+		conn_close(c, CONN_CLOSE_CLIENT);
+	return result == CONN_IO_OK;
+}
+
+static void
+conn_start_linger(struct conn *c)
+{
+	conn_finish_output(c);
+	conn_set_wait(c, CONN_WAIT_LINGER, CONN_LINGER_MS);
+	conn_set_state(c, CONN_LINGER);
+}
+
+/* The exchange is over: the next one, or the end. */
+static bool
+conn_after_exchange(struct conn *c, enum exchange_end end)
+{
+	c->exchange = NULL;
+	c->in_base = 0;
+	if (iobuf_len(&c->in) == 0)
+		iobuf_release(&c->in, &c->worker->blocks);
+	else
+		iobuf_compact(&c->in);
+	switch (end) {
+	case EXCHANGE_END_KEEP:
+		conn_set_wait(c, CONN_WAIT_REQUEST, conn_idle_ms(c));
+		conn_set_state(c, CONN_IDLE);
+		return true;
+	case EXCHANGE_END_CLOSE:
+		/* Without unread bytes a close is clean; with some the kernel would reset the
+		 * connection, and the client might lose the answer (RFC 9112 section 9.6). */
+		conn_start_linger(c);
+		return true;
+	case EXCHANGE_GOES_ON:
+		break;
+	}
+	return false;
+}
+
+static bool
+conn_step_exchange(struct conn *c)
+{
+	enum exchange_end end = exchange_run(c->exchange);
+
+	if (c->state == CONN_CLOSED || end == EXCHANGE_GOES_ON)
+		return false;
+	return conn_after_exchange(c, end);
+}
+
+static bool
+conn_step_linger(struct conn *c)
+{
+	size_t n = 0;
+	enum conn_io result = conn_read_away(c, &n);
+
+	c->lingered += n;
+	if (result == CONN_IO_CLOSED || c->lingered > CONN_LINGER_MAX) {
+		conn_close(c, CONN_CLOSE_DONE);
+		return false;
+	}
+	return result == CONN_IO_OK;
+}
+
+static bool
+conn_step(struct conn *c)
+{
+	switch (c->state) {
+	case CONN_HANDSHAKE:
+		return conn_step_handshake(c);
+	case CONN_IDLE:
+		return conn_step_idle(c);
+	case CONN_HEAD:
+		return conn_step_head(c);
+	case CONN_EXCHANGE:
+		return conn_step_exchange(c);
+	case CONN_LINGER:
+		return conn_step_linger(c);
+	case CONN_CLOSED:
+		return false;
+	}
+	return false;
+}
+
+void
+conn_drive(struct conn *c)
+{
+	if (c->driving)
+		return;
+	c->driving = true;
+	for (int turn = 0; conn_step(c); turn++) {
+		if (turn >= CONN_TURN_MAX) {
+			conn_kick(c);
+			break;
+		}
+	}
+	c->driving = false;
+}
+
+void
+conn_kick(struct conn *c)
+{
+	event_active(&c->event, EV_TIMEOUT, 0);
+}
+
+static void
+conn_on_event(evutil_socket_t fd, short what, void *arg)
+{
+	struct conn *c = arg;
+
+	(void)fd;
+	if (what & (EV_READ | EV_CLOSED))
+		c->readable = true;
+	if (what & EV_CLOSED)
+		c->finished = true;
+	if (what & EV_WRITE)
+		c->writable = true;
+	conn_drive(c);
+}
+
+static void
+conn_on_timeout(struct timer *t)
+{
+	struct conn *c = list_entry(t, struct conn, timer);
+
+	switch (c->wait) {
+	case CONN_WAIT_NOTHING:
+		return;
+	case CONN_WAIT_HANDSHAKE:
+		conn_close(c, CONN_CLOSE_HANDSHAKE_TIMEOUT);
+		return;
+	case CONN_WAIT_REQUEST:
+		conn_close_idle(c, CONN_CLOSE_IDLE_TIMEOUT);
+		return;
+	case CONN_WAIT_LINGER:
+		conn_close(c, CONN_CLOSE_DONE);
+		return;
+	case CONN_WAIT_CLIENT:
+		conn_close(c, CONN_CLOSE_SEND_TIMEOUT);
+		return;
+	case CONN_WAIT_HEAD:
+	case CONN_WAIT_BODY:
+	case CONN_WAIT_CONNECT:
+	case CONN_WAIT_SEND:
+	case CONN_WAIT_READ:
+		if (c->state == CONN_HEAD)
+			conn_set_state(c, CONN_EXCHANGE);
+		exchange_on_timeout(c->exchange, c->wait);
+		conn_drive(c);
+		return;
+	}
+}
+
+static int
+conn_open(struct conn *c)
+{
+	struct worker *w = c->worker;
+	bool tls = c->origin.mode == CONF_LISTEN_TLS;
+	int one = 1;
+
+	if (tls && conn_start_tls(c) < 0)
+		return -1;
+	(void)setsockopt(c->origin.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	event_assign(&c->event, w->base, c->origin.fd,
+		EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST, conn_on_event, c);
+	if (event_add(&c->event, NULL) < 0)
+		return -1;
+	c->state = tls ? CONN_HANDSHAKE : CONN_IDLE;
+	conn_set_wait(c, tls ? CONN_WAIT_HANDSHAKE : CONN_WAIT_REQUEST, conn_idle_ms(c));
+	return 0;
+}
+
+void
+conn_new(struct worker *w, const struct conn_origin *origin)
+{
+	struct conn *c = calloc(1, sizeof(*c));
+
+	if (!c) {
+		close(origin->fd);
+		return;
+	}
+	c->worker = w;
+	c->origin = *origin;
+	c->grave.bury = conn_bury;
+	list_init(&c->grave.node);
+	timer_init(&c->timer, conn_on_timeout);
+	list_init(&c->node);
+	if (conn_open(c) < 0) {
+		close(origin->fd);
+		SSL_free(c->ssl);
+		free(c);
+		return;
+	}
+	list_append(&w->conns, &c->node);
+	stats_add(&w->stats, STAT_CONNECTIONS_ACCEPTED, 1);
+	stats_add(&w->stats, STAT_CONNECTIONS_OPEN, 1);
+}

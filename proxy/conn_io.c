@@ -1,0 +1,287 @@
+/*
+ * Bytes between a connection and its client, in clear or through OpenSSL. Nothing is asked of the
+ * kernel that it is known to refuse: c->readable and c->writable are the edges it has told, and a
+ * short read or write ends them. OpenSSL reads and writes the socket through a BIO of ours that
+ * keeps to the same rule.
+ */
+#include "proxy/conn.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+
+/* recv(2) by the edges. >0 bytes, 0 the end, -1 with errno. */
+static ssize_t
+conn_recv(struct conn *c, char *to, size_t n)
+{
+	ssize_t got;
+
+	if (!c->readable) {
+		errno = EAGAIN;
+		return -1;
+	}
+	do {
+		got = recv(c->origin.fd, to, n, 0);
+	} while (got < 0 && errno == EINTR);
+	if (got < 0 && errno == EAGAIN)
+		c->readable = false;
+	/* A short read has emptied the socket; the next byte raises a new edge. A FIN that came
+	 * before this edge is known, and then the end is read for. */
+	if (got > 0 && (size_t)got < n && !c->finished)
+		c->readable = false;
+	return got;
+}
+
+static ssize_t
+conn_send(struct conn *c, const char *from, size_t n)
+{
+	ssize_t sent;
+
+	if (!c->writable) {
+		errno = EAGAIN;
+		return -1;
+	}
+	do {
+		sent = send(c->origin.fd, from, n, MSG_NOSIGNAL);
+	} while (sent < 0 && errno == EINTR);
+	if ((sent < 0 && errno == EAGAIN) || (sent >= 0 && (size_t)sent < n))
+		c->writable = false;
+	return sent;
+}
+
+static int
+conn_bio_read(BIO *bio, char *to, int n)
+{
+	ssize_t got = conn_recv(BIO_get_data(bio), to, (size_t)n);
+
+	BIO_clear_retry_flags(bio);
+	if (got < 0 && errno == EAGAIN)
+		BIO_set_retry_read(bio);
+	return (int)got;
+}
+
+static int
+conn_bio_write(BIO *bio, const char *from, int n)
+{
+	ssize_t sent = conn_send(BIO_get_data(bio), from, (size_t)n);
+
+	BIO_clear_retry_flags(bio);
+	if (sent < 0 && errno == EAGAIN)
+		BIO_set_retry_write(bio);
+	return (int)sent;
+}
+
+static long
+conn_bio_ctrl(BIO *bio, int command, long number, void *pointer)
+{
+	(void)bio;
+	(void)number;
+	(void)pointer;
+	return command == BIO_CTRL_FLUSH ? 1 : 0;
+}
+
+BIO_METHOD *
+conn_bio_new(void)
+{
+	BIO_METHOD *m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "connection");
+
+	if (!m)
+		return NULL;
+	if (BIO_meth_set_read(m, conn_bio_read) != 1 ||
+		BIO_meth_set_write(m, conn_bio_write) != 1 ||
+		BIO_meth_set_ctrl(m, conn_bio_ctrl) != 1) {
+		BIO_meth_free(m);
+		return NULL;
+	}
+	return m;
+}
+
+int
+conn_start_tls(struct conn *c)
+{
+	BIO *bio = BIO_new(c->worker->bio);
+
+	c->ssl = bio ? tls_thread_accept(&c->worker->tls) : NULL;
+	if (!c->ssl) {
+		BIO_free(bio);
+		return -1;
+	}
+	BIO_set_data(bio, c);
+	BIO_set_init(bio, 1);
+	SSL_set_bio(c->ssl, bio, bio);
+	return 0;
+}
+
+/* What an OpenSSL call that did not succeed means. Leaves the thread's error queue empty. */
+static enum conn_io
+conn_tls_result(struct conn *c, int result)
+{
+	int error = SSL_get_error(c->ssl, result);
+
+	if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE)
+		return CONN_IO_BLOCKED;
+	if (error != SSL_ERROR_ZERO_RETURN)
+		c->tls_failed = true;
+	ERR_clear_error();
+	return CONN_IO_CLOSED;
+}
+
+enum conn_io
+conn_handshake(struct conn *c)
+{
+	int result = SSL_do_handshake(c->ssl);
+
+	return result == 1 ? CONN_IO_OK : conn_tls_result(c, result);
+}
+
+/* One read of at most n bytes, in clear or not. */
+static enum conn_io
+conn_read_bytes(struct conn *c, char *to, size_t n, size_t *ret_n)
+{
+	ssize_t got;
+	int result;
+
+	if (!c->readable && (!c->ssl || !SSL_has_pending(c->ssl)))
+		return CONN_IO_BLOCKED;
+	if (c->ssl) {
+		result = SSL_read(c->ssl, to, (int)n);
+		if (result <= 0)
+			return conn_tls_result(c, result);
+		*ret_n = (size_t)result;
+		return CONN_IO_OK;
+	}
+	got = conn_recv(c, to, n);
+	if (got > 0) {
+		*ret_n = (size_t)got;
+		return CONN_IO_OK;
+	}
+	return got < 0 && errno == EAGAIN ? CONN_IO_BLOCKED : CONN_IO_CLOSED;
+}
+
+/* Makes room behind the input by moving it up to the head. */
+static void
+conn_compact(struct conn *c)
+{
+	size_t n = iobuf_len(&c->in);
+
+	if (c->in.start == c->in_base)
+		return;
+	memmove(c->in.data + c->in_base, c->in.data + c->in.start, n);
+	c->in.start = c->in_base;
+	c->in.end = c->in_base + (uint32_t)n;
+}
+
+enum conn_io
+conn_read(struct conn *c)
+{
+	enum conn_io result;
+	bool fresh = !c->in.data;
+	size_t n = 0;
+
+	if (fresh && !c->readable && (!c->ssl || !SSL_has_pending(c->ssl)))
+		return CONN_IO_BLOCKED;
+	if (iobuf_hold(&c->in, &c->worker->blocks) < 0)
+		return CONN_IO_CLOSED;
+	if (iobuf_room(&c->in) == 0)
+		conn_compact(c);
+	if (iobuf_room(&c->in) == 0)
+		return CONN_IO_BLOCKED;
+	result = conn_read_bytes(c, iobuf_tail(&c->in), iobuf_room(&c->in), &n);
+	c->in.end += (uint32_t)n;
+	if (fresh && n == 0)
+		iobuf_release(&c->in, &c->worker->blocks);
+	return result;
+}
+
+enum conn_io
+conn_read_away(struct conn *c, size_t *ret_n)
+{
+	char *block = block_get(&c->worker->blocks);
+	enum conn_io result;
+
+	*ret_n = 0;
+	if (!block)
+		return CONN_IO_CLOSED;
+	result = conn_read_bytes(c, block, BLOCK_SIZE, ret_n);
+	block_put(&c->worker->blocks, block);
+	return result;
+}
+
+void
+conn_take(struct conn *c, size_t n)
+{
+	c->in.start += (uint32_t)n;
+	if (c->in.start == c->in.end)
+		c->in.start = c->in.end = c->in_base;
+}
+
+/* One write; *ret_n bytes were taken. */
+static enum conn_io
+conn_write_bytes(struct conn *c, struct slice s, size_t *ret_n)
+{
+	ssize_t sent;
+	int result;
+
+	if (!c->writable)
+		return CONN_IO_BLOCKED;
+	if (c->ssl) {
+		s = slice_head(s, CONN_TLS_RECORD_MAX);
+		result = SSL_write(c->ssl, s.p, (int)s.n);
+		if (result <= 0)
+			return conn_tls_result(c, result);
+		*ret_n = (size_t)result;
+		return CONN_IO_OK;
+	}
+	sent = conn_send(c, s.p, s.n);
+	if (sent >= 0) {
+		*ret_n = (size_t)sent;
+		return CONN_IO_OK;
+	}
+	return errno == EAGAIN ? CONN_IO_BLOCKED : CONN_IO_CLOSED;
+}
+
+enum conn_io
+conn_flush(struct conn *c)
+{
+	while (iobuf_len(&c->out) > 0) {
+		size_t n = 0;
+		enum conn_io result = conn_write_bytes(c, iobuf_slice(&c->out), &n);
+
+		if (result != CONN_IO_OK)
+			return result;
+		iobuf_consume(&c->out, n);
+	}
+	iobuf_release(&c->out, &c->worker->blocks);
+	return CONN_IO_OK;
+}
+
+enum conn_io
+conn_send_file(struct conn *c, int file, off_t *offset, size_t n, size_t *ret_n)
+{
+	ssize_t sent;
+
+	if (!c->writable)
+		return CONN_IO_BLOCKED;
+	do {
+		sent = sendfile(c->origin.fd, file, offset, n);
+	} while (sent < 0 && errno == EINTR);
+	if (sent >= 0) {
+		*ret_n = (size_t)sent;
+		return CONN_IO_OK;
+	}
+	if (errno != EAGAIN)
+		return CONN_IO_CLOSED;
+	c->writable = false;
+	return CONN_IO_BLOCKED;
+}
+
+void
+conn_finish_output(struct conn *c)
+{
+	if (c->ssl && !c->tls_failed && SSL_is_init_finished(c->ssl)) {
+		(void)SSL_shutdown(c->ssl);
+		ERR_clear_error();
+	}
+	(void)shutdown(c->origin.fd, SHUT_WR);
+}

@@ -1,0 +1,501 @@
+/*
+ * The life of an exchange: from the first byte of the head to the access line. Own answers, the
+ * loop that drives the other files, the time-outs, the end.
+ */
+#include "proxy/exchange.h"
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/own.h"
+#include "proxy/answer.h"
+
+#include <stdlib.h>
+
+static const char *const exchange_state_names[] = {
+#define EXCHANGE_STATE_NAME(id, what) #id,
+	EXCHANGE_STATE_TABLE(EXCHANGE_STATE_NAME)
+#undef EXCHANGE_STATE_NAME
+};
+
+void
+exchange_set_state(struct exchange *x, enum exchange_state state)
+{
+	log_debug("exchange", kv_i("fd", x->conn->origin.fd),
+		kv_s("from", exchange_state_names[x->state]),
+		kv_s("to", exchange_state_names[state]));
+	x->state = state;
+}
+
+/* --- life ------------------------------------------------------------------------------------ */
+
+static void
+exchange_on_retry(struct timer *t)
+{
+	struct exchange *x = list_entry(t, struct exchange, retry);
+
+	if (x->state == EXCHANGE_WAIT)
+		exchange_connect(x);
+	conn_drive(x->conn);
+}
+
+static void
+exchange_on_resolved(struct resolve_wait *wait)
+{
+	struct exchange *x = list_entry(wait, struct exchange, resolve);
+
+	if (x->state == EXCHANGE_RESOLVE)
+		exchange_connect(x);
+	conn_drive(x->conn);
+}
+
+static void
+exchange_free(struct exchange *x)
+{
+	arena_free(&x->arena);
+	free(x);
+}
+
+static struct exchange *
+exchange_take_spare(struct worker *w)
+{
+	struct list *node = list_first(&w->spare_exchanges);
+	struct exchange *x;
+
+	if (node) {
+		list_remove(node);
+		w->n_spare_exchanges--;
+		return list_entry(node, struct exchange, node);
+	}
+	x = calloc(1, sizeof(*x));
+	if (!x)
+		return NULL;
+	list_init(&x->node);
+	x->arena = arena_new(EXCHANGE_ARENA_BLOCK, EXCHANGE_ARENA_MAX);
+	if (!x->arena)
+		exchange_free(x);
+	return x->arena ? x : NULL;
+}
+
+struct exchange *
+exchange_new(struct conn *c)
+{
+	size_t from = offsetof(struct exchange, state);
+	struct exchange *x = exchange_take_spare(c->worker);
+
+	if (!x)
+		return NULL;
+	memset((char *)x + from, 0, offsetof(struct exchange, request) - from);
+	x->conn = c;
+	x->worker = c->worker;
+	x->limits = &c->worker->generation->conf->limits;
+	x->file = -1;
+	list_init(&x->container_node);
+	resolve_wait_init(&x->resolve, exchange_on_resolved);
+	timer_init(&x->retry, exchange_on_retry);
+	http_request_init(&x->request);
+	x->began_ms = clock_mono_ms();
+	x->began_wall_ms = clock_wall_ms();
+	return x;
+}
+
+void
+exchange_free_spares(struct worker *w)
+{
+	struct list *node;
+
+	while ((node = list_first(&w->spare_exchanges)) != NULL) {
+		list_remove(node);
+		exchange_free(list_entry(node, struct exchange, node));
+	}
+	w->n_spare_exchanges = 0;
+}
+
+void
+exchange_drop_upstream(struct exchange *x)
+{
+	struct upstream *u = steal_ptr(&x->upstream);
+
+	if (u)
+		upstream_close(u);
+}
+
+/* One line a request. A head that never became complete has none, unless it was answered. */
+static void
+exchange_log(struct exchange *x)
+{
+	struct worker *w = x->worker;
+	const struct http_request *r = &x->request;
+	const struct conf *conf = w->generation->conf;
+	char peer[ADDR_TEXT_MAX];
+	struct access_line line = {.wall_ms = x->began_wall_ms,
+		.status = x->status,
+		.bytes = x->body_sent,
+		.received = x->request_body.payload,
+		.tls = x->conn->ssl != NULL,
+		.reason = x->reason};
+
+	if (w->access_log.fd < 0 || (!x->generation && x->status == 0))
+		return;
+	line.duration_ms = clock_mono_ms() - x->began_ms;
+	line.peer = slice_str(addr_print(&x->conn->origin.peer, peer));
+	if (x->generation) {
+		line.minor = r->minor;
+		line.method = http_request_slice(r, r->method_text);
+		line.target = http_request_slice(r, r->target);
+		line.host = http_request_slice(r, r->host_field);
+		line.referer = http_request_value(r, HTTP_NAME_REFERER);
+		line.user_agent = http_request_value(r, HTTP_NAME_USER_AGENT);
+	}
+	if (x->route)
+		line.route = slice_str(x->route->path);
+	line.upstream = slice_str(x->upstream_text);
+	access_log_add(&w->access_log, &line, conf->access_format);
+}
+
+static void
+exchange_count(struct exchange *x)
+{
+	struct stats *s = &x->worker->stats;
+
+	stats_add(s, STAT_BYTES_RECEIVED, x->request_body.payload);
+	stats_add(s, STAT_BYTES_SENT, x->body_sent);
+	if (x->status == 0)
+		return;
+	stats_add(s, STAT_REQUESTS, 1);
+	if (x->status >= 400 && x->status < 500)
+		stats_add(s, STAT_RESPONSES_4XX, 1);
+	if (x->status >= 500)
+		stats_add(s, STAT_RESPONSES_5XX, 1);
+}
+
+/* Logs, counts, gives everything back. The exchange is gone afterwards. */
+static void
+exchange_finish(struct exchange *x)
+{
+	struct worker *w = x->worker;
+
+	exchange_stop_waiting(x);
+	exchange_drop_upstream(x);
+	exchange_log(x);
+	exchange_count(x);
+	x->file = close_fd(x->file);
+	generation_unref(&x->generation);
+	arena_reset(x->arena);
+	x->conn->exchange = NULL;
+	if (w->n_spare_exchanges >= WORKER_SPARE_EXCHANGES) {
+		exchange_free(x);
+		return;
+	}
+	list_prepend(&w->spare_exchanges, &x->node);
+	w->n_spare_exchanges++;
+}
+
+void
+exchange_cancel(struct exchange *x, enum conn_close_reason reason)
+{
+	if (!x->reason)
+		x->reason = conn_close_text(reason);
+	exchange_finish(x);
+}
+
+/* --- own answers ----------------------------------------------------------------------------- */
+
+struct buf
+exchange_out(struct exchange *x)
+{
+	struct iobuf *out = &x->conn->out;
+	struct buf b = {0};
+
+	if (iobuf_hold(out, &x->worker->blocks) < 0)
+		return b;
+	b.data = out->data;
+	b.start = out->start;
+	b.end = out->end;
+	b.cap = BLOCK_SIZE;
+	b.max = BLOCK_SIZE;
+	return b;
+}
+
+void
+exchange_out_done(struct exchange *x, const struct buf *out)
+{
+	x->conn->out.start = (uint32_t)out->start;
+	x->conn->out.end = (uint32_t)out->end;
+}
+
+/* A body that nobody read: a small one is read away, for a large one the connection ends. */
+static bool
+exchange_can_drain(const struct exchange *x)
+{
+	const struct http_body *b = &x->request_body;
+
+	if (http_body_done(b))
+		return true;
+	if (x->request.expect_continue && x->wants_continue)
+		return false;
+	return b->kind == HTTP_BODY_LENGTH && b->left <= EXCHANGE_DRAIN_MAX;
+}
+
+static void
+exchange_build_answer(struct exchange *x, struct answer *a, const char *why)
+{
+	struct buf out;
+
+	exchange_stop_waiting(x);
+	exchange_drop_upstream(x);
+	conn_set_wait(x->conn, CONN_WAIT_NOTHING, 0);
+	x->keep_alive = x->keep_alive && exchange_can_drain(x);
+	a->date = worker_date(x->worker);
+	a->method = x->request.method;
+	a->keep_alive = x->keep_alive;
+	a->minor = x->request.minor;
+	out = exchange_out(x);
+	if (!out.data || answer_build(a, &out) < 0) {
+		x->reason = "answer does not fit";
+		x->keep_alive = false;
+	} else {
+		exchange_out_done(x, &out);
+	}
+	x->status = a->status;
+	x->answer_begun = true;
+	if (why)
+		x->reason = why;
+	exchange_set_state(x, EXCHANGE_ANSWER);
+}
+
+void
+exchange_answer(struct exchange *x, uint16_t status, const char *text, const char *why)
+{
+	struct answer a = {.status = status, .text = text};
+
+	exchange_build_answer(x, &a, why);
+}
+
+void
+exchange_redirect(struct exchange *x, uint16_t status, struct slice location)
+{
+	struct answer a = {.status = status, .location = location};
+
+	exchange_build_answer(x, &a, NULL);
+}
+
+void
+exchange_fail(struct exchange *x, uint16_t status, const char *why)
+{
+	struct worker *w = x->worker;
+	const char *target = x->route->target.host;
+
+	stats_add(&w->stats, STAT_UPSTREAM_FAILED, 1);
+	if (x->began_ms >= w->backend_noted_ms + EXCHANGE_NOTE_MS) {
+		w->backend_noted_ms = x->began_ms;
+		log_warn("backend failed", kv_s("target", target),
+			kv_s("address", x->upstream_text), kv_u("status", status),
+			kv_s("why", why));
+		worker_note(w, NOTE_BACKEND_DOWN, target, why);
+	}
+	exchange_answer(x, status, NULL, why);
+}
+
+/* --- the head -------------------------------------------------------------------------------- */
+
+static void
+exchange_refuse(struct exchange *x)
+{
+	enum http_reason reason = x->request.reason;
+
+	stats_add(&x->worker->stats, STAT_REQUESTS_BAD, 1);
+	x->keep_alive = false;
+	exchange_answer(
+		x, http_reason_status(reason), http_reason_text(reason), http_reason_text(reason));
+}
+
+bool
+exchange_read_head(struct exchange *x)
+{
+	struct conn *c = x->conn;
+	struct slice in = conn_input(c);
+
+	switch (http_parse_request(&x->request, in.p, in.n)) {
+	case HTTP_NEED_MORE:
+		return false;
+	case HTTP_BAD:
+		exchange_refuse(x);
+		return true;
+	case HTTP_DONE:
+		break;
+	}
+	/* The head stays where it is until the exchange ends; the body is read behind it. */
+	iobuf_compact(&c->in);
+	x->request.base = c->in.data;
+	c->in_base = x->request.head_len;
+	conn_take(c, x->request.head_len);
+	conn_set_wait(c, CONN_WAIT_NOTHING, 0);
+	exchange_begin(x);
+	return true;
+}
+
+/* --- the loop -------------------------------------------------------------------------------- */
+
+/* Reads the rest of a small body away, so that the next request can be found behind it. */
+static bool
+exchange_drain(struct exchange *x)
+{
+	struct conn *c = x->conn;
+	struct slice payload;
+	size_t used;
+
+	while (!http_body_done(&x->request_body)) {
+		struct slice in = conn_input(c);
+
+		if (in.n == 0) {
+			if (conn_read(c) == CONN_IO_CLOSED) {
+				conn_close(c, CONN_CLOSE_CLIENT);
+				return false;
+			}
+			in = conn_input(c);
+			if (in.n == 0)
+				return false;
+		}
+		if (http_body_feed(&x->request_body, in.p, in.n, &used, &payload) ==
+			HTTP_BODY_BAD) {
+			x->keep_alive = false;
+			return true;
+		}
+		conn_take(c, used);
+	}
+	return true;
+}
+
+/* Everything is queued. GOES_ON until it is written and a body that must go is gone. */
+static enum exchange_end
+exchange_end(struct exchange *x)
+{
+	struct conn *c = x->conn;
+	enum conn_io result = conn_flush(c);
+	bool keep;
+
+	if (result == CONN_IO_CLOSED) {
+		conn_close(c, CONN_CLOSE_CLIENT_ABORT);
+		return EXCHANGE_GOES_ON;
+	}
+	if (result == CONN_IO_BLOCKED) {
+		if (c->wait != CONN_WAIT_CLIENT)
+			conn_set_wait(
+				c, CONN_WAIT_CLIENT, x->limits->timeout_ms[CONF_TIMEOUT_SEND]);
+		return EXCHANGE_GOES_ON;
+	}
+	if (x->keep_alive && !exchange_drain(x)) {
+		if (c->state != CONN_CLOSED && c->wait != CONN_WAIT_BODY)
+			conn_set_wait(c, CONN_WAIT_BODY, x->limits->timeout_ms[CONF_TIMEOUT_IDLE]);
+		return EXCHANGE_GOES_ON;
+	}
+	keep = x->keep_alive;
+	exchange_finish(x);
+	return keep ? EXCHANGE_END_KEEP : EXCHANGE_END_CLOSE;
+}
+
+/* While nothing is to be written or read, a client that goes takes its request along. */
+static bool
+exchange_client_left(const struct exchange *x)
+{
+	return x->conn->finished && conn_input(x->conn).n == 0 && !x->answer_read;
+}
+
+enum exchange_end
+exchange_run(struct exchange *x)
+{
+	struct conn *c = x->conn;
+	bool moved = true;
+
+	for (int turn = 0; moved && c->state != CONN_CLOSED; turn++) {
+		if (turn >= CONN_TURN_MAX) {
+			conn_kick(c);
+			return EXCHANGE_GOES_ON;
+		}
+		switch (x->state) {
+		case EXCHANGE_HEAD:
+		case EXCHANGE_RESOLVE:
+		case EXCHANGE_WAIT:
+		case EXCHANGE_CONNECT:
+			if (exchange_client_left(x))
+				conn_close(c, CONN_CLOSE_CLIENT_ABORT);
+			return EXCHANGE_GOES_ON;
+		case EXCHANGE_RELAY:
+			moved = exchange_relay(x);
+			break;
+		case EXCHANGE_FILE:
+			moved = exchange_send_file(x);
+			break;
+		case EXCHANGE_ANSWER:
+		case EXCHANGE_END:
+			return exchange_end(x);
+		}
+	}
+	if (c->state != CONN_CLOSED && x->state == EXCHANGE_RELAY && exchange_client_left(x))
+		conn_close(c, CONN_CLOSE_CLIENT_ABORT);
+	return EXCHANGE_GOES_ON;
+}
+
+void
+exchange_on_upstream(struct exchange *x)
+{
+	struct conn *c = x->conn;
+
+	if (x->state == EXCHANGE_CONNECT)
+		exchange_on_connecting(x);
+	conn_drive(c);
+}
+
+/* --- time-outs ------------------------------------------------------------------------------- */
+
+/* A time-out of the backend: 504 while there is no answer, else the answer is cut off. */
+static void
+exchange_backend_timeout(struct exchange *x, const char *why)
+{
+	x->keep_alive = x->keep_alive && http_body_done(&x->request_body);
+	if (!x->answer_begun) {
+		exchange_fail(x, 504, why);
+		return;
+	}
+	x->reason = why;
+	conn_close(x->conn, CONN_CLOSE_BODY_CUT);
+}
+
+void
+exchange_on_timeout(struct exchange *x, enum conn_wait wait)
+{
+	switch (wait) {
+	case CONN_WAIT_HEAD:
+		x->keep_alive = false;
+		exchange_answer(x, 408, NULL, "request head took too long");
+		break;
+	case CONN_WAIT_BODY:
+		x->keep_alive = false;
+		if (x->answer_begun)
+			conn_close(x->conn, CONN_CLOSE_IDLE_TIMEOUT);
+		else
+			exchange_answer(x, 408, NULL, "request body took too long");
+		break;
+	case CONN_WAIT_CONNECT:
+		exchange_connect_timeout(x);
+		break;
+	case CONN_WAIT_SEND:
+		exchange_backend_timeout(x, "backend does not take the request");
+		break;
+	case CONN_WAIT_READ:
+		exchange_backend_timeout(x, "backend does not answer");
+		break;
+	case CONN_WAIT_NOTHING:
+	case CONN_WAIT_HANDSHAKE:
+	case CONN_WAIT_REQUEST:
+	case CONN_WAIT_CLIENT:
+	case CONN_WAIT_LINGER:
+		break;
+	}
+}
+
+struct slice
+exchange_host(const struct exchange *x)
+{
+	return http_request_slice(&x->request, x->request.host);
+}

@@ -1,0 +1,172 @@
+/*
+ * One request and its answer. It begins with the first byte of a head and ends when the last byte
+ * of the answer was handed to the kernel; the generation that was current at its head's end is its
+ * own until then. Five files: exchange.c (life, own answers, end), exchange_begin.c (what the head
+ * and the routes decide), exchange_connect.c (a connection to the backend, waiting included),
+ * exchange_relay.c (bytes both ways), exchange_file.c (folders).
+ */
+#ifndef PROXY_EXCHANGE_H
+#define PROXY_EXCHANGE_H
+
+#include "core/arena.h"
+#include "proxy/conn.h"
+#include "proxy/forward_head.h"
+#include "proxy/http_body.h"
+#include "proxy/http_head.h"
+#include "proxy/http_path.h"
+#include "proxy/http_response.h"
+#include "proxy/upstream.h"
+#include "proxy/waiting.h"
+
+/* X(id, what it does) */
+#define EXCHANGE_STATE_TABLE(X)                                                                    \
+	X(HEAD, "the request's head is being read")                                                \
+	X(RESOLVE, "the target's name is being resolved")                                          \
+	X(WAIT, "waiting for a container, or before the next attempt to connect")                  \
+	X(CONNECT, "connecting to the backend")                                                    \
+	X(RELAY, "request and answer pass through")                                                \
+	X(FILE, "a file is being sent")                                                            \
+	X(ANSWER, "an answer of ours is being sent")                                               \
+	X(END, "answered: what remains is to be written and, perhaps, to be read away")
+
+enum exchange_state {
+#define EXCHANGE_STATE_ENUM(id, what) EXCHANGE_##id,
+	EXCHANGE_STATE_TABLE(EXCHANGE_STATE_ENUM)
+#undef EXCHANGE_STATE_ENUM
+};
+
+enum exchange_end { EXCHANGE_GOES_ON, EXCHANGE_END_KEEP, EXCHANGE_END_CLOSE };
+
+#define EXCHANGE_ARENA_BLOCK 1024
+#define EXCHANGE_ARENA_MAX (64 * 1024)
+#define EXCHANGE_SENDS_MAX 2  /* a GET or HEAD may be sent once more */
+#define EXCHANGE_NOTE_MS 1000 /* a failed backend is told of at most once in this time, a thread   \
+			       */
+#define EXCHANGE_DRAIN_MAX (64 * 1024) /* of a body nobody wants, to keep the connection */
+
+struct exchange {
+	struct list node; /* in worker.spare_exchanges */
+	struct conn *conn;
+	struct worker *worker;
+	struct arena *arena;
+	/* From here to request everything is zeroed for each use. */
+	enum exchange_state state;
+	struct generation *generation; /* NULL until the head is complete */
+	const struct conf_site *site;
+	const struct conf_route *route;
+	const struct conf_limits *limits;
+	size_t matched;
+	struct http_path path;
+	uint64_t began_ms, began_wall_ms;
+
+	bool keep_alive;     /* the client's connection may go on afterwards */
+	bool wants_continue; /* "100 Continue" is still to be sent */
+	bool body_touched;   /* bytes of the request's body were taken: it cannot be sent again */
+	bool request_sent;   /* all of the request stands in upstream.out or beyond */
+	bool upload_broken;  /* the backend takes no more of the request */
+	struct http_body request_body;
+	bool got_bytes;    /* the backend has answered something */
+	bool answer_begun; /* a final status line was queued to the client */
+	bool answer_read;  /* the backend's answer is complete */
+	bool spoiled;      /* bytes came behind the answer: the connection is not used again */
+	bool progress;     /* something moved since the timer was set */
+	unsigned interims;
+	enum http_body_kind answer_kind; /* how the body goes to the client */
+	struct http_body answer_body;
+
+	struct upstream *upstream;
+	struct container_entry *container;
+	struct list container_node; /* in container.exchanges */
+	struct resolve_wait resolve;
+	struct timer retry;
+	struct addr addrs[RESOLVE_ADDRESSES_MAX];
+	size_t n_addrs, next_addr;
+	bool counted_waiting;
+	bool fresh_only; /* no pooled connection any more */
+	unsigned sends;
+	uint64_t connect_began_ms; /* 0: no connection was wanted yet */
+	enum waiting_error error;
+	uint64_t error_at_ms;
+	unsigned attempts;
+	char upstream_text[ADDR_PORT_TEXT_MAX];
+
+	int file; /* -1: none */
+	off_t file_at;
+	uint64_t file_left;
+
+	uint16_t status;    /* sent to the client; 0: none yet */
+	uint64_t body_sent; /* payload bytes queued to the client */
+	const char *reason; /* why it ended unusually */
+	/* Initialised by their own functions. */
+	struct http_request request;
+	struct http_response response;
+};
+
+/* --- exchange.c ------------------------------------------------------------------------------ */
+
+/* For a connection that has its first byte. NULL when memory is short. */
+struct exchange *exchange_new(struct conn *c);
+/* Parses what has arrived. True: the head is complete or bad, and exchange_run is next. */
+bool exchange_read_head(struct exchange *x);
+/* Goes on until nothing moves. At an END the exchange is gone; the connection may be closed. */
+enum exchange_end exchange_run(struct exchange *x);
+/* The connection is being closed: gives everything back, and writes the access line. */
+void exchange_cancel(struct exchange *x, enum conn_close_reason reason);
+/* The connection's timer fired. exchange_run is next. */
+void exchange_on_timeout(struct exchange *x, enum conn_wait wait);
+/* Something happened to the leased upstream. */
+void exchange_on_upstream(struct exchange *x);
+/* A container changed: those that wait for it or are connected to it. */
+void exchange_on_container(struct container_entry *entry, enum container_change change);
+void exchange_free_spares(struct worker *w);
+
+/* For the other files of the exchange. */
+void exchange_set_state(struct exchange *x, enum exchange_state state);
+/* Answers with a page of ours. text and why may be NULL; why is for the access log. */
+void exchange_answer(struct exchange *x, uint16_t status, const char *text, const char *why);
+void exchange_redirect(struct exchange *x, uint16_t status, struct slice location);
+/* 502 or 504: the backend is at fault; noted for the operator. */
+void exchange_fail(struct exchange *x, uint16_t status, const char *why);
+/* Gives the connection to the backend up. */
+void exchange_drop_upstream(struct exchange *x);
+/* A buffer over c->out, so that heads are built where they are sent from. The block is held; NULL
+ * data when memory is short. exchange_out_done takes over what was appended. */
+struct buf exchange_out(struct exchange *x);
+void exchange_out_done(struct exchange *x, const struct buf *out);
+struct slice exchange_host(const struct exchange *x);
+
+/* --- exchange_begin.c ------------------------------------------------------------------------ */
+
+/* The head is complete: generation, site, route, target. Leaves the exchange in its next state. */
+void exchange_begin(struct exchange *x);
+
+/* --- exchange_connect.c ---------------------------------------------------------------------- */
+
+/* Wants a connection to the route's backend: leases, connects, waits or fails. */
+void exchange_connect(struct exchange *x);
+/* The leased connection said something while it was being made. */
+void exchange_on_connecting(struct exchange *x);
+/* The attempt has taken too long. */
+void exchange_connect_timeout(struct exchange *x);
+/* The connection failed before the first byte of the answer: again, or 502. */
+void exchange_lost(struct exchange *x, const char *why);
+/* Leaves the container's list, the resolver and the retry timer. */
+void exchange_stop_waiting(struct exchange *x);
+/* The backend has answered. */
+void exchange_answered(struct exchange *x);
+
+/* --- exchange_relay.c ------------------------------------------------------------------------ */
+
+/* The connection stands: queues the request's head. */
+void exchange_start_relay(struct exchange *x);
+/* Moves bytes both ways. True when something moved. */
+bool exchange_relay(struct exchange *x);
+
+/* --- exchange_file.c ------------------------------------------------------------------------- */
+
+/* The route's target is a folder: queues the head and opens the file, or answers. */
+void exchange_open_file(struct exchange *x);
+/* Sends more of it. True when something moved. */
+bool exchange_send_file(struct exchange *x);
+
+#endif

@@ -1,0 +1,381 @@
+/*
+ * A connection to the route's backend: the address of a container or of a name, a pooled
+ * connection or a new one, waiting where waiting.h says so, and what to do when it fails before
+ * the answer has begun.
+ */
+#include "proxy/exchange.h"
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/own.h"
+
+#include <errno.h>
+
+#define CONNECT_ATTEMPT_MS 5000 /* per address, where a name has several */
+
+static bool
+exchange_to_container(const struct exchange *x)
+{
+	return x->route->target.type == CONF_TARGET_CONTAINER;
+}
+
+static void
+exchange_count_waiting(struct exchange *x, bool waiting)
+{
+	struct stats *s = &x->worker->stats;
+
+	if (waiting == x->counted_waiting)
+		return;
+	x->counted_waiting = waiting;
+	if (waiting)
+		stats_add(s, STAT_REQUESTS_WAITING, 1);
+	else
+		stats_sub(s, STAT_REQUESTS_WAITING, 1);
+}
+
+void
+exchange_stop_waiting(struct exchange *x)
+{
+	exchange_count_waiting(x, false);
+	resolve_cancel(&x->resolve);
+	timer_remove(&x->worker->timers, &x->retry);
+	list_remove(&x->container_node);
+}
+
+static enum waiting_error
+exchange_classify(int error)
+{
+	switch (error) {
+	case ECONNREFUSED:
+	case ECONNRESET:
+	case ECONNABORTED:
+		return WAITING_REFUSED;
+	case EHOSTUNREACH:
+	case ENETUNREACH:
+	case EHOSTDOWN:
+	case ENETDOWN:
+	case ETIMEDOUT:
+		return WAITING_UNREACHABLE;
+	default:
+		return WAITING_OTHER;
+	}
+}
+
+/* One more failed attempt; the caller decides what comes of it. */
+static void
+exchange_note_error(struct exchange *x, enum waiting_error error)
+{
+	struct container_entry *entry = x->container;
+
+	exchange_drop_upstream(x);
+	x->error = error;
+	x->error_at_ms = clock_mono_ms();
+	x->attempts++;
+	if (entry && entry->answered && entry->failing_since == 0)
+		entry->failing_since = x->error_at_ms;
+}
+
+void
+exchange_answered(struct exchange *x)
+{
+	if (x->container) {
+		x->container->answered = true;
+		x->container->failing_since = 0;
+	}
+}
+
+/* --- where to -------------------------------------------------------------------------------- */
+
+/* The container's entry; the exchange hangs on it from here on. */
+static int
+exchange_join_container(struct exchange *x)
+{
+	struct container_entry *entry = x->container;
+
+	if (!entry)
+		entry = containers_get(&x->worker->containers, slice_str(x->route->target.host));
+	if (!entry)
+		return -1;
+	x->container = entry;
+	if (list_empty(&x->container_node))
+		list_append(&entry->exchanges, &x->container_node);
+	x->n_addrs = 0;
+	if (entry->address.family)
+		x->addrs[x->n_addrs++] = entry->address;
+	else if (entry->address6.family)
+		x->addrs[x->n_addrs++] = entry->address6;
+	x->next_addr = 0;
+	return 0;
+}
+
+/* 0 with x->addrs; 1: an answer or a state was set, nothing to do now. */
+static int
+exchange_find_address(struct exchange *x)
+{
+	struct slice host = slice_str(x->route->target.host);
+
+	if (exchange_to_container(x)) {
+		if (exchange_join_container(x) == 0)
+			return 0;
+		exchange_fail(x, 502, "out of memory");
+		return 1;
+	}
+	if (x->n_addrs > 0)
+		return 0;
+	switch (resolver_get(&x->worker->resolver, host, &x->resolve, x->addrs, &x->n_addrs)) {
+	case RESOLVE_DONE:
+		return 0;
+	case RESOLVE_PENDING:
+		exchange_set_state(x, EXCHANGE_RESOLVE);
+		conn_set_wait(
+			x->conn, CONN_WAIT_CONNECT, x->limits->timeout_ms[CONF_TIMEOUT_CONNECT]);
+		return 1;
+	case RESOLVE_FAILED:
+		break;
+	}
+	exchange_fail(x, 502, "the backend's name does not resolve");
+	return 1;
+}
+
+/* --- whether, and when ----------------------------------------------------------------------- */
+
+static struct waiting
+exchange_decide(const struct exchange *x)
+{
+	const struct container_entry *entry = x->container;
+	struct waiting_input in = {.now = clock_mono_ms(),
+		.began = x->connect_began_ms,
+		.connect_timeout = x->limits->timeout_ms[CONF_TIMEOUT_CONNECT],
+		.container = entry != NULL,
+		.error = x->error,
+		.error_at = x->error_at_ms,
+		.attempts = x->attempts};
+
+	if (!entry)
+		return waiting_decide(&in);
+	in.has_address = x->n_addrs > 0;
+	in.state = entry->state;
+	in.changed_at = entry->changed_at;
+	in.failing_since = entry->failing_since;
+	/* Nobody has told its state yet, because this process has just begun: its first seconds
+	 * are like those after a change. */
+	if (!entry->known) {
+		in.state = CONTAINER_STARTING;
+		in.changed_at = x->worker->started_ms;
+	}
+	return waiting_decide(&in);
+}
+
+/* Until a moment, or until the container changes. */
+static void
+exchange_wait(struct exchange *x, uint64_t until_ms)
+{
+	exchange_count_waiting(x, true);
+	conn_set_wait(x->conn, CONN_WAIT_NOTHING, 0);
+	timer_set(&x->worker->timers, &x->retry, until_ms);
+	exchange_set_state(x, EXCHANGE_WAIT);
+}
+
+/* A new connection to the next address. False: it failed at once; what is noted decides. */
+static bool
+exchange_dial(struct exchange *x, uint64_t until_ms)
+{
+	const struct addr *addr = &x->addrs[x->next_addr];
+	uint64_t now = clock_mono_ms();
+	uint64_t wait = until_ms > now ? until_ms - now : 1;
+	int error = 0;
+
+	if (x->next_addr + 1 < x->n_addrs && wait > CONNECT_ATTEMPT_MS)
+		wait = CONNECT_ATTEMPT_MS;
+	x->upstream = upstream_connect(x->worker, addr, x->route->target.port, x, &error);
+	if (!x->upstream) {
+		exchange_note_error(x, exchange_classify(error));
+		return false;
+	}
+	conn_set_wait(x->conn, CONN_WAIT_CONNECT, wait);
+	exchange_set_state(x, EXCHANGE_CONNECT);
+	return true;
+}
+
+/* A pooled connection, if there is one that may be used. What is not safe to send twice goes only
+ * to one that is known to be alive (RFC 9110 section 9.2.2). */
+static bool
+exchange_lease(struct exchange *x)
+{
+	bool safe = x->request.method == HTTP_METHOD_GET || x->request.method == HTTP_METHOD_HEAD;
+	struct upstream *u;
+
+	if (x->fresh_only)
+		return false;
+	for (;;) {
+		u = upstream_lease(x->worker, &x->addrs[x->next_addr], x->route->target.port, x);
+		if (!u || safe || !upstream_is_stale(u))
+			break;
+		upstream_close(u);
+	}
+	if (!u)
+		return false;
+	stats_add(&x->worker->stats, STAT_UPSTREAM_REUSED, 1);
+	x->upstream = u;
+	return true;
+}
+
+/* Tries what may be tried now. False: an attempt failed at once, decide anew. */
+static bool
+exchange_try(struct exchange *x)
+{
+	struct waiting w = exchange_decide(x);
+
+	switch (w.verdict) {
+	case WAITING_FAIL:
+		exchange_fail(x, w.status, w.reason);
+		return true;
+	case WAITING_WAIT:
+		exchange_wait(x, w.until);
+		return true;
+	case WAITING_CONNECT:
+		break;
+	}
+	exchange_count_waiting(x, false);
+	if (!exchange_lease(x))
+		return exchange_dial(x, w.until);
+	exchange_start_relay(x);
+	return true;
+}
+
+void
+exchange_connect(struct exchange *x)
+{
+	if (x->connect_began_ms == 0)
+		x->connect_began_ms = clock_mono_ms();
+	if (exchange_find_address(x) != 0)
+		return;
+	while (!exchange_try(x))
+		;
+}
+
+/* A name with several addresses: the next one first, before the failure counts. */
+static void
+exchange_try_next(struct exchange *x)
+{
+	if (!exchange_to_container(x) && x->next_addr + 1 < x->n_addrs) {
+		x->next_addr++;
+		x->error = WAITING_NO_ERROR;
+	} else if (!exchange_to_container(x)) {
+		resolver_forget(&x->worker->resolver, slice_str(x->route->target.host));
+	}
+	exchange_connect(x);
+}
+
+void
+exchange_on_connecting(struct exchange *x)
+{
+	struct upstream *u = x->upstream;
+	int error;
+
+	if (!u->writable && !u->readable)
+		return;
+	error = upstream_connected(u);
+	if (error == 0) {
+		exchange_start_relay(x);
+		return;
+	}
+	exchange_note_error(x, exchange_classify(error));
+	exchange_try_next(x);
+}
+
+void
+exchange_connect_timeout(struct exchange *x)
+{
+	if (x->state == EXCHANGE_RESOLVE) {
+		exchange_fail(x, 504, "the backend's name did not resolve until the timeout");
+		return;
+	}
+	exchange_note_error(x, WAITING_UNREACHABLE);
+	exchange_try_next(x);
+}
+
+/* RFC 9110 section 9.2.2: only what is safe is sent again without being asked, and only when not
+ * a byte of an answer has come. A container that died under its requests has not refused them. */
+static bool
+exchange_may_send_again(const struct exchange *x)
+{
+	bool safe = x->request.method == HTTP_METHOD_GET || x->request.method == HTTP_METHOD_HEAD;
+
+	return safe && !x->got_bytes && !x->body_touched && x->sends < EXCHANGE_SENDS_MAX;
+}
+
+void
+exchange_lost(struct exchange *x, const char *why)
+{
+	if (!exchange_may_send_again(x)) {
+		exchange_fail(x, 502, why);
+		return;
+	}
+	exchange_drop_upstream(x);
+	stats_add(&x->worker->stats, STAT_UPSTREAM_RETRIES, 1);
+	x->fresh_only = true;
+	exchange_connect(x);
+}
+
+/* --- the container changes ------------------------------------------------------------------- */
+
+/* What waits or connects decides anew: an attempt on its way may be to a host that is gone. */
+static void
+exchange_reconsider(struct exchange *x)
+{
+	x->error = WAITING_NO_ERROR;
+	x->attempts = 0;
+	exchange_drop_upstream(x);
+	exchange_connect(x);
+}
+
+static void
+exchange_on_container_change(struct exchange *x, enum container_change change)
+{
+	switch (x->state) {
+	case EXCHANGE_WAIT:
+	case EXCHANGE_CONNECT:
+		exchange_reconsider(x);
+		break;
+	case EXCHANGE_RELAY:
+		if (change != CONTAINER_LOST || !x->upstream)
+			return;
+		/* It died under the request and has not refused it. Bytes that the dead one had
+		 * sent are still worth reading. */
+		x->upstream->readable = true;
+		x->upstream->lost = true;
+		x->sends = 0;
+		break;
+	case EXCHANGE_HEAD:
+	case EXCHANGE_RESOLVE:
+	case EXCHANGE_FILE:
+	case EXCHANGE_ANSWER:
+	case EXCHANGE_END:
+		return;
+	}
+	conn_drive(x->conn);
+}
+
+void
+exchange_on_container(struct container_entry *entry, enum container_change change)
+{
+	struct list waiting;
+
+	/* A list of its own: those that decide to wait again append themselves to the entry's. */
+	list_init(&waiting);
+	while (!list_empty(&entry->exchanges)) {
+		struct list *node = list_first(&entry->exchanges);
+
+		list_remove(node);
+		list_append(&waiting, node);
+	}
+	while (!list_empty(&waiting)) {
+		struct list *node = list_first(&waiting);
+
+		list_remove(node);
+		list_append(&entry->exchanges, node);
+		exchange_on_container_change(
+			list_entry(node, struct exchange, container_node), change);
+	}
+}

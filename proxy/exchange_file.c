@@ -1,0 +1,252 @@
+/*
+ * Folders: a plain, safe file server. A name is looked up below the route's folder and nowhere
+ * else, whatever links say (openat2 with RESOLVE_BENEATH); only regular files are sent; names that
+ * begin with a dot do not exist, but for .well-known (RFC 8615).
+ */
+#include "proxy/exchange.h"
+
+#include "core/own.h"
+#include "proxy/answer.h"
+#include "proxy/file_policy.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define FILE_INDEX "index.html"
+#define FILE_SENDFILE_MAX (512 * 1024) /* in one call, so that others have their turn */
+
+/* glibc 2.36 has no openat2. */
+static int
+file_open_beneath(int root, const char *name)
+{
+	struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+
+	return (int)syscall(SYS_openat2, root, name, &how, sizeof(how));
+}
+
+/* A segment that begins with a dot, other than .well-known. */
+static bool
+file_is_hidden(struct slice name)
+{
+	while (name.n > 0) {
+		struct slice segment = slice_head(name, slice_index(name, '/'));
+
+		if (segment.n > 0 && segment.p[0] == '.' && !slice_eq_str(segment, ".well-known"))
+			return true;
+		name = slice_skip(name, segment.n + 1);
+	}
+	return false;
+}
+
+static void
+file_answer_errno(struct exchange *x, int error)
+{
+	switch (error) {
+	case EACCES:
+	case EPERM:
+		exchange_answer(x, 403, NULL, "file may not be read");
+		break;
+	case EMFILE:
+	case ENFILE:
+	case ENOMEM:
+		exchange_answer(x, 503, NULL, "no descriptor for the file");
+		break;
+	default: /* ENOENT, ENOTDIR, EXDEV (a link out of the folder), ELOOP, ENAMETOOLONG … */
+		exchange_answer(x, 404, NULL, NULL);
+		break;
+	}
+}
+
+static void
+file_redirect_to_folder(struct exchange *x)
+{
+	const struct http_request *r = &x->request;
+	struct buf *text = &x->worker->text;
+
+	buf_reset(text);
+	if (http_path_folder_location(
+		    &x->path, r->has_query, http_request_slice(r, r->query), text) < 0)
+		exchange_answer(x, 500, NULL, "location too long");
+	else
+		exchange_redirect(x, answer_redirect_status(r->method), buf_slice(text));
+}
+
+/* Queues the head and leaves the rest to exchange_send_file. */
+static void
+file_start(struct exchange *x, const struct stat *st, struct slice name)
+{
+	struct file_facts facts = {.size = (uint64_t)st->st_size,
+		.mtime = st->st_mtim.tv_sec,
+		.mtime_ns = (uint32_t)st->st_mtim.tv_nsec,
+		.name = name};
+	struct file_answer answer;
+	struct buf out;
+
+	file_policy_decide(&x->request, &facts, &answer);
+	if (answer.status == 405 || answer.status == 412) {
+		exchange_answer(x, answer.status, NULL, NULL);
+		return;
+	}
+	x->keep_alive = x->keep_alive && http_body_done(&x->request_body);
+	out = exchange_out(x);
+	if (!out.data || file_policy_head(&answer, &facts, worker_date(x->worker), x->keep_alive,
+				 &out) < 0) {
+		exchange_answer(x, 500, NULL, "out of memory");
+		return;
+	}
+	exchange_out_done(x, &out);
+	x->status = answer.status;
+	x->answer_begun = true;
+	x->file_at = (off_t)answer.start;
+	x->file_left = answer.body ? answer.length : 0;
+	exchange_set_state(x, EXCHANGE_FILE);
+}
+
+/* Opens name, or the index of the folder that it is. Appends to name, which is NUL-terminated. */
+static int
+file_open(struct exchange *x, struct buf *name, struct stat *ret)
+{
+	int root = generation_root(x->generation, x->route->ordinal);
+	bool folder = slice_ends(x->path.match, SLICE_LIT("/"));
+	struct slice s = buf_slice(name);
+
+	x->file = file_open_beneath(root, s.n > 1 ? s.p : ".");
+	if (x->file < 0 || fstat(x->file, ret) < 0)
+		return -1;
+	if (!S_ISDIR(ret->st_mode))
+		return 0;
+	if (!folder)
+		return 0;
+	x->file = close_fd(x->file);
+	name->end--;
+	if (buf_append(name, "/" FILE_INDEX, sizeof("/" FILE_INDEX)) < 0) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	s = buf_slice(name);
+	while (s.p[0] == '/')
+		s = slice_skip(s, 1);
+	x->file = file_open_beneath(root, s.p);
+	return x->file < 0 ? -1 : fstat(x->file, ret);
+}
+
+void
+exchange_open_file(struct exchange *x)
+{
+	struct buf *name = &x->worker->text;
+	struct stat st;
+	struct slice s;
+
+	buf_reset(name);
+	if (x->request.method != HTTP_METHOD_GET && x->request.method != HTTP_METHOD_HEAD) {
+		exchange_answer(x, 405, NULL, NULL);
+		return;
+	}
+	if (http_path_file(&x->path, x->matched, name) < 0 || file_is_hidden(buf_slice(name)) ||
+		buf_append_byte(name, '\0') < 0) {
+		exchange_answer(x, 404, NULL, NULL);
+		return;
+	}
+	if (file_open(x, name, &st) < 0) {
+		file_answer_errno(x, errno);
+		return;
+	}
+	if (S_ISDIR(st.st_mode) && !slice_ends(x->path.match, SLICE_LIT("/"))) {
+		file_redirect_to_folder(x);
+		return;
+	}
+	if (!S_ISREG(st.st_mode)) {
+		exchange_answer(x, 404, NULL, NULL);
+		return;
+	}
+	s = buf_slice(name);
+	file_start(x, &st, slice_head(s, s.n - 1));
+}
+
+/* --- sending --------------------------------------------------------------------------------- */
+
+/* Reads the next part into the client's buffer. False: the file has become shorter. */
+static bool
+file_fill(struct exchange *x)
+{
+	struct iobuf *out = &x->conn->out;
+	size_t room;
+	ssize_t n;
+
+	if (iobuf_hold(out, &x->worker->blocks) < 0)
+		return false;
+	room = iobuf_room(out);
+	if (room > x->file_left)
+		room = (size_t)x->file_left;
+	n = pread(x->file, iobuf_tail(out), room, x->file_at);
+	if (n <= 0)
+		return false;
+	out->end += (uint32_t)n;
+	x->file_at += n;
+	x->file_left -= (uint64_t)n;
+	x->body_sent += (uint64_t)n;
+	return true;
+}
+
+/* One step of a file in clear text, without a copy. */
+static enum conn_io
+file_send_plain(struct exchange *x)
+{
+	size_t most = x->file_left < FILE_SENDFILE_MAX ? (size_t)x->file_left : FILE_SENDFILE_MAX;
+	size_t n = 0;
+	enum conn_io result = conn_send_file(x->conn, x->file, &x->file_at, most, &n);
+
+	if (result != CONN_IO_OK)
+		return result;
+	if (n == 0)
+		return CONN_IO_CLOSED;
+	x->file_left -= n;
+	x->body_sent += n;
+	return CONN_IO_OK;
+}
+
+/* The head and the first part in one write, then part by part. */
+static enum conn_io
+file_send_buffered(struct exchange *x)
+{
+	struct conn *c = x->conn;
+
+	if (x->file_left > 0 && (!c->out.data || iobuf_room(&c->out) > 0) && !file_fill(x))
+		return CONN_IO_CLOSED;
+	return conn_flush(c);
+}
+
+bool
+exchange_send_file(struct exchange *x)
+{
+	struct conn *c = x->conn;
+	uint64_t left = x->file_left;
+	size_t queued = iobuf_len(&c->out);
+	enum conn_io result;
+
+	if (!c->ssl && queued == 0 && x->file_left > 0)
+		result = file_send_plain(x);
+	else
+		result = file_send_buffered(x);
+	if (result == CONN_IO_CLOSED) {
+		conn_close(c, x->file_left ? CONN_CLOSE_FILE_CUT : CONN_CLOSE_CLIENT_ABORT);
+		return false;
+	}
+	if (result == CONN_IO_BLOCKED) {
+		if (c->wait != CONN_WAIT_CLIENT || left != x->file_left ||
+			queued != iobuf_len(&c->out))
+			conn_set_wait(
+				c, CONN_WAIT_CLIENT, x->limits->timeout_ms[CONF_TIMEOUT_SEND]);
+		return false;
+	}
+	if (x->file_left > 0 || iobuf_len(&c->out) > 0)
+		return true;
+	x->file = close_fd(x->file);
+	exchange_set_state(x, EXCHANGE_END);
+	return true;
+}

@@ -1,0 +1,529 @@
+/*
+ * The bytes of a proxied exchange: the request towards the backend, the answer towards the client,
+ * both at once, both re-framed, each through one bounded buffer. Whoever is slow slows the other:
+ * a full buffer means that nothing more is read for it. Whatever was read is written at once.
+ */
+#include "proxy/exchange.h"
+
+#include "core/own.h"
+#include "proxy/answer.h"
+
+/* What framing may add to a run of payload, the end of the body included. */
+#define RELAY_FRAMING_MAX (HTTP_CHUNK_HEAD_MAX + sizeof(HTTP_CHUNK_TAIL HTTP_CHUNK_LAST) - 1)
+/* With less room than this, the buffer is written before more is read. */
+#define RELAY_ROOM_MIN 4096
+
+static size_t
+relay_room(const struct iobuf *out)
+{
+	return BLOCK_SIZE - iobuf_len(out);
+}
+
+/* Appends a run of payload in the given framing; there is room. */
+static int
+relay_append(struct iobuf *out, enum http_body_kind kind, struct slice payload)
+{
+	char head[HTTP_CHUNK_HEAD_MAX];
+	size_t n;
+
+	if (payload.n == 0)
+		return 0;
+	if (kind != HTTP_BODY_CHUNKED)
+		return iobuf_append(out, payload);
+	n = http_chunk_head(head, payload.n);
+	if (iobuf_append(out, slice_of(head, n)) < 0 || iobuf_append(out, payload) < 0)
+		return -1;
+	return iobuf_append(out, SLICE_LIT(HTTP_CHUNK_TAIL));
+}
+
+/* --- the request ----------------------------------------------------------------------------- */
+
+static int
+relay_build_head(struct exchange *x, struct iobuf *out)
+{
+	const struct conf_target *t = &x->route->target;
+	char peer[ADDR_TEXT_MAX];
+	struct forward_request f = {.request = &x->request,
+		.path = &x->path,
+		.matched = x->matched,
+		.replacement = slice_str(t->path),
+		.host = slice_str(t->host),
+		.tls = x->conn->ssl != NULL,
+		.port = x->conn->origin.port};
+	struct buf b = {.cap = BLOCK_SIZE, .max = BLOCK_SIZE};
+
+	f.peer = slice_str(addr_print(&x->conn->origin.peer, peer));
+	if (iobuf_hold(out, &x->worker->blocks) < 0)
+		return -1;
+	b.data = out->data;
+	if (forward_request_head(&f, &b) < 0)
+		return -1;
+	out->start = (uint32_t)b.start;
+	out->end = (uint32_t)b.end;
+	return 0;
+}
+
+void
+exchange_start_relay(struct exchange *x)
+{
+	struct upstream *u = x->upstream;
+
+	timer_remove(&x->worker->timers, &x->retry);
+	memcpy(x->upstream_text, u->pool->text, sizeof(x->upstream_text));
+	x->sends++;
+	x->request_sent = false;
+	x->upload_broken = false;
+	x->spoiled = false;
+	x->interims = 0;
+	http_response_init(&x->response, x->request.method);
+	if (relay_build_head(x, &u->out) < 0) {
+		exchange_answer(x, 431, NULL, "head does not fit when forwarded");
+		return;
+	}
+	x->progress = true;
+	exchange_set_state(x, EXCHANGE_RELAY);
+}
+
+/* The request cannot go on: an answer when there is none yet, else the end. */
+static void
+relay_refuse(struct exchange *x, uint16_t status, const char *why)
+{
+	x->keep_alive = false;
+	if (!x->answer_begun) {
+		exchange_answer(x, status, NULL, why);
+		return;
+	}
+	x->reason = why;
+	conn_close(x->conn, CONN_CLOSE_CLIENT_ABORT);
+}
+
+/* The client waits for this before it sends its body (RFC 9110 section 10.1.1). */
+static void
+relay_say_continue(struct exchange *x)
+{
+	struct conn *c = x->conn;
+
+	if (!x->wants_continue || conn_input(c).n > 0 || x->answer_begun)
+		return;
+	x->wants_continue = false;
+	if (iobuf_hold(&c->out, &x->worker->blocks) == 0)
+		(void)iobuf_append(&c->out, SLICE_LIT(ANSWER_CONTINUE));
+}
+
+/* Takes one run of the body. False when nothing came of it, or the exchange took another way. */
+static bool
+relay_take_body(struct exchange *x)
+{
+	struct iobuf *out = &x->upstream->out;
+	struct conn *c = x->conn;
+	struct slice in = slice_head(conn_input(c), relay_room(out) - RELAY_FRAMING_MAX);
+	struct slice payload = {0};
+	uint64_t limit = x->limits->body_limit;
+	enum http_body_result result;
+	size_t used = 0;
+
+	x->body_touched = true;
+	x->wants_continue = false;
+	result = http_body_feed(&x->request_body, in.p, in.n, &used, &payload);
+	if (result == HTTP_BODY_BAD) {
+		stats_add(&x->worker->stats, STAT_REQUESTS_BAD, 1);
+		relay_refuse(x, http_reason_status(x->request_body.reason),
+			http_reason_text(x->request_body.reason));
+		return false;
+	}
+	if (limit != 0 && x->request_body.payload > limit) {
+		relay_refuse(x, 413, "body larger than body-limit");
+		return false;
+	}
+	if (iobuf_hold(out, &x->worker->blocks) < 0 ||
+		relay_append(out, x->request_body.kind, payload) < 0) {
+		conn_close(c, CONN_CLOSE_MEMORY);
+		return false;
+	}
+	conn_take(c, used);
+	return true;
+}
+
+/* Moves the client's body into the buffer towards the backend. True when something moved. */
+static bool
+relay_fill_request(struct exchange *x)
+{
+	struct iobuf *out = &x->upstream->out;
+	struct conn *c = x->conn;
+	bool moved = false;
+
+	relay_say_continue(x);
+	while (!http_body_done(&x->request_body)) {
+		if (relay_room(out) < RELAY_ROOM_MIN)
+			return moved;
+		if (conn_input(c).n == 0) {
+			enum conn_io result = conn_read(c);
+
+			if (result == CONN_IO_CLOSED)
+				conn_close(c, CONN_CLOSE_CLIENT_ABORT);
+			if (result != CONN_IO_OK)
+				return moved;
+		}
+		if (!relay_take_body(x))
+			return true;
+		moved = true;
+	}
+	if (x->request_body.kind == HTTP_BODY_CHUNKED)
+		(void)iobuf_append(out, SLICE_LIT(HTTP_CHUNK_LAST));
+	x->request_sent = true;
+	return true;
+}
+
+/* The backend takes no more. It may have said why before it closed: that is read yet. */
+static void
+relay_break_upload(struct exchange *x)
+{
+	struct upstream *u = x->upstream;
+
+	x->upload_broken = true;
+	iobuf_release(&u->out, &x->worker->blocks);
+	u->readable = true;
+	u->finished = true;
+}
+
+static bool
+relay_request(struct exchange *x)
+{
+	bool moved = false;
+
+	while (!x->upload_broken) {
+		bool filled = !x->request_sent && relay_fill_request(x);
+		enum upstream_io result;
+
+		if (x->state != EXCHANGE_RELAY || x->conn->state == CONN_CLOSED)
+			return true;
+		moved = moved || filled;
+		result = iobuf_len(&x->upstream->out) ? upstream_write(x->upstream) : UPSTREAM_OK;
+		if (result == UPSTREAM_CLOSED)
+			relay_break_upload(x);
+		if (result != UPSTREAM_OK || x->request_sent || !filled)
+			break;
+	}
+	return moved;
+}
+
+/* --- the answer's head ----------------------------------------------------------------------- */
+
+static void
+relay_begin_answer(struct exchange *x)
+{
+	const struct http_response *r = &x->response;
+	struct forward_response f = {.response = r, .minor = x->request.minor};
+	struct buf out;
+
+	exchange_answered(x);
+	x->answer_kind = forward_response_body(r, x->request.minor, x->request.method);
+	/* A body that is still arriving would stand before the next request. */
+	x->keep_alive = x->keep_alive && x->answer_kind != HTTP_BODY_UNTIL_CLOSE &&
+			http_body_done(&x->request_body);
+	f.body = x->answer_kind;
+	f.keep_alive = x->keep_alive;
+	f.date = worker_date(x->worker);
+	out = exchange_out(x);
+	if (!out.data || forward_response_head(&f, &out) < 0) {
+		exchange_fail(x, 502, "answer's head does not fit when forwarded");
+		return;
+	}
+	exchange_out_done(x, &out);
+	x->status = r->status;
+	x->answer_begun = true;
+	http_body_init(&x->answer_body, r->body, r->content_length);
+	iobuf_consume(&x->upstream->in, r->head_len);
+}
+
+/* 1xx: not passed on (RFC 9110 section 15.2 lets a proxy drop what it did not ask for). */
+static void
+relay_skip_interim(struct exchange *x)
+{
+	iobuf_consume(&x->upstream->in, x->response.head_len);
+	http_response_init(&x->response, x->request.method);
+	if (++x->interims > HTTP_INTERIM_MAX)
+		exchange_fail(x, 502, "too many interim answers");
+}
+
+/* True when the head is complete, or the exchange took another way. */
+static bool
+relay_parse_head(struct exchange *x)
+{
+	struct upstream *u = x->upstream;
+
+	while (iobuf_len(&u->in) > 0) {
+		struct slice in = iobuf_slice(&u->in);
+
+		switch (http_parse_response(&x->response, in.p, in.n)) {
+		case HTTP_NEED_MORE:
+			return false;
+		case HTTP_BAD:
+			exchange_fail(x, 502, http_reason_text(x->response.reason));
+			return true;
+		case HTTP_DONE:
+			break;
+		}
+		if (!x->response.interim) {
+			relay_begin_answer(x);
+			return true;
+		}
+		relay_skip_interim(x);
+		if (x->state != EXCHANGE_RELAY)
+			return true;
+	}
+	return false;
+}
+
+static bool
+relay_answer_head(struct exchange *x)
+{
+	struct upstream *u = x->upstream;
+	bool moved = false;
+	int error;
+
+	for (;;) {
+		switch (upstream_read(u, &error)) {
+		case UPSTREAM_BLOCKED:
+			return moved;
+		case UPSTREAM_CLOSED:
+			if (x->got_bytes)
+				exchange_fail(x, 502, "backend closed inside its answer's head");
+			else
+				exchange_lost(x, "backend closed without an answer");
+			return true;
+		case UPSTREAM_OK:
+			break;
+		}
+		moved = true;
+		x->got_bytes = true;
+		if (relay_parse_head(x))
+			return true;
+	}
+}
+
+/* --- the answer's body ----------------------------------------------------------------------- */
+
+/* The backend broke its own framing or went away: the client must see that the answer is not
+ * complete, so its connection ends without the last chunk or the rest of the length. */
+static void
+relay_cut(struct exchange *x, const char *why)
+{
+	x->reason = why;
+	stats_add(&x->worker->stats, STAT_UPSTREAM_FAILED, 1);
+	(void)conn_flush(x->conn);
+	conn_close(x->conn, CONN_CLOSE_BODY_CUT);
+}
+
+static void
+relay_upstream_closed(struct exchange *x)
+{
+	if (http_body_close(&x->answer_body) < 0)
+		relay_cut(x, "backend closed inside its answer");
+}
+
+/* Nothing but the answer has come on this connection, and all of the request went out. */
+static bool
+relay_may_reuse(const struct exchange *x)
+{
+	const struct upstream *u = x->upstream;
+
+	return x->response.keep_alive && x->request_sent && !x->upload_broken && !x->spoiled &&
+	       !u->finished && !u->lost && iobuf_len(&u->out) == 0 && iobuf_len(&u->in) == 0;
+}
+
+/* The backend's part is over; what is queued for the client is written by exchange_run. */
+static void
+relay_end_answer(struct exchange *x)
+{
+	if (x->answer_kind == HTTP_BODY_CHUNKED)
+		(void)iobuf_append(&x->conn->out, SLICE_LIT(HTTP_CHUNK_LAST));
+	x->answer_read = true;
+	if (relay_may_reuse(x))
+		upstream_return(steal_ptr(&x->upstream));
+	else
+		exchange_drop_upstream(x);
+	conn_set_wait(x->conn, CONN_WAIT_NOTHING, 0);
+	exchange_set_state(x, EXCHANGE_END);
+}
+
+/* Reads straight into the buffer towards the client, where no framing stands between. */
+static enum upstream_io
+relay_read_through(struct exchange *x)
+{
+	struct iobuf *out = &x->conn->out;
+	struct slice payload = {0};
+	enum upstream_io result;
+	uint32_t before;
+	size_t used = 0;
+	int error;
+
+	if (iobuf_room(out) < RELAY_ROOM_MIN)
+		iobuf_compact(out);
+	before = out->end;
+	result = upstream_read_into(x->upstream, out, &error);
+	if (result != UPSTREAM_OK)
+		return result;
+	(void)http_body_feed(
+		&x->answer_body, out->data + before, out->end - before, &used, &payload);
+	x->spoiled = x->spoiled || before + used < out->end;
+	x->body_sent += payload.n;
+	out->end = before + (uint32_t)used;
+	return UPSTREAM_OK;
+}
+
+/* Takes one run of the body from what was read. */
+static void
+relay_take_answer(struct exchange *x)
+{
+	struct iobuf *out = &x->conn->out;
+	struct slice in =
+		slice_head(iobuf_slice(&x->upstream->in), relay_room(out) - RELAY_FRAMING_MAX);
+	struct slice payload = {0};
+	size_t used = 0;
+
+	if (http_body_feed(&x->answer_body, in.p, in.n, &used, &payload) == HTTP_BODY_BAD) {
+		relay_cut(x, "backend broke the framing of its answer");
+		return;
+	}
+	if (relay_append(out, x->answer_kind, payload) < 0) {
+		relay_cut(x, "out of memory");
+		return;
+	}
+	x->body_sent += payload.n;
+	iobuf_consume(&x->upstream->in, used);
+}
+
+static bool
+relay_reads_through(const struct exchange *x)
+{
+	return x->answer_body.kind != HTTP_BODY_CHUNKED && x->answer_kind != HTTP_BODY_CHUNKED;
+}
+
+/* False when the body cannot go on now; the client's buffer holds a block and has room. */
+static bool
+relay_body_step(struct exchange *x)
+{
+	enum upstream_io result;
+	int error;
+
+	if (iobuf_len(&x->upstream->in) > 0) {
+		relay_take_answer(x);
+		return true;
+	}
+	if (relay_reads_through(x))
+		result = relay_read_through(x);
+	else
+		result = upstream_read(x->upstream, &error);
+	if (result == UPSTREAM_CLOSED)
+		relay_upstream_closed(x);
+	return result != UPSTREAM_BLOCKED;
+}
+
+/* Writes to the client when its buffer is nearly full. False: the client is slow, or gone. */
+static bool
+relay_make_room(struct exchange *x)
+{
+	struct conn *c = x->conn;
+
+	if (c->out.data && relay_room(&c->out) < RELAY_ROOM_MIN) {
+		if (conn_flush(c) == CONN_IO_CLOSED)
+			conn_close(c, CONN_CLOSE_CLIENT_ABORT);
+		if (c->state == CONN_CLOSED || relay_room(&c->out) < RELAY_ROOM_MIN)
+			return false;
+	}
+	if (iobuf_hold(&c->out, &x->worker->blocks) == 0)
+		return true;
+	conn_close(c, CONN_CLOSE_MEMORY);
+	return false;
+}
+
+static bool
+relay_answer_body(struct exchange *x)
+{
+	bool moved = false;
+
+	while (!http_body_done(&x->answer_body)) {
+		if (!relay_make_room(x) || !relay_body_step(x))
+			return moved;
+		moved = true;
+		if (x->conn->state == CONN_CLOSED)
+			return true;
+	}
+	relay_end_answer(x);
+	return true;
+}
+
+static bool
+relay_answer(struct exchange *x)
+{
+	bool moved = false;
+
+	if (!x->answer_begun)
+		moved = relay_answer_head(x);
+	if (x->answer_begun && x->state == EXCHANGE_RELAY && x->conn->state != CONN_CLOSED)
+		moved = relay_answer_body(x) || moved;
+	return moved;
+}
+
+/* --- both ------------------------------------------------------------------------------------ */
+
+/* Who is waited for decides which time-out runs; it starts over whenever something moves. */
+static void
+relay_set_wait(struct exchange *x)
+{
+	const uint64_t *timeout = x->limits->timeout_ms;
+	struct conn *c = x->conn;
+	enum conn_wait wait = CONN_WAIT_READ;
+	enum conf_timeout which = CONF_TIMEOUT_READ;
+
+	if (iobuf_len(&c->out) > 0) {
+		wait = CONN_WAIT_CLIENT;
+		which = CONF_TIMEOUT_SEND;
+	} else if (iobuf_len(&x->upstream->out) > 0) {
+		wait = CONN_WAIT_SEND;
+		which = CONF_TIMEOUT_SEND;
+	} else if (!x->request_sent && !x->upload_broken) {
+		wait = CONN_WAIT_BODY;
+		which = CONF_TIMEOUT_IDLE;
+	}
+	if (x->progress || wait != c->wait)
+		conn_set_wait(c, wait, timeout[which]);
+	x->progress = false;
+}
+
+/* False when the client is gone. */
+static bool
+relay_flush(struct exchange *x, bool *moved)
+{
+	struct conn *c = x->conn;
+	size_t before = iobuf_len(&c->out);
+
+	if (before == 0)
+		return true;
+	if (conn_flush(c) == CONN_IO_CLOSED) {
+		conn_close(c, CONN_CLOSE_CLIENT_ABORT);
+		return false;
+	}
+	*moved = *moved || iobuf_len(&c->out) < before;
+	return true;
+}
+
+bool
+exchange_relay(struct exchange *x)
+{
+	struct conn *c = x->conn;
+	bool moved = relay_request(x);
+
+	if (c->state == CONN_CLOSED || x->state != EXCHANGE_RELAY)
+		return true;
+	moved = relay_answer(x) || moved;
+	if (c->state == CONN_CLOSED || x->state != EXCHANGE_RELAY)
+		return true;
+	if (!relay_flush(x, &moved))
+		return true;
+	x->progress = x->progress || moved;
+	if (!moved)
+		relay_set_wait(x);
+	return moved;
+}

@@ -1,0 +1,149 @@
+/*
+ * Building, sharing and freeing a generation. It is built by the main thread and freed by
+ * whichever thread drops it last.
+ */
+#include "proxy/generation.h"
+
+#include "core/own.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+
+struct generation *
+generation_new(uint64_t number, struct conf *conf, unsigned n_threads, struct err *e)
+{
+	struct generation *g = calloc(1, sizeof(*g));
+
+	if (!g) {
+		conf_unref(&conf);
+		err_set(e, "out of memory");
+		return NULL;
+	}
+	atomic_init(&g->refs, 1);
+	g->number = number;
+	g->conf = conf;
+	g->n_threads = n_threads;
+	g->routes = route_index_new(conf, e);
+	if (!g->routes) {
+		generation_unref(&g);
+		return NULL;
+	}
+	if (conf->n_certificates > 0) {
+		g->certificates =
+			calloc(n_threads * conf->n_certificates, sizeof(*g->certificates));
+		if (!g->certificates) {
+			generation_unref(&g);
+			err_set(e, "out of memory");
+		}
+	}
+	return g;
+}
+
+struct generation *
+generation_ref(struct generation *g)
+{
+	atomic_fetch_add_explicit(&g->refs, 1, memory_order_relaxed);
+	return g;
+}
+
+static void
+generation_free(struct generation *g)
+{
+	if (g->certificates) {
+		for (size_t i = 0; i < g->n_threads * g->conf->n_certificates; i++)
+			tls_certificate_clear(&g->certificates[i]);
+	}
+	free(g->certificates);
+	for (size_t i = 0; i < g->n_roots; i++)
+		close_fd(g->roots[i].fd);
+	free(g->roots);
+	route_index_free(&g->routes);
+	conf_unref(&g->conf);
+	free(g);
+}
+
+void
+generation_unref(struct generation **g)
+{
+	struct generation *gone = steal_ptr(g);
+
+	if (gone && atomic_fetch_sub_explicit(&gone->refs, 1, memory_order_acq_rel) == 1)
+		generation_free(gone);
+}
+
+int
+generation_load(struct generation *g, unsigned thread, struct tls_thread *tls, size_t index,
+	const struct slice pem[2], struct err *e)
+{
+	size_t at = thread * g->conf->n_certificates + index;
+
+	assert(thread < g->n_threads && index < g->conf->n_certificates);
+	return tls_certificate_load(tls, pem[0], pem[1], &g->certificates[at], e);
+}
+
+static int
+generation_root_cmp(const void *a, const void *b)
+{
+	const struct generation_root *x = a;
+	const struct generation_root *y = b;
+
+	return (x->ordinal > y->ordinal) - (x->ordinal < y->ordinal);
+}
+
+int
+generation_add_root(struct generation *g, uint32_t ordinal, const char *path, struct err *e)
+{
+	_fd_ int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct generation_root *roots;
+
+	if (fd < 0) {
+		err_errno(e, errno, "cannot open the folder %s", path);
+		e->ordinal = ordinal;
+		return -1;
+	}
+	roots = realloc(g->roots, (g->n_roots + 1) * sizeof(*roots));
+	if (!roots)
+		return err_set(e, "out of memory");
+	g->roots = roots;
+	roots[g->n_roots++] = (struct generation_root){.ordinal = ordinal, .fd = steal_fd(&fd)};
+	qsort(roots, g->n_roots, sizeof(*roots), generation_root_cmp);
+	return 0;
+}
+
+int
+generation_root(const struct generation *g, uint32_t ordinal)
+{
+	struct generation_root key = {.ordinal = ordinal};
+	const struct generation_root *root;
+
+	if (g->n_roots == 0)
+		return -1;
+	root = bsearch(&key, g->roots, g->n_roots, sizeof(key), generation_root_cmp);
+	return root ? root->fd : -1;
+}
+
+const struct tls_certificate *
+generation_certificate(const struct generation *g, unsigned thread, struct slice name)
+{
+	int32_t index = route_find_certificate(g->routes, name);
+	const struct tls_certificate *c;
+
+	if (index < 0)
+		return NULL;
+	c = &g->certificates[thread * g->conf->n_certificates + (size_t)index];
+	return c->leaf ? c : NULL;
+}
+
+const struct conf_listen *
+generation_listen(const struct generation *g, const struct addr *addr, uint16_t port)
+{
+	for (size_t i = 0; i < g->conf->n_listens; i++) {
+		const struct conf_listen *l = &g->conf->listens[i];
+
+		if (l->port == port && (l->addr.family == 0 || addr_eq(&l->addr, addr)))
+			return l;
+	}
+	return NULL;
+}

@@ -1,0 +1,52 @@
+/*
+ * One generation of the configuration as the threads use it: the parsed text, the index of its
+ * routes, the certificates of each thread, the served folders. Immutable once built and counted by
+ * reference: a request keeps the one that it began with.
+ */
+#ifndef PROXY_GENERATION_H
+#define PROXY_GENERATION_H
+
+#include "conf/conf.h"
+#include "proxy/route.h"
+#include "proxy/tls.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+struct generation_root {
+	uint32_t ordinal; /* of the route */
+	int fd;           /* O_PATH descriptor of its folder */
+};
+
+struct generation {
+	_Atomic uint32_t refs;
+	uint64_t number;
+	struct conf *conf;
+	struct route_index *routes;
+	unsigned n_threads;
+	struct tls_certificate *certificates; /* [thread * conf->n_certificates + index] */
+	struct generation_root *roots;        /* by ordinal */
+	size_t n_roots;
+};
+
+/* One reference. Takes over conf (one reference of it). NULL with e filled. */
+struct generation *generation_new(
+	uint64_t number, struct conf *conf, unsigned n_threads, struct err *e);
+struct generation *generation_ref(struct generation *g);
+/* Leaves NULL behind; *g may be NULL. */
+void generation_unref(struct generation **g);
+/* While it is being built: loads one certificate into one thread's context. 0 or -1. */
+int generation_load(struct generation *g, unsigned thread, struct tls_thread *tls, size_t index,
+	const struct slice pem[2], struct err *e);
+/* While it is being built: opens the folder of the route. 0 or -1 with e filled. */
+int generation_add_root(struct generation *g, uint32_t ordinal, const char *path, struct err *e);
+/* The folder's descriptor, which stays the generation's, or -1. */
+int generation_root(const struct generation *g, uint32_t ordinal);
+/* The certificate for a TLS name on this thread, or NULL: none serves it. */
+const struct tls_certificate *generation_certificate(
+	const struct generation *g, unsigned thread, struct slice name);
+/* What a listener at this address does, or NULL: the configuration has none there. */
+const struct conf_listen *generation_listen(
+	const struct generation *g, const struct addr *addr, uint16_t port);
+
+#endif

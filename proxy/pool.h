@@ -1,0 +1,48 @@
+/*
+ * Idle backend connections of one thread, by address. A lease takes the one that was used last;
+ * a return keeps it, within limits; whatever happens on an idle one closes it (a backend that
+ * speaks unasked would poison the next answer).
+ */
+#ifndef PROXY_POOL_H
+#define PROXY_POOL_H
+
+#include "core/addr.h"
+#include "core/list.h"
+#include "core/map.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define POOL_IDLE_MAX 64    /* idle connections to one address, a thread */
+#define POOLS_IDLE_MAX 1024 /* of all addresses together, a thread */
+#define POOL_IDLE_MS 60000  /* an idle connection is kept so long */
+
+struct upstream;
+
+/* One address. Lives while a connection to it, idle or leased, does. */
+struct pool {
+	struct addr addr;
+	uint16_t port;
+	size_t n_all; /* connections, leased ones included */
+	size_t n_idle;
+	struct list idle; /* of struct upstream, the last used first */
+	char text[ADDR_PORT_TEXT_MAX];
+};
+
+struct pools {
+	struct map *by_address; /* of struct pool */
+	size_t n_idle;
+};
+
+/* 0, or -1 when memory is short. */
+int pools_init(struct pools *p);
+/* All connections must be gone. */
+void pools_clear(struct pools *p);
+/* The pool of that address, or NULL. */
+struct pool *pools_find(const struct pools *p, const struct addr *addr, uint16_t port);
+/* Finds or makes it, for one more connection. NULL when memory is short. */
+struct pool *pools_join(struct pools *p, const struct addr *addr, uint16_t port);
+/* A connection, taken out of the idle list before, is gone; frees the pool with its last one. */
+void pools_leave(struct pools *p, struct pool *pool);
+
+#endif

@@ -1,0 +1,508 @@
+/*
+ * The proxy's main thread: the channel to the parent and the life of generations. It takes offers,
+ * builds them, hands them to the workers and tells the parent; it never serves a client.
+ */
+#include "proxy/proxy.h"
+
+#include "core/chan.h"
+#include "core/log.h"
+#include "core/own.h"
+#include "core/proc.h"
+#include "core/sandbox.h"
+#include "proxy/offer.h"
+#include "proxy/worker.h"
+
+#include <errno.h>
+#include <event2/thread.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+struct proxy {
+	struct event_base *base;
+	struct chan *chan;
+	struct mailbox notes; /* from the workers */
+	struct tickets *tickets;
+	struct worker *workers[OFFER_THREADS_MAX];
+	unsigned n_workers;
+	bool running;            /* their threads were started */
+	struct offer *offer;     /* being received, or built and waiting for COMMIT */
+	struct generation *next; /* built from the offer */
+	uint64_t committing;     /* the generation that workers are adopting; 0: none */
+	unsigned missing;        /* workers that have not adopted it yet */
+	struct map *containers;  /* the last news of each, for workers that begin later */
+	int access_log;          /* the same; -1: none */
+};
+
+/* --- to the parent --------------------------------------------------------------------------- */
+
+static void
+proxy_say(struct proxy *p, enum msg_type type, uint64_t number)
+{
+	struct msg_out m;
+
+	if (msg_out_init(&m, type, ROLE_PARENT) < 0)
+		return;
+	if (type == MSG_HELLO)
+		msg_put_u32(&m, (uint32_t)number);
+	else
+		msg_put_u64(&m, number);
+	(void)chan_send(p->chan, &m);
+}
+
+static void
+proxy_refuse(struct proxy *p, uint64_t number, const struct err *e)
+{
+	struct msg_out m;
+
+	if (msg_out_init(&m, MSG_REFUSED, ROLE_PARENT) < 0)
+		return;
+	msg_put_u64(&m, number);
+	msg_put_u32(&m, e->ordinal);
+	msg_put_str(&m, e->msg);
+	(void)chan_send(p->chan, &m);
+}
+
+static void
+proxy_event(struct proxy *p, const struct note *note)
+{
+	struct msg_out m;
+
+	if (msg_out_init(&m, MSG_EVENT, ROLE_CONTROL) < 0)
+		return;
+	msg_put_str(&m, "backend failed");
+	msg_put_str(&m, "target");
+	msg_put_str(&m, note->target);
+	msg_put_str(&m, "why");
+	msg_put_str(&m, note->why);
+	(void)chan_send(p->chan, &m);
+}
+
+static void
+proxy_on_note(struct list *item, void *ctx)
+{
+	struct proxy *p = ctx;
+	struct note *note = list_entry(item, struct note, node);
+
+	switch (note->type) {
+	case NOTE_ADOPTED:
+		if (note->generation == p->committing && --p->missing == 0) {
+			log_info("generation committed", kv_u("generation", p->committing));
+			proxy_say(p, MSG_COMMITTED, p->committing);
+			p->committing = 0;
+		}
+		break;
+	case NOTE_BACKEND_DOWN:
+		if (p->chan)
+			proxy_event(p, note);
+		break;
+	}
+	free(note);
+}
+
+/* --- to the workers -------------------------------------------------------------------------- */
+
+/* Without a command there is no way to go on that keeps the threads alike. */
+static struct command *
+proxy_command(enum command_type type)
+{
+	struct command *c = command_new(type);
+
+	if (!c)
+		abort();
+	return c;
+}
+
+static void
+proxy_tell_container(struct worker *w, const struct container_news *news)
+{
+	struct command *c = proxy_command(COMMAND_CONTAINER);
+
+	c->container = *news;
+	worker_post(w, c);
+}
+
+static void
+proxy_tell_access_log(struct proxy *p, struct worker *w)
+{
+	struct command *c = proxy_command(COMMAND_ACCESS_LOG);
+
+	c->fd = fcntl(p->access_log, F_DUPFD_CLOEXEC, 0);
+	worker_post(w, c);
+}
+
+/* What was told before there were workers. */
+static void
+proxy_brief(struct proxy *p, struct worker *w)
+{
+	size_t cursor = 0;
+	struct slice name;
+	const struct container_news *news;
+
+	while ((news = map_next(p->containers, &cursor, &name)) != NULL)
+		proxy_tell_container(w, news);
+	if (p->access_log >= 0)
+		proxy_tell_access_log(p, w);
+}
+
+static void
+proxy_free_workers(struct proxy *p)
+{
+	for (unsigned i = 0; i < p->n_workers; i++)
+		worker_free(&p->workers[i]);
+	p->n_workers = 0;
+}
+
+/* As many workers as the offer has listeners for. Once they run, their number stands. */
+static int
+proxy_make_workers(struct proxy *p, struct err *e)
+{
+	unsigned wanted = offer_threads(p->offer);
+
+	if (p->running && wanted != p->n_workers)
+		return err_set(e, "the number of threads can't change while running");
+	if (wanted == p->n_workers)
+		return 0;
+	proxy_free_workers(p);
+	for (unsigned i = 0; i < wanted; i++) {
+		p->workers[i] = worker_new(i, p->tickets, &p->notes, e);
+		if (!p->workers[i])
+			return -1;
+		p->n_workers++;
+		proxy_brief(p, p->workers[i]);
+	}
+	return 0;
+}
+
+/* Hands a worker the listeners of its own. */
+static void
+proxy_share_listeners(struct offer *o, unsigned thread, struct command *c)
+{
+	c->listeners = calloc(o->n_listeners ? o->n_listeners : 1, sizeof(*c->listeners));
+	if (!c->listeners)
+		abort();
+	for (size_t i = 0; i < o->n_listeners; i++) {
+		struct offer_listener *l = &o->listeners[i];
+
+		if (l->thread == thread)
+			c->listeners[c->n_listeners++] = (struct listener_part){
+				.addr = l->addr, .port = l->port, .fd = steal_fd(&l->fd)};
+	}
+}
+
+static void
+proxy_adopt(struct proxy *p)
+{
+	struct err e = {0};
+
+	p->committing = p->next->number;
+	p->missing = p->n_workers;
+	for (unsigned i = 0; i < p->n_workers; i++) {
+		struct command *c = proxy_command(COMMAND_ADOPT);
+
+		c->generation = generation_ref(p->next);
+		proxy_share_listeners(p->offer, i, c);
+		worker_post(p->workers[i], c);
+		if (!p->running && worker_start(p->workers[i], &e) < 0) {
+			log_err("worker cannot be started", &e);
+			exit(EXIT_FAILURE);
+		}
+	}
+	p->running = true;
+}
+
+/* --- messages -------------------------------------------------------------------------------- */
+
+static void
+proxy_forget_offer(struct proxy *p)
+{
+	generation_unref(&p->next);
+	offer_free(&p->offer);
+}
+
+static void
+proxy_on_offer(struct proxy *p, struct msg_in *m)
+{
+	proxy_forget_offer(p);
+	p->offer = offer_new(m);
+	if (!p->offer)
+		log_error("offer dropped: out of memory");
+}
+
+static void
+proxy_on_part(struct proxy *p, struct msg_in *m)
+{
+	uint64_t number = msg_get_u64(m);
+
+	if (p->offer && p->offer->number == number && !p->next)
+		offer_add(p->offer, m);
+	else
+		log_warn("part of no offer dropped", kv_s("message", msg_name(m->type)));
+}
+
+static void
+proxy_on_offer_end(struct proxy *p, struct msg_in *m)
+{
+	uint64_t number = msg_get_u64(m);
+	struct tls_thread *threads[OFFER_THREADS_MAX];
+	struct err e = {0};
+
+	if (!p->offer || p->offer->number != number || p->next)
+		return;
+	if (!p->offer->failed && proxy_make_workers(p, &e) < 0) {
+		proxy_refuse(p, number, &e);
+		proxy_forget_offer(p);
+		return;
+	}
+	for (unsigned i = 0; i < p->n_workers; i++)
+		threads[i] = &p->workers[i]->tls;
+	p->next = offer_build(p->offer, threads, p->n_workers);
+	if (p->next) {
+		proxy_say(p, MSG_READY, number);
+	} else {
+		proxy_refuse(p, number, &p->offer->err);
+		proxy_forget_offer(p);
+	}
+}
+
+static void
+proxy_on_commit(struct proxy *p, struct msg_in *m)
+{
+	uint64_t number = msg_get_u64(m);
+
+	if (!p->next || p->next->number != number) {
+		log_error("commit of what was not offered", kv_u("generation", number));
+		return;
+	}
+	log_set_level(p->next->conf->log_level);
+	log_set_format(p->next->conf->log_format);
+	proxy_adopt(p);
+	proxy_forget_offer(p);
+}
+
+static void
+proxy_on_abort(struct proxy *p, struct msg_in *m)
+{
+	if (p->offer && p->offer->number == msg_get_u64(m))
+		proxy_forget_offer(p);
+}
+
+static void
+proxy_on_ticket_keys(struct proxy *p, struct msg_in *m)
+{
+	struct memfd_map map = {0};
+	struct err e = {0};
+
+	if (memfd_map(m->fd, (size_t)TICKET_KEYS_MAX * TICKET_KEY_SIZE, &map, &e) < 0 ||
+		tickets_set(p->tickets, map.bytes, &e) < 0)
+		log_err("ticket keys dropped", &e);
+	memfd_unmap(&map);
+}
+
+static void
+proxy_on_access_log(struct proxy *p, struct msg_in *m)
+{
+	close_fd(p->access_log);
+	p->access_log = msg_take_fd(m);
+	for (unsigned i = 0; i < p->n_workers; i++)
+		proxy_tell_access_log(p, p->workers[i]);
+}
+
+static void
+proxy_on_container(struct proxy *p, struct msg_in *m)
+{
+	struct container_news *news = calloc(1, sizeof(*news));
+	void *old = NULL;
+
+	if (!news || container_news_read(m, news) < 0 ||
+		map_set(p->containers, slice_str(news->name), news, &old) < 0) {
+		log_error("container message dropped", kv_s("message", msg_name(m->type)));
+		free(news);
+		return;
+	}
+	free(old);
+	for (unsigned i = 0; i < p->n_workers; i++)
+		proxy_tell_container(p->workers[i], news);
+}
+
+static void
+proxy_on_stats(struct proxy *p, struct msg_in *m)
+{
+	struct stats *arrays[OFFER_THREADS_MAX];
+	uint64_t id = msg_get_u64(m);
+	struct msg_out out;
+
+	for (unsigned i = 0; i < p->n_workers; i++)
+		arrays[i] = &p->workers[i]->stats;
+	if (msg_out_init(&out, MSG_STATS, ROLE_CONTROL) < 0)
+		return;
+	msg_put_u64(&out, id);
+	stats_put(&out, ROLE_PROXY, arrays, p->n_workers);
+	(void)chan_send(p->chan, &out);
+}
+
+/* X(message, handler): what the parent and, through it, lxc and control may send. */
+#define PROXY_MESSAGE_TABLE(X)                                                                     \
+	X(OFFER, proxy_on_offer)                                                                   \
+	X(LISTENER, proxy_on_part)                                                                 \
+	X(CERTIFICATE, proxy_on_part)                                                              \
+	X(PRIVATE_KEY, proxy_on_part)                                                              \
+	X(ROOT, proxy_on_part)                                                                     \
+	X(OFFER_END, proxy_on_offer_end)                                                           \
+	X(COMMIT, proxy_on_commit)                                                                 \
+	X(ABORT, proxy_on_abort)                                                                   \
+	X(TICKET_KEYS, proxy_on_ticket_keys)                                                       \
+	X(ACCESS_LOG, proxy_on_access_log)                                                         \
+	X(CONTAINER, proxy_on_container)                                                           \
+	X(CONTAINER_GONE, proxy_on_container)                                                      \
+	X(STATS_GET, proxy_on_stats)
+
+static void
+proxy_on_msg(struct chan *c, struct msg_in *m, void *ctx)
+{
+	static void (*const handlers[MSG_TYPE_COUNT])(struct proxy *, struct msg_in *) = {
+#define PROXY_MESSAGE_ROW(id, handler) [MSG_##id] = handler,
+		PROXY_MESSAGE_TABLE(PROXY_MESSAGE_ROW)
+#undef PROXY_MESSAGE_ROW
+	};
+
+	(void)c;
+	if (handlers[m->type])
+		handlers[m->type](ctx, m);
+	else
+		log_error("message without a meaning here", kv_s("message", msg_name(m->type)));
+}
+
+static void
+proxy_on_close(struct chan *c, const char *reason, void *ctx)
+{
+	struct proxy *p = ctx;
+
+	(void)c;
+	log_info("the parent is gone", kv_s("why", reason));
+	event_base_loopbreak(p->base);
+}
+
+/* --- the process ----------------------------------------------------------------------------- */
+
+/* Connections cost descriptors: as many as the system allows. */
+static void
+proxy_raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		log_warn("descriptor limit cannot be raised", kv_i("errno", errno));
+}
+
+/* SLUICE_LOG: "LEVEL,FORMAT"; the configuration's own take over at the first commit. */
+static void
+proxy_log_from_env(void)
+{
+	struct slice text = slice_str(getenv("SLUICE_LOG"));
+	struct slice level = slice_head(text, slice_index(text, ','));
+
+	log_init("proxy", STDERR_FILENO);
+	if (slice_eq_str(level, "error"))
+		log_set_level(LOG_LEVEL_ERROR);
+	else if (slice_eq_str(level, "warn"))
+		log_set_level(LOG_LEVEL_WARN);
+	else if (slice_eq_str(level, "debug"))
+		log_set_level(LOG_LEVEL_DEBUG);
+	if (slice_ends(text, SLICE_LIT(",json")))
+		log_set_format(LOG_FORMAT_JSON);
+}
+
+/* Files that are opened later: the resolver's, and the folders of `dir` targets. */
+static int
+proxy_enter_sandbox(struct err *e)
+{
+	const char *roots = getenv("SLUICE_ROOTS");
+	const struct sandbox_path paths[] = {
+		{.path = "/etc/resolv.conf"},
+		{.path = "/etc/hosts"},
+		{.path = "/run/systemd/resolve"},
+		{.path = roots ? roots : "/nonexistent"},
+	};
+
+	return sandbox_enter(ROLE_PROXY, paths, ARRAY_SIZE(paths), e);
+}
+
+/* Signals of a terminal or a service manager are for the parent, which ends us by the channel. */
+static void
+proxy_ignore_signals(void)
+{
+	static const int ignored[] = {SIGPIPE, SIGINT, SIGHUP, SIGUSR1};
+
+	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
+		(void)signal(ignored[i], SIG_IGN);
+}
+
+static int
+proxy_open(struct proxy *p, struct err *e)
+{
+	static const struct chan_ops ops = {.on_msg = proxy_on_msg, .on_close = proxy_on_close};
+
+	p->access_log = -1;
+	if (evthread_use_pthreads() < 0 || tls_process_init(e) < 0)
+		return err_set(e, "libraries do not start");
+	p->base = event_base_new();
+	p->containers = map_new();
+	p->tickets = tickets_new();
+	if (!p->base || !p->containers || !p->tickets)
+		return err_set(e, "out of memory");
+	if (mailbox_init(&p->notes, p->base, proxy_on_note, p, e) < 0)
+		return -1;
+	p->chan = chan_new(p->base, PROC_FD_CHANNEL, ROLE_PROXY, ROLE_PARENT, &ops, p, e);
+	return p->chan ? 0 : -1;
+}
+
+static void
+proxy_close(struct proxy *p)
+{
+	size_t cursor = 0;
+	struct slice name;
+	void *news;
+
+	chan_free(&p->chan);
+	proxy_forget_offer(p);
+	proxy_free_workers(p);
+	mailbox_clear(&p->notes);
+	while (p->containers && (news = map_next(p->containers, &cursor, &name)) != NULL)
+		free(news);
+	map_free(&p->containers);
+	tickets_free(&p->tickets);
+	close_fd(p->access_log);
+	if (p->base)
+		event_base_free(p->base);
+}
+
+int
+proxy_main(void)
+{
+	static struct proxy proxy;
+	struct err e = {0};
+	int status = EXIT_SUCCESS;
+
+	proxy_log_from_env();
+	proxy_ignore_signals();
+	proxy_raise_descriptors();
+	if (proxy_enter_sandbox(&e) < 0) {
+		log_err("sandbox cannot be entered", &e);
+		return EXIT_FAILURE;
+	}
+	if (proxy_open(&proxy, &e) < 0) {
+		log_err("proxy does not start", &e);
+		status = EXIT_FAILURE;
+	} else {
+		proxy_say(&proxy, MSG_HELLO, (uint64_t)getpid());
+		event_base_dispatch(proxy.base);
+	}
+	proxy_close(&proxy);
+	return status;
+}

@@ -1,0 +1,282 @@
+/*
+ * Connecting, reading, writing, returning, closing. Who leases decides what the bytes mean.
+ */
+#include "proxy/upstream.h"
+
+#include "core/clock.h"
+#include "core/own.h"
+#include "proxy/exchange.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static void
+upstream_bury(struct grave *g)
+{
+	free((struct upstream *)(void *)g);
+}
+
+static void
+upstream_on_event(evutil_socket_t fd, short what, void *arg)
+{
+	struct upstream *u = arg;
+
+	(void)fd;
+	if (what & (EV_READ | EV_CLOSED))
+		u->readable = true;
+	if (what & EV_CLOSED)
+		u->finished = true;
+	if (what & EV_WRITE)
+		u->writable = true;
+	if (u->exchange)
+		exchange_on_upstream(u->exchange);
+	else if (u->readable)
+		upstream_close(u);
+}
+
+static void
+upstream_on_idle_timeout(struct timer *t)
+{
+	upstream_close(list_entry(t, struct upstream, timer));
+}
+
+struct upstream *
+upstream_lease(struct worker *w, const struct addr *addr, uint16_t port, struct exchange *x)
+{
+	struct pool *pool = pools_find(&w->pools, addr, port);
+	struct list *node = pool ? list_first(&pool->idle) : NULL;
+	struct upstream *u;
+
+	if (!node)
+		return NULL;
+	u = list_entry(node, struct upstream, node);
+	list_remove(&u->node);
+	pool->n_idle--;
+	w->pools.n_idle--;
+	timer_off(&u->timer);
+	u->exchange = x;
+	u->reused = true;
+	return u;
+}
+
+/* Starts connecting u->fd. 0 or an errno. */
+static int
+upstream_start(struct upstream *u)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = addr_to_sockaddr(&u->pool->addr, u->pool->port, &ss);
+	int one = 1;
+
+	u->fd = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (u->fd < 0)
+		return errno;
+	/* Small requests must not wait for the acknowledgement of the last one. */
+	(void)setsockopt(u->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	u->connecting = true;
+	if (connect(u->fd, (const struct sockaddr *)&ss, len) < 0 && errno != EINPROGRESS)
+		return errno;
+	event_assign(&u->event, u->worker->base, u->fd,
+		EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST, upstream_on_event, u);
+	return event_add(&u->event, NULL) < 0 ? ENOMEM : 0;
+}
+
+struct upstream *
+upstream_connect(struct worker *w, const struct addr *addr, uint16_t port, struct exchange *x,
+	int *ret_errno)
+{
+	struct upstream *u = calloc(1, sizeof(*u));
+
+	*ret_errno = ENOMEM;
+	if (!u)
+		return NULL;
+	u->worker = w;
+	u->fd = -1;
+	u->grave.bury = upstream_bury;
+	list_init(&u->node);
+	timer_init(&u->timer, upstream_on_idle_timeout);
+	u->pool = pools_join(&w->pools, addr, port);
+	if (!u->pool) {
+		free(u);
+		return NULL;
+	}
+	*ret_errno = upstream_start(u);
+	if (*ret_errno != 0) {
+		pools_leave(&w->pools, u->pool);
+		close_fd(u->fd);
+		free(u);
+		return NULL;
+	}
+	u->exchange = x;
+	stats_add(&w->stats, STAT_UPSTREAM_CONNECTS, 1);
+	return u;
+}
+
+int
+upstream_connected(struct upstream *u)
+{
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	u->connecting = false;
+	if (getsockopt(u->fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
+		return errno;
+	return error;
+}
+
+bool
+upstream_is_stale(struct upstream *u)
+{
+	char byte;
+
+	return recv(u->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
+}
+
+enum upstream_io
+upstream_read_into(struct upstream *u, struct iobuf *in, int *ret_errno)
+{
+	size_t room = iobuf_room(in);
+	ssize_t n;
+
+	if (!u->readable)
+		return UPSTREAM_BLOCKED;
+	do {
+		n = recv(u->fd, iobuf_tail(in), room, 0);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0 && errno == EAGAIN && !u->lost) {
+		u->readable = false;
+		return UPSTREAM_BLOCKED;
+	}
+	if (n <= 0) {
+		*ret_errno = n < 0 ? errno : 0;
+		return UPSTREAM_CLOSED;
+	}
+	in->end += (uint32_t)n;
+	/* A short read has emptied the socket; the next byte raises a new edge. The end of the
+	 * stream may have come before this edge, and then it is known. */
+	if ((size_t)n < room && !u->finished && !u->lost)
+		u->readable = false;
+	return UPSTREAM_OK;
+}
+
+enum upstream_io
+upstream_read(struct upstream *u, int *ret_errno)
+{
+	*ret_errno = ENOMEM;
+	if (!u->readable)
+		return UPSTREAM_BLOCKED;
+	if (iobuf_hold(&u->in, &u->worker->blocks) < 0)
+		return UPSTREAM_CLOSED;
+	if (iobuf_room(&u->in) == 0)
+		iobuf_compact(&u->in);
+	if (iobuf_room(&u->in) == 0)
+		return UPSTREAM_BLOCKED;
+	return upstream_read_into(u, &u->in, ret_errno);
+}
+
+enum upstream_io
+upstream_write(struct upstream *u)
+{
+	while (iobuf_len(&u->out) > 0) {
+		struct slice left = iobuf_slice(&u->out);
+		ssize_t n;
+
+		if (!u->writable)
+			return UPSTREAM_BLOCKED;
+		n = send(u->fd, left.p, left.n, MSG_NOSIGNAL);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN) {
+			u->writable = false;
+			return UPSTREAM_BLOCKED;
+		}
+		if (n < 0)
+			return UPSTREAM_CLOSED;
+		if ((size_t)n < left.n)
+			u->writable = false;
+		iobuf_consume(&u->out, (size_t)n);
+	}
+	return UPSTREAM_OK;
+}
+
+static void
+upstream_release_buffers(struct upstream *u)
+{
+	iobuf_release(&u->in, &u->worker->blocks);
+	iobuf_release(&u->out, &u->worker->blocks);
+}
+
+void
+upstream_return(struct upstream *u)
+{
+	struct worker *w = u->worker;
+
+	if (u->pool->n_idle >= POOL_IDLE_MAX || w->pools.n_idle >= POOLS_IDLE_MAX || u->readable) {
+		upstream_close(u);
+		return;
+	}
+	upstream_release_buffers(u);
+	u->exchange = NULL;
+	list_prepend(&u->pool->idle, &u->node);
+	u->pool->n_idle++;
+	w->pools.n_idle++;
+	timer_set(&w->timers, &u->timer, clock_mono_ms() + POOL_IDLE_MS);
+}
+
+void
+upstream_close(struct upstream *u)
+{
+	struct worker *w = u->worker;
+
+	if (u->fd < 0)
+		return;
+	if (!list_empty(&u->node)) {
+		list_remove(&u->node);
+		u->pool->n_idle--;
+		w->pools.n_idle--;
+	}
+	timer_remove(&w->timers, &u->timer);
+	event_del(&u->event);
+	u->fd = close_fd(u->fd);
+	upstream_release_buffers(u);
+	u->exchange = NULL;
+	pools_leave(&w->pools, u->pool);
+	u->pool = NULL;
+	worker_bury(w, &u->grave);
+}
+
+/* Closes a pool's idle connections; the pool itself may go with the last of them. */
+static void
+upstream_close_pool(struct pool *pool)
+{
+	for (size_t n = pool->n_idle; n > 0; n--)
+		upstream_close(list_entry(list_first(&pool->idle), struct upstream, node));
+}
+
+void
+upstream_close_idle(struct worker *w, const struct addr *addr)
+{
+	size_t cursor = 0;
+	struct slice key;
+	struct pool *pool;
+
+	if (addr->family == 0)
+		return;
+	while ((pool = map_next(w->pools.by_address, &cursor, &key)) != NULL) {
+		if (addr_eq(&pool->addr, addr))
+			upstream_close_pool(pool);
+	}
+}
+
+void
+upstream_close_all_idle(struct worker *w)
+{
+	size_t cursor = 0;
+	struct slice key;
+	struct pool *pool;
+
+	while ((pool = map_next(w->pools.by_address, &cursor, &key)) != NULL)
+		upstream_close_pool(pool);
+}

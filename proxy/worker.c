@@ -1,0 +1,288 @@
+/*
+ * The life of a worker: made by the main thread, run as a thread of its own, told what to do by
+ * commands, stopped and freed by the main thread again.
+ */
+#include "proxy/worker.h"
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/own.h"
+#include "proxy/conn.h"
+#include "proxy/exchange.h"
+#include "proxy/upstream.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static void worker_on_command(struct list *item, void *ctx);
+
+static void
+worker_on_burial(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *w = arg;
+	struct list *node;
+
+	(void)fd;
+	(void)what;
+	while ((node = list_first(&w->graves)) != NULL) {
+		struct grave *g = list_entry(node, struct grave, node);
+
+		list_remove(node);
+		g->bury(g);
+	}
+}
+
+void
+worker_bury(struct worker *w, struct grave *g)
+{
+	if (list_empty(&w->graves))
+		event_active(w->burial, EV_TIMEOUT, 0);
+	list_append(&w->graves, &g->node);
+}
+
+/* No lock: only its own thread uses the base once it runs. */
+static struct event_base *
+worker_new_base(void)
+{
+	struct event_config *config = event_config_new();
+	struct event_base *base = NULL;
+
+	if (config && event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK) == 0 &&
+		event_config_require_features(config, EV_FEATURE_ET) == 0)
+		base = event_base_new_with_config(config);
+	if (config)
+		event_config_free(config);
+	return base;
+}
+
+/* The parts that only want memory. */
+static int
+worker_init_parts(struct worker *w)
+{
+	w->burial = event_new(w->base, -1, 0, worker_on_burial, w);
+	w->bio = conn_bio_new();
+	if (!w->burial || !w->bio || timers_init(&w->timers, w->base) < 0 ||
+		pools_init(&w->pools) < 0 || containers_init(&w->containers) < 0 ||
+		listeners_init(w) < 0 || resolver_init(&w->resolver, w) < 0)
+		return -1;
+	return access_log_init(&w->access_log, w->base);
+}
+
+struct worker *
+worker_new(unsigned index, struct tickets *tickets, struct mailbox *notes, struct err *e)
+{
+	struct worker *w = calloc(1, sizeof(*w));
+
+	if (!w) {
+		err_set(e, "out of memory");
+		return NULL;
+	}
+	w->index = index;
+	w->notes = notes;
+	w->started_ms = clock_mono_ms();
+	list_init(&w->conns);
+	list_init(&w->graves);
+	list_init(&w->spare_exchanges);
+	buf_init(&w->head, WORKER_HEAD_MAX);
+	buf_init(&w->text, WORKER_HEAD_MAX);
+	w->tls.choose = conn_choose_certificate;
+	w->tls.choose_arg = w;
+	w->base = worker_new_base();
+	if (!w->base || worker_init_parts(w) < 0)
+		err_set(e, "out of memory");
+	else if (mailbox_init(&w->commands, w->base, worker_on_command, w, e) == 0 &&
+		 tls_thread_init(&w->tls, tickets, e) == 0)
+		return w;
+	worker_free(&w);
+	return NULL;
+}
+
+/* Everything that the thread holds, by the thread itself or, when it never ran, by the main one. */
+static void
+worker_close(struct worker *w)
+{
+	listeners_clear(w);
+	list_each(node, &w->conns) conn_abandon(list_entry(node, struct conn, node));
+	upstream_close_all_idle(w);
+	worker_on_burial(-1, 0, w);
+	exchange_free_spares(w);
+	access_log_clear(&w->access_log);
+	resolver_clear(&w->resolver);
+	generation_unref(&w->generation);
+}
+
+static void *
+worker_run(void *arg)
+{
+	struct worker *w = arg;
+
+	while (!w->stopping && event_base_loop(w->base, EVLOOP_NO_EXIT_ON_EMPTY) == 0)
+		;
+	worker_close(w);
+	return NULL;
+}
+
+int
+worker_start(struct worker *w, struct err *e)
+{
+	char name[16];
+	int error = pthread_create(&w->thread, NULL, worker_run, w);
+
+	if (error)
+		return err_errno(e, error, "cannot start a thread");
+	(void)snprintf(name, sizeof(name), "proxy-%u", w->index % 1000);
+	(void)pthread_setname_np(w->thread, name);
+	w->running = true;
+	return 0;
+}
+
+void
+worker_free(struct worker **w)
+{
+	struct worker *gone = steal_ptr(w);
+	struct command *stop;
+
+	if (!gone)
+		return;
+	if (gone->running) {
+		stop = command_new(COMMAND_STOP);
+		if (!stop)
+			abort();
+		worker_post(gone, stop);
+		pthread_join(gone->thread, NULL);
+	} else {
+		worker_close(gone);
+	}
+	gone->stopping = true;
+	mailbox_clear(&gone->commands);
+	worker_on_burial(-1, 0, gone);
+	containers_clear(&gone->containers);
+	pools_clear(&gone->pools);
+	timers_clear(&gone->timers);
+	tls_thread_clear(&gone->tls);
+	BIO_meth_free(gone->bio);
+	block_pool_clear(&gone->blocks);
+	buf_clear(&gone->head);
+	buf_clear(&gone->text);
+	if (gone->burial)
+		event_free(gone->burial);
+	if (gone->base)
+		event_base_free(gone->base);
+	free(gone);
+}
+
+struct command *
+command_new(enum command_type type)
+{
+	struct command *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->type = type;
+	c->fd = -1;
+	list_init(&c->node);
+	return c;
+}
+
+static void
+command_free(struct command *c)
+{
+	for (size_t i = 0; i < c->n_listeners; i++)
+		close_fd(c->listeners[i].fd);
+	free(c->listeners);
+	generation_unref(&c->generation);
+	close_fd(c->fd);
+	free(c);
+}
+
+void
+worker_post(struct worker *w, struct command *command)
+{
+	mailbox_post(&w->commands, &command->node);
+}
+
+void
+worker_note(struct worker *w, enum note_type type, const char *target, const char *why)
+{
+	struct note *note = calloc(1, sizeof(*note));
+
+	/* Without this note the parent would wait for ever; a new process is better. */
+	if (!note && type == NOTE_ADOPTED)
+		abort();
+	if (!note)
+		return;
+	note->type = type;
+	note->thread = w->index;
+	note->generation = w->generation ? w->generation->number : 0;
+	(void)snprintf(note->target, sizeof(note->target), "%s", target);
+	(void)snprintf(note->why, sizeof(note->why), "%s", why);
+	mailbox_post(w->notes, &note->node);
+}
+
+/* The new generation is the current one from here on. Requests that are under way keep theirs. */
+static void
+worker_adopt(struct worker *w, struct command *c)
+{
+	generation_unref(&w->generation);
+	w->generation = steal_ptr(&c->generation);
+	listeners_adopt(w, c->listeners, c->n_listeners);
+	resolver_refresh(&w->resolver);
+	if (!w->generation->conf->access_log)
+		access_log_set(&w->access_log, -1);
+	worker_note(w, NOTE_ADOPTED, "", "");
+}
+
+static void
+worker_container(struct worker *w, const struct container_news *news)
+{
+	struct container_entry *entry = containers_get(&w->containers, slice_str(news->name));
+	struct addr old[2];
+	enum container_change change;
+
+	if (!entry)
+		return;
+	old[0] = entry->address;
+	old[1] = entry->address6;
+	change = container_update(entry, news, clock_wall_ms(), clock_mono_ms());
+	if (change == CONTAINER_SAME)
+		return;
+	if (change == CONTAINER_LOST) {
+		upstream_close_idle(w, &old[0]);
+		upstream_close_idle(w, &old[1]);
+	}
+	exchange_on_container(entry, change);
+}
+
+static void
+worker_on_command(struct list *item, void *ctx)
+{
+	struct worker *w = ctx;
+	struct command *c = list_entry(item, struct command, node);
+
+	if (w->stopping) {
+		command_free(c);
+		return;
+	}
+	switch (c->type) {
+	case COMMAND_ADOPT:
+		worker_adopt(w, c);
+		break;
+	case COMMAND_CONTAINER:
+		worker_container(w, &c->container);
+		break;
+	case COMMAND_ACCESS_LOG:
+		access_log_set(&w->access_log, steal_fd(&c->fd));
+		break;
+	case COMMAND_STOP:
+		w->stopping = true;
+		event_base_loopbreak(w->base);
+		break;
+	}
+	command_free(c);
+}
+
+struct slice
+worker_date(struct worker *w)
+{
+	return http_date_now(&w->date, (int64_t)(clock_wall_ms() / 1000));
+}

@@ -1,0 +1,123 @@
+/*
+ * A worker: one thread with its own event loop, TLS context, listeners, connections, backend
+ * connections and counters. Nothing of it is touched by another thread once it runs, except its
+ * mailbox and, read only, its counters. The main thread makes it, posts commands to it, and gets
+ * notes back.
+ */
+#ifndef PROXY_WORKER_H
+#define PROXY_WORKER_H
+
+#include "core/buf.h"
+#include "core/list.h"
+#include "core/stats.h"
+#include "proxy/access_log.h"
+#include "proxy/block.h"
+#include "proxy/containers.h"
+#include "proxy/generation.h"
+#include "proxy/http_date.h"
+#include "proxy/listener.h"
+#include "proxy/mailbox.h"
+#include "proxy/pool.h"
+#include "proxy/resolve.h"
+#include "proxy/timer.h"
+#include "proxy/tls.h"
+
+#include <event2/event_struct.h>
+#include <pthread.h>
+
+#define WORKER_HEAD_MAX (48 * 1024) /* the largest head that is built */
+#define WORKER_SPARE_EXCHANGES 16   /* finished ones kept for the next request */
+
+/* What the main thread tells a worker. X(id, meaning) */
+#define COMMAND_TABLE(X)                                                                           \
+	X(ADOPT, "make this generation the current one; listeners")                                \
+	X(CONTAINER, "a container's state or address")                                             \
+	X(ACCESS_LOG, "write the access log to this descriptor; -1: none")                         \
+	X(STOP, "close everything and end")
+
+enum command_type {
+#define COMMAND_ENUM(id, meaning) COMMAND_##id,
+	COMMAND_TABLE(COMMAND_ENUM)
+#undef COMMAND_ENUM
+};
+
+struct command {
+	struct list node;
+	enum command_type type;
+	struct generation *generation;   /* ADOPT: a reference */
+	struct listener_part *listeners; /* ADOPT: those of this thread; descriptors owned */
+	size_t n_listeners;
+	struct container_news container; /* CONTAINER */
+	int fd;                          /* ACCESS_LOG: owned */
+};
+
+/* What a worker tells the main thread. */
+enum note_type { NOTE_ADOPTED, NOTE_BACKEND_DOWN };
+
+#define NOTE_TEXT_MAX 128
+
+struct note {
+	struct list node;
+	enum note_type type;
+	unsigned thread;
+	uint64_t generation;
+	char target[NOTE_TEXT_MAX]; /* of a backend: the target as the file says it */
+	char why[NOTE_TEXT_MAX];
+};
+
+struct worker {
+	unsigned index;
+	bool running; /* its thread was started */
+	bool stopping;
+	uint64_t started_ms; /* monotonic */
+	pthread_t thread;
+	struct event_base *base;
+	struct mailbox commands;
+	struct mailbox *notes;         /* the main thread's */
+	struct generation *generation; /* the current one; NULL before the first */
+	struct tls_thread tls;
+	BIO_METHOD *bio; /* between OpenSSL and a connection */
+	struct listeners listeners;
+	struct timers timers;
+	struct block_pool blocks;
+	struct pools pools;
+	struct containers containers;
+	struct resolver resolver;
+	struct access_log access_log;
+	struct stats stats;
+	struct http_date date;
+	struct buf head;    /* scratch: a head or an answer that is being built */
+	struct buf text;    /* scratch: a location, a path, a file's name */
+	struct list conns;  /* every client connection */
+	struct list graves; /* closed objects, freed when the loop comes round */
+	struct event *burial;
+	uint64_t odd_fields_logged_ms, backend_noted_ms; /* for rate limits of the log */
+	struct list spare_exchanges;
+	size_t n_spare_exchanges;
+};
+
+/* An object that is closed but may still be on the stack: freed when the loop comes round. */
+struct grave {
+	struct list node;
+	void (*bury)(struct grave *g);
+};
+
+/* Made by the main thread; its thread does not run yet. NULL with e filled. */
+struct worker *worker_new(
+	unsigned index, struct tickets *tickets, struct mailbox *notes, struct err *e);
+/* Starts the thread. 0 or -1 with e filled. */
+int worker_start(struct worker *w, struct err *e);
+/* Tells it to stop when it runs, waits for it, frees it; leaves NULL behind; *w may be NULL. */
+void worker_free(struct worker **w);
+/* A command to fill; NULL when memory is short. Its receiver frees it. */
+struct command *command_new(enum command_type type);
+/* From the main thread; takes the command over. */
+void worker_post(struct worker *w, struct command *command);
+/* To the main thread. */
+void worker_note(struct worker *w, enum note_type type, const char *target, const char *why);
+/* Frees the object once nothing on the stack can hold it. */
+void worker_bury(struct worker *w, struct grave *g);
+/* The date of now as HTTP writes it, in w->date until the next call. */
+struct slice worker_date(struct worker *w);
+
+#endif
