@@ -473,16 +473,17 @@ chan_drain(struct chan *c, unsigned timeout_ms)
 {
 	uint64_t end = clock_mono_ms() + timeout_ms;
 
-	while (!c->reason && !list_empty(&c->queue)) {
+	for (;;) {
 		struct pollfd p = {.fd = c->fd, .events = POLLOUT};
-		uint64_t now = clock_mono_ms();
+		uint64_t now;
 
-		if (now >= end)
+		flush_queue(c);
+		now = clock_mono_ms();
+		if (c->reason || list_empty(&c->queue) || now >= end)
 			return;
 		if (poll(&p, 1, (int)(end - now)) < 0 && errno != EINTR)
 			return;
 		if (p.revents & (POLLHUP | POLLERR))
 			return;
-		flush_queue(c);
 	}
 }

@@ -1,4 +1,4 @@
 # The unit tests of core/.
-foreach(name addr arena buf err list map num slice)
+foreach(name addr arena buf chan err list map msg num slice)
 	sluice_unit_test(core ${name})
 endforeach()

@@ -27,7 +27,7 @@ static void
 addresses_print_in_their_one_form(void **state)
 {
 	char text[ADDR_TEXT_MAX];
-	struct addr a = addr_of("10.0.3.1"), b = addr_of("2001:DB8:0:0::1"), none = { 0 };
+	struct addr a = addr_of("10.0.3.1"), b = addr_of("2001:DB8:0:0::1"), none = {0};
 
 	(void)state;
 	assert_string_equal(addr_print(&a, text), "10.0.3.1");
@@ -43,10 +43,10 @@ addresses_print_in_their_one_form(void **state)
 static void
 what_is_no_address(void **state)
 {
-	static const char *const wrong[] = { "", "10.0.3", "10.0.3.256", "10.0.3.1 ", "010.0.3.1",
-		"10.0.3.1/24", "[::1]", "::ffff:10.0.3.1", "fe80::1%eth0", "localhost", ":::",
-		"1:2:3:4:5:6:7:8:9" };
-	struct addr a = { .family = 99 };
+	static const char *const wrong[] = {"", "10.0.3", "10.0.3.256", "10.0.3.1 ", "010.0.3.1",
+		"10.0.3.1/24", "[::1]", "::ffff:10.0.3.1", "fe80::1%eth0", "localhost",
+		":::", "1:2:3:4:5:6:7:8:9"};
+	struct addr a = {.family = 99};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
@@ -76,9 +76,9 @@ prefixes_keep_their_host_bits(void **state)
 static void
 what_is_no_prefix(void **state)
 {
-	static const char *const wrong[] = { "", "10.0.3.1", "10.0.3.1/", "10.0.3.1/33",
-		"::1/129", "/24", "10.0.3.1/-1", "10.0.3.1/24/24" };
-	struct prefix p = { .len = 99 };
+	static const char *const wrong[] = {"", "10.0.3.1", "10.0.3.1/", "10.0.3.1/33", "::1/129",
+		"/24", "10.0.3.1/-1", "10.0.3.1/24/24"};
+	struct prefix p = {.len = 99};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
@@ -125,9 +125,9 @@ order_is_family_then_bytes(void **state)
 static void
 address_and_port(void **state)
 {
-	static const char *const wrong[] = { "", "10.0.3.1", "10.0.3.1:", "10.0.3.1:0",
+	static const char *const wrong[] = {"", "10.0.3.1", "10.0.3.1:", "10.0.3.1:0",
 		"10.0.3.1:65536", "::1:80", "[::1]80", "[::1]", "[10.0.3.1]:80", "[::1:80", ":80",
-		"10.0.3.1:80:90" };
+		"10.0.3.1:80:90"};
 	char text[ADDR_PORT_TEXT_MAX];
 	struct addr a;
 	uint16_t port = 7;
@@ -145,7 +145,7 @@ address_and_port(void **state)
 static void
 socket_addresses_and_back(void **state)
 {
-	static const char *const texts[] = { "192.0.2.7", "2001:db8::7" };
+	static const char *const texts[] = {"192.0.2.7", "2001:db8::7"};
 	struct sockaddr_storage ss;
 	struct addr back;
 	uint16_t port;
@@ -167,8 +167,8 @@ socket_addresses_and_back(void **state)
 static void
 a_mapped_socket_address_becomes_ipv4(void **state)
 {
-	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = htons(80) };
-	struct sockaddr_storage ss = { 0 };
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(80)};
+	struct sockaddr_storage ss = {0};
 	char text[ADDR_TEXT_MAX];
 	struct addr a;
 	uint16_t port;

@@ -21,7 +21,7 @@ sum_in_order(struct list *head)
 static void
 append_and_prepend_keep_the_order(void **state)
 {
-	struct item a = { .value = 1 }, b = { .value = 2 }, c = { .value = 3 };
+	struct item a = {.value = 1}, b = {.value = 2}, c = {.value = 3};
 	struct list head;
 
 	(void)state;
@@ -40,7 +40,7 @@ append_and_prepend_keep_the_order(void **state)
 static void
 a_node_in_no_list_can_be_removed(void **state)
 {
-	struct item a = { .value = 1 };
+	struct item a = {.value = 1};
 
 	(void)state;
 	list_init(&a.node);
@@ -62,7 +62,8 @@ the_visited_node_can_be_removed(void **state)
 		items[i].value = i;
 		list_append(&head, &items[i].node);
 	}
-	list_each (node, &head) {
+	list_each(node, &head)
+	{
 		visited++;
 		if (list_entry(node, struct item, node)->value % 2 == 0)
 			list_remove(node);

@@ -110,7 +110,7 @@ static void
 every_entry_is_visited_once_even_if_removed_meanwhile(void **state)
 {
 	struct map *m = filled(300);
-	bool seen[300] = { false };
+	bool seen[300] = {false};
 	size_t cursor = 0, visited = 0;
 	struct slice key;
 	int *value;

@@ -16,8 +16,8 @@ decimal(const char *s)
 static void
 decimal_digits_only(void **state)
 {
-	static const char *const wrong[] = { "", "-1", "+1", " 1", "1 ", "0x1", "1.0", "a",
-		"18446744073709551616", "99999999999999999999999" };
+	static const char *const wrong[] = {"", "-1", "+1", " 1", "1 ", "0x1", "1.0", "a",
+		"18446744073709551616", "99999999999999999999999"};
 
 	(void)state;
 	assert_int_equal(decimal("0"), 0);
@@ -70,8 +70,8 @@ is_size(const char *s, uint64_t expected)
 static void
 sizes_have_upper_case_units(void **state)
 {
-	static const char *const wrong[] = { "", "K", "1k", "1KB", "1T", "1 K", "-1K",
-		"18014398509481985K", "17179869184G" };
+	static const char *const wrong[] = {
+		"", "K", "1k", "1KB", "1T", "1 K", "-1K", "18014398509481985K", "17179869184G"};
 	uint64_t v = 3;
 
 	(void)state;
@@ -97,8 +97,8 @@ is_time(const char *s, uint64_t expected)
 static void
 times_have_a_unit(void **state)
 {
-	static const char *const wrong[] = { "", "1", "s", "1S", "1 s", "1sec", "1.5s", "1us",
-		"18446744073709551615s" };
+	static const char *const wrong[] = {
+		"", "1", "s", "1S", "1 s", "1sec", "1.5s", "1us", "18446744073709551615s"};
 	uint64_t v = 3;
 
 	(void)state;
@@ -117,8 +117,8 @@ times_have_a_unit(void **state)
 static void
 ports_and_their_ranges(void **state)
 {
-	static const char *const wrong[] = { "", "0", "65536", "80-", "-80", "90-80", "1-65536",
-		"80-90-100", "80 - 90" };
+	static const char *const wrong[] = {
+		"", "0", "65536", "80-", "-80", "90-80", "1-65536", "80-90-100", "80 - 90"};
 	uint16_t low = 1, high = 2;
 
 	(void)state;
@@ -160,8 +160,8 @@ what_is_printed_parses_back(void **state)
 	for (uint64_t v = 1; v < UINT64_MAX / 3; v = v * 3 + v / 7) {
 		assert_true(is_size(num_print_size(v, text), v));
 		assert_true(is_time(num_print_time(v, text), v));
-		assert_true(is_size(num_print_size(v * 1024 % UINT64_MAX, text),
-				v * 1024 % UINT64_MAX));
+		assert_true(is_size(
+			num_print_size(v * 1024 % UINT64_MAX, text), v * 1024 % UINT64_MAX));
 	}
 }
 
