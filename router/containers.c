@@ -33,7 +33,7 @@ containers_forget(struct router *r, struct slice name)
 }
 
 void
-containers_clear(struct router *r)
+router_forget_containers(struct router *r)
 {
 	size_t cursor = 0;
 	void *known;

@@ -64,7 +64,7 @@ struct router {
 /* containers.c: the addresses that lxc tells. */
 void containers_set(struct router *r, struct slice name, const struct plan_address *address);
 void containers_forget(struct router *r, struct slice name);
-void containers_clear(struct router *r);
+void router_forget_containers(struct router *r);
 /* One address for every container of c, the caller's to free; NULL when memory is short. */
 struct plan_address *containers_known(const struct router *r, const struct conf *c);
 

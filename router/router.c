@@ -302,7 +302,7 @@ stop(struct router *r)
 {
 	settle_cancel(r);
 	generation_clear(r);
-	containers_clear(r);
+	router_forget_containers(r);
 	ruleset_clear(&r->ruleset);
 	free_event(&r->on_nft);
 	free_event(&r->on_route);
