@@ -14,6 +14,7 @@
 #include <libnftnl/rule.h>
 #include <libnftnl/set.h>
 #include <libnftnl/table.h>
+#include <libnftnl/udata.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -26,6 +27,7 @@
 #define TYPE_PROTO 12U
 #define TYPE_PORT 13U
 #define TYPE_IFNAME 41U
+#define HOST_BYTE_ORDER 1U /* nft's number for it */
 #define TYPE_BITS 6 /* of one part in a concatenation's number */
 
 struct hook {
@@ -208,6 +210,21 @@ parts_type(const enum ruleset_part *parts, size_t n)
 	return type;
 }
 
+/* Names are in the host's byte order, which nft is told in the set's user data; without it, it
+ * shows them backwards. */
+static void
+set_byte_order(struct nftnl_set *s)
+{
+	struct nftnl_udata_buf *data = nftnl_udata_buf_alloc(NFT_USERDATA_MAXLEN);
+
+	if (!data)
+		return;
+	(void)nftnl_udata_put_u32(data, NFTNL_UDATA_SET_KEYBYTEORDER, HOST_BYTE_ORDER);
+	nftnl_set_set_data(s, NFTNL_SET_USERDATA, nftnl_udata_buf_data(data),
+		nftnl_udata_buf_len(data));
+	nftnl_udata_buf_free(data);
+}
+
 static void
 set_attributes(struct nftnl_set *s, enum ruleset_set set)
 {
@@ -232,6 +249,8 @@ set_attributes(struct nftnl_set *s, enum ruleset_set set)
 		flags |= NFT_SET_CONCAT;
 		nftnl_set_set_data(s, NFTNL_SET_DESC_CONCAT, fields, n);
 	}
+	if (info->key[0] == RULESET_PART_IFNAME)
+		set_byte_order(s);
 	nftnl_set_set_u32(s, NFTNL_SET_FAMILY, NFPROTO_INET);
 	nftnl_set_set_str(s, NFTNL_SET_TABLE, RULESET_TABLE);
 	nftnl_set_set_str(s, NFTNL_SET_NAME, info->name);

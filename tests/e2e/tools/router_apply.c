@@ -1,0 +1,291 @@
+/*
+ * Puts rulesets into the kernel of this network namespace without the router process, and reads
+ * them back: for tests of the batches themselves. Run it in a namespace of its own, as root.
+ *
+ *	router_apply CONF…             installs the first, then goes from each to the next by
+ *	                               differences; after each the kernel must hold the plan
+ *	router_apply --random SEED N   the same for N made-up configurations
+ *	router_apply --refused CONF ORDINAL
+ *	                               installs CONF, then adds the first element of that directive
+ *	                               once more with another target; prints which ordinal the
+ *	                               refusal names; the kernel must hold the plan as before
+ *
+ * Exits 0 when all held, 1 when not, having said what differs.
+ */
+#include "conf/conf.h"
+#include "core/file.h"
+#include "core/own.h"
+#include "router/nft.h"
+#include "router/plan.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define TEXT_MAX (16 * 1024 * 1024)
+#define NETWORKS 3
+#define CONTAINERS_MAX 6
+#define FORWARDS_MAX 40
+
+static int
+plan_text(struct slice text, struct ruleset *ret, struct err *e)
+{
+	_free_ struct conf_errors *errors = calloc(1, sizeof(*errors));
+	struct conf_input in = {.name = "conf", .text = text};
+	struct plan_input plan = {0};
+	struct conf *c;
+	int rc;
+
+	if (!errors)
+		return err_set(e, "out of memory");
+	if (conf_parse(&in, &c, NULL, errors) < 0) {
+		*e = errors->errors[0];
+		return -1;
+	}
+	plan.conf = c;
+	if (c->wan) {
+		snprintf(plan.wans.names[0], sizeof(plan.wans.names[0]), "%s", c->wan);
+		plan.wans.n = 1;
+	}
+	rc = plan_build(&plan, ret, e);
+	conf_unref(&c);
+	return rc;
+}
+
+static int
+check_held(struct nft *n, const struct ruleset *wanted, struct err *e)
+{
+	struct ruleset found = {0};
+	struct ruleset_diff diff = {0};
+	size_t rules;
+
+	if (nft_holds(n, wanted))
+		return 0;
+	if (nft_read(n, &found, &rules, e) < 0)
+		return -1;
+	found.rules = wanted->rules;
+	if (ruleset_diff(&found, wanted, &diff, e) == 0)
+		err_set(e, "the kernel holds %zu rules; %zu elements too many, %zu too few", rules,
+			ruleset_count(&diff.del), ruleset_count(&diff.add));
+	ruleset_diff_clear(&diff);
+	ruleset_clear(&found);
+	return -1;
+}
+
+/* From what the kernel holds to the plan of text. installed: from is what it holds. */
+static int
+step(struct nft *n, struct ruleset *from, bool installed, struct slice text, struct err *e)
+{
+	struct ruleset to = {0};
+	struct ruleset_diff diff = {0};
+	bool missing = false;
+	int rc;
+
+	if (plan_text(text, &to, e) < 0)
+		return -1;
+	if (ruleset_diff(from, &to, &diff, e) < 0) {
+		ruleset_clear(&to);
+		return -1;
+	}
+	if (!installed || diff.whole)
+		rc = nft_install(n, &to, e);
+	else
+		rc = ruleset_diff_empty(&diff) ? 0 : nft_apply(n, &diff, &missing, e);
+	ruleset_diff_clear(&diff);
+	ruleset_clear(from);
+	*from = to;
+	return rc < 0 ? -1 : check_held(n, from, e);
+}
+
+static int
+apply_files(struct nft *n, char **files, struct err *e)
+{
+	struct ruleset held = {0};
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && files[i]; i++) {
+		struct buf text;
+
+		buf_init(&text, TEXT_MAX);
+		rc = file_read(files[i], &text, e);
+		if (rc == 0)
+			rc = step(n, &held, i > 0, buf_slice(&text), e);
+		if (rc < 0)
+			err_prefix(e, "%s", files[i]);
+		buf_clear(&text);
+	}
+	ruleset_clear(&held);
+	return rc;
+}
+
+/* A generator of its own, so that a seed gives the same on every machine. */
+static uint32_t
+chance(uint64_t *state, uint32_t below)
+{
+	*state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return (uint32_t)(*state >> 33) % below;
+}
+
+static int
+random_sources(uint64_t *state, struct buf *text)
+{
+	unsigned n = chance(state, 4);
+
+	if (n == 0)
+		return 0;
+	if (buf_append_str(text, " from") < 0)
+		return -1;
+	for (unsigned i = 0; i < n; i++) {
+		unsigned high = i * 40 + chance(state, 40);
+		int rc = chance(state, 3) == 0
+				 ? buf_printf(text, " 2001:db8:%x::/%u", high + 1,
+					   48 + chance(state, 16))
+				 : buf_printf(text, " 198.%u.0.0/%u", high, 16 + chance(state, 9));
+
+		if (rc < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Ports grow, so that forwards never collide. */
+static int
+random_forwards(uint64_t *state, unsigned containers, struct buf *text)
+{
+	unsigned n = chance(state, FORWARDS_MAX), port = 1;
+
+	for (unsigned i = 0; i < n; i++) {
+		unsigned target = 1 + chance(state, 60000), size = chance(state, 3) ? 1 : 5;
+		const char *proto = chance(state, 2) ? "tcp" : "udp";
+
+		port += size + chance(state, 3);
+		if (buf_printf(text, "forward %s %u-%u -> c%u:%u-%u", proto, port, port + size - 1,
+			    chance(state, containers), target, target + size - 1) < 0 ||
+			random_sources(state, text) < 0 || buf_append_str(text, "\n") < 0)
+			return -1;
+		port += size;
+	}
+	return 0;
+}
+
+static int
+random_conf(uint64_t *state, struct buf *text)
+{
+	unsigned network = chance(state, NETWORKS), containers = 1 + chance(state, CONTAINERS_MAX);
+	bool v6 = chance(state, 2);
+
+	if (buf_printf(text, "listen 65000 plain\nsite * -> status 404\nbridge br%u 10.%u.0.1/16",
+		    network, network) < 0)
+		return -1;
+	if (v6 && buf_printf(text, " fd00:%x::1/64", network) < 0)
+		return -1;
+	if (buf_append_str(text, chance(state, 4) ? "\nwan eth0\n" : "\n") < 0)
+		return -1;
+	for (unsigned i = 0; i < containers; i++) {
+		unsigned host = i * 20 + 2 + chance(state, 20);
+
+		if (buf_printf(text, "container c%u { address 10.%u.0.%u", i, network, host) < 0)
+			return -1;
+		if (v6 && buf_printf(text, " fd00:%x::%x", network, host) < 0)
+			return -1;
+		if (buf_append_str(text, " }\n") < 0)
+			return -1;
+	}
+	return random_forwards(state, containers, text);
+}
+
+static int
+apply_random(struct nft *n, uint64_t seed, unsigned rounds, struct err *e)
+{
+	struct ruleset held = {0};
+	int rc = 0;
+
+	for (unsigned i = 0; rc == 0 && i < rounds; i++) {
+		struct buf text;
+
+		buf_init(&text, TEXT_MAX);
+		rc = random_conf(&seed, &text) < 0 ? err_set(e, "text too long")
+						   : step(n, &held, i > 0, buf_slice(&text), e);
+		if (rc < 0)
+			fprintf(stderr, "round %u:\n%.*s", i, SLICE_ARG(buf_slice(&text)));
+		buf_clear(&text);
+	}
+	ruleset_clear(&held);
+	return rc;
+}
+
+/* The first element of a map that comes from this directive, going elsewhere. */
+static int
+add_again(const struct ruleset *held, uint32_t ordinal, struct ruleset_diff *diff, struct err *e)
+{
+	const struct ruleset_elems *s = &held->sets[RULESET_FWD4];
+
+	/* A good element in front, so that the refused one is not the message's first. */
+	struct ruleset_elem other = {.ordinal = ordinal + 1000};
+
+	ruleset_put_port(other.key, ruleset_put_proto(other.key, 0, 6), 1);
+	if (ruleset_add(&diff->add, RULESET_FWD4, &other, e) < 0)
+		return -1;
+	for (size_t i = 0; i < s->n; i++) {
+		struct ruleset_elem elem = s->v[i];
+
+		if (elem.ordinal != ordinal)
+			continue;
+		elem.data[3] ^= 1;
+		return ruleset_add(&diff->add, RULESET_FWD4, &elem, e);
+	}
+	return err_set(e, "no element of directive %u", ordinal);
+}
+
+static int
+apply_refused(struct nft *n, const char *file, uint32_t ordinal, struct err *e)
+{
+	struct ruleset held = {0};
+	struct ruleset_diff diff = {0};
+	struct buf text;
+	bool missing = false;
+	int rc;
+
+	buf_init(&text, TEXT_MAX);
+	rc = file_read(file, &text, e);
+	if (rc == 0)
+		rc = step(n, &held, false, buf_slice(&text), e);
+	if (rc == 0)
+		rc = add_again(&held, ordinal, &diff, e);
+	if (rc == 0 && nft_apply(n, &diff, &missing, e) == 0)
+		rc = err_set(e, "the kernel took it");
+	else if (rc == 0) {
+		printf("%u %s\n", e->ordinal, e->msg);
+		rc = check_held(n, &held, e);
+	}
+	ruleset_diff_clear(&diff);
+	ruleset_clear(&held);
+	buf_clear(&text);
+	return rc;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct nft n;
+	struct err e = {0};
+	int rc;
+
+	if (argc < 2) {
+		fprintf(stderr, "usage: router_apply CONF… | --random SEED N | --refused CONF N\n");
+		return 2;
+	}
+	rc = nft_open(&n, &e);
+	if (rc == 0) {
+		if (argc == 4 && strcmp(argv[1], "--random") == 0)
+			rc = apply_random(&n, strtoull(argv[2], NULL, 10),
+				(unsigned)strtoul(argv[3], NULL, 10), &e);
+		else if (argc == 4 && strcmp(argv[1], "--refused") == 0)
+			rc = apply_refused(&n, argv[2], (uint32_t)strtoul(argv[3], NULL, 10), &e);
+		else
+			rc = apply_files(&n, argv + 1, &e);
+		nft_close(&n);
+	}
+	if (rc < 0)
+		fprintf(stderr, "router_apply: %s\n", e.msg);
+	return rc < 0;
+}
