@@ -24,3 +24,15 @@ clock_wall_ms(void)
 {
 	return read_ms(CLOCK_REALTIME);
 }
+
+uint64_t
+clock_mono_coarse_ms(void)
+{
+	return read_ms(CLOCK_MONOTONIC_COARSE);
+}
+
+uint64_t
+clock_wall_coarse_ms(void)
+{
+	return read_ms(CLOCK_REALTIME_COARSE);
+}
