@@ -47,7 +47,7 @@ conn_set_wait(struct conn *c, enum conn_wait wait, uint64_t timeout_ms)
 	if (wait == CONN_WAIT_NOTHING)
 		timer_off(&c->timer);
 	else
-		timer_set(&c->worker->timers, &c->timer, clock_mono_ms() + timeout_ms);
+		timer_set(&c->worker->timers, &c->timer, clock_mono_coarse_ms() + timeout_ms);
 }
 
 static uint64_t
@@ -366,6 +366,7 @@ conn_new(struct worker *w, const struct conn_origin *origin)
 	}
 	c->worker = w;
 	c->origin = *origin;
+	addr_print(&origin->peer, c->peer);
 	c->grave.bury = conn_bury;
 	list_init(&c->grave.node);
 	timer_init(&c->timer, conn_on_timeout);

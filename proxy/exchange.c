@@ -71,9 +71,10 @@ exchange_take_spare(struct worker *w)
 		return NULL;
 	list_init(&x->node);
 	x->arena = arena_new(EXCHANGE_ARENA_BLOCK, EXCHANGE_ARENA_MAX);
-	if (!x->arena)
-		exchange_free(x);
-	return x->arena ? x : NULL;
+	if (x->arena)
+		return x;
+	free(x);
+	return NULL;
 }
 
 struct exchange *
@@ -93,8 +94,8 @@ exchange_new(struct conn *c)
 	resolve_wait_init(&x->resolve, exchange_on_resolved);
 	timer_init(&x->retry, exchange_on_retry);
 	http_request_init(&x->request);
-	x->began_ms = clock_mono_ms();
-	x->began_wall_ms = clock_wall_ms();
+	x->began_ms = clock_mono_coarse_ms();
+	x->began_wall_ms = clock_wall_coarse_ms();
 	return x;
 }
 
@@ -125,8 +126,7 @@ exchange_log(struct exchange *x)
 {
 	struct worker *w = x->worker;
 	const struct http_request *r = &x->request;
-	const struct conf *conf = w->generation->conf;
-	char peer[ADDR_TEXT_MAX];
+	const struct conf *conf = (x->generation ? x->generation : w->generation)->conf;
 	struct access_line line = {.wall_ms = x->began_wall_ms,
 		.status = x->status,
 		.bytes = x->body_sent,
@@ -134,10 +134,10 @@ exchange_log(struct exchange *x)
 		.tls = x->conn->ssl != NULL,
 		.reason = x->reason};
 
-	if (w->access_log.fd < 0 || (!x->generation && x->status == 0))
+	if (w->access_log.fd < 0 || !conf->access_log || (!x->generation && x->status == 0))
 		return;
-	line.duration_ms = clock_mono_ms() - x->began_ms;
-	line.peer = slice_str(addr_print(&x->conn->origin.peer, peer));
+	line.duration_ms = clock_mono_coarse_ms() - x->began_ms;
+	line.peer = slice_str(x->conn->peer);
 	if (x->generation) {
 		line.minor = r->minor;
 		line.method = http_request_slice(r, r->method_text);
@@ -236,10 +236,20 @@ exchange_can_drain(const struct exchange *x)
 	return b->kind == HTTP_BODY_LENGTH && b->left <= EXCHANGE_DRAIN_MAX;
 }
 
+/* The payload of an answer that stands whole in these bytes: what is behind its head. */
+static size_t
+exchange_answer_payload(struct slice answer)
+{
+	const char *end = memmem(answer.p, answer.n, "\r\n\r\n", 4);
+
+	return end ? answer.n - (size_t)(end + 4 - answer.p) : 0;
+}
+
 static void
 exchange_build_answer(struct exchange *x, struct answer *a, const char *why)
 {
 	struct buf out;
+	size_t before;
 
 	exchange_stop_waiting(x);
 	exchange_drop_upstream(x);
@@ -250,11 +260,13 @@ exchange_build_answer(struct exchange *x, struct answer *a, const char *why)
 	a->keep_alive = x->keep_alive;
 	a->minor = x->request.minor;
 	out = exchange_out(x);
+	before = buf_len(&out);
 	if (!out.data || answer_build(a, &out) < 0) {
 		x->reason = "answer does not fit";
 		x->keep_alive = false;
 	} else {
 		exchange_out_done(x, &out);
+		x->body_sent = exchange_answer_payload(slice_skip(buf_slice(&out), before));
 	}
 	x->status = a->status;
 	x->answer_begun = true;

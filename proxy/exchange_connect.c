@@ -69,7 +69,7 @@ exchange_note_error(struct exchange *x, enum waiting_error error)
 
 	exchange_drop_upstream(x);
 	x->error = error;
-	x->error_at_ms = clock_mono_ms();
+	x->error_at_ms = clock_mono_coarse_ms();
 	x->attempts++;
 	if (entry && entry->answered && entry->failing_since == 0)
 		entry->failing_since = x->error_at_ms;
@@ -143,7 +143,7 @@ static struct waiting
 exchange_decide(const struct exchange *x)
 {
 	const struct container_entry *entry = x->container;
-	struct waiting_input in = {.now = clock_mono_ms(),
+	struct waiting_input in = {.now = clock_mono_coarse_ms(),
 		.began = x->connect_began_ms,
 		.connect_timeout = x->limits->timeout_ms[CONF_TIMEOUT_CONNECT],
 		.container = entry != NULL,
@@ -181,7 +181,7 @@ static bool
 exchange_dial(struct exchange *x, uint64_t until_ms)
 {
 	const struct addr *addr = &x->addrs[x->next_addr];
-	uint64_t now = clock_mono_ms();
+	uint64_t now = clock_mono_coarse_ms();
 	uint64_t wait = until_ms > now ? until_ms - now : 1;
 	int error = 0;
 
@@ -247,7 +247,7 @@ void
 exchange_connect(struct exchange *x)
 {
 	if (x->connect_began_ms == 0)
-		x->connect_began_ms = clock_mono_ms();
+		x->connect_began_ms = clock_mono_coarse_ms();
 	if (exchange_find_address(x) != 0)
 		return;
 	while (!exchange_try(x))

@@ -42,17 +42,16 @@ static int
 relay_build_head(struct exchange *x, struct iobuf *out)
 {
 	const struct conf_target *t = &x->route->target;
-	char peer[ADDR_TEXT_MAX];
 	struct forward_request f = {.request = &x->request,
 		.path = &x->path,
 		.matched = x->matched,
 		.replacement = slice_str(t->path),
+		.peer = slice_str(x->conn->peer),
 		.host = slice_str(t->host),
 		.tls = x->conn->ssl != NULL,
 		.port = x->conn->origin.port};
 	struct buf b = {.cap = BLOCK_SIZE, .max = BLOCK_SIZE};
 
-	f.peer = slice_str(addr_print(&x->conn->origin.peer, peer));
 	if (iobuf_hold(out, &x->worker->blocks) < 0)
 		return -1;
 	b.data = out->data;

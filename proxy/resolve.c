@@ -125,7 +125,7 @@ resolve_on_answer(int error, struct evutil_addrinfo *list, void *arg)
 		log_warn("name does not resolve", kv_s("name", n->name),
 			kv_s("why", error ? evutil_gai_strerror(error) : "no address"));
 	keep = n->n_addrs ? RESOLVE_KEEP_MS : RESOLVE_KEEP_FAILED_MS;
-	n->valid_until = clock_mono_ms() + keep;
+	n->valid_until = clock_mono_coarse_ms() + keep;
 	n->pending = false;
 	while (!n->starting && !list_empty(&n->waits)) {
 		struct resolve_wait *wait =
@@ -182,7 +182,7 @@ resolver_get(struct resolver *r, struct slice name, struct resolve_wait *wait,
 	n = resolver_name(r, name);
 	if (!n)
 		return RESOLVE_FAILED;
-	if (!n->pending && n->valid_until <= clock_mono_ms())
+	if (!n->pending && n->valid_until <= clock_mono_coarse_ms())
 		resolve_ask(r, n);
 	if (n->pending) {
 		list_append(&n->waits, &wait->node);

@@ -10,14 +10,14 @@ timers_on_event(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	timers_run(arg, clock_mono_ms());
+	timers_run(arg, clock_mono_coarse_ms());
 }
 
 int
 timers_init(struct timers *w, struct event_base *base)
 {
 	w->event = event_new(base, -1, 0, timers_on_event, w);
-	w->tick = clock_mono_ms() / TIMER_TICK_MS;
+	w->tick = clock_mono_coarse_ms() / TIMER_TICK_MS;
 	w->armed_tick = UINT64_MAX;
 	w->linked = 0;
 	for (size_t i = 0; i < TIMER_SLOTS; i++)
@@ -46,7 +46,7 @@ timer_init(struct timer *t, void (*on_fire)(struct timer *t))
 static void
 timers_arm(struct timers *w, uint64_t tick)
 {
-	uint64_t now = clock_mono_ms();
+	uint64_t now = clock_mono_coarse_ms();
 	uint64_t at = tick * TIMER_TICK_MS;
 	uint64_t wait = at > now ? at - now : 0;
 

@@ -222,7 +222,7 @@ upstream_return(struct upstream *u)
 	list_prepend(&u->pool->idle, &u->node);
 	u->pool->n_idle++;
 	w->pools.n_idle++;
-	timer_set(&w->timers, &u->timer, clock_mono_ms() + POOL_IDLE_MS);
+	timer_set(&w->timers, &u->timer, clock_mono_coarse_ms() + POOL_IDLE_MS);
 }
 
 void

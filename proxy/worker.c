@@ -79,7 +79,7 @@ worker_new(unsigned index, struct tickets *tickets, struct mailbox *notes, struc
 	}
 	w->index = index;
 	w->notes = notes;
-	w->started_ms = clock_mono_ms();
+	w->started_ms = clock_mono_coarse_ms();
 	list_init(&w->conns);
 	list_init(&w->graves);
 	list_init(&w->spare_exchanges);
@@ -243,7 +243,7 @@ worker_container(struct worker *w, const struct container_news *news)
 		return;
 	old[0] = entry->address;
 	old[1] = entry->address6;
-	change = container_update(entry, news, clock_wall_ms(), clock_mono_ms());
+	change = container_update(entry, news, clock_wall_coarse_ms(), clock_mono_coarse_ms());
 	if (change == CONTAINER_SAME)
 		return;
 	if (change == CONTAINER_LOST) {
@@ -284,5 +284,5 @@ worker_on_command(struct list *item, void *ctx)
 struct slice
 worker_date(struct worker *w)
 {
-	return http_date_now(&w->date, (int64_t)(clock_wall_ms() / 1000));
+	return http_date_now(&w->date, (int64_t)(clock_wall_coarse_ms() / 1000));
 }
