@@ -184,8 +184,13 @@ http_field_parse(const char *base, size_t at, size_t n, struct http_field *ret)
 	assert(end <= UINT16_MAX);
 	if (n && (base[at] == ' ' || base[at] == '\t'))
 		return HTTP_REASON_FIELD_FOLDED;
-	while (i < end && http_in_class(base[i], HTTP_CLASS_TOKEN))
-		seen |= http_class[(uint8_t)base[i++]];
+	for (; i < end; i++) {
+		unsigned classes = http_class[(uint8_t)base[i]];
+
+		if (!(classes & HTTP_CLASS_TOKEN))
+			break;
+		seen |= classes;
+	}
 	if (i == at || i == end || base[i] != ':')
 		return HTTP_REASON_FIELD_NAME;
 	ret->name = (struct http_span){(uint16_t)at, (uint16_t)(i - at)};

@@ -245,7 +245,7 @@ http_path_folder_location(
 			      : buf_append_byte(out, p->raw.p[i]) < 0)
 			return -1;
 	}
-	if (buf_append_byte(out, '/') < 0)
+	if (p->raw.p[p->raw.n - 1] != '/' && buf_append_byte(out, '/') < 0)
 		return -1;
 	if (!has_query)
 		return 0;

@@ -3,3 +3,7 @@ add_library(sluice_http STATIC
 	access_line.c answer.c file_policy.c forward_head.c http_body.c http_date.c http_field.c
 	http_head.c http_path.c http_response.c mime.c route.c waiting.c)
 target_link_libraries(sluice_http PUBLIC sluice_core sluice_conf)
+
+# What that half costs a request: prints nanoseconds, built when asked for.
+add_executable(bench_http_head EXCLUDE_FROM_ALL ${PROJECT_SOURCE_DIR}/bench/micro/http_head.c)
+target_link_libraries(bench_http_head PRIVATE sluice_http)

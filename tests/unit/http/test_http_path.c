@@ -171,6 +171,9 @@ folder_locations_stay_on_this_host(void **state)
 {
 	static const struct location_case locations[] = {
 		{"/jenkins", NULL, "/jenkins/"},
+		{"/jenkins/", NULL, "/jenkins/"},
+		{"/", NULL, "/"},
+		{"//", NULL, "/"},
 		{"/jenkins", "a=b", "/jenkins/?a=b"},
 		{"/jenkins", "", "/jenkins/?"},
 		{"//jenkins", NULL, "/jenkins/"},

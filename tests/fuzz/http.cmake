@@ -1,0 +1,5 @@
+# The parsers of the proxy's pure half.
+sluice_fuzz_target(http_parse_request sluice_http)
+sluice_fuzz_target(http_parse_response sluice_http)
+sluice_fuzz_target(body sluice_http)
+sluice_fuzz_target(http_path sluice_http)
