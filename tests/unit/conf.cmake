@@ -1,4 +1,6 @@
 # The unit tests of conf/.
-foreach(name conf diff lex parse print suggest value)
+foreach(name conf diff lex parse print schema suggest value)
 	sluice_unit_test(conf ${name})
 endforeach()
+target_compile_definitions(unit_conf_schema PRIVATE
+	CONF_SAMPLE="${PROJECT_SOURCE_DIR}/conf/sluice.conf")

@@ -1,0 +1,2 @@
+# The fuzz targets of conf/.
+sluice_fuzz_target(conf_parse sluice_conf)
