@@ -22,7 +22,7 @@ struct prefix {
 	uint8_t len;
 };
 
-#define ADDR_TEXT_MAX 48   /* an address or a prefix as text, NUL included */
+#define ADDR_TEXT_MAX 48      /* an address or a prefix as text, NUL included */
 #define ADDR_PORT_TEXT_MAX 56 /* "[address]:port" */
 
 /* Plain text form, no brackets. 0 or -1; *ret is written only on success. */
@@ -33,8 +33,8 @@ int prefix_parse(struct slice s, struct prefix *ret);
 int addr_parse_port(struct slice s, struct addr *ret, uint16_t *ret_port);
 const char *addr_print(const struct addr *a, char out[static ADDR_TEXT_MAX]);
 const char *prefix_print(const struct prefix *p, char out[static ADDR_TEXT_MAX]);
-const char *addr_print_port(const struct addr *a, uint16_t port,
-		char out[static ADDR_PORT_TEXT_MAX]);
+const char *addr_print_port(
+	const struct addr *a, uint16_t port, char out[static ADDR_PORT_TEXT_MAX]);
 bool addr_eq(const struct addr *a, const struct addr *b);
 /* <0, 0, >0: family first, then bytes. */
 int addr_cmp(const struct addr *a, const struct addr *b);

@@ -27,7 +27,7 @@ void *arena_zalloc(struct arena *a, size_t size) __attribute__((warn_unused_resu
 /* NUL-terminated copy. */
 char *arena_dup(struct arena *a, struct slice s) __attribute__((warn_unused_result));
 char *arena_printf(struct arena *a, const char *fmt, ...)
-		__attribute__((format(printf, 2, 3), warn_unused_result));
+	__attribute__((format(printf, 2, 3), warn_unused_result));
 /* Bytes handed out since the last reset. */
 size_t arena_used(const struct arena *a);
 

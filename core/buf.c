@@ -42,6 +42,7 @@ slide_to_front(struct buf *b)
 {
 	size_t n = buf_len(b);
 
+	assert(b->data || n == 0);
 	if (n)
 		memmove(b->data, b->data + b->start, n);
 	b->start = 0;

@@ -35,7 +35,7 @@ buf_len(const struct buf *b)
 static inline struct slice
 buf_slice(const struct buf *b)
 {
-	return (struct slice){ .p = b->data ? b->data + b->start : "", .n = b->end - b->start };
+	return (struct slice){.p = b->data ? b->data + b->start : "", .n = b->end - b->start};
 }
 
 /* Makes room for n more bytes and returns where they go, or NULL (maximum or memory). */
@@ -52,8 +52,8 @@ int buf_append_slice(struct buf *b, struct slice s) __attribute__((warn_unused_r
 int buf_append_str(struct buf *b, const char *s) __attribute__((warn_unused_result));
 int buf_append_byte(struct buf *b, char c) __attribute__((warn_unused_result));
 int buf_printf(struct buf *b, const char *fmt, ...)
-		__attribute__((format(printf, 2, 3), warn_unused_result));
+	__attribute__((format(printf, 2, 3), warn_unused_result));
 int buf_vprintf(struct buf *b, const char *fmt, va_list ap)
-		__attribute__((format(printf, 2, 0), warn_unused_result));
+	__attribute__((format(printf, 2, 0), warn_unused_result));
 
 #endif

@@ -73,6 +73,7 @@ widen_buffers(int fd)
 }
 
 struct chan *
+/* NOLINTNEXTLINE(readability-function-size): seven facts make a channel, none is optional. */
 chan_new(struct event_base *base, int fd, enum role self, enum role peer,
 	const struct chan_ops *ops, void *ctx, struct err *e)
 {

@@ -11,7 +11,7 @@
 
 #include <event2/event.h>
 
-#define CHAN_QUEUE_MAX 1024               /* messages */
+#define CHAN_QUEUE_MAX 1024 /* messages */
 #define CHAN_QUEUE_BYTES_MAX (4 * 1024 * 1024)
 
 struct chan;
@@ -21,7 +21,8 @@ struct chan_ops {
 	 * may close the channel. */
 	void (*on_msg)(struct chan *c, struct msg_in *m, void *ctx);
 	/* A permitted message for another role, on a channel of the parent's: relay it. May be
-	 * NULL: then it is dropped and logged. packet is the whole packet, fd stays the channel's. */
+	 * NULL: then it is dropped and logged. packet is the whole packet, fd stays the channel's.
+	 */
 	void (*on_relay)(struct chan *c, const struct msg_in *m, struct slice packet, void *ctx);
 	/* The peer is gone (EOF, error, queue overflow). Called once; c is still to be freed by
 	 * the callee or later. */
@@ -30,7 +31,7 @@ struct chan_ops {
 
 /* Takes fd over. self: our role; peer: the role at the other end. NULL with e filled. */
 struct chan *chan_new(struct event_base *base, int fd, enum role self, enum role peer,
-		const struct chan_ops *ops, void *ctx, struct err *e);
+	const struct chan_ops *ops, void *ctx, struct err *e);
 /* Closes and frees, dropping what is queued; leaves NULL behind; *c may be NULL. Safe inside
  * the channel's own callbacks. */
 void chan_free(struct chan **c);

@@ -24,13 +24,13 @@ struct err {
 int err_set(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* As err_set, with ": " and strerror(errnum) appended. Always returns -1. */
 int err_errno(struct err *e, int errnum, const char *fmt, ...)
-		__attribute__((format(printf, 3, 4)));
+	__attribute__((format(printf, 3, 4)));
 /* Fills e with a place in a file. Always returns -1. */
 int err_at(struct err *e, const char *file, uint32_t line, uint32_t col, const char *fmt, ...)
-		__attribute__((format(printf, 5, 6)));
+	__attribute__((format(printf, 5, 6)));
 /* Fills e with the number of the directive at fault. Always returns -1. */
 int err_ordinal(struct err *e, uint32_t ordinal, const char *fmt, ...)
-		__attribute__((format(printf, 3, 4)));
+	__attribute__((format(printf, 3, 4)));
 /* Puts "CONTEXT: " in front of e's message. Always returns -1. */
 int err_prefix(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Writes "file:line:col: msg" (parts that are unknown left out) into out, NUL-terminated. */

@@ -37,7 +37,7 @@ file_read_fd(int fd, const char *name, struct buf *b, struct err *e)
 		return err_set(e, "%s: not a regular file", name);
 	for (;;) {
 		size_t step = buf_room(b) < READ_STEP ? buf_room(b) : READ_STEP;
-		char beyond;
+		char beyond = 0;
 		char *to = step ? buf_reserve(b, step) : &beyond;
 		ssize_t n;
 

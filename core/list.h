@@ -13,13 +13,14 @@ struct list {
 };
 
 /* The object of type that holds node as its member. */
-#define list_entry(node, type, member)                                                             \
-	((type *)(void *)((char *)(node)-offsetof(type, member)))
+#define list_entry(node, type, member) ((type *)(void *)((char *)(node)-offsetof(type, member)))
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): node names a variable here. */
 /* Visits each node; the visited one may be removed and freed by the body. */
 #define list_each(node, head)                                                                      \
 	for (struct list *node = (head)->next, *list_next_##node = node->next; node != (head);     \
-			node = list_next_##node, list_next_##node = node->next)
+		node = list_next_##node, list_next_##node = node->next)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 static inline void
 list_init(struct list *l)

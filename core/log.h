@@ -33,7 +33,7 @@ struct log_field {
 static inline struct log_field
 kv_slice(const char *key, struct slice value)
 {
-	return (struct log_field){ .key = key, .kind = LOG_KIND_STRING, .string = value };
+	return (struct log_field){.key = key, .kind = LOG_KIND_STRING, .string = value};
 }
 
 static inline struct log_field
@@ -45,13 +45,13 @@ kv_s(const char *key, const char *value)
 static inline struct log_field
 kv_u(const char *key, uint64_t value)
 {
-	return (struct log_field){ .key = key, .kind = LOG_KIND_UNSIGNED, .number = value };
+	return (struct log_field){.key = key, .kind = LOG_KIND_UNSIGNED, .number = value};
 }
 
 static inline struct log_field
 kv_i(const char *key, int64_t value)
 {
-	return (struct log_field){ .key = key, .kind = LOG_KIND_SIGNED, .number = (uint64_t)value };
+	return (struct log_field){.key = key, .kind = LOG_KIND_SIGNED, .number = (uint64_t)value};
 }
 
 /* The error as text, file:line:col included: kv_err("error", &e). Not across statements. */
@@ -60,7 +60,7 @@ kv_i(const char *key, int64_t value)
 static inline struct log_field
 kv_end(void)
 {
-	return (struct log_field){ .kind = LOG_KIND_END };
+	return (struct log_field){.kind = LOG_KIND_END};
 }
 
 /* Who speaks (the process's name; kept by pointer, a literal) and where to. fd is not owned. */

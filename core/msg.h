@@ -27,7 +27,7 @@ struct msg_out {
 	bool bad;
 	int fd; /* not owned; -1 for none */
 	size_t size;
-	const char *next; /* the next field's letter in the table */
+	const char *next;     /* the next field's letter in the table */
 	unsigned char *bytes; /* MSG_SIZE_MAX of them, owned */
 };
 
@@ -82,7 +82,7 @@ bool msg_permitted(enum role from, enum msg_type type, enum role to);
 /* Reads a packet's header and checks it against the table: size, type, that `from` is really
  * the peer (or, when the peer is the parent, any role), permission. 0 or -1 with e filled. */
 int msg_in_init(struct msg_in *m, struct slice packet, enum role peer, enum role self, int fd,
-		struct err *e);
+	struct err *e);
 /* Walks all fields of the packet by the table; 0 when well-formed. For relays and fuzzing. */
 int msg_validate(const struct msg_in *m);
 

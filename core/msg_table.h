@@ -103,7 +103,7 @@ enum msg_type {
 #define MSG_ENUM(id, senders, receivers, fds, fields, meaning) MSG_##id,
 	MSG_TABLE(MSG_ENUM)
 #undef MSG_ENUM
-	MSG_TYPE_COUNT
+		MSG_TYPE_COUNT
 };
 
 #endif

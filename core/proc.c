@@ -57,7 +57,7 @@ reset_signals(void)
 	for (int i = 1; i < NSIG; i++)
 		(void)sigaction(i, &standard, NULL);
 	sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)pthread_sigmask(SIG_SETMASK, &none, NULL);
 }
 
 /* Puts fd, when there is one, at number `to` of the child. */
@@ -150,11 +150,11 @@ fork_into(const struct launch *l)
 	pid_t pid;
 
 	sigfillset(&all);
-	(void)sigprocmask(SIG_SETMASK, &all, &before);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
 	pid = fork();
 	if (pid == 0)
 		become(l);
-	(void)sigprocmask(SIG_SETMASK, &before, NULL);
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return pid;
 }
 

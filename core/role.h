@@ -20,7 +20,7 @@ enum role {
 #define ROLE_ENUM(id, name, what) ROLE_##id,
 	ROLE_TABLE(ROLE_ENUM)
 #undef ROLE_ENUM
-	ROLE_COUNT
+		ROLE_COUNT
 };
 
 #define ROLE_BIT(id) (UINT32_C(1) << ROLE_##id)

@@ -27,8 +27,7 @@ const char *sandbox_user(enum role role);
 int sandbox_users_check(struct err *e);
 /* Enters. For roles without a sandbox (parent, lxc, helper) only what their row says.
  * 0 or -1 with e filled; after -1 the process must end. */
-int sandbox_enter(enum role role, const struct sandbox_path *paths, size_t n_paths,
-		struct err *e);
+int sandbox_enter(enum role role, const struct sandbox_path *paths, size_t n_paths, struct err *e);
 /* `sluiced --probe-sandbox`: in a process of each sandboxed role, tries execve, reading
  * /etc/shadow, a netlink socket the role does not need, and ptrace, each in a process of its
  * own; prints one line "ROLE ATTEMPT refused|ALLOWED how" to stdout. Returns the number of attempts

@@ -18,19 +18,19 @@ struct slice {
 #define SLICE_ARG(s) (int)((s).n > 0x7fffffff ? 0x7fffffff : (s).n), ((s).p ? (s).p : "")
 
 /* A slice of a string literal. */
-#define SLICE_LIT(literal) ((struct slice){ .p = "" literal, .n = sizeof(literal) - 1 })
+#define SLICE_LIT(literal) ((struct slice){.p = "" literal, .n = sizeof(literal) - 1})
 
 /* The slice of a C string; NULL gives the empty slice. */
 static inline struct slice
 slice_str(const char *s)
 {
-	return (struct slice){ .p = s, .n = s ? strlen(s) : 0 };
+	return (struct slice){.p = s, .n = s ? strlen(s) : 0};
 }
 
 static inline struct slice
 slice_of(const void *p, size_t n)
 {
-	return (struct slice){ .p = p, .n = n };
+	return (struct slice){.p = p, .n = n};
 }
 
 /* Byte for byte equal. */

@@ -41,7 +41,7 @@ enum stat_id {
 #define STATS_ENUM(id, name, process, kind, meaning) STAT_##id,
 	STATS_TABLE(STATS_ENUM)
 #undef STATS_ENUM
-	STAT_COUNT
+		STAT_COUNT
 };
 
 #endif
