@@ -321,11 +321,12 @@ parse_directive(struct parse *p)
 	struct word at = peek(p)->word;
 
 	p->n_words = 0;
-	arena_reset(p->arena);
 	if (add_ordinal(p, &at, &d.ordinal) < 0)
 		return;
 	if (read_words(p, &d) == 0)
 		run_directive(p, &d);
+	/* Its words are done with; a token that was looked at beyond them is no word. */
+	arena_reset(p->arena);
 }
 
 static void
