@@ -19,7 +19,7 @@ value_of(const struct http_request *r, enum http_name id)
 static void
 make_etag(const struct file_facts *facts, char out[static FILE_ETAG_MAX])
 {
-	snprintf(out, FILE_ETAG_MAX, "\"%" PRIx64 "-%" PRIx32 "-%" PRIx64 "\"",
+	(void)snprintf(out, FILE_ETAG_MAX, "\"%" PRIx64 "-%" PRIx32 "-%" PRIx64 "\"",
 		(uint64_t)facts->mtime & UINT64_C(0xffffffffff), facts->mtime_ns & 0x3fffffff,
 		facts->size & UINT64_C(0xffffffffffff));
 }

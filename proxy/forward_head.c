@@ -186,10 +186,11 @@ forward_response_head(const struct forward_response *f, struct buf *out)
 	const struct http_response *r = f->response;
 	size_t max = OWN_FIELDS_MAX + r->head_len + r->n_fields + f->date.n;
 	char *start = buf_reserve(out, max);
-	struct pen p = {.at = start, .end = start + max};
+	struct pen p;
 
 	if (!start)
 		return -1;
+	p = (struct pen){.at = start, .end = start + max};
 	PUT(&p, "HTTP/1.1 ");
 	put_number(&p, r->status);
 	PUT(&p, " ");

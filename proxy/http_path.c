@@ -16,7 +16,7 @@ struct unit {
 static char
 decode(const char *escape)
 {
-	return (char)(http_hex(escape[1]) << 4 | http_hex(escape[2]));
+	return (char)((unsigned)http_hex(escape[1]) << 4 | (unsigned)http_hex(escape[2]));
 }
 
 static struct unit

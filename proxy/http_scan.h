@@ -23,6 +23,15 @@ http_in_class(char c, unsigned classes)
 	return (http_class[(uint8_t)c] & classes) != 0;
 }
 
+/* ASCII letters in lower case, all else as it is. */
+static inline char
+http_lower(char c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return (char)(c | 0x20);
+	return c;
+}
+
 /* The value of a hexadecimal digit, or -1. */
 static inline int
 http_hex(char c)

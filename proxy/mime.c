@@ -1,6 +1,8 @@
 /* Content types, sorted by ending so that a binary search finds them. */
 #include "proxy/mime.h"
 
+#include "proxy/http_scan.h"
+
 #include <stdlib.h>
 
 #define ENDING_MAX 15
@@ -108,11 +110,8 @@ mime_find(struct slice file_name)
 		at--;
 	if (at == 0 || file_name.p[at - 1] != '.' || file_name.n - at > ENDING_MAX)
 		return unknown;
-	for (size_t i = at; i < file_name.n; i++) {
-		char c = file_name.p[i];
-
-		ending[i - at] = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
-	}
+	for (size_t i = at; i < file_name.n; i++)
+		ending[i - at] = http_lower(file_name.p[i]);
 	ending[file_name.n - at] = '\0';
 	row = bsearch(
 		ending, rows, sizeof(rows) / sizeof(rows[0]), sizeof(rows[0]), compare_ending);

@@ -10,6 +10,7 @@
 #include "core/map.h"
 #include "core/own.h"
 #include "proxy/http_path.h"
+#include "proxy/http_scan.h"
 
 #include <stdlib.h>
 
@@ -209,11 +210,8 @@ fold_host(struct slice host, char out[static HOST_TEXT_MAX], size_t *ret_n)
 		host.n--;
 	if (host.n == 0 || host.n >= HOST_TEXT_MAX)
 		return -1;
-	for (size_t i = 0; i < host.n; i++) {
-		char c = host.p[i];
-
-		out[i] = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
-	}
+	for (size_t i = 0; i < host.n; i++)
+		out[i] = http_lower(host.p[i]);
 	*ret_n = host.n;
 	return 0;
 }
