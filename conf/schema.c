@@ -196,7 +196,8 @@ const struct schema_row schema_rows[] = {
 		.arguments = "{connect|read|send|idle} TIME ...",
 		.default_value = "connect 30s read 60s send 60s idle 60s",
 		.doc = "Says how long the proxy waits for others.",
-		.more = "Several may stand in one line. Each may also be set in a site or in a "
+		.more = "Several may stand in one line; each of the four once in one place. Each "
+			"may also be set in a site or in a "
 			"route, where it "
 			"holds instead of the outer one, wherever in the file that stands.",
 		.example = "timeout connect 90s send 90s read 90s",
@@ -424,16 +425,15 @@ const struct schema_word schema_words[] = {
 	{"listen", "tls", CONF_LISTEN_TLS, "", "serves with TLS 1.2 and 1.3"},
 	{"forward", "tcp", CONF_TCP, "PORT[-PORT]", "a TCP port or range"},
 	{"forward", "udp", CONF_UDP, "PORT[-PORT]", "a UDP port or range"},
-	{"forward target", "from", 0, "CIDR...",
-		"only these sources may use it; others reach the host"},
+	{"forward target", "from", 0, "CIDR...", "only these sources may use it"},
 	{"body-limit", "off", 0, "", "no limit"},
 	{"timeout", "connect", CONF_TIMEOUT_CONNECT, "TIME",
 		"to get a connection to the backend, waiting for its container included; then 504"},
 	{"timeout", "read", CONF_TIMEOUT_READ, "TIME", "silence of the backend; then 504"},
 	{"timeout", "send", CONF_TIMEOUT_SEND, "TIME",
-		"the backend takes no byte of the request; then 504. The client takes no byte of "
-		"the "
-		"answer; then its connection is closed"},
+		"the backend takes no byte of the request, then 504; or the client takes no byte "
+		"of "
+		"the answer, then its connection is closed"},
 	{"timeout", "idle", CONF_TIMEOUT_IDLE, "TIME",
 		"silence of the client: between requests its connection is closed, inside one it "
 		"gets 408"},
@@ -441,9 +441,8 @@ const struct schema_word schema_words[] = {
 		"members of this group may use it too; without, root only"},
 	{"threads", "auto", 0, "", "one for each core"},
 	{"log", "access", 0, "PATH [combined|json]", "one line for each request, into this file"},
-	{"log", "level", 1, "error|warn|info|debug",
-		"the least important events that the daemon logs"},
-	{"log", "format", 2, "text|json", "how it writes them"},
+	{"log", "level", 1, "error|warn|info|debug", "events of this level and above are logged"},
+	{"log", "format", 2, "text|json", "how they are written"},
 	{"log access", "combined", CONF_ACCESS_COMBINED, "", "the format that web servers share"},
 	{"log access", "json", CONF_ACCESS_JSON, "", "one JSON object for each line"},
 	{"log level", "error", LOG_LEVEL_ERROR, "", "somebody must act"},

@@ -3,4 +3,5 @@ foreach(name conf diff lex parse print schema suggest value)
 	sluice_unit_test(conf ${name})
 endforeach()
 target_compile_definitions(unit_conf_schema PRIVATE
-	CONF_SAMPLE="${PROJECT_SOURCE_DIR}/conf/sluice.conf")
+	CONF_SAMPLE="${PROJECT_SOURCE_DIR}/conf/sluice.conf"
+	CONF_MANUAL="${PROJECT_SOURCE_DIR}/docs/sluice.conf.5")

@@ -136,12 +136,12 @@ the_manuals_defaults_are_the_parsers(void **state)
 /* ---- the sample ---- */
 
 static void
-read_sample(struct buf *text)
+read_text(const char *path, struct buf *text)
 {
 	struct err e;
 
 	buf_init(text, UNIT_TEXT_MAX);
-	if (file_read(CONF_SAMPLE, text, &e) < 0)
+	if (file_read(path, text, &e) < 0)
 		fail_msg("%s", e.msg);
 }
 
@@ -153,7 +153,7 @@ the_sample_is_right(void **state)
 	struct buf text;
 
 	(void)state;
-	read_sample(&text);
+	read_text(CONF_SAMPLE, &text);
 	c = unit_try_parse(buf_slice(&text), NULL, &errs);
 	if (!c)
 		fail_msg("%u:%u: %s", errs.errors[0].line, errs.errors[0].col, errs.errors[0].msg);
@@ -187,7 +187,7 @@ the_sample_names_every_directive(void **state)
 	struct conf *c;
 
 	(void)state;
-	read_sample(&text);
+	read_text(CONF_SAMPLE, &text);
 	buf_init(&bare, UNIT_TEXT_MAX);
 	uncomment(&text, &bare);
 	assert_int_equal(buf_append_byte(&bare, '\0'), 0);
@@ -203,6 +203,53 @@ the_sample_names_every_directive(void **state)
 	buf_clear(&bare);
 }
 
+/* ---- the manual ---- */
+
+/* What stands between the next two of these lines; moves *left behind them. */
+static struct slice
+between(struct slice *left, const char *first, const char *last)
+{
+	const char *from = memmem(left->p, left->n, first, strlen(first));
+	const char *to;
+
+	if (!from)
+		return (struct slice){0};
+	from += strlen(first);
+	to = memmem(from, (size_t)(left->p + left->n - from), last, strlen(last));
+	assert_non_null(to);
+	*left = slice_of(to, (size_t)(left->p + left->n - to));
+	return slice_of(from, (size_t)(to - from));
+}
+
+static void
+the_manuals_whole_examples_are_right(void **state)
+{
+	struct buf page;
+	struct slice left, example;
+	unsigned n = 0;
+
+	(void)state;
+	read_text(CONF_MANUAL, &page);
+	left = buf_slice(&page);
+	assert_true(between(&left, ".Sh NAME\n", ".Sh EXAMPLES\n").n > 0);
+	for (;;) {
+		struct conf_errors errs;
+		struct conf *c;
+
+		example = between(&left, ".Bd -literal -offset indent\n", ".Ed\n");
+		if (!example.n)
+			break;
+		c = unit_try_parse(example, NULL, &errs);
+		if (!c)
+			fail_msg("%u:%u: %s in\n%.*s", errs.errors[0].line, errs.errors[0].col,
+				errs.errors[0].msg, SLICE_ARG(example));
+		conf_unref(&c);
+		n++;
+	}
+	assert_int_equal(n, 2);
+	buf_clear(&page);
+}
+
 int
 main(void)
 {
@@ -212,6 +259,7 @@ main(void)
 		cmocka_unit_test(the_manuals_defaults_are_the_parsers),
 		cmocka_unit_test(the_sample_is_right),
 		cmocka_unit_test(the_sample_names_every_directive),
+		cmocka_unit_test(the_manuals_whole_examples_are_right),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
