@@ -131,7 +131,7 @@ def certs(session_folder):
 
 @pytest.fixture
 def box(request, session_folder, tools):
-    name = re.sub(r"[^A-Za-z0-9]+", "-", request.node.name)[:60].strip("-")
+    name = re.sub(r"[^A-Za-z0-9]+", "-", request.node.name).removeprefix("test-")[:24].strip("-")
     folder = pathlib.Path(tempfile.mkdtemp(prefix=f"{name}-", dir=session_folder))
     folder.chmod(0o755)
     (folder / "sanitizer").mkdir()

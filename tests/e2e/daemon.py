@@ -133,8 +133,7 @@ class Sluice:
         report = f"log_path={self.sanitizer_dir}/report"
         return {**os.environ,
                 "SLUICE_SANITIZER_DIR": str(self.sanitizer_dir),
-                "ASAN_OPTIONS": f"{report}:detect_stack_use_after_return=1:strict_string_checks=1"
-                                ":abort_on_error=0:detect_leaks=1",
+                "ASAN_OPTIONS": f"{report}:detect_stack_use_after_return=1:strict_string_checks=1",
                 "UBSAN_OPTIONS": f"{report}:print_stacktrace=1:halt_on_error=1",
                 "LSAN_OPTIONS": f"{report}",
                 "TSAN_OPTIONS": f"{report}:halt_on_error=0:second_deadlock_stack=1",

@@ -60,9 +60,10 @@ def test_only_what_the_file_uses_runs(sluice):
 def test_the_probe_finds_every_attempt_refused():
     done = run(daemon.BIN / "sluiced", "--probe-sandbox")
     lines = [line.split() for line in done.stdout.splitlines()]
-    assert {line[0] for line in lines} == set(EXPECTED)
-    assert all(line[2] == "refused" for line in lines), done.stdout
-    for role in EXPECTED:
+    # Without a sandbox every attempt succeeds: so the refusals below are the sandbox's doing.
+    assert all(line[2] == "ALLOWED" for line in lines if line[0] == "none"), done.stdout
+    assert all(line[2] == "refused" for line in lines if line[0] != "none"), done.stdout
+    for role in ("none", *EXPECTED):
         attempts = [line[1] for line in lines if line[0] == role]
         assert len(attempts) >= 4, attempts
 
@@ -141,6 +142,12 @@ def test_memory_at_rest(lab, sluice):
 
 
 def test_containers_die_first_when_memory_is_short(lab, sluice):
+    before = pathlib.Path("/proc/self/oom_score_adj")
+    try:
+        before.write_text("-1")
+        before.write_text("0")
+    except PermissionError:
+        pytest.skip("this machine does not let root lower the score")
     s = appliance.start(sluice, lab)
     for pid in (s.pid, *s.children().values()):
         assert pathlib.Path(f"/proc/{pid}/oom_score_adj").read_text().strip() == "-500"
