@@ -60,12 +60,12 @@ reset_signals(void)
 	(void)pthread_sigmask(SIG_SETMASK, &none, NULL);
 }
 
-/* Puts fd, when there is one, at number `to` of the child. */
+/* Puts fd at number `to` of the child; when there is none, nothing shall be there. */
 static int
 place(int fd, int to, bool keep)
 {
 	if (fd < 0)
-		return 0;
+		return close_range((unsigned)to, (unsigned)to, 0);
 	return dup3(fd, to, keep ? 0 : O_CLOEXEC);
 }
 
