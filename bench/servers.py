@@ -54,7 +54,8 @@ class Server:
         log = open(self.dir / "log", "wb")
         self.process = subprocess.Popen(
             ["taskset", "-c", SERVER_CORE, *map(str, self.command())],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            env={k: v for k, v in os.environ.items() if k != "OPENSSL_CONF"})
         log.close()
         wait_for_port(self.port, self.process)
 
