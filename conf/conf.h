@@ -25,8 +25,8 @@
 #define CONF_TEXT_MAX ((size_t)16 * 1024 * 1024) /* all files together */
 #define CONF_INCLUDE_DEPTH_MAX 8
 #define CONF_INCLUDE_FILES_MAX 256
-#define CONF_NAME_MAX 63   /* a container's or certificate's name */
-#define CONF_HOST_MAX 253  /* a site's host name */
+#define CONF_NAME_MAX 63  /* a container's or certificate's name */
+#define CONF_HOST_MAX 253 /* a site's host name */
 #define CONF_IFNAME_MAX 15
 #define CONF_PORTS_MAX 16384 /* forwarded ports, ranges counted port by port */
 
@@ -61,8 +61,13 @@ struct conf_certificate {
 	char *key_file;
 };
 
-enum conf_timeout { CONF_TIMEOUT_CONNECT, CONF_TIMEOUT_READ, CONF_TIMEOUT_SEND,
-	CONF_TIMEOUT_IDLE, CONF_TIMEOUT_COUNT };
+enum conf_timeout {
+	CONF_TIMEOUT_CONNECT,
+	CONF_TIMEOUT_READ,
+	CONF_TIMEOUT_SEND,
+	CONF_TIMEOUT_IDLE,
+	CONF_TIMEOUT_COUNT
+};
 
 /* What may be written at top level, in a site and in a route; the inner one wins. */
 struct conf_limits {
@@ -84,18 +89,18 @@ enum conf_target_type {
 
 struct conf_target {
 	enum conf_target_type type;
-	char *host;       /* container's name, or host name or address literal without brackets */
+	char *host;         /* container's name, or host name or address literal without brackets */
 	uint32_t container; /* CONTAINER: index into conf.containers */
 	uint16_t port;
-	char *path;       /* replaces the matched prefix; NULL: the path goes through as sent.
-	                   * DIR: the folder, absolute. REDIRECT: the URL. */
-	uint16_t code;    /* REDIRECT: 301 302 303 307 308. STATUS: 200 to 599 */
+	char *path;    /* replaces the matched prefix; NULL: the path goes through as sent.
+			* DIR: the folder, absolute. REDIRECT: the URL. */
+	uint16_t code; /* REDIRECT: 301 302 303 307 308. STATUS: 200 to 599 */
 };
 
 struct conf_route {
 	uint32_t ordinal;
-	bool exact;  /* `route = PATH` */
-	char *path;  /* begins with '/', normalised as requests are before matching */
+	bool exact; /* `route = PATH` */
+	char *path; /* begins with '/', normalised as requests are before matching */
 	struct conf_target target;
 	struct conf_limits limits;
 };
@@ -106,7 +111,7 @@ struct conf_site {
 	size_t n_hosts;
 	char *certificate_name; /* as written; NULL: "default" */
 	uint32_t certificate_ordinal;
-	int32_t certificate;    /* index into conf.certificates; -1: none */
+	int32_t certificate; /* index into conf.certificates; -1: none */
 	struct conf_limits limits;
 	bool short_form; /* `site HOST… -> TARGET`: its one route is "/" */
 	struct conf_route *routes;
@@ -186,8 +191,8 @@ struct conf {
 	struct conf_forward *forwards;
 	size_t n_forwards;
 	struct conf_limits limits;
-	char *control_path; /* never NULL: the default when not written */
-	char *control_group; /* NULL: root only */
+	char *control_path;       /* never NULL: the default when not written */
+	char *control_group;      /* NULL: root only */
 	uint32_t control_ordinal; /* 0 where not written, and so below */
 	char *state_path;
 	uint32_t state_ordinal;
@@ -237,19 +242,19 @@ struct conf_input {
 	/* Reads what `include PATTERN` names, in name order. from: the file that includes. Fills
 	 * a malloc'd array, which conf_parse frees. A pattern with wildcards may match none; a
 	 * plain name must exist. 0, or -1 with e filled. NULL: include is an error. */
-	int (*include)(void *ctx, const char *from, const char *pattern,
-			struct conf_included **ret, size_t *ret_n, struct err *e);
+	int (*include)(void *ctx, const char *from, const char *pattern, struct conf_included **ret,
+		size_t *ret_n, struct err *e);
 	void *ctx;
 };
 
 /* Parses and checks. 0 with *ret (one reference) and, when ret_places is not NULL, the places of
  * its ordinals; or -1 with errs->n >= 1, in the order of the text. */
 int conf_parse(const struct conf_input *in, struct conf **ret, struct conf_places **ret_places,
-		struct conf_errors *errs);
+	struct conf_errors *errs);
 /* Appends the canonical text. When ret_source is not NULL, a malloc'd array says for each
  * ordinal of the canonical text (from index 0) which ordinal of c it comes from. 0 or -1. */
-int conf_print(const struct conf *c, struct buf *out, uint32_t **ret_source, size_t *ret_n,
-		struct err *e);
+int conf_print(
+	const struct conf *c, struct buf *out, uint32_t **ret_source, size_t *ret_n, struct err *e);
 /* Equal but for ordinals. */
 bool conf_equal(const struct conf *a, const struct conf *b);
 /* The same for one container, and for one forward (its target by name). */
@@ -261,12 +266,12 @@ struct conf *conf_ref(struct conf *c);
 void conf_unref(struct conf **c);
 void conf_places_free(struct conf_places **places);
 /* Fills e's file, line and col from its ordinal (through source, when not NULL). */
-void conf_places_apply(const struct conf_places *places, const uint32_t *source, size_t n_source,
-		struct err *e);
+void conf_places_apply(
+	const struct conf_places *places, const uint32_t *source, size_t n_source, struct err *e);
 /* "file:line:col: message\n  the line\n     ^" for each error, for people. text_of gives the
  * bytes of a file by name (empty: the line is left out). Appends to out; 0 or -1. */
 int conf_errors_print(const struct conf_errors *errs,
-		struct slice (*text_of)(void *ctx, const char *file), void *ctx, struct buf *out);
+	struct slice (*text_of)(void *ctx, const char *file), void *ctx, struct buf *out);
 
 /* What the file uses: decides which processes run. */
 bool conf_needs_router(const struct conf *c); /* bridge or forward */

@@ -16,7 +16,7 @@ enum container_state {
 #define CONTAINER_STATE_ENUM(id, name, meaning) CONTAINER_##id,
 	CONTAINER_STATE_TABLE(CONTAINER_STATE_ENUM)
 #undef CONTAINER_STATE_ENUM
-	CONTAINER_STATE_COUNT
+		CONTAINER_STATE_COUNT
 };
 
 /* "running"; "?" for a value that is none. */

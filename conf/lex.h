@@ -33,9 +33,9 @@ struct word {
 
 struct token {
 	enum token_kind kind;
-	struct word word;   /* the text of WORD; the place of every kind */
-	char why[96];       /* BAD: what is wrong */
-	bool opens;         /* BAD: the skipped rest of the line ended with a { */
+	struct word word; /* the text of WORD; the place of every kind */
+	char why[96];     /* BAD: what is wrong */
+	bool opens;       /* BAD: the skipped rest of the line ended with a { */
 };
 
 struct lex;

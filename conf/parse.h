@@ -13,8 +13,8 @@
 /* One directive, as written. */
 struct directive {
 	const struct schema_row *row;
-	const struct word *words; /* words[0] is the name */
-	size_t n;                 /* words before the arrow, the name included */
+	const struct word *words;  /* words[0] is the name */
+	size_t n;                  /* words before the arrow, the name included */
 	const struct word *target; /* words behind the arrow */
 	size_t n_target;
 	bool has_arrow;
@@ -27,8 +27,8 @@ struct directive {
 struct scope {
 	enum context context;
 	uint32_t seen[SCHEMA_ROWS_MAX]; /* ordinal of the row's first directive here, or 0 */
-	uint32_t ordinal;   /* of the directive whose block it is */
-	struct word opened; /* the place of its { */
+	uint32_t ordinal;               /* of the directive whose block it is */
+	struct word opened;             /* the place of its { */
 };
 
 #define SCOPES_MAX 4 /* top, site, route, and one to spare */
@@ -63,7 +63,7 @@ struct parse {
 	struct conf *conf;
 	struct conf_errors *errs;
 	uint32_t error_keys[CONF_ERRORS_MAX]; /* ordinal at which each was found: their order */
-	bool stopped; /* too many errors, or no memory */
+	bool stopped;                         /* too many errors, or no memory */
 
 	struct conf_places *places;
 	struct trace *traces; /* [ordinal - 1] */
@@ -79,7 +79,7 @@ struct parse {
 	size_t bytes; /* of all files */
 
 	struct scope scopes[SCOPES_MAX];
-	size_t depth; /* index of the innermost open scope */
+	size_t depth;                  /* index of the innermost open scope */
 	size_t site, route, container; /* those whose block is open */
 
 	struct names names;
@@ -87,13 +87,13 @@ struct parse {
 
 /* Reports an error at a word of the open file and returns -1. */
 int parse_error(struct parse *p, const struct word *at, const char *fmt, ...)
-		__attribute__((format(printf, 3, 4)));
+	__attribute__((format(printf, 3, 4)));
 /* Reports an error at the first argument of a directive that was read before. Returns -1. */
 int parse_error_ordinal(struct parse *p, uint32_t ordinal, const char *fmt, ...)
-		__attribute__((format(printf, 3, 4)));
+	__attribute__((format(printf, 3, 4)));
 /* Reports an error at a place inside a directive that was read before. Returns -1. */
 int parse_error_reference(struct parse *p, const struct reference *r, const char *fmt, ...)
-		__attribute__((format(printf, 3, 4)));
+	__attribute__((format(printf, 3, 4)));
 /* Reports an error that belongs to no directive, at the start of the first file. Returns -1. */
 int parse_error_file(struct parse *p, const char *msg);
 /* Gives up for want of memory. Returns -1. */
@@ -107,7 +107,7 @@ const char *parse_file_name(const struct parse *p, uint32_t index);
 #define PARSE_WHERE_MAX 320
 /* "line 12", or "FILE:12" when that is another file than the one at hand. */
 const char *parse_where(const struct parse *p, uint32_t ordinal, uint32_t from_ordinal,
-		char out[static PARSE_WHERE_MAX]);
+	char out[static PARSE_WHERE_MAX]);
 /* An error was reported for this directive; 0 (not written) never failed. */
 bool parse_failed(const struct parse *p, uint32_t ordinal);
 
@@ -118,7 +118,7 @@ void *parse_add(struct parse *p, void *array, size_t *n, size_t size);
 char *parse_dup(struct parse *p, struct slice s);
 /* Refers to a container or certificate at this word. 0 or -1. */
 int parse_refer(struct parse *p, enum reference_kind kind, const struct directive *d,
-		const struct word *at);
+	const struct word *at);
 
 /* For "%.*s" of a word in a message: as much as a reader wants to see. */
 #define WORD_SHOWN 100

@@ -55,7 +55,8 @@ extern const size_t schema_n_words;
 
 /* The row, or NULL. */
 const struct schema_row *schema_find(enum context context, struct slice name);
-/* "at top level or in a site": where a directive of that name may stand, or NULL when none has it. */
+/* "at top level or in a site": where a directive of that name may stand, or NULL when none has it.
+ */
 const char *schema_contexts(struct slice name, char *out, size_t out_size);
 /* The value of a directive's word, or -1. */
 int schema_word_value(const char *directive, struct slice word);

@@ -19,10 +19,10 @@ struct word;
 /* Kinds of words that several setters read (set_value.c). Each returns 0 with *ret written, or -1
  * with the error reported. */
 int word_read_size(struct parse *p, const struct word *w, uint64_t min, uint64_t *ret);
-int word_read_time(struct parse *p, const struct word *w, const uint64_t range_ms[static 2],
-		uint64_t *ret_ms);
-int word_read_number(struct parse *p, const struct word *w, const uint64_t range[static 2],
-		uint64_t *ret);
+int word_read_time(
+	struct parse *p, const struct word *w, const uint64_t range_ms[static 2], uint64_t *ret_ms);
+int word_read_number(
+	struct parse *p, const struct word *w, const uint64_t range[static 2], uint64_t *ret);
 int word_read_port(struct parse *p, const struct word *w, struct slice text, uint16_t *ret);
 /* The value of one of the directive's words in the schema; an unknown one gets a suggestion. */
 int word_read_word(struct parse *p, const char *directive, const struct word *w, int *ret);
@@ -33,8 +33,8 @@ int word_read_checked(struct parse *p, const struct word *w, const char *why, ch
 /* The target behind the arrow (set_target.c). */
 int directive_read_target(struct parse *p, const struct directive *d, struct conf_target *ret);
 /* CONTAINER:PORT… split at the first colon; what follows it is the rest. 0 or -1. */
-int word_read_container(struct parse *p, const struct word *w, char **ret_name,
-		struct slice *ret_rest);
+int word_read_container(
+	struct parse *p, const struct word *w, char **ret_name, struct slice *ret_rest);
 
 /* parse.c */
 int set_include(struct parse *p, const struct directive *d);

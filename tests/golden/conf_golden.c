@@ -57,7 +57,8 @@ include(void *ctx, const char *from, const char *pattern, struct conf_included *
 	size_t n = 0;
 
 	(void)from;
-	snprintf(path, sizeof(path), "%s/%s", golden->folder, pattern);
+	(void)snprintf(path, sizeof(path), "%s/%s", golden->folder, pattern);
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
 	if (glob(path, 0, NULL, &found) != 0) {
 		globfree(&found);
 		return strchr(pattern, '*') ? 0 : err_set(e, "can't read \"%s\"", pattern);
@@ -87,7 +88,7 @@ text_of(void *ctx, const char *file)
 
 	if (strcmp(file, texts->main_name) == 0)
 		return buf_slice(&texts->main);
-	snprintf(path, sizeof(path), "%s/%s", texts->golden->folder, file);
+	(void)snprintf(path, sizeof(path), "%s/%s", texts->golden->folder, file);
 	buf_clear(&texts->other);
 	return read_text(path, &texts->other) < 0 ? slice_of("", 0) : buf_slice(&texts->other);
 }
@@ -104,7 +105,7 @@ run_case(struct golden *golden, const char *name, struct buf *out)
 	struct err e;
 	const char *suffix = "text";
 
-	snprintf(path, sizeof(path), "%s/%s", golden->folder, name);
+	(void)snprintf(path, sizeof(path), "%s/%s", golden->folder, name);
 	buf_init(&texts.other, TEXT_MAX);
 	if (read_text(path, &texts.main) < 0)
 		return NULL;
@@ -139,7 +140,7 @@ update_case(const char *path, struct slice outcome)
 
 	if (file_write_atomic(path, outcome, 0644, &e) == 0)
 		return 0;
-	fprintf(stderr, "%s\n", e.msg);
+	(void)fprintf(stderr, "%s\n", e.msg);
 	return -1;
 }
 
@@ -201,7 +202,7 @@ main(int argc, char **argv)
 	int n;
 
 	if (argc != 2 + golden.update) {
-		fprintf(stderr, "usage: %s [--update] FOLDER\n", argv[0]);
+		(void)fprintf(stderr, "usage: %s [--update] FOLDER\n", argv[0]);
 		return 2;
 	}
 	golden.folder = argv[argc - 1];
