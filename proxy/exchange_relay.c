@@ -185,6 +185,7 @@ relay_break_upload(struct exchange *x)
 	u->finished = true;
 }
 
+/* Reads from the client and writes to the backend in turns, until one of them has had enough. */
 static bool
 relay_request(struct exchange *x)
 {
@@ -193,14 +194,17 @@ relay_request(struct exchange *x)
 	while (!x->upload_broken) {
 		bool filled = !x->request_sent && relay_fill_request(x);
 		enum upstream_io result;
+		size_t queued;
 
 		if (x->state != EXCHANGE_RELAY || x->conn->state == CONN_CLOSED)
 			return true;
-		moved = moved || filled;
-		result = iobuf_len(&x->upstream->out) ? upstream_write(x->upstream) : UPSTREAM_OK;
+		queued = iobuf_len(&x->upstream->out);
+		result = queued ? upstream_write(x->upstream) : UPSTREAM_OK;
 		if (result == UPSTREAM_CLOSED)
 			relay_break_upload(x);
-		if (result != UPSTREAM_OK || x->request_sent || !filled)
+		moved = moved || filled || iobuf_len(&x->upstream->out) < queued;
+		/* All of it written: there is room again for what could not be taken before. */
+		if (result != UPSTREAM_OK || x->request_sent || (!filled && queued == 0))
 			break;
 	}
 	return moved;
