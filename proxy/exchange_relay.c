@@ -12,6 +12,8 @@
 #define RELAY_FRAMING_MAX (HTTP_CHUNK_HEAD_MAX + sizeof(HTTP_CHUNK_TAIL HTTP_CHUNK_LAST) - 1)
 /* With less room than this, the buffer is written before more is read. */
 #define RELAY_ROOM_MIN 4096
+/* Rounds of one direction before the other has its turn. */
+#define RELAY_TURN_MAX 4
 
 static size_t
 relay_room(const struct iobuf *out)
@@ -191,7 +193,7 @@ relay_request(struct exchange *x)
 {
 	bool moved = false;
 
-	while (!x->upload_broken) {
+	for (int turn = 0; turn < RELAY_TURN_MAX && !x->upload_broken; turn++) {
 		bool filled = !x->request_sent && relay_fill_request(x);
 		enum upstream_io result;
 		size_t queued;
@@ -446,8 +448,8 @@ relay_answer_body(struct exchange *x)
 {
 	bool moved = false;
 
-	while (!http_body_done(&x->answer_body)) {
-		if (!relay_make_room(x) || !relay_body_step(x))
+	for (int turn = 0; !http_body_done(&x->answer_body); turn++) {
+		if (turn == RELAY_TURN_MAX || !relay_make_room(x) || !relay_body_step(x))
 			return moved;
 		moved = true;
 		if (x->conn->state == CONN_CLOSED)
