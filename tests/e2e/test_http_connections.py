@@ -356,6 +356,7 @@ def test_an_upload_cut_off_is_not_a_request(sluice, backend):
 
 # bodies
 
+@pytest.mark.release
 @pytest.mark.parametrize("tls", [False, True])
 def test_a_slow_reader_slows_the_backend_and_memory_stays_flat(sluice, backend, tls):
     size = 64 << 20
@@ -380,6 +381,7 @@ def test_a_slow_reader_slows_the_backend_and_memory_stays_flat(sluice, backend, 
         assert len(c.recv(size)) == size
 
 
+@pytest.mark.release
 def test_a_slow_backend_slows_the_client_and_memory_stays_flat(sluice, backend):
     size = 64 << 20
 
