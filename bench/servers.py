@@ -7,6 +7,7 @@ takes part in the proxied work only.
 
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -98,11 +99,14 @@ class Server:
         return ticks / os.sysconf("SC_CLK_TCK")
 
     def pss_kib(self):
+        """Proportional set size of all its processes; one that has just ended counts nothing."""
         total = 0
         for pid in self.pids():
-            for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-                if line.startswith("Pss:"):
-                    total += int(line.split()[1])
+            try:
+                text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
+            except OSError:
+                continue
+            total += int(re.search(r"^Pss:\s+(\d+)", text, re.M).group(1))
         return total
 
 
