@@ -207,7 +207,7 @@ static const struct route_case routes[] = {
 	{"example.org", "/jenkins/x", ROUTE_FOUND, "/jenkins/", 9},
 	{"example.org", "/jenkins", ROUTE_REDIRECT_SLASH, "/jenkins/", 0},
 	{"example.org", "/jenkinsx", ROUTE_FOUND, "/", 1},
-	{"example.org", "/jenkin", ROUTE_FOUND, "/", 1},
+	{"example.org", "/jenk", ROUTE_FOUND, "/", 1},
 	{"example.org", "/Jenkins/", ROUTE_FOUND, "/", 1},
 	{"example.org", "/jenkins/job", ROUTE_REDIRECT_SLASH, "/jenkins/job/", 0},
 	{"example.org", "/jenkins/job/a", ROUTE_FOUND, "/jenkins/job/", 13},
