@@ -103,7 +103,7 @@ check_control_group(const struct conf *c, gid_t *ret, struct err *e)
 {
 	const struct group *g;
 
-	*ret = getgid();
+	*ret = CHECK_NO_GROUP;
 	if (!c->control_group)
 		return 0;
 	g = getgrnam(c->control_group);

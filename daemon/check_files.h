@@ -7,6 +7,8 @@
 
 #include "conf/conf.h"
 
+#include <sys/types.h>
+
 #define CHECK_CERTIFICATE_MAX (1024 * 1024) /* bytes of a chain or a key file */
 
 /* Whether a key belongs to its certificate; proxy_check_certificate, or NULL to leave that to
@@ -17,7 +19,10 @@ typedef int check_certificate_fn(struct slice chain_pem, struct slice key_pem, s
  * is. */
 int check_files(const struct conf *c, check_certificate_fn *check, struct conf_errors *errs);
 
-/* The gid of the control socket: the group's, or the one of root. 0, or -1 with e filled. */
+#define CHECK_NO_GROUP ((gid_t)-1)
+
+/* The gid that may use the control socket, CHECK_NO_GROUP when the file names none. 0, or -1 with
+ * e filled. */
 int check_control_group(const struct conf *c, gid_t *ret, struct err *e);
 
 #endif

@@ -157,6 +157,7 @@ read_head(struct ctl_stream *s, int *ret_status, struct err *e)
 	buf_consume(&s->in, n + 4);
 	if (s->chunked)
 		s->left = 0;
+	s->end = !s->chunked && s->left == 0;
 	return CTL_OK;
 }
 

@@ -69,7 +69,7 @@ fail_locked(int fd, const char *state, struct err *e)
 
 	owner[n > 0 ? n : 0] = '\0';
 	owner[strcspn(owner, "\n")] = '\0';
-	return err_set(e, "another sluiced (pid %s) already runs with state %s",
+	return err_set(e, "another sluiced (pid %s) runs with this state: it holds %s/lock",
 		owner[0] ? owner : "unknown", state);
 }
 

@@ -8,8 +8,6 @@
 
 #include <string.h>
 
-#define NO_GROUP UINT32_C(4294967295) /* in SOCKET: root only */
-
 /* Begins a message to this child; -1 when it can't be sent anyway. */
 static int
 begin(struct msg_out *m, enum msg_type type, const struct child *c)
@@ -172,7 +170,7 @@ send_socket(struct child *c, const char *kind, int fd)
 	if (begin(&m, MSG_SOCKET, c) < 0)
 		return;
 	msg_put_str(&m, kind);
-	msg_put_u32(&m, p->control_gid ? (uint32_t)p->control_gid : NO_GROUP);
+	msg_put_u32(&m, (uint32_t)p->control_gid);
 	msg_put_fd(&m, fd);
 	finish(&m, c);
 }

@@ -85,8 +85,9 @@ unix_socket_listen(const char *path, int type, gid_t gid, struct err *e)
 	fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0 || bind_private(fd, &sun) < 0)
 		return err_errno(e, errno, "cannot create %s", path);
-	if ((gid != getegid() && chown(path, (uid_t)-1, gid) < 0) || chmod(path, 0660) < 0 ||
-		listen(fd, BACKLOG) < 0)
+	if (gid != (gid_t)-1 && (chown(path, (uid_t)-1, gid) < 0 || chmod(path, 0660) < 0))
 		return err_errno(e, errno, "cannot open %s to its group", path);
+	if (listen(fd, BACKLOG) < 0)
+		return err_errno(e, errno, "cannot listen on %s", path);
 	return steal_fd(&fd);
 }
