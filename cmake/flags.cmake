@@ -32,6 +32,8 @@ endif()
 if(SLUICE_FUZZ)
 	# The libraries, too, tell libFuzzer which of their edges an input took.
 	target_compile_options(sluice_flags INTERFACE -fsanitize=fuzzer-no-link)
+	# Optimised, but with its assertions.
+	target_compile_options(sluice_flags INTERFACE -UNDEBUG)
 endif()
 if(SLUICE_COVERAGE)
 	target_compile_options(sluice_flags INTERFACE --coverage -fprofile-update=atomic)

@@ -1,0 +1,2 @@
+# The fuzz targets of core/.
+sluice_fuzz_target(msg sluice_core)
