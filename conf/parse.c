@@ -187,11 +187,7 @@ unknown_directive(struct parse *p, const struct directive *d)
 static int
 wrong_shape(struct parse *p, const struct directive *d, const struct word *at, const char *what)
 {
-	const struct schema_row *row = d->row;
-
-	return parse_error(p, at, "%s; write: %s%s%s%s", what, row->name,
-		row->arguments[0] ? " " : "", row->arguments,
-		row->block == PART_MUST ? " { ... }" : "");
+	return parse_error(p, at, "%s; write: %s %s", what, d->row->name, d->row->arguments);
 }
 
 /* Compares the directive with its row. 0 or -1. */
@@ -218,8 +214,6 @@ check_shape(struct parse *p, const struct directive *d)
 	}
 	if (d->has_arrow && !d->n_target)
 		return wrong_shape(p, d, &d->after, "the target behind \"->\" is missing");
-	if (row->block == PART_MUST && !d->has_block)
-		return wrong_shape(p, d, &d->words[0], "the block is missing");
 	if (d->has_block && row->block == PART_NO) {
 		(void)snprintf(what, sizeof(what), "\"%s\" takes no block", row->name);
 		return wrong_shape(p, d, &d->after, what);

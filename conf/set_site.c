@@ -159,7 +159,7 @@ read_route_path(struct parse *p, const struct directive *d, struct conf_route *r
 		return parse_error(p, w, "write a blank behind the \"=\"");
 	if (w->text.n && (w->text.p[0] == '~' || w->text.p[0] == '^'))
 		return parse_error(p, w, "routes are paths; there are no regular expressions");
-	if (word_read_checked(p, w, value_url_path(w->text), &route->path) < 0)
+	if (word_read_checked(p, w, value_route_path(w->text), &route->path) < 0)
 		return -1;
 	return take_route(p, d, w, route->exact);
 }

@@ -17,7 +17,7 @@ read_path(struct parse *p, const struct word *w, struct slice path, struct conf_
 
 	if (path.n == 0)
 		return 0;
-	why = value_url_path(path);
+	why = value_target_path(path);
 	if (why)
 		return parse_error(
 			p, w, "the path \"%.*s\" %s", SLICE_ARG(slice_head(path, WORD_SHOWN)), why);

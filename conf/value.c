@@ -108,9 +108,21 @@ host_label(struct slice label)
 	return NULL;
 }
 
+/* Resolvers read a name whose last part is a number as an IPv4 address in an old notation. */
+static bool
+ends_in_number(struct slice last_label)
+{
+	for (size_t i = 0; i < last_label.n; i++)
+		if (!is_digit(last_label.p[i]))
+			return false;
+	return true;
+}
+
 const char *
 value_host(struct slice s)
 {
+	struct addr addr;
+
 	if (s.n == 0)
 		return "is empty";
 	if (s.n > CONF_HOST_MAX)
@@ -118,13 +130,17 @@ value_host(struct slice s)
 	for (size_t i = 0; i < s.n; i++)
 		if ((unsigned char)s.p[i] >= 0x80)
 			return "must be written in its ASCII form (xn--...)";
-	for (;;) {
-		size_t n = slice_index(s, '.');
-		const char *why = host_label(slice_head(s, n));
+	for (struct slice left = s;;) {
+		size_t n = slice_index(left, '.');
+		const char *why = host_label(slice_head(left, n));
 
-		if (why || n == s.n)
+		if (why)
 			return why;
-		s = slice_skip(s, n + 1);
+		if (n == left.n)
+			return ends_in_number(left) && addr_parse(s, &addr) < 0
+				       ? "ends in a number but is not an IPv4 address"
+				       : NULL;
+		left = slice_skip(left, n + 1);
 	}
 }
 
@@ -185,15 +201,16 @@ value_inner_path(struct slice s)
 	return NULL;
 }
 
+/* What may stand in a path as it is: unreserved, sub-delims, ":" and "@" (RFC 3986 section 3.3). */
 static bool
-is_unreserved(char c)
+is_plain(char c)
 {
-	return is_letter(c) || is_digit(c) || is_one_of(c, "-._~");
+	return is_letter(c) || is_digit(c) || is_one_of(c, "-._~!$&'()*+,;=:@");
 }
 
-/* The %XX at the beginning of s. */
+/* The %XX at the beginning of s; what it stands for goes to *ret. */
 static const char *
-percent_triplet(struct slice s)
+percent_triplet(struct slice s, char *ret)
 {
 	uint64_t byte;
 
@@ -201,42 +218,37 @@ percent_triplet(struct slice s)
 		return "has a \"%\" that two hexadecimal digits do not follow";
 	if (byte == 0)
 		return "has a %00";
-	if (is_unreserved((char)byte))
-		return "has a plain letter, digit, \"-\", \".\", \"_\" or \"~\" percent-encoded; "
-		       "write it plain";
-	if ((s.p[1] >= 'a' && s.p[1] <= 'f') || (s.p[2] >= 'a' && s.p[2] <= 'f'))
-		return "has a percent-encoded byte in lower case; write its digits in upper case";
+	if (byte == '.')
+		return "has a \".\" percent-encoded; write it plain";
+	*ret = (char)byte;
 	return NULL;
 }
 
 static const char *
-url_path_bytes(struct slice s)
+path_bytes(struct slice s)
 {
 	for (size_t i = 0; i < s.n; i++) {
 		char c = s.p[i];
+		const char *why = c == '%' ? percent_triplet(slice_skip(s, i), &c) : NULL;
 
-		if (c == '?' || c == '#')
+		if (why)
+			return why;
+		if (s.p[i] == '?' || s.p[i] == '#')
 			return "must have no \"?\" or \"#\"";
-		if (c == '%') {
-			const char *why = percent_triplet(slice_skip(s, i));
-
-			if (why)
-				return why;
-		} else if (!is_unreserved(c) && !is_one_of(c, "/!$&'()*+,;=:@")) {
+		if (s.p[i] != '%' && s.p[i] != '/' && !is_plain(s.p[i]))
 			return "must have blanks and bytes beyond ASCII percent-encoded, as in %20";
-		}
 	}
 	return NULL;
 }
 
 const char *
-value_url_path(struct slice s)
+value_target_path(struct slice s)
 {
 	const char *why;
 
 	if (s.n == 0 || s.p[0] != '/')
 		return "must begin with \"/\"";
-	why = url_path_bytes(s);
+	why = path_bytes(s);
 	if (why)
 		return why;
 	while (s.n > 0) {
@@ -247,6 +259,31 @@ value_url_path(struct slice s)
 		s = slice_skip(s, segment.n + 1);
 	}
 	return NULL;
+}
+
+/* Two spellings of one path would be two routes for the same requests. */
+const char *
+value_route_path(struct slice s)
+{
+	const char *why = value_target_path(s);
+
+	for (size_t i = 0; !why && i < s.n; i++) {
+		char c = '%';
+
+		if (s.p[i] == '/' && i + 1 < s.n && s.p[i + 1] == '/')
+			return "has an empty part (\"//\"); requests are matched with one \"/\" "
+			       "there";
+		if (s.p[i] != '%')
+			continue;
+		why = percent_triplet(slice_skip(s, i), &c);
+		if (is_plain(c))
+			return "has a byte percent-encoded that can stand plain; write it plain";
+		if ((s.p[i + 1] >= 'a' && s.p[i + 1] <= 'f') ||
+			(s.p[i + 2] >= 'a' && s.p[i + 2] <= 'f'))
+			return "has a percent-encoded byte in lower case; write its digits in "
+			       "upper case";
+	}
+	return why;
 }
 
 static const char *

@@ -23,8 +23,10 @@ const char *value_host(struct slice s);
 const char *value_file(struct slice s);
 /* A relative path inside a container, without "." and "..". */
 const char *value_inner_path(struct slice s);
-/* The path of a route or of a target, in the one form that requests have when they are matched. */
-const char *value_url_path(struct slice s);
+/* The path of a target. */
+const char *value_target_path(struct slice s);
+/* The path of a route: a target's, in the only spelling that it may have. */
+const char *value_route_path(struct slice s);
 /* Where a redirect leads: http://…, https://… or /…. */
 const char *value_redirect(struct slice s);
 /* A list of CPUs: "0,1", "0-3,6". */

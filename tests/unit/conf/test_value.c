@@ -60,6 +60,10 @@ hosts_and_wildcards(void **state)
 	BAD(value_site_host, ".org");
 	BAD(value_site_host, "a_.org-");
 	BAD(value_site_host, "a/b");
+	BAD(value_site_host, "10.0.3");
+	BAD(value_site_host, "*.1");
+	BAD(value_host, "1.2.3.256");
+	GOOD(value_host, "1a.2b");
 	BAD(value_host, "*.example.org");
 	BAD(value_host, "");
 }
@@ -81,30 +85,37 @@ long_hosts(void **state)
 }
 
 static void
-route_paths_have_one_form(void **state)
+route_paths_have_one_spelling(void **state)
 {
 	(void)state;
-	GOOD(value_url_path, "/");
-	GOOD(value_url_path, "/a/b.c/~x//y");
-	GOOD(value_url_path, "/%2F%5C%20%C3%A4");
-	GOOD(value_url_path, "/...");
-	GOOD(value_url_path, "/a;b=c,d@e:f!g$&'()*+");
-	BAD(value_url_path, "");
-	BAD(value_url_path, "a");
-	BAD(value_url_path, "/.");
-	BAD(value_url_path, "/a/..");
-	BAD(value_url_path, "/../a");
-	BAD(value_url_path, "/%2e");
-	BAD(value_url_path, "/%2E./");
-	BAD(value_url_path, "/%c3");
-	BAD(value_url_path, "/%4");
-	BAD(value_url_path, "/%");
-	BAD(value_url_path, "/%00");
-	BAD(value_url_path, "/a?b");
-	BAD(value_url_path, "/a#b");
-	BAD(value_url_path, "/a b");
-	BAD(value_url_path, "/\xc3\xa4");
-	BAD(value_url_path, "/a\\b");
+	GOOD(value_route_path, "/");
+	GOOD(value_route_path, "/a/b.c/~x/");
+	GOOD(value_route_path, "/%2F%5C%20%C3%A4%25");
+	GOOD(value_route_path, "/...");
+	GOOD(value_route_path, "/a;b=c,d@e:f!g$&'()*+");
+	BAD(value_route_path, "/%41");
+	BAD(value_route_path, "/%3B");
+	BAD(value_route_path, "/%c3");
+	BAD(value_route_path, "/%Cf");
+	BAD(value_route_path, "//");
+	BAD(value_route_path, "/a//b");
+	BAD(value_route_path, "");
+	BAD(value_route_path, "a");
+}
+
+static void
+paths_without_dot_segments(void **state)
+{
+	static const char *const wrong[] = {"", "a", "/.", "/..", "/a/..", "/../a", "/%2e",
+		"/%2E./", "/%2e%2e", "/%4", "/%", "/%zz", "/%00", "/a?b", "/a#b", "/a b",
+		"/\xc3\xa4", "/a\\b", "/\x7f", "/\"", "/a/./"};
+
+	(void)state;
+	GOOD(value_target_path, "/a//b/%41%3b%c3%20;x");
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		BAD(value_target_path, wrong[i]);
+		BAD(value_route_path, wrong[i]);
+	}
 }
 
 static void
@@ -182,7 +193,8 @@ main(void)
 		cmocka_unit_test(interfaces),
 		cmocka_unit_test(hosts_and_wildcards),
 		cmocka_unit_test(long_hosts),
-		cmocka_unit_test(route_paths_have_one_form),
+		cmocka_unit_test(route_paths_have_one_spelling),
+		cmocka_unit_test(paths_without_dot_segments),
 		cmocka_unit_test(redirects_are_absolute),
 		cmocka_unit_test(paths),
 		cmocka_unit_test(lists_of_cpus),
