@@ -50,7 +50,7 @@ static void on_msg(struct chan *c, struct msg_in *m, void *ctx);
 static void on_relay(struct chan *c, const struct msg_in *m, struct slice packet, void *ctx);
 static void on_close(struct chan *c, const char *reason, void *ctx);
 
-static const struct chan_ops ops = { .on_msg = on_msg, .on_relay = on_relay, .on_close = on_close };
+static const struct chan_ops ops = {.on_msg = on_msg, .on_relay = on_relay, .on_close = on_close};
 
 static void
 die(const char *what, const struct err *e)
@@ -64,9 +64,9 @@ spawn(struct host *h)
 {
 	const char *level = getenv("SLUICE_LOG");
 	char words[128];
-	char *env[] = { words, NULL };
-	struct proc_spec spec = { .role = ROLE_LXC, .binary_fd = h->binary_fd, .give_binary = true,
-		.env = env };
+	char *env[] = {words, NULL};
+	struct proc_spec spec = {
+		.role = ROLE_LXC, .binary_fd = h->binary_fd, .give_binary = true, .env = env};
 	struct err e;
 
 	snprintf(words, sizeof(words), "SLUICE_LOG=%s", level ? level : "info,text");
@@ -111,8 +111,8 @@ offer(struct host *h)
 static int
 canonical(const char *path)
 {
-	struct conf_errors errors = { .n = 0 };
-	struct conf_input in = { .name = path };
+	struct conf_errors errors = {.n = 0};
+	struct conf_input in = {.name = path};
 	struct buf text, out;
 	struct conf *conf;
 	struct err e;
@@ -140,7 +140,7 @@ canonical(const char *path)
 static void
 send_from_control(struct host *h, enum msg_type type, const void *fields, size_t n, int fd)
 {
-	char packet[LINE_SIZE + 64] = { (char)type, 0, ROLE_CONTROL, ROLE_LXC };
+	char packet[LINE_SIZE + 64] = {(char)type, 0, ROLE_CONTROL, ROLE_LXC};
 
 	memcpy(packet + MSG_HEADER_SIZE, fields, n);
 	(void)chan_send_packet(h->chan, slice_of(packet, MSG_HEADER_SIZE + n), fd);
@@ -204,7 +204,7 @@ print_message(const struct msg_in *in)
 			unsigned which = msg_get_u16(&m);
 
 			printf("\t%s=%llu", stats_name((enum stat_id)which),
-					(unsigned long long)msg_get_u64(&m));
+				(unsigned long long)msg_get_u64(&m));
 		}
 	}
 	putchar('\n');
@@ -237,7 +237,7 @@ on_relay(struct chan *c, const struct msg_in *m, struct slice packet, void *ctx)
 		struct slice name = msg_get_slice(&copy);
 
 		printf("PROXY\t%.*s\t%s\n", SLICE_ARG(name),
-				container_state_name((enum container_state)msg_get_u8(&copy)));
+			container_state_name((enum container_state)msg_get_u8(&copy)));
 	}
 }
 
@@ -270,11 +270,11 @@ do_job(struct host *h, char *words)
 		return;
 	memcpy(fields, &number, 8);
 	for (const char *s = verb; s; s = s == verb ? name : NULL) {
-		uint32_t length = (uint32_t)strlen(s);
+		uint16_t length = (uint16_t)strlen(s);
 
-		memcpy(fields + n, &length, 4);
-		memcpy(fields + n + 4, s, length);
-		n += 4 + length;
+		memcpy(fields + n, &length, 2);
+		memcpy(fields + n + 2, s, length);
+		n += 2u + length;
 	}
 	send_from_control(h, MSG_JOB, fields, n, -1);
 }
@@ -359,13 +359,13 @@ on_exec(evutil_socket_t fd, short events, void *ctx)
 static int
 listen_at(const char *path)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
 	(void)unlink(path);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-			listen(fd, 16) < 0)
+		listen(fd, 16) < 0)
 		die(path, NULL);
 	return fd;
 }

@@ -1,0 +1,2 @@
+# The pure parts of lxc/.
+sluice_unit_test(lxc container)
