@@ -62,7 +62,7 @@ add_part(struct parts *parts, const struct conf_diff_item *part, const char *key
 		return;
 	}
 	*item = *part;
-	item->key = strdup(key);
+	item->key = slice_dup(slice_str(key));
 	if (!item->key) {
 		parts->failed = true;
 		return;

@@ -440,15 +440,17 @@ static int
 parse_begin(struct parse *p)
 {
 	p->conf = calloc(1, sizeof(*p->conf));
-	p->places = calloc(1, sizeof(*p->places));
-	p->arena = arena_new(WORDS_ARENA_BLOCK, WORDS_ARENA_MAX);
-	p->words_cap = WORDS_FIRST;
-	p->words = calloc(p->words_cap, sizeof(*p->words));
-	if (!p->conf || !p->places || !p->arena || !p->words || names_init(&p->names) < 0)
+	if (!p->conf)
 		return parse_no_memory(p);
 	atomic_init(&p->conf->refs, 1);
 	p->conf->log_level = LOG_LEVEL_INFO;
 	p->scopes[0] = (struct scope){.context = CONTEXT_TOP};
+	p->places = calloc(1, sizeof(*p->places));
+	p->arena = arena_new(WORDS_ARENA_BLOCK, WORDS_ARENA_MAX);
+	p->words_cap = WORDS_FIRST;
+	p->words = calloc(p->words_cap, sizeof(*p->words));
+	if (!p->places || !p->arena || !p->words || names_init(&p->names) < 0)
+		return parse_no_memory(p);
 	return 0;
 }
 
