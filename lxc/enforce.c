@@ -108,7 +108,8 @@ fill_all_cpus(const struct place *p, struct limit *l)
 	buf_init(&text, LIMIT_VALUE_MAX - 1);
 	if (l->kind == LIMIT_CPUS && !l->value[0] && !is_v2(p->layout, "cpuset") &&
 		file_read("/sys/devices/system/cpu/online", &text, NULL) == 0)
-		(void)text_copy(l->value, sizeof(l->value), buf_slice(&text));
+		(void)text_copy(l->value, sizeof(l->value),
+				slice_head(buf_slice(&text), slice_index(buf_slice(&text), '\n')));
 	buf_clear(&text);
 }
 

@@ -198,10 +198,10 @@ event_text(enum container_state old, enum container_state now)
 }
 
 static void
-change_state(struct guest *g, enum container_state now)
+change_state(struct guest *g, enum container_state now, bool was_known)
 {
 	enum container_state old = g->state;
-	const char *text = g->known ? event_text(old, now) : NULL;
+	const char *text = was_known ? event_text(old, now) : NULL;
 
 	g->state = now;
 	g->changed_ms = clock_wall_ms();
@@ -217,12 +217,14 @@ void
 guest_event(struct guest *g, enum container_event event)
 {
 	struct container_step step = container_next(g->state, event);
+	bool was_known = g->known;
 
+	g->known = true;
 	if (step.state == g->state) {
 		act(g, step.action);
 		return;
 	}
-	change_state(g, step.state);
+	change_state(g, step.state, was_known);
 	act(g, step.action);
 	for (size_t i = 0; i < ARRAY_SIZE(listeners); i++)
 		guest_send(g, listeners[i]);
@@ -262,7 +264,6 @@ guest_seen(struct guest *g, const struct job_view *view)
 		changed = true;
 	}
 	guest_event(g, event_of(view->state));
-	g->known = true;
 	/* Between two states: look again soon. */
 	if (view->state == CONTAINER_STARTING || view->state == CONTAINER_STOPPING)
 		ending_look_again(g);
@@ -326,11 +327,15 @@ void
 guest_address(const struct guest *g, bool v6, char ret[static ADDR_TEXT_MAX])
 {
 	const struct addr *a = !g->conf ? NULL : v6 ? &g->conf->address6 : &g->conf->address;
+	const char *running = v6 ? g->view.address6 : g->view.address;
 
-	if (a && a->family)
+	/* A new address in the file has effect at the next start; until then it has the old one. */
+	if (guest_is_up(g) && running[0])
+		copy_address(running, ret);
+	else if (a && a->family)
 		addr_print(a, ret);
 	else
-		copy_address(v6 ? g->view.address6 : g->view.address, ret);
+		ret[0] = '\0';
 }
 
 static void
@@ -353,7 +358,9 @@ guest_send(const struct guest *g, enum role to)
 	char address[ADDR_TEXT_MAX], address6[ADDR_TEXT_MAX];
 	struct msg_out m;
 
-	if (msg_out_init(&m, MSG_CONTAINER, to) < 0)
+	/* Nobody is told what is not known: after a restart of this process the others go on with
+	 * what they have. */
+	if (!g->known || msg_out_init(&m, MSG_CONTAINER, to) < 0)
 		return;
 	guest_address(g, false, address);
 	guest_address(g, true, address6);

@@ -5,11 +5,11 @@
 #include "core/log.h"
 #include "core/own.h"
 #include "lxc/guest.h"
+#include "lxc/text.h"
 #include "lxc/world.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+#include <sys/socket.h>
 
 #define REQUEST_WAIT_S 10
 
@@ -100,8 +100,11 @@ static void
 refuse(int fd, const char *name, const char *why)
 {
 	char text[ERR_MSG_MAX];
+	char taken;
 
-	snprintf(text, sizeof(text), "container %s: %s", name, why);
+	/* A socket closed with something unread resets the peer's, and with it our answer. */
+	(void)recv(fd, &taken, sizeof(taken), MSG_DONTWAIT);
+	(void)text_print(text, sizeof(text), "container %s: %s", name, why);
 	(void)exec_send_status(fd, EXEC_STATUS_FAILED, text);
 }
 
@@ -135,7 +138,7 @@ on_readable(evutil_socket_t fd, short events, void *ctx)
 		on_request(s, &r);
 		exec_request_clear(&r);
 	} else if (got < 0) {
-		(void)exec_send_status(s->fd, EXEC_STATUS_FAILED, e.msg);
+		refuse(s->fd, "?", e.msg);
 	}
 	session_free(s);
 }
