@@ -1,0 +1,2 @@
+# The fuzz targets of daemon/.
+sluice_fuzz_target(ctl sluice_daemon)
