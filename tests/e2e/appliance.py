@@ -5,6 +5,8 @@ web's server is tools/serve.c on TCP 8080 and UDP 5353; / of every site goes to 
 
 import re
 
+from lab import wait_for
+
 CONF = """\
 wan wan0
 bridge lxcbr0 10.0.3.1/24
@@ -37,14 +39,15 @@ def start(sluice, lab, conf=CONF, names=("web",), boot=False, **kwargs):
     return s
 
 
-def wait_address(lab, name):
-    """Until the container's own start script has its address: it resets it once on the way."""
-    from lab import wait_for
-
+def wait_address(lab, name, dhcp=True):
+    """Until the container has its address for good. With dhcp: until its start script got it by
+    DHCP, which resets what LXC had set and then writes the resolver."""
     def address():
+        leased = not dhcp or lab.container_run(
+            name, "/bin/busybox", "grep", "-q", "nameserver", "/etc/resolv.conf",
+            check=False).returncode == 0
         out = lab.container_run(name, "/bin/busybox", "ip", "-4", "addr", "show", "dev", "eth0",
                                 check=False).stdout
-        leased = lab.container_run(name, "/bin/busybox", "pgrep", "rcS", check=False).returncode
-        return leased != 0 and re.search(r"inet (\S+)/", out)
+        return leased and re.search(r"inet (\S+)/", out)
 
     return wait_for(address, 20, f"an address of {name}")[1]

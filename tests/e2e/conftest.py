@@ -3,7 +3,6 @@
 Each fixture checks at its end that nothing went wrong unseen: see daemon.Sluice.finish().
 """
 
-import functools
 import os
 import pathlib
 import re
@@ -33,15 +32,8 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.threads)
         if os.geteuid() != 0 and ("root" in item.keywords or "lab" in item.fixturenames):
             item.add_marker(pytest.mark.skip(reason="needs root"))
-        if "release" in item.keywords and _sanitized():
+        if "release" in item.keywords and daemon.sanitized():
             item.add_marker(pytest.mark.skip(reason="needs a build without sanitizers"))
-
-
-@functools.cache
-def _sanitized():
-    program = daemon.BIN / "sluiced"
-    return program.exists() and any(
-        word in program.read_bytes() for word in (b"__asan_init", b"__tsan_init"))
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -4,6 +4,7 @@ Owns the process and nothing that the process made: what is left behind is a fai
 """
 
 import contextlib
+import functools
 import http.client
 import json
 import os
@@ -22,6 +23,14 @@ START_TIMEOUT = 30
 STOP_TIMEOUT = 10
 DEFAULTS = ("control @dir@/run/control.sock", "state @dir@/state", "lxc-path @dir@/lxc",
             "threads 2")
+
+
+@functools.cache
+def sanitized():
+    """Whether the programs under test were built with a sanitizer: slower, and larger."""
+    program = BIN / "sluiced"
+    return program.exists() and any(
+        word in program.read_bytes() for word in (b"__asan_init", b"__tsan_init"))
 
 
 def free_port(kind=socket.SOCK_STREAM):

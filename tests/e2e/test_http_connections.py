@@ -291,17 +291,27 @@ def test_a_post_is_never_sent_twice(sluice, backend):
     assert origin.notes() == ["seen"]
 
 
-def test_an_idle_connection_that_speaks_or_closes_is_not_used_again(sluice, backend):
+@pytest.mark.parametrize("last_words", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\npoisoned"])
+def test_an_idle_connection_that_speaks_or_closes_is_not_used_again(sluice, backend, last_words):
     def serve(conn):
         conn.read_head()
         conn.send(OK)
-        conn.send(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\npoisoned" if conn.number % 2 else b"")
+        if last_words:
+            conn.send(last_words)
+        else:
+            conn.sock.shutdown(socket.SHUT_WR)
+        try:
+            while conn.sock.recv(100):
+                pass
+        finally:
+            conn.note("closed")
     origin = backend.raw(serve)
     s = sluice("threads 1\n" + CONF, port_back=origin.port)
     with s.client() as c:
-        for _ in range(6):
-            assert c.request("POST", "/", body=b"x").body == b"ok"
-    assert origin.connections() == 6
+        for i in range(3):
+            assert c.request("GET", "/").body == b"ok"
+            wait_for(lambda: len(origin.notes()) == i + 1, what="the idle connection to be closed")
+    assert origin.connections() == 3
 
 
 # answers before the request is complete

@@ -44,7 +44,7 @@ def test_image_of_a_distribution_is_downloaded(lab, sluice, box, certs, private_
     made = pathlib.Path(s.lxc_path) / "box/rootfs/etc/image"
     assert made.read_text().strip() == images.BUILD
     assert any("index-" in p for p in asked) and any("rootfs.tar.xz" in p for p in asked), asked
-    appliance.wait_address(lab, "box")
+    appliance.wait_address(lab, "box", dhcp=False)
     lab.serve("box")
     assert lab.wan.fetch("https://203.0.113.1/text/image", host="a.example").body == b"image"
 

@@ -68,6 +68,7 @@ def test_the_probe_finds_every_attempt_refused():
         assert len(attempts) >= 4, attempts
 
 
+@pytest.mark.release
 @pytest.mark.parametrize("role", ["proxy", "router", "lxc", "control"])
 def test_a_killed_child_is_back_within_a_second(lab, sluice, tools, role):
     """Others' traffic goes on; the listeners refuse nobody, not even while there is no proxy."""

@@ -1,0 +1,173 @@
+"""TLS: which certificate a name gets, versions, tickets for all threads, what is refused."""
+
+import shutil
+import ssl
+import subprocess
+
+import client
+import pytest
+from lab import wait_for
+
+NAMES = """\
+listen 127.0.0.1:@port@ tls
+certificate www @www@
+certificate wild @wild@
+site www.example {
+    certificate www
+    route / -> status 201
+}
+site *.b.example {
+    certificate wild
+    route / -> status 202
+}
+"""
+
+
+@pytest.fixture
+def names(sluice, certs):
+    www, wild = certs.make("www.example"), certs.make("*.b.example", key="rsa")
+
+    def make(extra="", **variables):
+        return sluice(NAMES + extra, www=www.pair, wild=wild.pair, **variables)
+    return make
+
+
+def served(s, sni, **options):
+    """The first name of the certificate that this TLS name is answered with."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(s.certs.ca)
+    with s.client(tls=True, sni=sni, context=context, **options) as c:
+        return c.tls.getpeercert()["subjectAltName"][0][1]
+
+
+@pytest.mark.parametrize("sni,name", [
+    ("www.example", "www.example"), ("WWW.Example", "www.example"), ("x.b.example", "*.b.example"),
+    ("x.y.b.example", "*.b.example")])
+def test_the_certificate_of_the_site_that_matches_the_name(names, sni, name):
+    assert served(names(), sni) == name
+
+
+@pytest.mark.parametrize("sni", ["other.example", "b.example", None])
+def test_a_name_without_certificate_is_unrecognized(names, sni):
+    s = names()
+    with pytest.raises(ssl.SSLError) as refused:
+        s.client(tls=True, sni=sni)
+    assert "UNRECOGNIZED_NAME" in str(refused.value).upper()
+    wait_for(lambda: s.stats()["tls_failed"] == 1, what="the failure to be counted")
+
+
+@pytest.mark.parametrize("sni", ["other.example", None])
+def test_the_default_certificate_serves_the_rest(names, sni):
+    s = names("certificate default @cert@\n")
+    assert served(s, sni) == "a.example"
+
+
+def test_a_host_with_another_certificate_is_421(names):
+    s = names("certificate default @cert@\nsite a.example -> status 203\n")
+    with s.client(tls=True, sni="www.example") as c:
+        assert c.request("GET", "/", host="www.example").status == 201
+        assert c.request("GET", "/", host="x.b.example").status == 421
+        assert c.request("GET", "/", host="a.example").status == 421
+        assert c.request("GET", "/", host="nobody.example").status == 421
+        assert c.request("GET", "/", host="www.example").status == 201
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize("sni", ["www.example", "x.b.example"])
+def test_versions_that_are_spoken(names, version, sni):
+    s = names()
+    with s.client(tls=True, sni=sni, minimum=version, maximum=version) as c:
+        assert c.request("GET", "/", host=sni).status in (201, 202)
+
+
+def test_tls_1_1_is_refused(names):
+    s = names()
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        s.client(tls=True, sni="www.example", minimum=ssl.TLSVersion.TLSv1_1,
+                 maximum=ssl.TLSVersion.TLSv1_1, ciphers="DEFAULT@SECLEVEL=0")
+
+
+@pytest.mark.parametrize("offer,picked", [(["h2", "http/1.1"], "http/1.1"), (["h2"], None)])
+def test_alpn(names, offer, picked):
+    with names().client(tls=True, sni="www.example", alpn=offer) as c:
+        assert c.tls.selected_alpn_protocol() == picked
+
+
+def test_clear_text_on_a_tls_port_is_closed(names):
+    s = names()
+    with s.client() as c:
+        c.send(b"GET / HTTP/1.1\r\nHost: www.example\r\n\r\n")
+        try:
+            assert not c.sock.recv(1000).startswith(b"HTTP")
+        except ConnectionError:
+            pass
+    assert s.get("/", host="www.example", tls=True).status == 201
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_tickets_resume_100_of_100_across_threads_reload_and_restart(sluice, version):
+    conf = "threads 2\nlisten 127.0.0.1:@port@ tls\ncertificate default @cert@\nsite * -> status 204\n"
+    s = sluice(conf)
+    context = client.tls_context(minimum=version, maximum=version)
+    resumed = 0
+    with s.client(tls=True, sni="a.example", context=context) as c:
+        assert c.request("GET", "/").status == 204
+        session = c.tls.session
+    for i in range(100):
+        if i == 33:
+            s.write(conf + "site other.example -> status 404\n")
+            s.reload()
+        if i == 66:
+            s.kill("proxy")
+        with s.client(tls=True, sni="a.example", context=context, session=session) as c:
+            assert c.request("GET", "/").status == 204
+            resumed += c.tls.session_reused
+            session = c.tls.session
+    assert resumed == 100
+
+
+def test_one_ticket_a_handshake(sluice):
+    s = sluice("listen 127.0.0.1:@port@ tls\ncertificate default @cert@\nsite * -> status 204\n")
+    seen = []
+    context = client.tls_context()
+    context._msg_callback = lambda conn, direction, version, content, kind, data: seen.append(
+        (direction, getattr(kind, "name", "")))
+    with s.client(tls=True, sni="a.example", context=context) as c:
+        assert c.request("GET", "/").status == 204
+    assert seen.count(("read", "NEWSESSION_TICKET")) == 1
+
+
+def test_a_new_certificate_is_served_after_a_reload(sluice, certs):
+    first, second = certs.make("one.example"), certs.make("two.example")
+    s = sluice("listen 127.0.0.1:@port@ tls\ncertificate default @chain@ @key@\nsite * -> status 204\n",
+               chain=first.chain, key=first.key)
+    kept = s.client(tls=True, sni="x.example")
+    assert kept.request("GET", "/").status == 204
+    assert served(s, "x.example") == "one.example"
+    s.variables.update(chain=second.chain, key=second.key)
+    s.write("listen 127.0.0.1:@port@ tls\ncertificate default @chain@ @key@\nsite * -> status 205\n")
+    s.reload()
+    assert served(s, "x.example") == "two.example"
+    assert kept.request("GET", "/").status == 205
+    kept.close()
+
+
+def test_a_key_of_another_certificate_is_refused(sluice, certs, box):
+    one, two = certs.make("one.example"), certs.make("two.example")
+    s = sluice("listen 127.0.0.1:@port@ tls\ncertificate default @cert@\nsite * -> status 204\n")
+    s.write(f"listen 127.0.0.1:@port@ tls\ncertificate default {one.chain} {two.key}\nsite * -> status 204\n")
+    assert "match" in s.reload(ok=False)
+    assert s.get("/", tls=True).status == 204
+
+
+def test_renegotiation_is_refused(sluice):
+    s = sluice("listen 127.0.0.1:@port@ tls\ncertificate default @cert@\nsite * -> status 204\n")
+    openssl = shutil.which("openssl")
+    process = subprocess.Popen([openssl, "s_client", "-connect", f"127.0.0.1:{s.port}", "-tls1_2",
+                                "-servername", "a.example"], stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    out, _ = process.communicate(b"R\n", timeout=20)
+    assert b"no renegotiation" in out.lower() or b"handshake failure" in out.lower(), out[-500:]
+    assert s.get("/", tls=True).status == 204
