@@ -43,11 +43,11 @@ fuzz_line(int argc, char **argv)
 	bool names;
 
 	if (ctl_parse(argc, argv, &line, &e) == 0) {
-		require(line.command < CTL_COUNT);
-		require(!line.dashes || line.dashes_at <= line.n_args);
+		REQUIRE(line.command < CTL_COUNT);
+		REQUIRE(!line.dashes || line.dashes_at <= line.n_args);
 		free(line.args);
 	} else {
-		require(e.msg[0]);
+		REQUIRE(e.msg[0]);
 	}
 	buf_init(&out, OUTPUT_MAX);
 	(void)!ctl_complete(argc, argv, &out, &names);
@@ -65,11 +65,11 @@ fuzz_answer(struct slice bytes)
 	struct err e;
 
 	if (ctl_parse_head(bytes, &status, &chunked, &length) == 0)
-		require(status >= 100 && status <= 599);
+		REQUIRE(status >= 100 && status <= 599);
 	ctl_parse_error_line(bytes, &e);
-	require(e.line == 0 || e.file[0]);
+	REQUIRE(e.line == 0 || e.file[0]);
 	if (control_route(SLICE_LIT("POST"), bytes, &match, &allow) == 0)
-		require(match.endpoint < CONTROL_ENDPOINT_COUNT);
+		REQUIRE(match.endpoint < CONTROL_ENDPOINT_COUNT);
 }
 
 int
