@@ -118,6 +118,7 @@ def test_options_of_the_server_itself(site):
 
 
 def test_the_access_log_is_written_and_reopened(sluice, box, origin):
+    box.write("acme/token", "proof")
     log = box.path("log")
     log.mkdir(mode=0o755, exist_ok=True)
     s = sluice(CONF + "log access @dir@/log/access.log json\n", port_back=origin.port)
