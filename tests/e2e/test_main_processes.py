@@ -207,6 +207,8 @@ def test_sigusr1_reopens_the_access_log(sluice, box):
     log.rename(box.path("access.log.1"))
     os.kill(s.pid, signal.SIGUSR1)
     wait_for(log.exists, 5, "a new access log")
+    # The proxy gets the new one a moment after the parent has made it.
+    wait_for(lambda: s.get("/between") and "/between" in log.read_text(), 5, "the switch")
     s.get("/second")
     wait_for(lambda: "/second" in log.read_text(), 5, "the second line")
     assert "/second" not in box.path("access.log.1").read_text()
