@@ -155,13 +155,14 @@ netlink_request(struct netlink *n, struct nlmsghdr *h, struct netlink_error *ret
 		return failed(ret, errno);
 	for (;;) {
 		ssize_t len = receive(n);
-		const struct nlmsghdr *m = (const struct nlmsghdr *)(void *)n->buffer;
+		const struct nlmsghdr *m;
+		struct netlink_walk w = {.at = n->buffer, .left = (size_t)len};
 
 		if (len < 0 && errno == EINTR)
 			continue;
 		if (len < 0)
 			return failed(ret, errno);
-		for (int left = (int)len; mnl_nlmsg_ok(m, left); m = mnl_nlmsg_next(m, &left))
+		while ((m = netlink_next_message(&w)) != NULL)
 			if (m->nlmsg_seq == h->nlmsg_seq && netlink_read_error(m, ret))
 				return ret->errnum ? -1 : 0;
 	}
@@ -172,9 +173,10 @@ static int
 dump_packet(struct netlink *n, size_t size, uint32_t seq, const struct netlink_dump *dump,
 	struct netlink_error *ret)
 {
-	const struct nlmsghdr *m = (const struct nlmsghdr *)(void *)n->buffer;
+	const struct nlmsghdr *m;
+	struct netlink_walk w = {.at = n->buffer, .left = size};
 
-	for (int left = (int)size; mnl_nlmsg_ok(m, left); m = mnl_nlmsg_next(m, &left)) {
+	while ((m = netlink_next_message(&w)) != NULL) {
 		if (m->nlmsg_seq != seq)
 			continue;
 		if (m->nlmsg_flags & NLM_F_DUMP_INTR)
@@ -242,7 +244,8 @@ netlink_events(struct netlink *n, void (*on_each)(const struct nlmsghdr *h, void
 
 	for (;;) {
 		ssize_t len = receive(n);
-		const struct nlmsghdr *m = (const struct nlmsghdr *)(void *)n->buffer;
+		const struct nlmsghdr *m;
+		struct netlink_walk w = {.at = n->buffer, .left = (size_t)len};
 
 		if (len < 0 && errno == EAGAIN)
 			return lost ? 1 : 0;
@@ -254,10 +257,32 @@ netlink_events(struct netlink *n, void (*on_each)(const struct nlmsghdr *h, void
 		}
 		if (len <= 0)
 			return -1;
-		for (int left = (int)len; mnl_nlmsg_ok(m, left); m = mnl_nlmsg_next(m, &left))
+		while ((m = netlink_next_message(&w)) != NULL)
 			if (m->nlmsg_type >= NLMSG_MIN_TYPE)
 				on_each(m, ctx);
 	}
+}
+
+/* Steps over one thing of this size, padded, or to the end. */
+static void
+step(struct netlink_walk *w, size_t size)
+{
+	size = NETLINK_ALIGN(size);
+	if (size > w->left)
+		size = w->left;
+	w->at += size;
+	w->left -= size;
+}
+
+const struct nlmsghdr *
+netlink_next_message(struct netlink_walk *w)
+{
+	const struct nlmsghdr *h = (const struct nlmsghdr *)(const void *)w->at;
+
+	if (w->left < sizeof(*h) || h->nlmsg_len < sizeof(*h) || h->nlmsg_len > w->left)
+		return NULL;
+	step(w, h->nlmsg_len);
+	return h;
 }
 
 struct netlink_walk
@@ -284,15 +309,10 @@ const struct nlattr *
 netlink_next(struct netlink_walk *w)
 {
 	const struct nlattr *a = (const struct nlattr *)(const void *)w->at;
-	size_t size;
 
 	if (w->left < sizeof(*a) || a->nla_len < sizeof(*a) || a->nla_len > w->left)
 		return NULL;
-	size = NETLINK_ALIGN((size_t)a->nla_len);
-	if (size > w->left)
-		size = w->left;
-	w->at += size;
-	w->left -= size;
+	step(w, a->nla_len);
 	return a;
 }
 

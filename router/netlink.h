@@ -68,12 +68,13 @@ int netlink_err(struct err *e, const struct netlink_error *error, const char *co
 
 #define NETLINK_ALIGN(n) (((n) + 3U) & ~(size_t)3U)
 
-/* A walk over attributes: netlink_next returns one after the other, NULL at the end or where
- * lengths do not fit. */
+/* A walk over messages or attributes: each call returns one after the other, NULL at the end or
+ * where lengths do not fit. (mnl_nlmsg_ok takes a length above INT_MAX for a negative one.) */
 struct netlink_walk {
 	const char *at;
 	size_t left;
 };
+const struct nlmsghdr *netlink_next_message(struct netlink_walk *w);
 struct netlink_walk netlink_walk(const struct nlmsghdr *h, size_t header_size);
 struct netlink_walk netlink_walk_nest(const struct nlattr *nest); /* nest may be NULL */
 const struct nlattr *netlink_next(struct netlink_walk *w);

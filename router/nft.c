@@ -49,13 +49,14 @@ batch_answer(struct nft *n, struct netlink_error *ret)
 	for (;;) {
 		ssize_t len = recv(netlink_fd(&n->commands), n->commands.buffer,
 			NETLINK_RECEIVE_MAX, MSG_DONTWAIT);
-		const struct nlmsghdr *m = (const struct nlmsghdr *)(void *)n->commands.buffer;
+		const struct nlmsghdr *m;
+		struct netlink_walk w = {.at = n->commands.buffer, .left = (size_t)len};
 
 		if (len < 0 && errno == EINTR)
 			continue;
 		if (len <= 0)
 			break;
-		for (int left = (int)len; mnl_nlmsg_ok(m, left); m = mnl_nlmsg_next(m, &left)) {
+		while ((m = netlink_next_message(&w)) != NULL) {
 			struct netlink_error error;
 
 			if (!netlink_read_error(m, &error))

@@ -28,7 +28,7 @@
 #define TYPE_PORT 13U
 #define TYPE_IFNAME 41U
 #define HOST_BYTE_ORDER 1U /* nft's number for it */
-#define TYPE_BITS 6 /* of one part in a concatenation's number */
+#define TYPE_BITS 6        /* of one part in a concatenation's number */
 
 struct hook {
 	const char *name;
@@ -220,8 +220,8 @@ set_byte_order(struct nftnl_set *s)
 	if (!data)
 		return;
 	(void)nftnl_udata_put_u32(data, NFTNL_UDATA_SET_KEYBYTEORDER, HOST_BYTE_ORDER);
-	nftnl_set_set_data(s, NFTNL_SET_USERDATA, nftnl_udata_buf_data(data),
-		nftnl_udata_buf_len(data));
+	nftnl_set_set_data(
+		s, NFTNL_SET_USERDATA, nftnl_udata_buf_data(data), nftnl_udata_buf_len(data));
 	nftnl_udata_buf_free(data);
 }
 

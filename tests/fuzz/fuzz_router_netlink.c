@@ -1,0 +1,62 @@
+/*
+ * Netlink replies as they would come from a kernel of another version, or a broken one: every
+ * message of the input goes through every parser of the router.
+ */
+#include "router/conntrack.h"
+#include "router/link.h"
+#include "router/nft.h"
+
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void
+feed(const struct nlmsghdr *h, struct link_snapshot *links, struct ruleset *ruleset)
+{
+	struct netlink_error error;
+	struct link_route route;
+	struct conntrack_flow flow;
+
+	(void)netlink_read_error(h, &error);
+	(void)link_parse(h, links);
+	(void)link_parse_address(h, links);
+	(void)link_parse_default(h, &route);
+	(void)nft_event_foreign(h, 1);
+	for (size_t i = 0; i < RULESET_SET_COUNT; i++)
+		(void)nft_parse_elements(h, (enum ruleset_set)i, ruleset);
+	if (conntrack_parse(h, &flow)) {
+		struct ruleset_diff diff = {.del = *ruleset, .add = *ruleset};
+		struct conntrack_change change = {.diff = &diff, .to = ruleset, .links = links};
+
+		ruleset_sort(ruleset);
+		diff.del = diff.add = *ruleset;
+		(void)conntrack_stale(&change, &flow);
+	}
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct link_snapshot links = {0};
+	struct ruleset ruleset = {0};
+	/* malloc's memory is aligned as the kernel's answers are, and ends where they end. */
+	uint8_t *bytes = malloc(size ? size : 1);
+	struct netlink_walk w = {.at = (const char *)bytes, .left = size};
+	const struct nlmsghdr *h;
+	struct buf text;
+
+	if (!bytes)
+		return 0;
+	memcpy(bytes, data, size);
+	while ((h = netlink_next_message(&w)) != NULL)
+		feed(h, &links, &ruleset);
+	nft_join_intervals(&ruleset, RULESET_NETS4);
+	nft_join_intervals(&ruleset, RULESET_NETS6);
+	buf_init(&text, RULESET_TEXT_MAX);
+	(void)ruleset_print(&ruleset, &text, NULL);
+	buf_clear(&text);
+	ruleset_clear(&ruleset);
+	link_snapshot_clear(&links);
+	free(bytes);
+	return 0;
+}

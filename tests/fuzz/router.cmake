@@ -1,0 +1,2 @@
+sluice_fuzz_target(router_netlink sluice_router)
+sluice_fuzz_target(router_plan sluice_router)

@@ -1,0 +1,8 @@
+sluice_unit_test(router ruleset)
+sluice_unit_test(router plan)
+sluice_unit_test(router link_check)
+sluice_unit_test(router link_parse)
+sluice_unit_test(router conntrack_stale)
+sluice_unit_test(router sysctl)
+sluice_unit_test(router nft_batch)
+sluice_unit_test(router netlink)
