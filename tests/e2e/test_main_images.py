@@ -52,7 +52,8 @@ def test_image_of_a_distribution_is_downloaded(lab, sluice, box, certs, private_
 def test_image_that_no_server_has_is_an_error_that_says_so(lab, sluice, box, private_var):
     """The daemon goes on; the container is listed with why."""
     conf = NET + "container box { image template download --server 127.0.0.9 -d no -r such " \
-        "-a amd64 ; autostart }\ncontainer web { image busybox ; autostart }\n"
+        "-a amd64 ; address 10.0.3.101 ; autostart }\n" \
+        "container web { image busybox ; address 10.0.3.102 ; autostart }\n"
     s = sluice(conf, where=lab.edge)
     s.wait_container("web")
 
