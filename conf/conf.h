@@ -134,8 +134,8 @@ struct conf_mount {
 
 struct conf_container {
 	uint32_t ordinal;
-	char *name;
 	enum conf_image_type image;
+	char *name;
 	char *image_name; /* DIST: "debian/bookworm"; TEMPLATE: the template's name */
 	char **image_args;
 	size_t n_image_args;
@@ -146,12 +146,12 @@ struct conf_container {
 	uint64_t memory; /* bytes, 0: no limit */
 	uint64_t swap;   /* bytes on top of memory; 0 with memory set: none */
 	uint32_t memory_ordinal;
-	char *cpus; /* "0,1" or "0-3", NULL: all */
 	uint32_t cpus_ordinal;
+	char *cpus; /* "0,1" or "0-3", NULL: all */
 	bool autostart;
 	uint32_t autostart_order;
-	uint64_t autostart_delay_ms; /* waited after this one, before the next */
 	uint32_t autostart_ordinal;
+	uint64_t autostart_delay_ms; /* waited after this one, before the next */
 	struct conf_mount *mounts;
 	size_t n_mounts;
 	bool privileged;

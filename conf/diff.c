@@ -223,14 +223,15 @@ struct conf_diff *
 conf_diff_new(const struct conf *old, const struct conf *new)
 {
 	static const struct conf nothing;
+	const struct conf *before = old ? old : &nothing;
 	struct conf_diff *d = calloc(1, sizeof(*d));
 	struct parts old_parts, new_parts;
 	bool failed;
 
-	list_parts(&old_parts, old ? old : &nothing);
+	list_parts(&old_parts, before);
 	list_parts(&new_parts, new);
 	if (!old_parts.failed && !new_parts.failed)
-		judge(&new_parts, &old_parts, old, new);
+		judge(&new_parts, &old_parts, before, new);
 	failed = old_parts.failed || new_parts.failed;
 	if (d && !failed) {
 		d->n = new_parts.n;

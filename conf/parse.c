@@ -249,7 +249,24 @@ open_block(struct parse *p, const struct directive *d)
 	};
 }
 
-/* The words are read: finds the row, checks the shape, sets. */
+/* Finds the row, checks the shape, sets. False when there is nothing that a block could belong to:
+ * a setter of a block makes its object even from bad words, so that the errors inside the block
+ * are found in the same run. */
+static bool
+set_directive(struct parse *p, struct directive *d)
+{
+	d->row = schema_find(p->scopes[p->depth].context, d->words[0].text);
+	if (!d->row) {
+		unknown_directive(p, d);
+		return false;
+	}
+	if (check_shape(p, d) < 0 || check_once(p, d) < 0)
+		return false;
+	d->row->set(p, d);
+	return true;
+}
+
+/* The words are read: does what they say, and opens or skips the block. */
 static void
 run_directive(struct parse *p, struct directive *d)
 {
@@ -268,13 +285,7 @@ run_directive(struct parse *p, struct directive *d)
 		p->traces[d->ordinal - 1].line = d->words[1].line;
 		p->traces[d->ordinal - 1].col = d->words[1].col;
 	}
-	d->row = schema_find(p->scopes[p->depth].context, d->words[0].text);
-	fits = d->row ? check_shape(p, d) == 0 && check_once(p, d) == 0
-		      : unknown_directive(p, d) == 0;
-	/* A setter of a block makes its object even from bad words, so that the errors inside
-	 * the block are found in the same run. */
-	if (fits)
-		d->row->set(p, d);
+	fits = set_directive(p, d);
 	if (p->stopped || !has_block)
 		return;
 	if (fits)

@@ -49,7 +49,7 @@ static int
 read_container_target(struct parse *p, const struct directive *d, struct conf_target *t)
 {
 	const struct word *w = &d->target[0];
-	struct slice rest;
+	struct slice rest = {0};
 	size_t slash;
 
 	t->type = CONF_TARGET_CONTAINER;
@@ -99,7 +99,7 @@ read_http_target(struct parse *p, const struct directive *d, struct conf_target 
 	const struct word *w = &d->target[0];
 	struct slice rest = slice_skip(w->text, sizeof("http://") - 1);
 	struct slice authority = slice_head(rest, slice_index(rest, '/'));
-	struct slice port;
+	struct slice port = {0};
 
 	t->type = CONF_TARGET_HTTP;
 	t->port = HTTP_PORT;

@@ -54,14 +54,18 @@ expect_round_trip(struct slice text)
 	buf_init(&once, UNIT_TEXT_MAX);
 	buf_init(&twice, UNIT_TEXT_MAX);
 	c = unit_try_parse(text, &places, &errs);
-	if (!c)
+	if (!c) {
 		fail_msg("%u:%u: %s in\n%.*s", errs.errors[0].line, errs.errors[0].col,
 			errs.errors[0].msg, SLICE_ARG(text));
+		return;
+	}
 	assert_int_equal(conf_print(c, &once, &source, &n, &e), 0);
 	again = unit_try_parse(buf_slice(&once), &places_again, &errs);
-	if (!again)
+	if (!again) {
 		fail_msg("printed: %u:%u: %s in\n%.*s", errs.errors[0].line, errs.errors[0].col,
 			errs.errors[0].msg, SLICE_ARG(buf_slice(&once)));
+		return;
+	}
 	assert_true(conf_equal(c, again));
 	assert_int_equal(n, again->n_ordinals);
 	expect_sources(places, text, places_again, buf_slice(&once), source);

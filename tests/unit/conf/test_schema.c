@@ -155,8 +155,10 @@ the_sample_is_right(void **state)
 	(void)state;
 	read_text(CONF_SAMPLE, &text);
 	c = unit_try_parse(buf_slice(&text), NULL, &errs);
-	if (!c)
+	if (!c) {
 		fail_msg("%u:%u: %s", errs.errors[0].line, errs.errors[0].col, errs.errors[0].msg);
+		return;
+	}
 	assert_int_equal(c->n_sites, 3);
 	assert_int_equal(c->n_containers, 4);
 	conf_unref(&c);
