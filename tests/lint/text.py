@@ -17,7 +17,7 @@ CALLS = {
         "numbers from outside are parsed by core/num.h",
     r"\b(sleep|usleep)\s*\(": "wait for a condition, not for a duration",
     r"\b(system|popen)\s*\(": "no shell: core/proc.h",
-    r"(?<![\w>.])signal\s*\((?!SIGPIPE, SIG_IGN)": "sigaction, or the loop's signal events",
+    r"(?<![\w>.])signal\s*\((?!\w+, SIG_(IGN|DFL)\))": "sigaction, or the loop's signal events",
 }
 WORDS = re.compile(r"\b(TODO|FIXME|HACK)\b")
 COMMENT_OR_STRING = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'',
@@ -50,6 +50,8 @@ def blank_out(match):
 def check_calls(path, data):
     for number, line in enumerate(COMMENT_OR_STRING.sub(blank_out, data).split("\n"), 1):
         for pattern, advice in CALLS.items():
+            if "system" in pattern and path.startswith("tests/"):
+                continue
             match = re.search(pattern, line)
             if match:
                 yield f"{path}:{number}: {match.group(0)}): {advice}"

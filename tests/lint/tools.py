@@ -5,7 +5,7 @@ usage: tools.py format|cppcheck|shellcheck|codespell [FOLDER...]
        tools.py tidy BUILD_FOLDER [FOLDER...]
 
 clang-tidy takes seconds a file: what it found clean is remembered in BUILD_FOLDER/tidy.clean by a
-hash of the file, of all headers and of the configuration."""
+hash of the file, of the headers it includes and of the configuration."""
 import hashlib
 import json
 import os
@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 import tree
 
 JOBS = 2
+INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"')
 # Warnings of gcc that clang has never heard of are no finding.
 TIDY = ["clang-tidy", "--quiet", "--extra-arg=-Wno-unknown-warning-option"]
 
@@ -64,6 +65,17 @@ def digest(paths):
     return total.hexdigest()
 
 
+def with_headers(path, seen):
+    """The file and all of ours that it includes, directly or not."""
+    if path not in seen and os.path.exists(os.path.join(tree.ROOT, path)):
+        seen.add(path)
+        for line in tree.read_lines(path):
+            match = INCLUDE.match(line)
+            if match:
+                with_headers(match.group(1), seen)
+    return sorted(seen)
+
+
 def tidy_one(build, path):
     done = subprocess.run([*TIDY, "-p", build, path], cwd=tree.ROOT, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, text=True, check=False)
@@ -77,13 +89,12 @@ def lint_tidy(arguments):
     with open(os.path.join(build, "compile_commands.json"), encoding="utf-8") as text:
         known = {os.path.relpath(c["file"], tree.ROOT) for c in json.load(text)}
     sources = sorted(p for p in known if p.endswith(".c") and tree.folder(p) in folders)
-    common = digest([".clang-tidy", *tree.files((".h",), tree.CODE)])
     memory = os.path.join(build, "tidy.clean")
     clean = set()
     if os.path.exists(memory):
         with open(memory, encoding="utf-8") as text:
             clean = set(text.read().split())
-    work = [(p, f"{common}{digest([p])}") for p in sources]
+    work = [(p, digest([".clang-tidy", *with_headers(p, set())])) for p in sources]
     work = [(p, key) for p, key in work if key not in clean]
     failed = 0
     with ThreadPoolExecutor(JOBS) as pool:
@@ -91,10 +102,10 @@ def lint_tidy(arguments):
         with open(memory, "a", encoding="utf-8") as text:
             for key, found in results:
                 if found:
-                    print(found)
+                    print(found, flush=True)
                     failed = 1
                 else:
-                    text.write(key + "\n")
+                    print(key, file=text, flush=True)
     return failed
 
 
