@@ -17,7 +17,7 @@ CALLS = {
         "numbers from outside are parsed by core/num.h",
     r"\b(sleep|usleep)\s*\(": "wait for a condition, not for a duration",
     r"\b(system|popen)\s*\(": "no shell: core/proc.h",
-    r"(?<![\w>.])signal\s*\((?!\w+, SIG_(IGN|DFL)\))": "sigaction, or the loop's signal events",
+    r"(?<![\w>.])signal\s*\((?!.*, SIG_(IGN|DFL)\))": "sigaction, or the loop's signal events",
 }
 WORDS = re.compile(r"\b(TODO|FIXME|HACK)\b")
 COMMENT_OR_STRING = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'',
