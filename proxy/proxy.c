@@ -86,6 +86,10 @@ proxy_on_note(struct list *item, void *ctx)
 	struct proxy *p = ctx;
 	struct note *note = list_entry(item, struct note, node);
 
+	if (!p->chan) { /* the end: nobody is left to tell */
+		free(note);
+		return;
+	}
 	switch (note->type) {
 	case NOTE_ADOPTED:
 		if (note->generation == p->committing && --p->missing == 0) {
@@ -95,8 +99,7 @@ proxy_on_note(struct list *item, void *ctx)
 		}
 		break;
 	case NOTE_BACKEND_DOWN:
-		if (p->chan)
-			proxy_event(p, note);
+		proxy_event(p, note);
 		break;
 	}
 	free(note);

@@ -181,7 +181,7 @@ tls_thread_accept(struct tls_thread *t)
 static BIO *
 tls_pem_bio(struct slice pem)
 {
-	return pem.n <= TLS_PEM_MAX ? BIO_new_mem_buf(pem.p, (int)pem.n) : NULL;
+	return pem.n > 0 && pem.n <= TLS_PEM_MAX ? BIO_new_mem_buf(pem.p, (int)pem.n) : NULL;
 }
 
 /* A file that is read by nobody: an encrypted key has no one to ask for its password. */
@@ -253,18 +253,30 @@ tls_try(struct tls_thread *t, const struct tls_certificate *c, struct err *e)
 	return ok ? 0 : tls_err(e, "OpenSSL refuses the certificate");
 }
 
+/* The decoder's own errors do not tell a file without a key from a broken key. */
+static bool
+tls_has_key(BIO *bio)
+{
+	static const char mark[] = "PRIVATE KEY-----";
+	char *text = NULL;
+	long n = BIO_get_mem_data(bio, &text);
+
+	return n > 0 && memmem(text, (size_t)n, mark, sizeof(mark) - 1) != NULL;
+}
+
 static int
 tls_read_pair(
 	struct tls_thread *t, BIO *chain, BIO *key, struct tls_certificate *ret, struct err *e)
 {
 	if (!chain || !key)
-		return err_set(e, "a certificate's file is too large");
+		return err_set(e, "the chain or key is missing or too large");
 	if (tls_read_chain(t, chain, ret, e) < 0)
 		return -1;
+	if (!tls_has_key(key))
+		return err_set(e, "the key file holds no private key in PEM");
 	ret->key = PEM_read_bio_PrivateKey_ex(key, NULL, tls_on_password, NULL, t->libctx, NULL);
 	if (!ret->key)
-		return tls_at_end() ? err_set(e, "the key file holds no private key in PEM")
-				    : tls_err(e, "the key file cannot be read");
+		return tls_err(e, "the key file cannot be read");
 	if (X509_check_private_key(ret->leaf, ret->key) != 1) {
 		ERR_clear_error();
 		return err_set(e, "the key does not match the certificate");

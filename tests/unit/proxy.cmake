@@ -1,0 +1,9 @@
+# The proxy's acting half, as far as it can be tested without clients.
+foreach(name block containers offer pool tickets timer tls)
+	sluice_unit_test(proxy ${name})
+endforeach()
+
+# The proxy process alone, driven over its channel: for tests/e2e/test_http_waiting.py.
+add_executable(proxy_host ${PROJECT_SOURCE_DIR}/tests/e2e/tools/proxy_host.c)
+target_link_libraries(proxy_host PRIVATE sluice_proxy)
+set_target_properties(proxy_host PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
