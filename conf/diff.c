@@ -267,33 +267,51 @@ conf_diff_count(const struct conf_diff *d, enum conf_diff_kind kind, enum conf_v
 	return n;
 }
 
-static bool
-same_text(const char *a, const char *b)
+static size_t
+count_changed(const struct conf_diff *d, enum conf_diff_kind kind)
 {
-	return a && b ? strcmp(a, b) == 0 : a == b;
+	size_t n = 0;
+
+	for (size_t i = 0; i < d->n; i++)
+		n += d->items[i].kind == kind && d->items[i].changed;
+	return n;
+}
+
+/* " N WORD" when there are any. */
+static int
+print_count(size_t n, const char *word, struct buf *out)
+{
+	return n ? buf_printf(out, " %zu %s", n, word) : 0;
+}
+
+static int
+print_kind(const struct conf_diff *d, enum conf_diff_kind kind, const char *name, struct buf *out)
+{
+	size_t changed = count_changed(d, kind);
+	size_t new = conf_diff_count(d, kind, CONF_NEW);
+	size_t dropped = conf_diff_count(d, kind, CONF_DROP);
+
+	if (changed + new + dropped == 0)
+		return 0;
+	if (buf_printf(out, "%s%s", buf_len(out) ? ", " : "", name) < 0 ||
+		print_count(new, "new", out) < 0 || print_count(changed, "changed", out) < 0)
+		return -1;
+	return print_count(dropped, "dropped", out);
 }
 
 int
-conf_diff_fixed(const struct conf *old, const struct conf *new, struct err *e)
+conf_diff_print(const struct conf_diff *d, struct buf *out)
 {
-	const struct {
-		const char *name;
-		bool same;
-		uint32_t ordinal;
-	} fixed[] = {
-		{"control",
-			same_text(old->control_path, new->control_path) &&
-				same_text(old->control_group, new->control_group),
-			new->control_ordinal},
-		{"state", same_text(old->state_path, new->state_path), new->state_ordinal},
-		{"lxc-path", same_text(old->lxc_path, new->lxc_path), new->lxc_path_ordinal},
-		{"threads", old->threads == new->threads, new->threads_ordinal},
+	static const char *const names[] = {
+		[CONF_DIFF_LISTEN] = "listen",
+		[CONF_DIFF_CERTIFICATE] = "certificate",
+		[CONF_DIFF_ROOT] = "dir",
+		[CONF_DIFF_CONTAINER] = "container",
+		[CONF_DIFF_FORWARD] = "forward",
 	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)
-		if (!fixed[i].same)
-			return err_ordinal(e, fixed[i].ordinal,
-				"\"%s\" can't change while sluiced runs; restart sluiced",
-				fixed[i].name);
-	return 0;
+	for (size_t kind = 0; kind < ARRAY_SIZE(names); kind++)
+		if (print_kind(d, (enum conf_diff_kind)kind, names[kind], out) < 0)
+			return -1;
+	return buf_len(out) ? 0 : buf_append_str(out, "nothing");
 }
