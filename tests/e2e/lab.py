@@ -149,9 +149,11 @@ exec sleep infinity
         self.prefix = ("nsenter", f"--target={self.holder.pid}", "--mount", "--net", "--")
 
     def mounts(self):
-        """The mount points that edge sees."""
+        """The mount points that edge sees, but for the names of network namespaces: another lab
+        that ends removes those everywhere."""
         text = pathlib.Path(f"/proc/{self.holder.pid}/mountinfo").read_text()
-        return sorted(line.split()[4] for line in text.splitlines())
+        points = (line.split()[4] for line in text.splitlines())
+        return sorted(p for p in points if not p.startswith("/run/netns"))
 
     def remove(self):
         super().remove()

@@ -44,6 +44,7 @@ static struct host {
 	uint64_t generation;
 	int conf_fd;
 	uint64_t exec_id;
+	bool ready; /* it has said HELLO */
 } host;
 
 static void on_msg(struct chan *c, struct msg_in *m, void *ctx);
@@ -95,7 +96,7 @@ offer(struct host *h)
 {
 	struct msg_out m;
 
-	if (h->conf_fd < 0)
+	if (h->conf_fd < 0 || !h->ready)
 		return;
 	h->generation++;
 	if (msg_out_init(&m, MSG_OFFER, ROLE_LXC) < 0)
@@ -217,8 +218,10 @@ on_msg(struct chan *c, struct msg_in *m, void *ctx)
 
 	(void)c;
 	print_message(m);
-	if (m->type == MSG_HELLO)
+	if (m->type == MSG_HELLO) {
+		h->ready = true;
 		offer(h);
+	}
 	if (m->type == MSG_READY)
 		send_u64(h, MSG_COMMIT, msg_get_u64(m));
 }
@@ -250,6 +253,7 @@ on_close(struct chan *c, const char *reason, void *ctx)
 
 	(void)c;
 	(void)reason;
+	h->ready = false;
 	chan_free(&h->chan);
 	(void)waitpid(h->child.pid, &status, 0);
 	close_fd(h->child.pidfd);
