@@ -43,8 +43,8 @@ void conf_diff_free(struct conf_diff **d);
 /* How many of a kind got this verdict. */
 size_t conf_diff_count(
 	const struct conf_diff *d, enum conf_diff_kind kind, enum conf_verdict verdict);
-/* Appends what is not as it was, for the log of a reload: "listen 1 new, container 2 changed 1
- * dropped", or "nothing". 0, or -1 when out is full. */
+/* Fills an empty out with what is not as it was, for the log of a reload: "listen 1 new, container
+ * 2 changed 1 dropped", or "nothing". 0, or -1 when out is full. */
 int conf_diff_print(const struct conf_diff *d, struct buf *out);
 
 #endif
