@@ -1,0 +1,213 @@
+"""Requests for a container that is not there yet, goes away, comes back, or moves.
+
+The proxy process alone (tools/proxy_host.c), so that the test says what lxc would say, and when.
+"""
+
+import os
+import subprocess
+import threading
+
+import client
+import pytest
+from daemon import BIN, free_port
+from lab import wait_for
+
+STATES = ("absent", "stopped", "starting", "running", "frozen", "stopping")
+CONF = """\
+listen 127.0.0.1:{port} plain
+{top}
+bridge lxcbr0 10.0.3.1/24
+container web {{ image busybox ; address 10.0.3.101 }}
+site * -> web:{back}
+"""
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+class Host:
+    def __init__(self, box, back, top=""):
+        self.port = free_port()
+        conf = box.write("proxy.conf", CONF.format(port=self.port, back=back, top=top))
+        self.errors = open(box.path("proxy.log"), "wb")
+        self.process = subprocess.Popen([BIN / "tests/proxy_host", conf, "2"], text=True, bufsize=1,
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=self.errors,
+                                        env={**os.environ, "SLUICE_LOG": "info,text"})
+        self.lines = []
+        threading.Thread(target=self._read, daemon=True).start()
+        wait_for(lambda: "committed 1" in self.lines, what="the first generation")
+
+    def _read(self):
+        for line in self.process.stdout:
+            self.lines.append(line.strip())
+
+    def say(self, *words):
+        self.process.stdin.write(" ".join(map(str, words)) + "\n")
+
+    def container(self, state, pid=0, address=""):
+        self.say("container", "web", STATES.index(state), pid, address)
+
+    def stats(self):
+        before = self.lines.count(".")
+        self.say("stats")
+        wait_for(lambda: self.lines.count(".") > before, what="the counters")
+        lines = [line.split() for line in list(self.lines)]
+        return {w[0]: int(w[1]) for w in lines if len(w) == 2 and w[1].isdigit()}
+
+    def client(self, **options):
+        return client.RawClient("127.0.0.1", self.port, **options)
+
+    def ask(self, method="GET"):
+        """A request under way: call the result to get its answer."""
+        c = self.client(timeout=20)
+        c.send(f"{method} / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n".encode())
+        return c.response
+
+    def wait_waiting(self, n):
+        wait_for(lambda: self.stats()["requests_waiting"] == n, what=f"{n} waiting requests")
+
+    def stop(self):
+        self.process.stdin.close()
+        assert self.process.wait(10) == 0
+        self.errors.close()
+
+
+@pytest.fixture
+def host(box):
+    hosts = []
+
+    def make(back, top=""):
+        hosts.append(Host(box, back, top))
+        return hosts[-1]
+    yield make
+    for h in hosts:
+        h.stop()
+
+
+@pytest.fixture
+def origin(backend):
+    return backend.http(lambda r: (200, {}, b"ok"))
+
+
+def test_a_container_nobody_has_told_of_yet_is_waited_for(host, origin):
+    h = host(origin.port)
+    answer = h.ask()
+    h.wait_waiting(1)
+    h.container("running", 7, "127.0.0.1")
+    assert answer().body == b"ok"
+    assert h.stats()["requests_waiting"] == 0
+
+
+@pytest.mark.parametrize("before", ["stopped", "starting", "frozen", "stopping", "absent"])
+def test_requests_wait_until_it_runs(host, origin, before):
+    h = host(origin.port)
+    h.container(before, 0, "127.0.0.1")
+    answers = [h.ask() for _ in range(20)]
+    h.wait_waiting(20)
+    h.container("running", 7, "127.0.0.1")
+    assert [a().body for a in answers] == [b"ok"] * 20
+
+
+def test_who_waits_in_vain_gets_504_and_who_comes_later_502(host, origin):
+    h = host(origin.port, "timeout connect 700ms")
+    h.container("stopped")
+    assert h.ask()().status == 504
+    wait_for(lambda: h.ask()().status == 502, what="502 at once")
+    assert h.stats()["requests_waiting"] == 0
+
+
+def test_a_server_that_starts_later_than_its_container(host, backend):
+    origin = backend.http(lambda r: (200, {}, b"ok"))
+    origin.stop()
+    h = host(origin.port)
+    h.container("running", 7, "127.0.0.1")
+    answer = h.ask()
+    h.wait_waiting(1)
+    origin.start()
+    assert answer().body == b"ok"
+
+
+def test_the_address_moves_and_requests_follow(host, backend):
+    def serve(text):
+        return lambda r: (200, {}, text)
+    one = backend.http(serve(b"one"), host="127.0.0.1")
+    two = backend.http(serve(b"two"), host="127.0.0.2", port=one.port)
+    h = host(one.port)
+    h.container("running", 7, "127.0.0.1")
+    with h.client() as c:
+        assert c.request("GET", "/").body == b"one"
+        h.container("running", 8, "127.0.0.2")
+        wait_for(lambda: c.request("GET", "/").body == b"two", what="the new address")
+    assert two.connections() >= 1
+
+
+def test_a_get_that_its_container_died_under_is_sent_to_the_next_one(host, backend):
+    def mute(conn):
+        conn.read_head()
+        conn.note("asked")
+        conn.sock.recv(1)
+    one = backend.raw(mute, host="127.0.0.1")
+    backend.http(lambda r: (200, {}, b"two"), host="127.0.0.2", port=one.port)
+    h = host(one.port)
+    h.container("running", 7, "127.0.0.1")
+    answer = h.ask()
+    wait_for(lambda: one.notes() == ["asked"], what="the request")
+    h.container("stopped")
+    h.wait_waiting(1)
+    h.container("running", 8, "127.0.0.2")
+    assert answer().body == b"two"
+
+
+def test_a_post_that_its_container_died_under_is_502(host, backend):
+    def mute(conn):
+        conn.read_head()
+        conn.note("asked")
+        conn.sock.recv(1)
+    one = backend.raw(mute)
+    h = host(one.port)
+    h.container("running", 7, "127.0.0.1")
+    answer = h.ask("POST")
+    wait_for(lambda: one.notes() == ["asked"], what="the request")
+    h.container("stopped")
+    assert answer().status == 502
+
+
+def test_the_body_of_a_waiting_request_is_not_read(host, backend):
+    def serve(conn):
+        conn.read_head()
+        conn.read_exact(5)
+        conn.send(OK)
+    origin = backend.raw(serve)
+    h = host(origin.port)
+    h.container("stopped")
+    with h.client() as c:
+        c.send(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n")
+        h.wait_waiting(1)
+        c.sock.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            c.sock.recv(1)
+        c.sock.settimeout(10)
+        h.container("running", 7, "127.0.0.1")
+        assert c.read_until(b"\r\n\r\n").startswith(b"HTTP/1.1 100 ")
+        c.send(b"hello")
+        assert c.response().body == b"ok"
+
+
+def test_a_client_that_leaves_no_longer_waits(host, origin):
+    h = host(origin.port)
+    h.container("stopped")
+    with h.client() as c:
+        c.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        h.wait_waiting(1)
+    h.wait_waiting(0)
+
+
+def test_a_server_restarting_by_itself_is_given_a_moment(host, backend):
+    origin = backend.http(lambda r: (200, {}, b"ok"))
+    h = host(origin.port, "timeout connect 10s")
+    h.container("running", 7, "127.0.0.1")
+    assert h.ask()().body == b"ok"
+    origin.stop()
+    answer = h.ask()
+    h.wait_waiting(1)
+    origin.start()
+    assert answer().body == b"ok"
