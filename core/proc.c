@@ -108,6 +108,10 @@ become(const struct launch *l)
 	if (report < 0)
 		_exit(EXIT_NOT_EXECUTED);
 	reset_signals();
+	/* "Read your files again" may come before the program has set its handler for it; until
+	 * then it has not read them yet, so there is nothing to miss. */
+	if (l->path)
+		(void)signal(SIGHUP, SIG_IGN);
 	if (l->new_group && setpgid(0, 0) < 0)
 		goto failed;
 	if (l->death_signal && prctl(PR_SET_PDEATHSIG, l->death_signal, 0, 0, 0) < 0)

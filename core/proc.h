@@ -40,7 +40,7 @@ struct proc_child {
 /* 0 and *ret (whose descriptors the caller owns), or -1 with e filled. */
 int proc_spawn(const struct proc_spec *spec, struct proc_child *ret, struct err *e);
 /* Spawns another program by path with these arguments (NULL-terminated), descriptors 0 =
- * /dev/null, 1 and 2 = our standard error. For dnsmasq and lxc templates' callers only. */
+ * /dev/null, 1 and 2 = our standard error, SIGHUP ignored. For dnsmasq only. */
 int proc_spawn_program(const char *path, char *const argv[], bool new_group, pid_t *ret_pid,
 	int *ret_pidfd, struct err *e);
 /* When argv0 is "sluiced: NAME [JOB]", the role and the job ("" for none); else -1. */
