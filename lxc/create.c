@@ -10,6 +10,7 @@
 #include "core/own.h"
 #include "lxc/engine.h"
 #include "lxc/job.h"
+#include "lxc/text.h"
 #include "lxc/tree.h"
 
 #include <errno.h>
@@ -25,7 +26,7 @@
 
 #define ARGS_MAX 256
 #define LINE_MAX_BYTES 1024
-#define TAIL_MAX 240
+#define TAIL_MAX 240 /* of the last lines, for the error */
 
 struct order {
 	char *template;
@@ -34,11 +35,11 @@ struct order {
 	uint32_t idmap;
 };
 
-/* What the template printed last, for the error: a line, cut. */
+/* What the template prints: the line under way, and the last ones for the error. */
 struct lines {
 	char line[LINE_MAX_BYTES];
 	size_t used;
-	char tail[TAIL_MAX];
+	char tail[TAIL_MAX]; /* joined by "; " */
 	void (*on_line)(void *ctx, struct slice line);
 	void *ctx;
 };
@@ -120,13 +121,32 @@ child(const char *lxc_path, const char *name, const struct order *o, int out, in
 	_exit(ret < 0 ? 1 : 0);
 }
 
+/* Keeps the end of what was printed, whole lines where that is possible. */
+static void
+keep_tail(struct lines *l)
+{
+	size_t n = l->used < TAIL_MAX / 2 ? l->used : TAIL_MAX / 2;
+
+	while (strlen(l->tail) + n + 3 > sizeof(l->tail)) {
+		const char *next = strstr(l->tail, "; ");
+
+		if (next)
+			memmove(l->tail, next + 2, strlen(next + 2) + 1);
+		else
+			l->tail[0] = '\0';
+	}
+	(void)text_add(l->tail, sizeof(l->tail), "%s%.*s", l->tail[0] ? "; " : "", (int)n, l->line);
+}
+
 static void
 end_line(struct lines *l)
 {
-	if (l->used > 0) {
-		l->line[l->used] = '\0';
-		snprintf(l->tail, sizeof(l->tail), "%.*s", TAIL_MAX - 1, l->line);
-		l->on_line(l->ctx, slice_of(l->line, l->used));
+	struct slice line = slice_of(l->line, l->used);
+
+	/* liblxc's own complaints, which are in its log as well. */
+	if (l->used > 0 && !slice_starts(line, SLICE_LIT(ENGINE_LOG_PREFIX ": "))) {
+		keep_tail(l);
+		l->on_line(l->ctx, line);
 	}
 	l->used = 0;
 }

@@ -49,7 +49,7 @@ find_symbol(void *library, const char *name, union symbol *ret, struct err *e)
 static int
 open_log(struct engine *n, void *library, struct err *e)
 {
-	struct lxc_log log = {.level = "ERROR", .prefix = "sluice", .quiet = true};
+	struct lxc_log log = {.level = "ERROR", .prefix = ENGINE_LOG_PREFIX, .quiet = true};
 	char path[64];
 	union symbol init;
 

@@ -13,6 +13,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* What liblxc puts in front of each line that it writes to standard error. */
+#define ENGINE_LOG_PREFIX "sluice"
+
 struct engine;
 
 /* Opens liblxc, its log (errors only, kept in memory), and the container. NULL with e filled. A

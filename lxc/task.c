@@ -284,15 +284,18 @@ task_finish(struct task *t, bool ok, const char *why)
 	struct guest *g = t->guest;
 	task_done *done = t->done;
 	uint64_t id = t->id;
+	char text[ERR_MSG_MAX];
 
+	/* why may be the task's own. */
+	(void)text_copy(text, sizeof(text), slice_str(why));
 	if (t->kind != TASK_QUERY) {
 		guest_job(g, "%s", "");
 		guest_note(g, NOTE_ERROR, "%s%s%s", ok ? "" : task_kind_name(t->kind),
-			ok ? "" : " failed: ", ok ? "" : why);
+			ok ? "" : " failed: ", ok ? "" : text);
 	}
 	task_free(t);
 	if (done)
-		done(g, id, ok, why);
+		done(g, id, ok, text);
 	begin_first(g);
 }
 
