@@ -109,7 +109,7 @@ fill_all_cpus(const struct place *p, struct limit *l)
 	if (l->kind == LIMIT_CPUS && !l->value[0] && !is_v2(p->layout, "cpuset") &&
 		file_read("/sys/devices/system/cpu/online", &text, NULL) == 0)
 		(void)text_copy(l->value, sizeof(l->value),
-				slice_head(buf_slice(&text), slice_index(buf_slice(&text), '\n')));
+			slice_head(buf_slice(&text), slice_index(buf_slice(&text), '\n')));
 	buf_clear(&text);
 }
 

@@ -1,0 +1,2 @@
+sluice_fuzz_target(config_edit sluice_lxc)
+sluice_fuzz_target(exec_request sluice_core)
