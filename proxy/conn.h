@@ -97,7 +97,7 @@ struct conn {
 	bool readable, writable;   /* what the kernel last said */
 	bool finished;             /* the kernel told of the client's FIN */
 	bool tls_failed;           /* after a fatal error no close_notify is sent */
-	char peer[ADDR_TEXT_MAX]; /* the client's address as text */
+	char peer[ADDR_TEXT_MAX];  /* the client's address as text */
 	uint32_t requests;
 	uint32_t in_base; /* in.data up to here is the head of the current request, kept */
 	uint64_t lingered;

@@ -39,9 +39,10 @@ enum exchange_end { EXCHANGE_GOES_ON, EXCHANGE_END_KEEP, EXCHANGE_END_CLOSE };
 
 #define EXCHANGE_ARENA_BLOCK 1024
 #define EXCHANGE_ARENA_MAX (64 * 1024)
-#define EXCHANGE_SENDS_MAX 2  /* a GET or HEAD may be sent once more */
-#define EXCHANGE_NOTE_MS 1000 /* a failed backend is told of at most once in this time, a thread   \
-			       */
+#define EXCHANGE_SENDS_MAX 2 /* a GET or HEAD may be sent once more */
+#define EXCHANGE_NOTE_MS                                                                           \
+	1000 /* a failed backend is told of at most once in this time, a thread                    \
+	      */
 #define EXCHANGE_DRAIN_MAX (64 * 1024) /* of a body nobody wants, to keep the connection */
 
 struct exchange {

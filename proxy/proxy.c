@@ -210,7 +210,7 @@ proxy_adopt(struct proxy *p)
 		worker_post(p->workers[i], c);
 		if (!p->running && worker_start(p->workers[i], &e) < 0) {
 			log_err("worker cannot be started", &e);
-			exit(EXIT_FAILURE);
+			abort();
 		}
 	}
 	p->running = true;
@@ -366,7 +366,7 @@ static void
 proxy_on_msg(struct chan *c, struct msg_in *m, void *ctx)
 {
 	static void (*const handlers[MSG_TYPE_COUNT])(struct proxy *, struct msg_in *) = {
-#define PROXY_MESSAGE_ROW(id, handler) [MSG_##id] = handler,
+#define PROXY_MESSAGE_ROW(id, handler) [MSG_##id] = (handler),
 		PROXY_MESSAGE_TABLE(PROXY_MESSAGE_ROW)
 #undef PROXY_MESSAGE_ROW
 	};
@@ -407,6 +407,7 @@ proxy_raise_descriptors(void)
 static void
 proxy_log_from_env(void)
 {
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): there is no thread yet. */
 	struct slice text = slice_str(getenv("SLUICE_LOG"));
 	struct slice level = slice_head(text, slice_index(text, ','));
 
@@ -425,6 +426,7 @@ proxy_log_from_env(void)
 static int
 proxy_enter_sandbox(struct err *e)
 {
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): there is no thread yet. */
 	const char *roots = getenv("SLUICE_ROOTS");
 	const struct sandbox_path paths[] = {
 		{.path = "/etc/resolv.conf"},

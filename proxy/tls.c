@@ -88,6 +88,7 @@ tls_on_certificate(SSL *ssl, void *arg)
 	return c && SSL_use_cert_and_key(ssl, c->leaf, c->key, c->chain, 1) == 1;
 }
 
+/* NOLINTBEGIN(readability-non-const-parameter): OpenSSL says how its callbacks look. */
 static int
 tls_on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher_ctx,
 	EVP_MAC_CTX *mac_ctx, int encrypt)
@@ -103,6 +104,7 @@ tls_on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *
 
 	return tickets_apply(t->tickets, &call);
 }
+/* NOLINTEND(readability-non-const-parameter) */
 
 static int
 tls_thread_set(struct tls_thread *t, struct err *e)
@@ -186,6 +188,7 @@ tls_pem_bio(struct slice pem)
 
 /* A file that is read by nobody: an encrypted key has no one to ask for its password. */
 static int
+/* NOLINTNEXTLINE(readability-non-const-parameter): OpenSSL says how its callbacks look. */
 tls_on_password(char *buf, int size, int writing, void *arg)
 {
 	(void)buf;
