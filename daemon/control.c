@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #define NO_GROUP UINT32_C(4294967295)
+#define LAST_WORDS_US 100000
 
 static void
 send_number(struct control *c, enum msg_type type, uint64_t number)
@@ -106,6 +107,22 @@ on_offer_end(struct control *c, struct msg_in *m)
 		send_number(c, MSG_READY, generation);
 }
 
+/* Nobody is answered before there is something that runs: until then callers wait in the
+ * sockets' queues. */
+static void
+start_serving(struct control *c)
+{
+	struct err e = {0};
+
+	if (c->http)
+		return;
+	if (control_http_start(c, c->http_fd, &e) == 0 && control_exec_start(c, &e) == 0)
+		return;
+	log_err("cannot serve", &e);
+	c->failed = true;
+	event_base_loopbreak(c->base);
+}
+
 static void
 on_commit(struct control *c, struct msg_in *m)
 {
@@ -121,6 +138,7 @@ on_commit(struct control *c, struct msg_in *m)
 	log_set_level(c->state.conf->log_level);
 	log_set_format(c->state.conf->log_format);
 	send_number(c, MSG_COMMITTED, generation);
+	start_serving(c);
 }
 
 static void
@@ -135,24 +153,12 @@ on_socket(struct control *c, struct msg_in *m)
 {
 	struct slice kind = msg_get_slice(m);
 	uint32_t gid = msg_get_u32(m);
-	struct err e = {0};
-	int fd, rc = -1;
+	int *fd = slice_eq_str(kind, "http") ? &c->http_fd : &c->exec_fd;
 
-	if (msg_finish(m) < 0)
+	if (msg_finish(m) < 0 || *fd >= 0)
 		return;
-	fd = msg_take_fd(m);
+	*fd = msg_take_fd(m);
 	c->group = gid == NO_GROUP ? CONTROL_NO_GROUP : (gid_t)gid;
-	if (slice_eq_str(kind, "http") && !c->http)
-		rc = control_http_start(c, fd, &e);
-	else if (slice_eq_str(kind, "exec") && !c->exec_event)
-		rc = control_exec_start(c, fd, &e);
-	else
-		close_fd(fd);
-	if (rc < 0) {
-		log_err("cannot serve", &e);
-		c->failed = true;
-		event_base_loopbreak(c->base);
-	}
 }
 
 static void
@@ -219,10 +225,12 @@ static void
 on_close(struct chan *chan, const char *reason, void *ctx)
 {
 	struct control *c = ctx;
+	struct timeval last_words = {.tv_usec = c->n_streams > 0 ? LAST_WORDS_US : 0};
 
 	(void)chan;
 	log_debug("channel closed", kv_s("reason", reason));
-	event_base_loopbreak(c->base);
+	/* Readers of events shall still get those that told of the end. */
+	event_base_loopexit(c->base, &last_words);
 }
 
 static const struct chan_ops ops = {.on_msg = on_msg, .on_close = on_close};
@@ -277,7 +285,7 @@ clear(struct control *c)
 int
 control_main(void)
 {
-	static struct control control = {.exec_fd = -1, .group = CONTROL_NO_GROUP};
+	static struct control control = {.http_fd = -1, .exec_fd = -1, .group = CONTROL_NO_GROUP};
 	struct control *c = &control;
 	struct err e = {0};
 

@@ -24,7 +24,7 @@
 
 #define CONTROL_WAITS_MAX 64
 #define CONTROL_STREAMS_MAX 16
-#define CONTROL_STREAM_QUEUE_MAX (256 * 1024) /* bytes a slow reader may be behind */
+#define CONTROL_STREAM_QUEUE_MAX (64 * 1024) /* bytes a slow reader may be behind */
 #define CONTROL_HEAD_MAX (16 * 1024)
 #define CONTROL_IDLE_S 60
 #define CONTROL_STATUS_MS 1000 /* for the counters of all processes */
@@ -43,7 +43,7 @@ struct control {
 	gid_t group;
 	struct evhttp *http;
 	struct event *exec_event, *resume;
-	int exec_fd;
+	int http_fd, exec_fd; /* the HTTP one is evhttp's once it serves */
 	struct list waits; /* of struct wait */
 	size_t n_waits;
 	uint64_t last_id;
@@ -81,7 +81,7 @@ void control_events_send(struct control *c, json_t *object);
 void control_events_clear(struct control *c);
 
 /* control_exec.c */
-int control_exec_start(struct control *c, int fd, struct err *e);
+int control_exec_start(struct control *c, struct err *e);
 void control_exec_stop(struct control *c);
 
 #endif

@@ -30,11 +30,17 @@ stream_free(struct stream *s)
 	free(s);
 }
 
+/* At an end of file evhttp gives an unanswered request back to us; else it goes with its
+ * connection. */
 static void
 on_gone(struct evhttp_connection *conn, void *ctx)
 {
+	struct stream *s = ctx;
+
 	(void)conn;
-	stream_free(ctx);
+	if (!evhttp_request_get_connection(s->req))
+		evhttp_request_free(s->req);
+	stream_free(s);
 }
 
 static size_t

@@ -65,10 +65,9 @@ on_connection(evutil_socket_t listener, short what, void *ctx)
 }
 
 int
-control_exec_start(struct control *c, int fd, struct err *e)
+control_exec_start(struct control *c, struct err *e)
 {
-	c->exec_fd = fd;
-	c->exec_event = event_new(c->base, fd, EV_READ, on_connection, c);
+	c->exec_event = event_new(c->base, c->exec_fd, EV_READ, on_connection, c);
 	if (!c->exec_event || event_add(c->exec_event, NULL) < 0)
 		return err_set(e, "cannot serve the exec socket");
 	return 0;

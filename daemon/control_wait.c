@@ -40,10 +40,14 @@ on_client_gone(struct evhttp_connection *conn, void *ctx)
 {
 	struct wait *w = ctx;
 
+	struct evhttp_request *req = w->req;
+
 	(void)conn;
-	/* evhttp frees the request with its connection. */
 	w->req = NULL;
 	wait_free(w);
+	/* Given back to us, or freed with its connection. */
+	if (!evhttp_request_get_connection(req))
+		evhttp_request_free(req);
 }
 
 /* Ends the wait before the request, because answering may close the connection. */

@@ -182,8 +182,10 @@ ctl_exec(const char *socket, enum exec_kind kind, char *const *argv, const char 
 	status = connect_exec(socket, &s, e);
 	if (status != CTL_OK)
 		return status;
-	if ((r.tty && enter_raw(&s, e) < 0) || exec_send_request(s.fd, &r, fds, e) < 0)
+	if (r.tty && enter_raw(&s, e) < 0)
 		status = EXEC_STATUS_FAILED;
+	else if (exec_send_request(s.fd, &r, fds, e) < 0)
+		status = on_packet(&s, e); /* refused before it was read: why is there already */
 	else
 		status = wait_for_end(&s, e);
 	restore(&s);

@@ -57,19 +57,19 @@ def test_a_file_that_is_no_certificate(box, certs):
 
 
 def test_an_include_that_is_missing(box):
-    expect_error(box, f"listen 8080 plain\n{TAIL}  include gone.conf\n", 3, 3, "gone.conf",
+    expect_error(box, f"listen 8080 plain\n{TAIL}  include gone.conf\n", 3, 11, "gone.conf",
                  "No such file")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_an_include_that_may_not_be_read(box):
     box.write("secret.conf", "", mode=0)
-    expect_error(box, f"listen 8080 plain\n{TAIL}include secret.conf\n", 3, 1, "Permission denied")
+    expect_error(box, f"listen 8080 plain\n{TAIL}include secret.conf\n", 3, 9, "Permission denied")
 
 
 def test_an_include_that_is_a_folder(box):
     box.path("conf.d").mkdir()
-    expect_error(box, f"listen 8080 plain\n{TAIL}include conf.d\n", 3, 1, "not a regular file")
+    expect_error(box, f"listen 8080 plain\n{TAIL}include conf.d\n", 3, 9, "not a regular file")
 
 
 def test_a_loop_of_includes(box):
@@ -77,7 +77,7 @@ def test_a_loop_of_includes(box):
     box.write("b.conf", "# a comment\ninclude a.conf\n")
     path, done = check(box, f"listen 8080 plain\n{TAIL}include a.conf\n")
     assert done.returncode == 1
-    assert f"{path.parent}/b.conf:2:1: " in done.stderr and "include loop" in done.stderr
+    assert f"{path.parent}/b.conf:2:9: " in done.stderr and "include loop" in done.stderr
 
 
 def test_an_error_in_an_included_file_shows_that_line(box):
