@@ -61,7 +61,8 @@ def main():
     errors = []
     names = ("setup", ".ci/run", "LICENSE", "CMakeLists.txt", ".clang-format", ".clang-tidy")
     for path in tree.files(TEXT, sys.argv[1:], names):
-        with open(os.path.join(tree.ROOT, path), encoding="utf-8", errors="replace") as text:
+        with open(os.path.join(tree.ROOT, path), encoding="utf-8", errors="replace",
+                  newline="") as text:
             data = text.read()
         errors += check_bytes(path, data)
         # The programs of bench/ and tests/e2e/ stand alone, without core/.
