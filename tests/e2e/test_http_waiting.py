@@ -1,74 +1,18 @@
 """Requests for a container that is not there yet, goes away, comes back, or moves.
 
-The proxy process alone (tools/proxy_host.c), so that the test says what lxc would say, and when.
+The proxy process alone, so that the test says what lxc would say, and when.
 """
 
-import os
-import subprocess
-import threading
-
-import client
 import pytest
-from daemon import BIN, free_port
 from lab import wait_for
+from proxy_alone import Host
 
-STATES = ("absent", "stopped", "starting", "running", "frozen", "stopping")
 CONF = """\
-listen 127.0.0.1:{port} plain
-{top}
+listen 127.0.0.1:@port@ plain
 bridge lxcbr0 10.0.3.1/24
-container web {{ image busybox ; address 10.0.3.101 }}
-site * -> web:{back}
+container web { image busybox ; address 10.0.3.101 }
 """
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-
-
-class Host:
-    def __init__(self, box, back, top=""):
-        self.port = free_port()
-        conf = box.write("proxy.conf", CONF.format(port=self.port, back=back, top=top))
-        self.errors = open(box.path("proxy.log"), "wb")
-        self.process = subprocess.Popen([BIN / "tests/proxy_host", conf, "2"], text=True, bufsize=1,
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=self.errors,
-                                        env={**os.environ, "SLUICE_LOG": "info,text"})
-        self.lines = []
-        threading.Thread(target=self._read, daemon=True).start()
-        wait_for(lambda: "committed 1" in self.lines, what="the first generation")
-
-    def _read(self):
-        for line in self.process.stdout:
-            self.lines.append(line.strip())
-
-    def say(self, *words):
-        self.process.stdin.write(" ".join(map(str, words)) + "\n")
-
-    def container(self, state, pid=0, address=""):
-        self.say("container", "web", STATES.index(state), pid, address)
-
-    def stats(self):
-        before = self.lines.count(".")
-        self.say("stats")
-        wait_for(lambda: self.lines.count(".") > before, what="the counters")
-        lines = [line.split() for line in list(self.lines)]
-        return {w[0]: int(w[1]) for w in lines if len(w) == 2 and w[1].isdigit()}
-
-    def client(self, **options):
-        return client.RawClient("127.0.0.1", self.port, **options)
-
-    def ask(self, method="GET"):
-        """A request under way: call the result to get its answer."""
-        c = self.client(timeout=20)
-        c.send(f"{method} / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n".encode())
-        return c.response
-
-    def wait_waiting(self, n):
-        wait_for(lambda: self.stats()["requests_waiting"] == n, what=f"{n} waiting requests")
-
-    def stop(self):
-        self.process.stdin.close()
-        assert self.process.wait(10) == 0
-        self.errors.close()
 
 
 @pytest.fixture
@@ -76,7 +20,7 @@ def host(box):
     hosts = []
 
     def make(back, top=""):
-        hosts.append(Host(box, back, top))
+        hosts.append(Host(box, f"{CONF}{top}\nsite * -> web:{back}\n"))
         return hosts[-1]
     yield make
     for h in hosts:
