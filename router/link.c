@@ -251,9 +251,10 @@ add_address(
 	/* A bridge without ports has no carrier, and duplicate detection would never end. */
 	if (p->addr.family == AF_INET6)
 		mnl_attr_put_u32(h, IFA_FLAGS, IFA_F_NODAD | IFA_F_PERMANENT);
-	if (netlink_request(n, h, &error) < 0)
-		return err_ordinal(e, ordinal, "adding address %s: %s%s%s", prefix_print(p, text),
-			error.text, error.text[0] ? ": " : "", strerror(error.errnum));
+	if (netlink_request(n, h, &error) < 0) {
+		netlink_err(e, &error, "adding an address to the bridge");
+		return at_directive(e, ordinal);
+	}
 	log_info("address added", kv_s("address", prefix_print(p, text)));
 	return 0;
 }

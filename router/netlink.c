@@ -321,7 +321,8 @@ sort_attrs(struct netlink_walk w, const struct nlattr **table, unsigned max)
 {
 	const struct nlattr *a;
 
-	memset(table, 0, (max + 1) * sizeof(*table));
+	for (unsigned i = 0; i <= max; i++)
+		table[i] = NULL;
 	while ((a = netlink_next(&w)) != NULL)
 		if (mnl_attr_get_type(a) <= max)
 			table[mnl_attr_get_type(a)] = a;

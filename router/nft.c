@@ -100,9 +100,10 @@ batch_commit(struct nft *n, struct nft_batch *b, struct netlink_error *ret_error
 	}
 	if (batch_send(n, b, ret_error) == 0)
 		return 0;
-	return err_ordinal(e, nft_batch_ordinal(b, ret_error->seq, ret_error->offset),
-		"the kernel refuses this in table inet " RULESET_TABLE ": %s%s%s", ret_error->text,
-		ret_error->text[0] ? ": " : "", strerror(ret_error->errnum));
+	netlink_err(e, ret_error, "the kernel refuses this in table inet " RULESET_TABLE);
+	if (e)
+		e->ordinal = nft_batch_ordinal(b, ret_error->seq, ret_error->offset);
+	return -1;
 }
 
 int
@@ -345,7 +346,7 @@ bool
 nft_holds(struct nft *n, const struct ruleset *r)
 {
 	struct ruleset found;
-	size_t rules, wanted = (size_t)__builtin_popcount(r->rules);
+	size_t rules = 0, wanted = (size_t)__builtin_popcount(r->rules);
 	bool equal;
 
 	if (nft_read(n, &found, &rules, NULL) < 0)

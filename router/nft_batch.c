@@ -357,10 +357,19 @@ mark(struct nft_batch *b, uint32_t offset, uint32_t ordinal)
 uint32_t
 nft_batch_ordinal(const struct nft_batch *b, uint32_t seq, uint32_t offset)
 {
-	for (size_t i = 0; i < b->n_marks; i++)
-		if (b->marks[i].seq == seq && b->marks[i].offset == offset)
+	uint32_t only = 0;
+	bool several = false;
+
+	for (size_t i = 0; i < b->n_marks; i++) {
+		if (b->marks[i].seq != seq)
+			continue;
+		if (b->marks[i].offset == offset)
 			return b->marks[i].ordinal;
-	return 0;
+		several = several || (only && only != b->marks[i].ordinal);
+		only = b->marks[i].ordinal;
+	}
+	/* A kernel that tells no offset, and a message with one directive's elements alone. */
+	return several ? 0 : only;
 }
 
 static void

@@ -44,7 +44,7 @@ void nft_batch_chains(struct nft_batch *b);
 void nft_batch_rules(struct nft_batch *b, uint32_t rules);
 /* type: NFT_MSG_NEWSETELEM or NFT_MSG_DELSETELEM. */
 void nft_batch_elements(struct nft_batch *b, uint16_t type, const struct ruleset *r);
-/* The directive of the message (and attribute) at fault, 0 when it is none's. */
+/* The directive of the message and attribute at fault, 0 when it can't be told. */
 uint32_t nft_batch_ordinal(const struct nft_batch *b, uint32_t seq, uint32_t offset);
 
 #endif

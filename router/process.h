@@ -97,8 +97,8 @@ void generation_offer(struct router *r, uint64_t generation, int fd);
 void generation_offer_end(struct router *r, uint64_t generation);
 void generation_commit(struct router *r, uint64_t generation);
 void generation_abort(struct router *r, uint64_t generation);
-/* The settlement for this generation succeeded (e NULL) or failed. */
-void generation_settled(struct router *r, uint64_t generation, const struct err *e);
+/* The settlement for this generation succeeded (why NULL) or failed. */
+void generation_settled(struct router *r, uint64_t generation, const struct err *why);
 void generation_clear(struct router *r);
 
 /* router.c */

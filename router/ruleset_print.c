@@ -61,8 +61,8 @@ print_addr(const struct addr *low, const struct addr *high, struct buf *out)
 {
 	char text[ADDR_TEXT_MAX];
 
-	for (uint8_t len = 0; len <= addr_len(low) * 8; len++) {
-		struct prefix p = {.addr = *low, .len = len};
+	for (unsigned len = 0; len <= addr_len(low) * 8; len++) {
+		struct prefix p = {.addr = *low, .len = (uint8_t)len};
 		struct prefix network = prefix_network(&p);
 		struct addr last = prefix_last(&p);
 
