@@ -88,7 +88,6 @@ exchange_new(struct conn *c)
 	memset((char *)x + from, 0, offsetof(struct exchange, request) - from);
 	x->conn = c;
 	x->worker = c->worker;
-	x->limits = &c->worker->generation->conf->limits;
 	x->file = -1;
 	list_init(&x->container_node);
 	resolve_wait_init(&x->resolve, exchange_on_resolved);
@@ -378,27 +377,50 @@ exchange_drain(struct exchange *x)
 	return true;
 }
 
+/* Of the route; before there is one, of the file, as it is now: nothing holds an older one. */
+static uint64_t
+exchange_timeout(const struct exchange *x, enum conf_timeout which)
+{
+	const struct conf_limits *limits = x->limits;
+
+	if (!limits)
+		limits = &x->worker->generation->conf->limits;
+	return limits->timeout_ms[which];
+}
+
+/* Writes what is queued. False: not all of it could be written now, or the client is gone. */
+static bool
+exchange_write_rest(struct exchange *x)
+{
+	struct conn *c = x->conn;
+	size_t before = iobuf_len(&c->out);
+
+	switch (conn_flush(c)) {
+	case CONN_IO_OK:
+		return true;
+	case CONN_IO_CLOSED:
+		conn_close(c, CONN_CLOSE_CLIENT_ABORT);
+		return false;
+	case CONN_IO_BLOCKED:
+		break;
+	}
+	if (c->wait != CONN_WAIT_CLIENT || iobuf_len(&c->out) < before)
+		conn_set_wait(c, CONN_WAIT_CLIENT, exchange_timeout(x, CONF_TIMEOUT_SEND));
+	return false;
+}
+
 /* Everything is queued. GOES_ON until it is written and a body that must go is gone. */
 static enum exchange_end
 exchange_end(struct exchange *x)
 {
 	struct conn *c = x->conn;
-	enum conn_io result = conn_flush(c);
 	bool keep;
 
-	if (result == CONN_IO_CLOSED) {
-		conn_close(c, CONN_CLOSE_CLIENT_ABORT);
+	if (!exchange_write_rest(x))
 		return EXCHANGE_GOES_ON;
-	}
-	if (result == CONN_IO_BLOCKED) {
-		if (c->wait != CONN_WAIT_CLIENT)
-			conn_set_wait(
-				c, CONN_WAIT_CLIENT, x->limits->timeout_ms[CONF_TIMEOUT_SEND]);
-		return EXCHANGE_GOES_ON;
-	}
 	if (x->keep_alive && !exchange_drain(x)) {
 		if (c->state != CONN_CLOSED && c->wait != CONN_WAIT_BODY)
-			conn_set_wait(c, CONN_WAIT_BODY, x->limits->timeout_ms[CONF_TIMEOUT_IDLE]);
+			conn_set_wait(c, CONN_WAIT_BODY, exchange_timeout(x, CONF_TIMEOUT_IDLE));
 		return EXCHANGE_GOES_ON;
 	}
 	keep = x->keep_alive;

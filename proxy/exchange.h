@@ -55,7 +55,7 @@ struct exchange {
 	struct generation *generation; /* NULL until the head is complete */
 	const struct conf_site *site;
 	const struct conf_route *route;
-	const struct conf_limits *limits;
+	const struct conf_limits *limits; /* the generation's; NULL before there is one */
 	size_t matched;
 	struct http_path path;
 	uint64_t began_ms, began_wall_ms;

@@ -83,8 +83,7 @@ worker_new(unsigned index, struct tickets *tickets, struct mailbox *notes, struc
 	list_init(&w->conns);
 	list_init(&w->graves);
 	list_init(&w->spare_exchanges);
-	buf_init(&w->head, WORKER_HEAD_MAX);
-	buf_init(&w->text, WORKER_HEAD_MAX);
+	buf_init(&w->text, WORKER_TEXT_MAX);
 	w->tls.choose = conn_choose_certificate;
 	w->tls.choose_arg = w;
 	w->base = worker_new_base();
@@ -162,7 +161,6 @@ worker_free(struct worker **w)
 	tls_thread_clear(&gone->tls);
 	BIO_meth_free(gone->bio);
 	block_pool_clear(&gone->blocks);
-	buf_clear(&gone->head);
 	buf_clear(&gone->text);
 	if (gone->burial)
 		event_free(gone->burial);

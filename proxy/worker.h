@@ -25,7 +25,7 @@
 #include <event2/event_struct.h>
 #include <pthread.h>
 
-#define WORKER_HEAD_MAX (48 * 1024) /* the largest head that is built */
+#define WORKER_TEXT_MAX (48 * 1024) /* the longest location or file name that is built */
 #define WORKER_SPARE_EXCHANGES 16   /* finished ones kept for the next request */
 
 /* What the main thread tells a worker. X(id, meaning) */
@@ -86,7 +86,6 @@ struct worker {
 	struct access_log access_log;
 	struct stats stats;
 	struct http_date date;
-	struct buf head;    /* scratch: a head or an answer that is being built */
 	struct buf text;    /* scratch: a location, a path, a file's name */
 	struct list conns;  /* every client connection */
 	struct list graves; /* closed objects, freed when the loop comes round */

@@ -150,6 +150,19 @@ def test_a_head_that_stops_is_408(sluice, echo):
         assert c.eof()
 
 
+def test_a_head_that_a_reload_overtakes_is_still_timed(sluice, echo):
+    s = sluice(with_top("timeout idle 1s"), port_back=echo.port)
+    with s.client() as c:
+        c.send(b"GET / HTTP/1.1\r\nHo")
+        wait_for(lambda: s.stats()["connections_open"] == 1, what="the connection")
+        s.write(with_top("timeout idle 2s"))
+        s.reload()
+        s.write(with_top("timeout idle 3s"))
+        s.reload()
+        assert c.response().status == 408
+        assert c.eof()
+
+
 def test_a_connection_without_a_request_is_closed_silently(sluice, echo):
     s = sluice(with_top("timeout idle 400ms"), port_back=echo.port)
     with s.client() as c:

@@ -128,6 +128,19 @@ def test_tickets_resume_100_of_100_across_threads_reload_and_restart(sluice, ver
     assert resumed == 100
 
 
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_resumed_connection_still_belongs_to_its_site(names, version):
+    s = names()
+    context = client.tls_context(minimum=version, maximum=version)
+    session = None
+    for _ in range(3):
+        with s.client(tls=True, sni="www.example", context=context, session=session) as c:
+            assert c.tls.session_reused == (session is not None)
+            assert c.request("GET", "/", host="www.example").status == 201
+            assert c.request("GET", "/", host="x.b.example").status == 421
+            session = c.tls.session
+
+
 def test_one_ticket_a_handshake(sluice):
     s = sluice("listen 127.0.0.1:@port@ tls\ncertificate default @cert@\nsite * -> status 204\n")
     seen = []
