@@ -42,11 +42,15 @@ put_u16(struct buf *out, size_t v)
 }
 
 static int
+put_slice(struct buf *out, struct slice text)
+{
+	return put_u16(out, text.n) < 0 ? -1 : buf_append_slice(out, text);
+}
+
+static int
 put_string(struct buf *out, const char *s)
 {
-	struct slice text = slice_str(s);
-
-	return put_u16(out, text.n) < 0 ? -1 : buf_append_slice(out, text);
+	return put_slice(out, slice_str(s));
 }
 
 static int
@@ -265,14 +269,12 @@ int
 exec_send_status(int fd, uint8_t status, const char *why)
 {
 	struct buf packet;
-	char cut[ERR_MSG_MAX];
+	struct slice cut = slice_head(slice_str(why), ERR_MSG_MAX);
 	int ret;
 
-	cut[0] = '\0';
-	strncat(cut, why, sizeof(cut) - 1);
 	buf_init(&packet, EXEC_PACKET_MAX);
 	ret = buf_append_byte(&packet, EXEC_PACKET_STATUS) |
-	      buf_append_byte(&packet, (char)status) | put_string(&packet, cut);
+	      buf_append_byte(&packet, (char)status) | put_slice(&packet, cut);
 	if (ret == 0)
 		ret = send_packet(fd, buf_slice(&packet), NULL);
 	buf_clear(&packet);
@@ -309,6 +311,7 @@ take_fds(struct msghdr *m, int ret_fds[static 3])
 }
 
 static int
+/* NOLINTNEXTLINE(readability-non-const-parameter): recvmsg writes there. */
 recv_packet(int fd, char *bytes, int ret_fds[static 3], ssize_t *ret_n, struct err *e)
 {
 	union {
@@ -337,8 +340,8 @@ exec_recv_request(
 {
 	struct pollfd p = {.fd = fd, .events = POLLIN};
 	_free_ char *bytes = malloc(EXEC_PACKET_MAX);
-	int fds[EXEC_FDS];
-	ssize_t n;
+	int fds[EXEC_FDS] = {-1, -1, -1};
+	ssize_t n = 0;
 
 	if (!bytes)
 		return err_set(e, "out of memory");

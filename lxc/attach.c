@@ -87,7 +87,7 @@ open_terminal(struct session *s, struct engine *engine, int *ret_slave, struct e
 	slave = ioctl(ptx, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (slave < 0)
 		return err_errno(e, errno, "a terminal in the container");
-	snprintf(path, sizeof(path), "/proc/%d", (int)view.pid);
+	(void)snprintf(path, sizeof(path), "/proc/%d", (int)view.pid);
 	if (stat(path, &st) == 0)
 		(void)!fchown(slave, st.st_uid, st.st_gid);
 	set_size(ptx, s->request.rows, s->request.columns);
@@ -109,7 +109,8 @@ run_command(struct session *s, struct engine *engine, const int fds[static 3], s
 		.fds = {fds[0], fds[1], fds[2]},
 		.tty = s->request.tty};
 
-	snprintf(term, sizeof(term), "TERM=%s", s->request.term[0] ? s->request.term : "dumb");
+	(void)snprintf(
+		term, sizeof(term), "TERM=%s", s->request.term[0] ? s->request.term : "dumb");
 	if (engine_attach(engine, &a, &s->pid, e) < 0)
 		return -1;
 	s->pidfd = (int)syscall(SYS_pidfd_open, s->pid, 0);

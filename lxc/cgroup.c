@@ -239,6 +239,7 @@ v2_child_has(const struct cgroup_mount *m, const char *base, const char *file)
 	DIR *d = opendir(m->path);
 	bool seen = false, found = false;
 
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is our own. */
 	for (struct dirent *entry; d && !seen && (entry = readdir(d));) {
 		char path[PATH_MAX + NAME_MAX + 128];
 

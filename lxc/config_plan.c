@@ -35,9 +35,9 @@ want(struct plan *p, const char *key, const char *fmt, ...)
 	va_list ap;
 
 	assert(p->n <= ROWS_MAX);
-	snprintf(row->key, sizeof(row->key), "%s", key);
+	(void)snprintf(row->key, sizeof(row->key), "%s", key);
 	va_start(ap, fmt);
-	vsnprintf(row->value, sizeof(row->value), fmt, ap);
+	(void)vsnprintf(row->value, sizeof(row->value), fmt, ap);
 	va_end(ap);
 }
 
@@ -49,9 +49,9 @@ want_address(
 
 	if (address->family == 0 || bridge->addr.family == 0)
 		return;
-	snprintf(key, sizeof(key), "lxc.net.0.%s.address", family);
+	(void)snprintf(key, sizeof(key), "lxc.net.0.%s.address", family);
 	want(p, key, "%s/%u", addr_print(address, text), bridge->len);
-	snprintf(key, sizeof(key), "lxc.net.0.%s.gateway", family);
+	(void)snprintf(key, sizeof(key), "lxc.net.0.%s.gateway", family);
 	want(p, key, "%s", addr_print(&bridge->addr, text));
 }
 
@@ -82,7 +82,7 @@ want_limits(struct plan *p, const struct config_wish *w, bool v2)
 
 		if (!w->settable[v2][limits[i].kind])
 			continue;
-		snprintf(key, sizeof(key), "lxc.cgroup%s.%s", v2 ? "2" : "", limits[i].file);
+		(void)snprintf(key, sizeof(key), "lxc.cgroup%s.%s", v2 ? "2" : "", limits[i].file);
 		want(p, key, "%s", limits[i].value);
 	}
 }
@@ -289,6 +289,6 @@ config_plan_mac(const char *name, char ret[static JOB_MAC_MAX])
 	for (const char *p = name; *p; p++)
 		hash = (hash ^ (unsigned char)*p) * 16777619u;
 	hash ^= hash >> 24;
-	snprintf(ret, JOB_MAC_MAX, "00:16:3e:%02x:%02x:%02x", hash >> 16 & 0xff, hash >> 8 & 0xff,
-		hash & 0xff);
+	(void)snprintf(ret, JOB_MAC_MAX, "00:16:3e:%02x:%02x:%02x", hash >> 16 & 0xff,
+		hash >> 8 & 0xff, hash & 0xff);
 }

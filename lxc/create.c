@@ -98,8 +98,8 @@ create_and_shift(const char *lxc_path, const char *name, const struct order *o, 
 		return -1;
 	if (o->idmap == 0)
 		return 0;
-	snprintf(folder, sizeof(folder), "%s/%s", lxc_path, name);
-	snprintf(rootfs, sizeof(rootfs), "%s/rootfs", folder);
+	(void)snprintf(folder, sizeof(folder), "%s/%s", lxc_path, name);
+	(void)snprintf(rootfs, sizeof(rootfs), "%s/rootfs", folder);
 	if (tree_shift(rootfs, o->idmap, e) < 0)
 		return -1;
 	return open_folder(folder, o->idmap, e);

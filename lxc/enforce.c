@@ -28,7 +28,7 @@ place_open(struct place *p, const struct cgroup_layout *layout, pid_t pid)
 
 	p->layout = layout;
 	buf_init(&p->proc_cgroup, PROC_CGROUP_MAX);
-	snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
+	(void)snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
 	if (pid > 0 && file_read(path, &p->proc_cgroup, NULL) == 0)
 		return 0;
 	buf_clear(&p->proc_cgroup);

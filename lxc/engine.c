@@ -56,7 +56,7 @@ open_log(struct engine *n, void *library, struct err *e)
 	n->log_fd = memfd_create("lxc-log", MFD_CLOEXEC);
 	if (n->log_fd < 0)
 		return err_errno(e, errno, "memfd");
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", n->log_fd);
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", n->log_fd);
 	log.file = path;
 	if (find_symbol(library, "lxc_log_init", &init, e) < 0)
 		return -1;
@@ -273,22 +273,31 @@ exec_in_container(void *payload)
 		(void)ioctl(STDIN_FILENO, TIOCSCTTY, 0);
 	}
 	execvp(a->argv[0], a->argv);
-	fprintf(stderr, "%s: %s\n", a->argv[0], strerrordesc_np(errno));
+	(void)fprintf(stderr, "%s: %s\n", a->argv[0], strerrordesc_np(errno));
 	_exit(errno == ENOENT ? 127 : 126);
 }
 
 int
 engine_attach(struct engine *n, const struct engine_attach *a, pid_t *ret_pid, struct err *e)
 {
-	lxc_attach_options_t options = LXC_ATTACH_OPTIONS_DEFAULT;
 	struct engine_attach payload = *a;
+	char folder[] = "/root";
+	/* liblxc's own initializer, but for what is said here. */
+	lxc_attach_options_t options = {
+		.attach_flags = LXC_ATTACH_DEFAULT,
+		.namespaces = -1,
+		.personality = LXC_ATTACH_DETECT_PERSONALITY,
+		.initial_cwd = folder,
+		.uid = (uid_t)-1,
+		.gid = (gid_t)-1,
+		.env_policy = LXC_ATTACH_CLEAR_ENV,
+		.extra_env_vars = payload.env,
+		.stdin_fd = a->fds[0],
+		.stdout_fd = a->fds[1],
+		.stderr_fd = a->fds[2],
+		.log_fd = -EBADF,
+	};
 
-	options.env_policy = LXC_ATTACH_CLEAR_ENV;
-	options.extra_env_vars = payload.env;
-	options.initial_cwd = (char[]){"/root"};
-	options.stdin_fd = a->fds[0];
-	options.stdout_fd = a->fds[1];
-	options.stderr_fd = a->fds[2];
 	if (n->c->attach(n->c, exec_in_container, &payload, &options, ret_pid) < 0)
 		return fail(n, e, "attach");
 	return 0;

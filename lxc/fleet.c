@@ -84,6 +84,7 @@ fleet_scan(struct lxc *lxc)
 {
 	DIR *d = opendir(lxc_path(lxc));
 
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is our own. */
 	for (struct dirent *entry; d && (entry = readdir(d));) {
 		struct guest *g;
 		char config[PATH_MAX];

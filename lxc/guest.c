@@ -33,7 +33,7 @@ guest_new(struct lxc *lxc, const char *name)
 	g->watch_wd = -1;
 	g->state = CONTAINER_ABSENT;
 	g->changed_ms = clock_wall_ms();
-	snprintf(g->name, sizeof(g->name), "%s", name);
+	(void)snprintf(g->name, sizeof(g->name), "%s", name);
 	config_plan_mac(name, g->mac);
 	list_init(&g->tasks);
 	if (ending_init(g) < 0) {
@@ -260,7 +260,7 @@ guest_seen(struct guest *g, const struct job_view *view)
 
 	g->view = *view;
 	if (view->mac[0] && strcmp(g->mac, view->mac) != 0) {
-		snprintf(g->mac, sizeof(g->mac), "%s", view->mac);
+		(void)snprintf(g->mac, sizeof(g->mac), "%s", view->mac);
 		changed = true;
 	}
 	guest_event(g, event_of(view->state));
@@ -278,7 +278,7 @@ guest_note(struct guest *g, enum guest_note which, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	for (char *p = text; *p; p++) {
 		if (*p == '\n')
@@ -299,7 +299,7 @@ guest_job(struct guest *g, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	if (!strcmp(text, g->job))
 		return;

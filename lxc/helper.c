@@ -88,10 +88,12 @@ on_parent_death(int signo)
 static void
 die_with_parent(const struct helper *h)
 {
+	struct sigaction action = {.sa_handler = on_parent_death};
+
 	/* An exec's command is not a child of our group's making alone: only we end. */
 	if (h->verb == JOB_EXEC)
 		return;
-	(void)signal(SIGTERM, on_parent_death);
+	(void)sigaction(SIGTERM, &action, NULL);
 	(void)prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
 }
 
@@ -193,7 +195,7 @@ run_destroy(const struct helper *h, struct err *e)
 {
 	char path[PATH_MAX + NAME_MAX + 2];
 
-	snprintf(path, sizeof(path), "%s/%s", h->lxc_path, h->name);
+	(void)snprintf(path, sizeof(path), "%s/%s", h->lxc_path, h->name);
 	return tree_remove(path, e);
 }
 

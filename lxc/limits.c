@@ -51,9 +51,9 @@ set_value(struct limit *l, const struct conf_container *c, bool v2)
 	uint64_t swap = v2 ? c->swap : c->memory + c->swap;
 
 	if (l->kind == LIMIT_CPUS)
-		snprintf(l->value, sizeof(l->value), "%s", c->cpus);
+		(void)snprintf(l->value, sizeof(l->value), "%s", c->cpus);
 	else
-		snprintf(l->value, sizeof(l->value), "%" PRIu64,
+		(void)snprintf(l->value, sizeof(l->value), "%" PRIu64,
 			l->kind == LIMIT_MEMORY ? c->memory : swap);
 }
 
@@ -84,7 +84,7 @@ limits_plan_all(const struct conf_container *c, bool v2, struct slice all_cpus,
 		else if (l->kind == LIMIT_CPUS)
 			(void)text_copy(l->value, sizeof(l->value), all_cpus);
 		else
-			snprintf(l->value, sizeof(l->value), "%s", v2 ? "max" : "-1");
+			(void)snprintf(l->value, sizeof(l->value), "%s", v2 ? "max" : "-1");
 	}
 	return LIMITS_MAX;
 }

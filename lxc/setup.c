@@ -25,7 +25,8 @@
 static void
 guest_path(const struct guest *g, const char *file, char ret[static PATH_MAX])
 {
-	snprintf(ret, PATH_MAX, "%s/%s%s%s", lxc_path(g->lxc), g->name, file[0] ? "/" : "", file);
+	(void)snprintf(
+		ret, PATH_MAX, "%s/%s%s%s", lxc_path(g->lxc), g->name, file[0] ? "/" : "", file);
 }
 
 static const char *
@@ -331,7 +332,7 @@ has_key(struct slice owned, bool v2, const char *file)
 {
 	char key[96];
 
-	snprintf(key, sizeof(key), "lxc.cgroup%s.%s", v2 ? "2" : "", file);
+	(void)snprintf(key, sizeof(key), "lxc.cgroup%s.%s", v2 ? "2" : "", file);
 	while (owned.n > 0) {
 		size_t n = slice_index(owned, '\n');
 
@@ -466,7 +467,7 @@ setup_compare(struct guest *g)
 
 		addr_print(&g->conf->address, ours);
 		if (n != strlen(ours) || strncmp(ours, g->view.address, n) != 0)
-			snprintf(changes, sizeof(changes), "address");
+			(void)snprintf(changes, sizeof(changes), "address");
 	}
 	guest_note(g, NOTE_RESTART, "%s%s", changes[0] ? "needs restart: " : "", changes);
 	buf_clear(&before);

@@ -184,8 +184,8 @@ spawn_start(struct spawner *s, const struct spawn_spec *spec, struct err *e)
 	h->spec = *spec;
 	h->pidfd = -1;
 	list_init(&h->node);
-	snprintf(h->what, sizeof(h->what), "%s %.*s", job_verb_name(spec->verb), PROC_NAME_MAX,
-		spec->name);
+	(void)snprintf(h->what, sizeof(h->what), "%s %.*s", job_verb_name(spec->verb),
+		PROC_NAME_MAX, spec->name);
 	s->run++;
 	if (launch(h, spec, e) < 0) {
 		s->failed++;
@@ -225,10 +225,10 @@ tell_ended(struct spawn *h)
 	char how[PROC_NAME_MAX], text[ERR_MSG_MAX];
 
 	if (h->expired)
-		snprintf(text, sizeof(text), "%s: took longer than %u s", h->what,
+		(void)snprintf(text, sizeof(text), "%s: took longer than %u s", h->what,
 			job_verb_deadline(h->spec.verb) / 1000);
 	else
-		snprintf(text, sizeof(text), "%s: helper %s", h->what,
+		(void)snprintf(text, sizeof(text), "%s: helper %s", h->what,
 			proc_status_text(h->status, how));
 	tell(h, false, slice_str(text));
 }

@@ -102,6 +102,7 @@ each_file(const char *folder, const char *file, struct id_ranges *taken,
 	DIR *d = opendir(folder);
 	int ret = 0;
 
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is our own. */
 	for (struct dirent *entry; d && ret == 0 && (entry = readdir(d));) {
 		char path[PATH_MAX];
 		struct buf text;
@@ -195,7 +196,7 @@ lock_subids(const char *file, char lock[static PATH_MAX], struct err *e)
 {
 	const struct timespec pause = {.tv_nsec = LOCK_WAIT_MS * 1000000L};
 
-	snprintf(lock, PATH_MAX, "%s.lock", file);
+	(void)snprintf(lock, PATH_MAX, "%s.lock", file);
 	for (unsigned i = 0; i < LOCK_TRIES; i++) {
 		int fd = open(lock, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
@@ -290,12 +291,12 @@ store_idmap(const char *state, const char *lxc_path, const char *name, uint32_t 
 	struct err *e)
 {
 	char text[NUM_TEXT_MAX];
-	uint32_t start;
+	uint32_t start = 0;
 
 	if (read_idmap(state, name, &start) < 0) {
 		if (choose(state, lxc_path, &start, e) < 0)
 			return -1;
-		snprintf(text, sizeof(text), "%u\n", start);
+		(void)snprintf(text, sizeof(text), "%u\n", start);
 		if (store_write(state, name, "idmap", slice_str(text), e) < 0)
 			return -1;
 	}

@@ -12,7 +12,7 @@ static void on_timer(evutil_socket_t fd, short events, void *ctx);
 static void begin_first(struct guest *g);
 
 static const char *const names[TASK_KIND_COUNT] = {
-#define TASK_NAME(id, name) [TASK_##id] = name,
+#define TASK_NAME(id, name) [TASK_##id] = (name),
 	TASK_TABLE(TASK_NAME)
 #undef TASK_NAME
 };

@@ -93,7 +93,7 @@ void task_run(struct task *t, enum job_verb verb,
 	void (*then)(struct task *t, bool ok, struct slice text));
 /* Waits for the end of init, or for the timer. */
 void task_wait_exit(struct task *t, void (*on_exited)(struct task *t), uint64_t ms,
-	void (*on_timer)(struct task *t));
+	void (*timer_done)(struct task *t));
 /* Ends the task, frees it, and lets the next one begin. */
 void task_finish(struct task *t, bool ok, const char *why);
 

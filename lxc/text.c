@@ -15,6 +15,9 @@ text_copy(char *out, size_t size, struct slice s)
 	return n == s.n ? 0 : -1;
 }
 
+static int print_at(char *out, size_t size, const char *fmt, va_list ap)
+	__attribute__((format(printf, 3, 0)));
+
 static int
 print_at(char *out, size_t size, const char *fmt, va_list ap)
 {

@@ -118,7 +118,7 @@ shift_object(int fd, const struct stat *st, uint32_t start)
 	ssize_t n = -1;
 	size_t size;
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	if (S_ISREG(st->st_mode))
 		n = getxattr(path, CAPABILITY_XATTR, old, sizeof(old));
 	if (fchownat(fd, "", tree_shift_id(st->st_uid, start), tree_shift_id(st->st_gid, start),
@@ -188,6 +188,7 @@ each_entry(struct walk *w, int dir,
 		return err_set(e, "%s: cannot be read, or too deep", w->top);
 	}
 	w->depth++;
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is our own. */
 	for (struct dirent *entry; ret == 0 && (entry = readdir(d));) {
 		if (!is_dots(entry->d_name))
 			ret = visit(w, dirfd(d), entry->d_name, e);

@@ -106,7 +106,7 @@ make_v2(void **state)
 {
 	struct tree *t = calloc(1, sizeof(*t));
 
-	strcpy(t->root, "/tmp/sluice-cgroup-XXXXXX");
+	snprintf(t->root, sizeof(t->root), "/tmp/sluice-cgroup-XXXXXX");
 	if (!mkdtemp(t->root))
 		return -1;
 	snprintf(t->mountinfo, sizeof(t->mountinfo),

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -68,7 +69,7 @@ in_force(enum limit_kind kind, const char *wanted, const char *actual, bool expe
 {
 	struct limit l = {.kind = kind};
 
-	strcpy(l.value, wanted);
+	snprintf(l.value, sizeof(l.value), "%s", wanted);
 	assert_int_equal(limit_in_force(&l, slice_str(actual)), expected);
 }
 

@@ -94,7 +94,7 @@ make_tree(void **state)
 	static const unsigned char capability[20] = {1, 0, 0, 2, 0, 4, 0, 0};
 
 	(void)state;
-	strcpy(folder, "/tmp/sluice-tree-XXXXXX");
+	snprintf(folder, sizeof(folder), "/tmp/sluice-tree-XXXXXX");
 	if (!mkdtemp(folder) || mkdir(in("sub"), 0755) < 0)
 		return -1;
 	touch("plain", 0644);
