@@ -18,6 +18,7 @@ from load import Load
 pytestmark = pytest.mark.root
 CAP_NET_ADMIN = 1 << 12
 BACK_WITHIN_SECONDS = 1.0
+IDLE_CONNECTIONS = 1000
 EXPECTED = {  # role: (user, capabilities)
     "proxy": ("sluice-proxy", 0),
     "router": ("sluice-router", CAP_NET_ADMIN),
@@ -140,6 +141,26 @@ def test_memory_at_rest(lab, sluice):
     ours.update((name, s.pss_kib(name)) for name in s.children())
     print(ours)
     assert sum(ours.values()) <= 24 * 1024, ours
+
+
+@pytest.mark.release
+def test_memory_of_idle_tls_connections(sluice, backend):
+    """At most 18 KiB each, after a request, when it waits for the next one."""
+    b = backend.http(lambda r: (200, {}, b"x" * 1024))
+    s = sluice("listen 127.0.0.1:@port@ tls\ncertificate default @cert@\n"
+               "site * -> http://127.0.0.1:@port_back@\n", port_back=b.port)
+    s.get("/", tls=True)
+    before = s.pss_kib("proxy")
+    held = []
+    try:
+        for _ in range(IDLE_CONNECTIONS):
+            held.append(s.client(tls=True, sni="a.example"))
+            assert held[-1].request("GET", "/").status == 200
+        each = (s.pss_kib("proxy") - before) / IDLE_CONNECTIONS
+    finally:
+        for c in held:
+            c.close()
+    assert each <= 18, f"{each} KiB"
 
 
 def test_containers_die_first_when_memory_is_short(lab, sluice):
