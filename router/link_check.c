@@ -89,9 +89,15 @@ check_overlap(const struct link_snapshot *s, const struct conf_bridge *wanted,
 			a->prefix.addr.family != net->addr.family || a->prefix.len < net->len ||
 			!prefix_overlaps(&a->prefix, net))
 			continue;
-		/* A bridge of the generation before goes when this one has come. */
-		if (iface->ours && previous && strcmp(iface->name, previous->name) == 0)
-			continue;
+		/* A bridge of the generation before goes when this one has come, if it can. */
+		if (iface->ours && previous && strcmp(iface->name, previous->name) == 0) {
+			if (!link_has_ports(s, iface))
+				continue;
+			return err_ordinal(e, wanted->ordinal,
+				"bridge %s has that network and containers on it; stop them "
+				"before %s takes it over",
+				iface->name, wanted->name);
+		}
 		return err_ordinal(e, wanted->ordinal,
 			"the bridge's network %s overlaps %s of interface %s; choose "
 			"another one",

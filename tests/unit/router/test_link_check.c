@@ -166,6 +166,24 @@ the_network_of_another_interface_is_refused(void **state)
 }
 
 static void
+a_bridge_in_use_does_not_hand_its_network_over(void **state)
+{
+	struct host *h = new_host();
+	struct conf_bridge previous = h->wanted;
+	struct link_work work;
+	struct err e = {0};
+
+	(void)state;
+	snprintf(previous.name, sizeof(previous.name), "old0");
+	add_iface(h, "old0", "bridge", "10.0.3.1/24")->ours = true;
+	assert_int_equal(link_check(&h->snapshot, &h->wanted, &previous, false, &work, &e), 0);
+	add_iface(h, "veth1", "veth", NULL)->master = 1;
+	assert_int_equal(link_check(&h->snapshot, &h->wanted, &previous, false, &work, &e), -1);
+	assert_non_null(strstr(e.msg, "stop them before lxcbr0 takes it over"));
+	free(h);
+}
+
+static void
 stale_addresses_are_those_of_our_own_bridge(void **state)
 {
 	struct host *h = new_host();
@@ -213,6 +231,7 @@ main(void)
 		cmocka_unit_test(a_bridge_without_address_gets_one),
 		cmocka_unit_test(the_same_address_with_another_length_is_another),
 		cmocka_unit_test(the_network_of_another_interface_is_refused),
+		cmocka_unit_test(a_bridge_in_use_does_not_hand_its_network_over),
 		cmocka_unit_test(stale_addresses_are_those_of_our_own_bridge),
 		cmocka_unit_test(lxc_net_is_seen_by_its_files),
 	};
