@@ -10,6 +10,22 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* As if the input's forwards were all new, all gone, and all there with changed sources. */
+static void
+judge(const struct conntrack_flow *flow, const struct link_snapshot *links, struct ruleset *r)
+{
+	struct ruleset_diff diffs[3] = {{.del = *r}, {.add = *r}, {.add = *r}};
+
+	ruleset_sort(r);
+	diffs[2].add.sets[RULESET_FWD4].n = diffs[2].add.sets[RULESET_FWD6].n = 0;
+	for (size_t i = 0; i < 3; i++) {
+		struct conntrack_change change = {.diff = &diffs[i], .to = r, .links = links};
+
+		if (conntrack_needed(&change))
+			(void)conntrack_stale(&change, flow);
+	}
+}
+
 static void
 feed(const struct nlmsghdr *h, struct link_snapshot *links, struct ruleset *ruleset)
 {
@@ -24,14 +40,8 @@ feed(const struct nlmsghdr *h, struct link_snapshot *links, struct ruleset *rule
 	(void)nft_event_foreign(h, 1);
 	for (size_t i = 0; i < RULESET_SET_COUNT; i++)
 		(void)nft_parse_elements(h, (enum ruleset_set)i, ruleset);
-	if (conntrack_parse(h, &flow)) {
-		struct ruleset_diff diff = {.del = *ruleset, .add = *ruleset};
-		struct conntrack_change change = {.diff = &diff, .to = ruleset, .links = links};
-
-		ruleset_sort(ruleset);
-		diff.del = diff.add = *ruleset;
-		(void)conntrack_stale(&change, &flow);
-	}
+	if (conntrack_parse(h, &flow))
+		judge(&flow, links, ruleset);
 }
 
 int
