@@ -41,9 +41,8 @@ check_certificate(
 
 	buf_init(&chain, CHECK_CERTIFICATE_MAX);
 	buf_init(&key, CHECK_CERTIFICATE_MAX);
-	if (file_read(c->chain_file, &chain, &e) < 0 || file_read(c->key_file, &key, &e) < 0)
-		fail(errs, c->ordinal, &e);
-	else if (check && check(buf_slice(&chain), buf_slice(&key), &e) < 0)
+	if (file_read(c->chain_file, &chain, &e) < 0 || file_read(c->key_file, &key, &e) < 0 ||
+		(check && check(buf_slice(&chain), buf_slice(&key), &e) < 0))
 		fail(errs, c->ordinal, &e);
 	buf_wipe(&key);
 	buf_clear(&chain);
@@ -106,7 +105,7 @@ check_control_group(const struct conf *c, gid_t *ret, struct err *e)
 	*ret = CHECK_NO_GROUP;
 	if (!c->control_group)
 		return 0;
-	g = getgrnam(c->control_group);
+	g = getgrnam(c->control_group); /* NOLINT(concurrency-mt-unsafe): one thread */
 	if (!g)
 		return err_ordinal(
 			e, c->control_ordinal, "there is no group \"%s\"", c->control_group);

@@ -169,11 +169,11 @@ env_fill(struct environment *env, const struct child *c)
 	const struct conf *conf = (p->next ? p->next : p->current)->conf;
 	char log[32];
 
-	snprintf(log, sizeof(log), "%s,%s", levels[conf->log_level],
+	(void)snprintf(log, sizeof(log), "%s,%s", levels[conf->log_level],
 		conf->log_format == LOG_FORMAT_JSON ? "json" : "text");
 	env_add(env, "SLUICE_LOG", log);
 	env_add(env, "SLUICE_ROOTS", p->roots_folder ? p->roots_folder : "/");
-	env_add(env, "TZ", getenv("TZ"));
+	env_add(env, "TZ", secure_getenv("TZ"));
 	/* Templates of lxc are shell scripts that call programs by name. */
 	if (c->role == ROLE_LXC) {
 		env_add(env, "PATH",
@@ -181,11 +181,11 @@ env_fill(struct environment *env, const struct child *c)
 		env_add(env, "HOME", "/root");
 	}
 #ifdef SLUICE_SANITIZED
-	env_add(env, "ASAN_OPTIONS", getenv("ASAN_OPTIONS"));
-	env_add(env, "UBSAN_OPTIONS", getenv("UBSAN_OPTIONS"));
-	env_add(env, "TSAN_OPTIONS", getenv("TSAN_OPTIONS"));
-	env_add(env, "LSAN_OPTIONS", getenv("LSAN_OPTIONS"));
-	env_add(env, "SLUICE_SANITIZER_DIR", getenv("SLUICE_SANITIZER_DIR"));
+	env_add(env, "ASAN_OPTIONS", secure_getenv("ASAN_OPTIONS"));
+	env_add(env, "UBSAN_OPTIONS", secure_getenv("UBSAN_OPTIONS"));
+	env_add(env, "TSAN_OPTIONS", secure_getenv("TSAN_OPTIONS"));
+	env_add(env, "LSAN_OPTIONS", secure_getenv("LSAN_OPTIONS"));
+	env_add(env, "SLUICE_SANITIZER_DIR", secure_getenv("SLUICE_SANITIZER_DIR"));
 #endif
 }
 
@@ -250,7 +250,7 @@ child_kill(struct child *c, const char *why)
 {
 	if (c->state == CHILD_DOWN || c->proc.pid <= 0)
 		return;
-	snprintf(c->note, sizeof(c->note), "%s", why);
+	(void)snprintf(c->note, sizeof(c->note), "%s", why);
 	c->state = CHILD_ENDING;
 	kill(c->proc.pid, SIGKILL);
 }
@@ -262,7 +262,7 @@ child_lost(struct child *c, const char *why)
 
 	if (c->state == CHILD_DOWN || c->state == CHILD_ENDING)
 		return;
-	snprintf(c->note, sizeof(c->note), "%s", why);
+	(void)snprintf(c->note, sizeof(c->note), "%s", why);
 	c->state = CHILD_ENDING;
 	close_channel(c);
 	evtimer_add(c->timer, &patience);
@@ -275,7 +275,8 @@ child_plan_restart(struct child *c)
 	uint64_t wait_ms = backoff_next(&c->backoff, clock_mono_ms());
 	struct timeval tv = parent_timeval(wait_ms);
 
-	snprintf(c->note, sizeof(c->note), "starts again in %llu ms", (unsigned long long)wait_ms);
+	(void)snprintf(
+		c->note, sizeof(c->note), "starts again in %llu ms", (unsigned long long)wait_ms);
 	evtimer_add(c->timer, &tv);
 }
 

@@ -10,7 +10,7 @@ void
 child_log_init(const char *who)
 {
 	static const char *const levels[] = {"error", "warn", "info", "debug"};
-	struct slice text = slice_str(getenv("SLUICE_LOG"));
+	struct slice text = slice_str(secure_getenv("SLUICE_LOG"));
 	struct slice level = slice_head(text, slice_index(text, ','));
 
 	log_init(who, STDERR_FILENO);

@@ -27,7 +27,7 @@ print_errors(const struct load *l, const struct conf_errors *errs)
 
 	buf_init(&text, ERRORS_TEXT_MAX);
 	if (load_print_errors(l, errs, &text) == 0)
-		fprintf(stderr, "%.*s", SLICE_ARG(buf_slice(&text)));
+		(void)fprintf(stderr, "%.*s", SLICE_ARG(buf_slice(&text)));
 	buf_clear(&text);
 }
 
@@ -127,7 +127,7 @@ command_undo(const char *file)
 
 		rc = lock < 0 ? -1 : undo(l.conf, &e);
 		if (rc < 0)
-			fprintf(stderr, "sluiced: %s\n", e.msg);
+			(void)fprintf(stderr, "sluiced: %s\n", e.msg);
 	}
 	load_clear(&l);
 	return rc < 0 ? 1 : 0;

@@ -290,7 +290,7 @@ control_main(void)
 	struct err e = {0};
 
 	child_log_init("control");
-	signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGPIPE, SIG_IGN);
 	list_init(&c->waits);
 	list_init(&c->streams);
 	if (start(c, &e) < 0) {

@@ -44,7 +44,7 @@ struct control {
 	struct evhttp *http;
 	struct event *exec_event, *resume;
 	int http_fd, exec_fd; /* the HTTP one is evhttp's once it serves */
-	struct list waits; /* of struct wait */
+	struct list waits;    /* of struct wait */
 	size_t n_waits;
 	uint64_t last_id;
 	struct list streams; /* of struct stream */

@@ -56,7 +56,7 @@ on_connection(evutil_socket_t listener, short what, void *ctx)
 	if (fd >= 0)
 		hand_over(c, fd);
 	else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
-		log_warn("cannot accept on the exec socket", kv_s("error", strerror(errno)));
+		log_warn("cannot accept on the exec socket", kv_s("error", strerrordesc_np(errno)));
 	/* Not persistent: without descriptors the next look comes after a pause. */
 	if (fd < 0 && errno != EAGAIN && errno != ECONNABORTED && errno != EINTR)
 		event_add(c->exec_event, &pause);

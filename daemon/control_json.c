@@ -163,16 +163,16 @@ compare_names(const void *a, const void *b)
 static void
 append_others(const struct control_state *s, json_t *array)
 {
-	_free_ const struct control_container **others =
-		calloc(map_count(s->containers) + 1, sizeof(*others));
-	const struct control_container *c;
+	typedef const struct control_container *item;
+	_free_ item *others = calloc(map_count(s->containers) + 1, sizeof(item));
+	item c;
 	size_t cursor = 0, n = 0;
 
 	while (others && (c = map_next(s->containers, &cursor, NULL)))
 		if (!s->conf || conf_find_container(s->conf, slice_str(c->name)) < 0)
 			others[n++] = c;
 	if (n > 0)
-		qsort(others, n, sizeof(*others), compare_names);
+		qsort(others, n, sizeof(item), compare_names);
 	for (size_t i = 0; i < n; i++)
 		json_array_append_new(array, container_json(others[i]));
 }
@@ -250,9 +250,9 @@ ports_json(uint16_t low, uint16_t high)
 	char ports[16];
 
 	if (low == high)
-		snprintf(ports, sizeof(ports), "%u", low);
+		(void)snprintf(ports, sizeof(ports), "%u", low);
 	else
-		snprintf(ports, sizeof(ports), "%u-%u", low, high);
+		(void)snprintf(ports, sizeof(ports), "%u-%u", low, high);
 	return json_string(ports);
 }
 

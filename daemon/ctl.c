@@ -30,7 +30,7 @@ typedef int show_fn(const json_t *answer, struct buf *out);
 static int
 complain(enum ctl_exit status, const struct err *e)
 {
-	fprintf(stderr, "sluice: %s\n", e->msg);
+	(void)fprintf(stderr, "sluice: %s\n", e->msg);
 	return (int)status;
 }
 
@@ -147,7 +147,7 @@ print_error_lines(const json_t *lines)
 	buf_init(&texts.text, CONF_TEXT_MAX);
 	buf_init(&out, OUTPUT_MAX);
 	if (conf_errors_print(errs, text_of, &texts, &out) == 0)
-		fprintf(stderr, "%.*s", SLICE_ARG(buf_slice(&out)));
+		(void)fprintf(stderr, "%.*s", SLICE_ARG(buf_slice(&out)));
 	buf_clear(&out);
 	buf_clear(&texts.text);
 }
@@ -195,7 +195,7 @@ run_job(const struct ctl_line *line, const char *container)
 	if (strpbrk(container, "/?#% \r\n") ||
 		snprintf(path, sizeof(path), "/v1/containers/%s/%s", container,
 			ctl_verb(line->command)) >= (int)sizeof(path)) {
-		fprintf(stderr, "sluice: \"%s\" is no name of a container\n", container);
+		(void)fprintf(stderr, "sluice: \"%s\" is no name of a container\n", container);
 		return CTL_USAGE;
 	}
 	status = ask(line, "POST", path, &answer, &e);
@@ -316,7 +316,7 @@ run_exec(const struct ctl_line *line)
 	int status = ctl_exec(line->socket, kind, line->args + 1, line->args[0], &e);
 
 	if (e.msg[0])
-		fprintf(stderr, "sluice: %s\n", e.msg);
+		(void)fprintf(stderr, "sluice: %s\n", e.msg);
 	return status;
 }
 
@@ -423,7 +423,7 @@ main(int argc, char *argv[])
 	struct ctl_line line;
 	int status;
 
-	setlocale(LC_CTYPE, "");
+	(void)setlocale(LC_CTYPE, ""); /* NOLINT(concurrency-mt-unsafe): one thread */
 	if (ctl_parse(argc - 1, argv + 1, &line, &e) < 0)
 		return complain(CTL_USAGE, &e);
 	status = run(&line);

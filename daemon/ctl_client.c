@@ -38,6 +38,7 @@ ctl_explain(const char *socket, int errnum, struct err *e)
 	struct stat st;
 
 	if (errnum == EACCES || errnum == EPERM) {
+		/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
 		group = stat(socket, &st) == 0 ? getgrgid(st.st_gid) : NULL;
 		if (group && group->gr_gid != 0)
 			err_set(e, "you may not use %s: be root or a member of group %s", socket,

@@ -83,6 +83,14 @@ takes(enum ctl_command command, const struct ctl_line *line)
 	return strstr(arguments, "…") ? before >= 1 : before == 1;
 }
 
+/* Options that stand for commands. */
+static bool
+asks_about_us(const char *option)
+{
+	return strcmp(option, "--help") == 0 || strcmp(option, "-h") == 0 ||
+	       strcmp(option, "--version") == 0;
+}
+
 /* Options before the command. Returns the number of words taken, or -1. */
 static int
 parse_options(int argc, char *const *argv, struct ctl_line *line, struct err *e)
@@ -96,9 +104,7 @@ parse_options(int argc, char *const *argv, struct ctl_line *line, struct err *e)
 		} else if (strcmp(argv[i], "-s") == 0 && i + 1 < argc) {
 			line->socket = argv[i + 1];
 			i += 2;
-		} else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-			return i;
-		} else if (strcmp(argv[i], "--version") == 0) {
+		} else if (asks_about_us(argv[i])) {
 			return i;
 		} else {
 			return err_set(e, "unknown option %s; see `sluice help`", argv[i]);

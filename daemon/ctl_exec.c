@@ -67,6 +67,7 @@ enter_raw(struct session *s, struct err *e)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGQUIT);
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
 	if (tcgetattr(STDIN_FILENO, &s->saved) < 0 || sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return err_errno(e, errno, "cannot use the terminal");
 	s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -158,7 +159,7 @@ ctl_exec(const char *socket, enum exec_kind kind, char *const *argv, const char 
 {
 	static const int fds[3] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
 	_free_ char *name = strdup(container);
-	_free_ char *term = strdup(getenv("TERM") ? getenv("TERM") : "");
+	_free_ char *term = strdup(secure_getenv("TERM") ? secure_getenv("TERM") : "");
 	struct exec_request r = {.kind = kind, .container = name, .term = term};
 	struct session s = {.fd = -1, .signal_fd = -1};
 	int status;

@@ -17,7 +17,8 @@ append_text(const char *text, struct buf *out)
 	for (; *text; text++) {
 		unsigned char c = (unsigned char)*text;
 
-		if (buf_append_byte(out, c < 0x20 || c == 0x7f ? '?' : *text) < 0)
+		if (buf_append_slice(
+			    out, c < 0x20 || c == 0x7f ? SLICE_LIT("?") : slice_of(text, 1)) < 0)
 			return -1;
 	}
 	return 0;

@@ -81,7 +81,7 @@ dnsmasq_tell(struct dnsmasq *d)
 static void
 set_note(struct dnsmasq *d, const char *text)
 {
-	snprintf(d->note, sizeof(d->note), "%s", text);
+	(void)snprintf(d->note, sizeof(d->note), "%s", text);
 }
 
 static const char *
@@ -235,6 +235,7 @@ end(struct dnsmasq *d)
 static char *
 wanted_config(struct dnsmasq *d, const struct conf *c)
 {
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
 	const struct passwd *user = getpwnam("dnsmasq");
 	struct dnsmasq_paths paths = {.hosts = d->hosts_path,
 		.leases = d->leases_path,

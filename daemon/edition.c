@@ -10,6 +10,7 @@
 #include "core/own.h"
 #include "daemon/check_files.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -68,6 +69,7 @@ edition_new(struct load *l, uint64_t number, struct err *e)
 	}
 	g->places = steal_ptr(&l->places);
 	conf_unref(&l->conf);
+	assert(g->conf);
 	g->threads = g->conf->threads ? g->conf->threads : count_cores();
 	return g;
 }

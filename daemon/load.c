@@ -123,7 +123,7 @@ static int
 read_text(struct load *l, const char *path, const char *from, struct err *e)
 {
 	struct load_text t = {0};
-	struct stat st;
+	struct stat st = {0};
 	_fd_ int fd = open_regular(path, &st, e);
 
 	if (fd < 0)
@@ -214,7 +214,7 @@ on_include(void *ctx, const char *from, const char *pattern, struct conf_include
 		*ret_n = 1;
 		return read_matches(l, from, one, 1, ret, e);
 	}
-	rc = glob(resolved, GLOB_ERR, NULL, &g);
+	rc = glob(resolved, GLOB_ERR, NULL, &g); /* NOLINT(concurrency-mt-unsafe): one thread */
 	if (rc == GLOB_NOMATCH) {
 		g.gl_pathc = 0;
 	} else if (rc != 0) {

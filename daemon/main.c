@@ -51,7 +51,7 @@ run_role(enum role role, const char *job)
 	case ROLE_COUNT:
 		break;
 	}
-	fprintf(stderr, "sluiced: not a process to be started like this\n");
+	(void)fprintf(stderr, "sluiced: not a process to be started like this\n");
 	return 2;
 }
 
@@ -76,7 +76,7 @@ probe(void)
 	int allowed = sandbox_probe(&e);
 
 	if (allowed < 0)
-		fprintf(stderr, "sluiced: %s\n", e.msg);
+		(void)fprintf(stderr, "sluiced: %s\n", e.msg);
 	return allowed == 0 ? 0 : 1;
 }
 
@@ -86,7 +86,7 @@ run_mode(enum mode mode, const char *file)
 	if (mode == MODE_PROBE)
 		return probe();
 	if (!file) {
-		fputs(usage_text, stderr);
+		(void)fputs(usage_text, stderr);
 		return 2;
 	}
 	if (mode == MODE_CHECK)
@@ -111,6 +111,7 @@ parse_options(int argc, char *argv[])
 	const char *file = NULL;
 	int option;
 
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
 	while ((option = getopt_long(argc, argv, "f:nh", options, NULL)) != -1) {
 		switch (option) {
 		case 'f':
@@ -129,15 +130,15 @@ parse_options(int argc, char *argv[])
 			puts("sluiced " SLUICE_VERSION);
 			return 0;
 		case 'h':
-			fputs(usage_text, stdout);
+			(void)fputs(usage_text, stdout);
 			return 0;
 		default:
-			fputs(usage_text, stderr);
+			(void)fputs(usage_text, stderr);
 			return 2;
 		}
 	}
 	if (optind < argc) {
-		fputs(usage_text, stderr);
+		(void)fputs(usage_text, stderr);
 		return 2;
 	}
 	return run_mode(mode, file);

@@ -24,7 +24,7 @@ static struct notifier notifier;
 void
 notify_init(void)
 {
-	const char *path = getenv("NOTIFY_SOCKET");
+	const char *path = secure_getenv("NOTIFY_SOCKET");
 	size_t n = path ? strlen(path) : 0;
 
 	if (n < 2 || n >= sizeof(notifier.address.sun_path) || (path[0] != '/' && path[0] != '@'))
@@ -34,7 +34,7 @@ notify_init(void)
 	if (path[0] == '@')
 		notifier.address.sun_path[0] = '\0';
 	notifier.len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n);
-	unsetenv("NOTIFY_SOCKET");
+	unsetenv("NOTIFY_SOCKET"); /* NOLINT(concurrency-mt-unsafe): one thread */
 }
 
 static void
@@ -61,7 +61,8 @@ notify_reloading(void)
 {
 	char text[96];
 
-	snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%" PRIu64 "\nSTATUS=Reloads\n",
+	(void)snprintf(text, sizeof(text),
+		"RELOADING=1\nMONOTONIC_USEC=%" PRIu64 "\nSTATUS=Reloads\n",
 		clock_mono_ms() * 1000);
 	say(text);
 }

@@ -62,7 +62,8 @@ on_dnsmasq(const struct dnsmasq_process *process, void *ctx)
 	struct parent *p = ctx;
 	struct child row = {.restarts = process->restarts, .started_ms = process->started_ms};
 
-	snprintf(row.note, sizeof(row.note), "%.*s", (int)sizeof(row.note) - 1, process->note);
+	(void)snprintf(
+		row.note, sizeof(row.note), "%.*s", (int)sizeof(row.note) - 1, process->note);
 	tell_process(p, "dnsmasq", process->pid, &row);
 }
 
@@ -101,7 +102,8 @@ raise_descriptor_limit(void)
 		return;
 	limit.rlim_cur = limit.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-		log_warn("cannot raise the descriptor limit", kv_s("error", strerror(errno)));
+		log_warn(
+			"cannot raise the descriptor limit", kv_s("error", strerrordesc_np(errno)));
 }
 
 /* What an operator must know before any configuration is read. */
@@ -381,7 +383,7 @@ parent_main(const char *file)
 
 	log_init("parent", STDERR_FILENO);
 	notify_init();
-	signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGPIPE, SIG_IGN);
 	*p = (struct parent){.file = file,
 		.binary_fd = -1,
 		.lock_fd = -1,

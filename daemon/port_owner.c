@@ -15,36 +15,56 @@
 
 #define STATE_LISTEN 0x0A /* TCP_LISTEN in /proc/net/tcp */
 
-/* A line of /proc/net/tcp: "sl: ADDRESS:PORT REMOTE:PORT STATE … uid timeout inode …", with the
- * address in the host's byte order, four bytes at a time. */
-static int
-parse_line(const char *line, struct addr *ret_addr, unsigned *ret_port, uint64_t *ret_inode)
-{
-	char local[33];
-	unsigned port, state;
-	uint64_t inode;
-	size_t words;
+/* Which words of a line of /proc/net/tcp matter: "sl local remote state tx:rx tr:when retrnsmt
+ * uid timeout inode …". */
+enum { WORD_LOCAL = 1, WORD_STATE = 3, WORD_INODE = 9, WORDS };
 
-	if (sscanf(line,
-		    "%*d: %32[0-9A-F]:%X %*[0-9A-F]:%*X %X %*X:%*X %*X:%*X %*X %*u %*u "
-		    "%" SCNu64,
-		    local, &port, &state, &inode) != 4 ||
-		state != STATE_LISTEN)
+/* Splits a line at blanks; the number of words found, at most WORDS. */
+static size_t
+split_words(struct slice line, struct slice words[static WORDS])
+{
+	size_t n = 0;
+
+	for (line = slice_trim(line); line.n > 0 && n < WORDS; n++) {
+		words[n] = slice_head(line, slice_index(line, ' '));
+		line = slice_trim(slice_skip(line, words[n].n));
+	}
+	return n;
+}
+
+/* "0100007F:1F90": the address four bytes at a time, each in the host's byte order. */
+static int
+parse_local(struct slice s, struct addr *ret_addr, uint64_t *ret_port)
+{
+	size_t digits = slice_index(s, ':');
+
+	if (num_parse_hex(slice_skip(s, digits + 1), ret_port) < 0 || (digits != 8 && digits != 32))
 		return -1;
-	words = strlen(local) / 8;
-	*ret_addr = (struct addr){.family = words == 1 ? AF_INET : AF_INET6};
-	for (size_t i = 0; i < words && i < 4; i++) {
+	*ret_addr = (struct addr){.family = digits == 8 ? AF_INET : AF_INET6};
+	for (size_t i = 0; i < digits / 8; i++) {
 		uint64_t word;
 		uint32_t bytes;
 
-		if (num_parse_hex(slice_of(local + 8 * i, 8), &word) < 0)
+		if (num_parse_hex(slice_head(slice_skip(s, 8 * i), 8), &word) < 0)
 			return -1;
 		bytes = (uint32_t)word;
 		memcpy(ret_addr->bytes + 4 * i, &bytes, sizeof(bytes));
 	}
-	*ret_port = port;
-	*ret_inode = inode;
 	return 0;
+}
+
+/* 0 for a line of a listening socket. */
+static int
+parse_line(const char *line, struct addr *ret_addr, uint64_t *ret_port, uint64_t *ret_inode)
+{
+	struct slice words[WORDS];
+	uint64_t state;
+
+	if (split_words(slice_str(line), words) < WORDS ||
+		num_parse_hex(words[WORD_STATE], &state) < 0 || state != STATE_LISTEN ||
+		num_parse(words[WORD_INODE], 1, UINT64_MAX, ret_inode) < 0)
+		return -1;
+	return parse_local(words[WORD_LOCAL], ret_addr, ret_port);
 }
 
 static bool
@@ -68,15 +88,14 @@ find_inode(const char *file, const struct addr *addr, uint16_t port)
 
 	while (f && !found && fgets(line, sizeof(line), f)) {
 		struct addr theirs;
-		unsigned their_port;
-		uint64_t inode;
+		uint64_t their_port, inode;
 
 		if (parse_line(line, &theirs, &their_port, &inode) == 0 && their_port == port &&
 			collides(&theirs, addr))
 			found = inode;
 	}
 	if (f)
-		fclose(f);
+		(void)fclose(f);
 	return found;
 }
 
@@ -88,8 +107,9 @@ holds(const char *pid, const char *wanted)
 	bool found = false;
 	DIR *dir;
 
-	snprintf(path, sizeof(path), "/proc/%.16s/fd", pid);
+	(void)snprintf(path, sizeof(path), "/proc/%.16s/fd", pid);
 	dir = opendir(path);
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
 	while (dir && !found && (d = readdir(dir))) {
 		ssize_t n = readlinkat(dirfd(dir), d->d_name, target, sizeof(target) - 1);
 
@@ -109,13 +129,13 @@ describe(const char *pid, char out[static PORT_OWNER_MAX])
 	char path[64], name[32] = "a program";
 	FILE *f;
 
-	snprintf(path, sizeof(path), "/proc/%.16s/comm", pid);
+	(void)snprintf(path, sizeof(path), "/proc/%.16s/comm", pid);
 	f = fopen(path, "re");
 	if (f && fgets(name, sizeof(name), f))
 		name[strcspn(name, "\n")] = '\0';
 	if (f)
-		fclose(f);
-	snprintf(out, PORT_OWNER_MAX, "%.31s (pid %.16s)", name, pid);
+		(void)fclose(f);
+	(void)snprintf(out, PORT_OWNER_MAX, "%.31s (pid %.16s)", name, pid);
 }
 
 void
@@ -131,7 +151,8 @@ port_owner(const struct addr *addr, uint16_t port, char out[static PORT_OWNER_MA
 	if (!inode && addr->family == AF_INET)
 		inode = find_inode("/proc/net/tcp6", addr, port);
 	proc = inode ? opendir("/proc") : NULL;
-	snprintf(wanted, sizeof(wanted), "socket:[%" PRIu64 "]", inode);
+	(void)snprintf(wanted, sizeof(wanted), "socket:[%" PRIu64 "]", inode);
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
 	while (proc && !out[0] && (d = readdir(proc)))
 		if (d->d_name[0] >= '1' && d->d_name[0] <= '9' && holds(d->d_name, wanted))
 			describe(d->d_name, out);

@@ -24,10 +24,10 @@ unmount(const char *path)
 {
 	if (umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL)
 		log_warn("cannot unmount a folder", kv_s("path", path),
-			kv_s("error", strerror(errno)));
+			kv_s("error", strerrordesc_np(errno)));
 	if (rmdir(path) < 0)
 		log_warn("cannot remove a folder", kv_s("path", path),
-			kv_s("error", strerror(errno)));
+			kv_s("error", strerrordesc_np(errno)));
 }
 
 static void
@@ -58,7 +58,7 @@ roots_sweep(const char *folder)
 	DIR *dir = opendir(folder);
 	const struct dirent *d;
 
-	while (dir && (d = readdir(dir))) {
+	while (dir && (d = readdir(dir))) { /* NOLINT(concurrency-mt-unsafe): one thread */
 		_free_ char *path = NULL;
 
 		if (d->d_name[0] == '.' || asprintf(&path, "%s/%s", folder, d->d_name) < 0)

@@ -176,19 +176,19 @@ send_socket(struct child *c, const char *kind, int fd)
 }
 
 void
-tell_process(struct parent *p, const char *name, pid_t pid, const struct child *of)
+tell_process(struct parent *p, const char *name, pid_t pid, const struct child *c)
 {
-	struct child *c = &p->children[ROLE_CONTROL];
+	struct child *control = &p->children[ROLE_CONTROL];
 	struct msg_out m;
 
-	if (c->state != CHILD_UP || begin(&m, MSG_PROCESS, c) < 0)
+	if (control->state != CHILD_UP || begin(&m, MSG_PROCESS, control) < 0)
 		return;
 	msg_put_str(&m, name);
 	msg_put_u32(&m, pid > 0 ? (uint32_t)pid : 0);
-	msg_put_u32(&m, of ? of->restarts : 0);
-	msg_put_u64(&m, of ? of->started_ms : 0);
-	msg_put_str(&m, of ? of->note : "");
-	finish(&m, c);
+	msg_put_u32(&m, c ? c->restarts : 0);
+	msg_put_u64(&m, c ? c->started_ms : 0);
+	msg_put_str(&m, c ? c->note : "");
+	finish(&m, control);
 }
 
 void

@@ -139,7 +139,7 @@ on_committed(struct parent *p)
 	if (p->current->number > 1)
 		stats_add(&p->stats, STAT_RELOADS, 1);
 	apply_to_parent(p);
-	snprintf(number, sizeof(number), "%" PRIu64, p->current->number);
+	(void)snprintf(number, sizeof(number), "%" PRIu64, p->current->number);
 	log_info("generation committed", kv_u("generation", p->current->number));
 	end_unneeded(p, p->current);
 	dispatch_sync(p);

@@ -28,7 +28,7 @@ split(struct words *w, const char *line)
 	char *save = NULL;
 
 	*w = (struct words){.argc = 0};
-	snprintf(w->text, sizeof(w->text), "%s", line);
+	(void)snprintf(w->text, sizeof(w->text), "%s", line);
 	for (char *p = strtok_r(w->text, " ", &save); p; p = strtok_r(NULL, " ", &save))
 		w->argv[w->argc++] = p;
 }

@@ -86,7 +86,7 @@ another_owner_is_found_and_named(void **state)
 	/* A socket with SO_REUSEPORT of our own user, which a careless bind would join. */
 	assert_int_equal(open_set(&l, 1, NULL, &theirs, &e), 0);
 	assert_int_equal(open_set(&l, 1, NULL, &ours, &e), -1);
-	snprintf(name, sizeof(name), "(pid %d)", (int)getpid());
+	(void)snprintf(name, sizeof(name), "(pid %d)", (int)getpid());
 	assert_non_null(strstr(e.msg, "already in use by"));
 	assert_non_null(strstr(e.msg, name));
 	assert_int_equal(e.ordinal, 5);

@@ -20,7 +20,7 @@ note(struct scene *s, const char *what, enum role role)
 {
 	size_t n = strlen(s->did);
 
-	snprintf(s->did + n, sizeof(s->did) - n, "%s%s-%s", n ? " " : "", what, role_name(role));
+	(void)snprintf(s->did + n, sizeof(s->did) - n, "%s%s-%s", n ? " " : "", what, role_name(role));
 }
 
 static void
@@ -60,7 +60,7 @@ on_done(const struct err *failure, void *ctx)
 
 	s->done++;
 	s->failed = failure != NULL;
-	snprintf(s->why, sizeof(s->why), "%s", failure ? failure->msg : "");
+	(void)snprintf(s->why, sizeof(s->why), "%s", failure ? failure->msg : "");
 }
 
 static const struct reload_ops ops = {.offer = on_offer,

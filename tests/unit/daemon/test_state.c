@@ -25,7 +25,7 @@ a_second_daemon_on_the_same_state_is_refused(void **state)
 
 	assert_true(first >= 0);
 	assert_int_equal(state_lock(folder->path, &e), -1);
-	snprintf(pid, sizeof(pid), "(pid %d)", (int)getpid());
+	(void)snprintf(pid, sizeof(pid), "(pid %d)", (int)getpid());
 	assert_non_null(strstr(e.msg, pid));
 	first = close_fd(first);
 	first = state_lock(folder->path, &e);

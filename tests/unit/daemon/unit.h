@@ -28,7 +28,7 @@ unit_folder_new(void **state)
 {
 	static struct unit_folder folder;
 
-	snprintf(folder.path, sizeof(folder.path), "/tmp/sluice-unit-XXXXXX");
+	(void)snprintf(folder.path, sizeof(folder.path), "/tmp/sluice-unit-XXXXXX");
 	assert_non_null(mkdtemp(folder.path));
 	*state = &folder;
 	return 0;
@@ -40,14 +40,14 @@ unit_folder_clear(void **state)
 	const struct unit_folder *folder = *state;
 	char command[UNIT_PATH_MAX];
 
-	snprintf(command, sizeof(command), "rm -rf '%s'", folder->path);
-	return system(command);
+	(void)snprintf(command, sizeof(command), "rm -rf '%s'", folder->path);
+	return system(command); /* NOLINT(concurrency-mt-unsafe): one thread */
 }
 
 static inline const char *
 unit_path(const struct unit_folder *folder, const char *name, char out[static UNIT_PATH_MAX])
 {
-	snprintf(out, UNIT_PATH_MAX, "%s/%s", folder->path, name);
+	(void)snprintf(out, UNIT_PATH_MAX, "%s/%s", folder->path, name);
 	return out;
 }
 
@@ -58,8 +58,8 @@ unit_write(const struct unit_folder *folder, const char *name, const char *text)
 	FILE *f = fopen(unit_path(folder, name, path), "we");
 
 	assert_non_null(f);
-	fputs(text, f);
-	fclose(f);
+	(void)fputs(text, f);
+	(void)fclose(f);
 }
 
 /* The buffer's bytes as a string. */
