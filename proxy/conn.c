@@ -294,8 +294,10 @@ conn_on_event(evutil_socket_t fd, short what, void *arg)
 	struct conn *c = arg;
 
 	(void)fd;
-	if (what & (EV_READ | EV_CLOSED))
+	if (what & (EV_READ | EV_CLOSED)) {
 		c->readable = true;
+		c->drained = false;
+	}
 	if (what & EV_CLOSED)
 		c->finished = true;
 	if (what & EV_WRITE)

@@ -95,6 +95,7 @@ struct conn {
 	struct exchange *exchange; /* HEAD and EXCHANGE */
 	bool driving;              /* conn_drive is on the stack */
 	bool readable, writable;   /* what the kernel last said */
+	bool drained;              /* the last read was a short one: the socket was empty */
 	bool finished;             /* the kernel told of the client's FIN */
 	bool tls_failed;           /* after a fatal error no close_notify is sent */
 	char peer[ADDR_TEXT_MAX];  /* the client's address as text */
@@ -133,6 +134,13 @@ int conn_start_tls(struct conn *c);
 enum conn_io conn_handshake(struct conn *c);
 /* Reads once into c->in, behind what is there. BLOCKED also when it has no room. */
 enum conn_io conn_read(struct conn *c);
+/* A request is complete, nothing more is expected: the socket counts as empty when the last read
+ * was a short one. Not before: a reset that came with the bytes raises no edge of its own, and
+ * only another read finds it. */
+void conn_settle(struct conn *c);
+/* While a request is being answered: whether the client has gone. Asks the kernel only when there
+ * was an edge. */
+bool conn_is_gone(struct conn *c);
 /* Reads once and drops it. */
 enum conn_io conn_read_away(struct conn *c, size_t *ret_n);
 /* Writes c->out. OK: all of it; its block is given back. */

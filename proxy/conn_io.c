@@ -1,8 +1,8 @@
 /*
  * Bytes between a connection and its client, in clear or through OpenSSL. Nothing is asked of the
- * kernel that it is known to refuse: c->readable and c->writable are the edges it has told, and a
- * short read or write ends them. OpenSSL reads and writes the socket through a BIO of ours that
- * keeps to the same rule.
+ * kernel that it is known to refuse: c->readable and c->writable are the edges it has told, and
+ * "not now", a short write, or a short read at the end of a request ends them. OpenSSL reads and
+ * writes the socket through a BIO of ours that keeps to the same rule.
  */
 #include "proxy/conn.h"
 
@@ -26,10 +26,8 @@ conn_recv(struct conn *c, char *to, size_t n)
 	} while (got < 0 && errno == EINTR);
 	if (got < 0 && errno == EAGAIN)
 		c->readable = false;
-	/* A short read has emptied the socket; the next byte raises a new edge. A FIN that came
-	 * before this edge is known, and then the end is read for. */
-	if (got > 0 && (size_t)got < n && !c->finished)
-		c->readable = false;
+	/* A FIN that came before this edge is known, and then the end is read for. */
+	c->drained = got > 0 && (size_t)got < n && !c->finished;
 	return got;
 }
 
@@ -48,6 +46,29 @@ conn_send(struct conn *c, const char *from, size_t n)
 	if ((sent < 0 && errno == EAGAIN) || (sent >= 0 && (size_t)sent < n))
 		c->writable = false;
 	return sent;
+}
+
+void
+conn_settle(struct conn *c)
+{
+	if (c->drained)
+		c->readable = false;
+}
+
+bool
+conn_is_gone(struct conn *c)
+{
+	char byte;
+	ssize_t n;
+
+	if (iobuf_len(&c->in) > 0 || !(c->readable || c->finished))
+		return false;
+	n = recv(c->origin.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+	if (n < 0 && errno == EAGAIN)
+		c->readable = false;
+	if (c->finished)
+		return true;
+	return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
 }
 
 static int

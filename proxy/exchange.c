@@ -432,7 +432,7 @@ exchange_end(struct exchange *x)
 static bool
 exchange_client_left(const struct exchange *x)
 {
-	return x->conn->finished && conn_input(x->conn).n == 0 && !x->answer_read;
+	return !x->answer_read && conn_is_gone(x->conn);
 }
 
 enum exchange_end

@@ -158,6 +158,8 @@ exchange_begin(struct exchange *x)
 	x->limits = &x->generation->conf->limits;
 	x->keep_alive = r->keep_alive && !x->worker->stopping;
 	http_body_init(&x->request_body, r->body, r->content_length);
+	if (http_body_done(&x->request_body))
+		conn_settle(x->conn);
 	exchange_note_odd_fields(x);
 	if (r->form == HTTP_FORM_ASTERISK) {
 		exchange_answer(x, 204, NULL, NULL);

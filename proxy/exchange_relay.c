@@ -172,6 +172,7 @@ relay_fill_request(struct exchange *x)
 	if (x->request_body.kind == HTTP_BODY_CHUNKED)
 		(void)iobuf_append(out, SLICE_LIT(HTTP_CHUNK_LAST));
 	x->request_sent = true;
+	conn_settle(c);
 	return true;
 }
 
@@ -344,6 +345,7 @@ relay_end_answer(struct exchange *x)
 	if (x->answer_kind == HTTP_BODY_CHUNKED)
 		(void)iobuf_append(&x->conn->out, SLICE_LIT(HTTP_CHUNK_LAST));
 	x->answer_read = true;
+	upstream_settle(x->upstream);
 	if (relay_may_reuse(x))
 		upstream_return(steal_ptr(&x->upstream));
 	else

@@ -25,8 +25,10 @@ upstream_on_event(evutil_socket_t fd, short what, void *arg)
 	struct upstream *u = arg;
 
 	(void)fd;
-	if (what & (EV_READ | EV_CLOSED))
+	if (what & (EV_READ | EV_CLOSED)) {
 		u->readable = true;
+		u->drained = false;
+	}
 	if (what & EV_CLOSED)
 		u->finished = true;
 	if (what & EV_WRITE)
@@ -154,11 +156,16 @@ upstream_read_into(struct upstream *u, struct iobuf *in, int *ret_errno)
 		return UPSTREAM_CLOSED;
 	}
 	in->end += (uint32_t)n;
-	/* A short read has emptied the socket; the next byte raises a new edge. The end of the
-	 * stream may have come before this edge, and then it is known. */
-	if ((size_t)n < room && !u->finished && !u->lost)
-		u->readable = false;
+	/* The end of the stream may have come before this edge, and then it is known. */
+	u->drained = (size_t)n < room && !u->finished && !u->lost;
 	return UPSTREAM_OK;
+}
+
+void
+upstream_settle(struct upstream *u)
+{
+	if (u->drained)
+		u->readable = false;
 }
 
 enum upstream_io
@@ -213,10 +220,12 @@ upstream_return(struct upstream *u)
 {
 	struct worker *w = u->worker;
 
-	if (u->pool->n_idle >= POOL_IDLE_MAX || w->pools.n_idle >= POOLS_IDLE_MAX || u->readable) {
+	if (u->pool->n_idle >= POOL_IDLE_MAX || w->pools.n_idle >= POOLS_IDLE_MAX ||
+		(u->readable && upstream_is_stale(u))) {
 		upstream_close(u);
 		return;
 	}
+	u->readable = false;
 	upstream_release_buffers(u);
 	u->exchange = NULL;
 	list_prepend(&u->pool->idle, &u->node);

@@ -21,6 +21,7 @@ struct upstream {
 	int fd;             /* -1: closed */
 	bool connecting;
 	bool readable, writable;
+	bool drained;  /* the last read was a short one: the socket was empty */
 	bool finished; /* the kernel told of the peer's FIN: read on until it is reached */
 	bool reused;   /* it has carried a request before */
 	bool lost; /* its container is another one now: no more bytes than those here will come */
@@ -44,6 +45,9 @@ bool upstream_is_stale(struct upstream *u);
 enum upstream_io upstream_read(struct upstream *u, int *ret_errno);
 /* Reads once into another buffer, which holds a block and has room. */
 enum upstream_io upstream_read_into(struct upstream *u, struct iobuf *in, int *ret_errno);
+/* The answer is complete: the socket counts as empty when the last read was a short one. Not
+ * before: a reset that came with the bytes raises no edge of its own. */
+void upstream_settle(struct upstream *u);
 /* Writes what is in u->out, as far as it goes. OK: all of it. */
 enum upstream_io upstream_write(struct upstream *u);
 /* Ends the lease: the connection is idle and may be leased again. */
