@@ -116,7 +116,8 @@ boot_begin(struct lxc *lxc)
 
 		if (!g)
 			continue;
-		task_want(g, TASK_QUERY);
+		if (!g->known)
+			task_want(g, TASK_QUERY);
 		task_want(g, TASK_ADOPT);
 	}
 	order_start(b->items, b->n);

@@ -11,6 +11,7 @@
 #include "lxc/store.h"
 #include "lxc/text.h"
 
+#define STOP_TIMEOUT_MS 10000 /* where the file says none any more */
 #define KILLED_MS 10000       /* for a killed init to be gone */
 #define CREATE_AGAIN_MS 60000 /* after a failed creation */
 
@@ -161,7 +162,7 @@ setup_cleaned(struct task *t, bool ok, struct slice text)
 	}
 	store_remove(state_path(t), t->guest->name, "creating");
 	guest_event(t->guest, EVENT_CREATE_FAILED);
-	if (t->kind == TASK_ADOPT)
+	if (t->kind == TASK_ADOPT || !guest_is_managed(t->guest))
 		task_finish(t, true, "");
 	else
 		setup_create(t);
@@ -195,6 +196,10 @@ setup_created(struct task *t, bool ok, struct slice text)
 	struct guest *g = t->guest;
 	struct err e;
 
+	if (ok && !guest_is_managed(g)) {
+		ok = false;
+		text = SLICE_LIT("no longer in the configuration");
+	}
 	if (!ok || setup_record_created(g, &e) < 0 || setup_config(g, &e) < 0) {
 		(void)text_copy(t->why, sizeof(t->why), ok ? slice_str(e.msg) : text);
 		task_run(t, JOB_DESTROY, setup_undone);
@@ -293,8 +298,10 @@ start_done(struct task *t, bool ok, struct slice text)
 		g->just_started = true;
 		stats_add(&g->lxc->stats, STAT_CONTAINER_STARTS, 1);
 		guest_seen(g, &view);
-		setup_record_started(g);
-		enforce_check(g);
+		if (guest_is_managed(g)) {
+			setup_record_started(g);
+			enforce_check(g);
+		}
 		task_finish(t, true, "");
 		return;
 	}
@@ -329,6 +336,13 @@ stop_ask(struct task *t)
 	task_run(t, JOB_SHUTDOWN, stop_asked);
 }
 
+/* Its block may have been removed while it is stopped. */
+static uint64_t
+stop_timeout(const struct guest *g)
+{
+	return guest_is_managed(g) ? g->conf->stop_timeout_ms : STOP_TIMEOUT_MS;
+}
+
 /* Its init has the signal to halt, or (it was frozen) runs again and gets it now. */
 static void
 stop_asked(struct task *t, bool ok, struct slice text)
@@ -347,7 +361,7 @@ stop_asked(struct task *t, bool ok, struct slice text)
 		log_warn("cannot ask a container to halt", kv_s("container", g->name),
 			kv_slice("why", text));
 	if (ok)
-		task_wait_exit(t, stop_done, g->conf->stop_timeout_ms, stop_kill);
+		task_wait_exit(t, stop_done, stop_timeout(g), stop_kill);
 	else
 		stop_kill(t);
 }

@@ -206,7 +206,7 @@ enforce_check(struct guest *g)
 			complain(&p, &limits[i], text, sizeof(text));
 	}
 	place_close(&p);
-	if (text[0])
+	if (text[0] && !strstr(g->notes[NOTE_LIMITS], text))
 		lxc_tell(g->lxc, "limit not in force", "container", g->name, "why", text, NULL);
 	guest_note(g, NOTE_LIMITS, "%s%s", text[0] ? "limit not in force: " : "", text);
 }

@@ -73,7 +73,8 @@ forget_vanished(struct lxc *lxc)
 	{
 		struct guest *g = list_entry(node, struct guest, node);
 
-		if (guest_is_managed(g) || guest_is_up(g) || setup_exists(g))
+		if (guest_is_managed(g) || guest_is_up(g) || setup_exists(g) ||
+			!list_empty(&g->tasks))
 			continue;
 		guest_free(&g, true);
 	}

@@ -116,8 +116,7 @@ guest_is_up(const struct guest *g)
 	return false;
 }
 
-/* Opens the init's pidfd; the pid was just reported, and its cgroup must say whose init it is, so
- * that a number used again cannot deceive. */
+/* Opens the init's pidfd. The pid is as old as the answer of the monitor that waits for it. */
 static void
 watch_init(struct guest *g)
 {
@@ -226,9 +225,8 @@ guest_event(struct guest *g, enum container_event event)
 	}
 	change_state(g, step.state, was_known);
 	act(g, step.action);
-	for (size_t i = 0; i < ARRAY_SIZE(listeners); i++)
-		guest_send(g, listeners[i]);
-	g->announce_due = false;
+	g->announce_due = true;
+	guest_flush(g);
 }
 
 static enum container_event
@@ -314,6 +312,16 @@ guest_announce(struct guest *g)
 		return;
 	g->announce_due = true;
 	event_active(g->lxc->announce, EV_TIMEOUT, 0);
+}
+
+void
+guest_flush(struct guest *g)
+{
+	if (!g->announce_due)
+		return;
+	g->announce_due = false;
+	for (size_t i = 0; i < ARRAY_SIZE(listeners); i++)
+		guest_send(g, listeners[i]);
 }
 
 /* The first address in the words of a configuration's value, without its prefix length. */

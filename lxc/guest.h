@@ -99,6 +99,8 @@ void guest_job(struct guest *g, const char *fmt, ...) __attribute__((format(prin
 
 /* Sends CONTAINER to everyone who listens, once, at the end of this turn of the loop. */
 void guest_announce(struct guest *g);
+/* Sends what guest_announce has put off, now: before an answer that it belongs to. */
+void guest_flush(struct guest *g);
 /* Sends CONTAINER to one role, now. */
 void guest_send(const struct guest *g, enum role to);
 /* Its fixed address as text, "" for none. */

@@ -355,20 +355,13 @@ on_close(struct chan *c, const char *reason, void *ctx)
 static void
 on_announce(evutil_socket_t fd, short events, void *ctx)
 {
-	static const enum role listeners[] = {ROLE_PARENT, ROLE_PROXY, ROLE_ROUTER, ROLE_CONTROL};
 	struct lxc *l = ctx;
 
 	(void)fd;
 	(void)events;
 	list_each(node, &l->guests)
 	{
-		struct guest *g = list_entry(node, struct guest, node);
-
-		if (!g->announce_due)
-			continue;
-		g->announce_due = false;
-		for (size_t i = 0; i < ARRAY_SIZE(listeners); i++)
-			guest_send(g, listeners[i]);
+		guest_flush(list_entry(node, struct guest, node));
 	}
 }
 
@@ -436,7 +429,8 @@ prepare(struct lxc *l, struct err *e)
 	l->monitor_fd = -1;
 	list_init(&l->guests);
 	list_init(&l->sessions);
-	slot_init(&l->heavy, HEAVY_AT_A_TIME);
+	slot_init(&l->creations, CREATIONS_AT_A_TIME);
+	slot_init(&l->starts, STARTS_AT_A_TIME);
 	slot_init(&l->queries, QUERIES_AT_A_TIME);
 	l->base = event_base_new();
 	if (!l->base)

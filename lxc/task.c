@@ -151,9 +151,23 @@ slot_release(struct task *t)
 static struct slot *
 slot_of(struct lxc *lxc, enum job_verb verb)
 {
-	if (verb == JOB_CREATE || verb == JOB_START || verb == JOB_DESTROY)
-		return &lxc->heavy;
-	return verb == JOB_QUERY ? &lxc->queries : NULL;
+	switch (verb) {
+	case JOB_CREATE:
+	case JOB_DESTROY:
+		return &lxc->creations;
+	case JOB_START:
+		return &lxc->starts;
+	case JOB_QUERY:
+		return &lxc->queries;
+	case JOB_SHUTDOWN:
+	case JOB_KILL:
+	case JOB_FREEZE:
+	case JOB_THAW:
+	case JOB_EXEC:
+	case JOB_VERB_COUNT:
+		break;
+	}
+	return NULL;
 }
 
 static void
@@ -294,6 +308,7 @@ task_finish(struct task *t, bool ok, const char *why)
 			ok ? "" : " failed: ", ok ? "" : text);
 	}
 	task_free(t);
+	guest_flush(g);
 	if (done)
 		done(g, id, ok, text);
 	begin_first(g);

@@ -20,8 +20,9 @@
 struct boot;
 struct watch;
 
-/* Helpers at a time: of those that do much, and of those that only ask. */
-#define HEAVY_AT_A_TIME 1
+/* Helpers at a time. A start never waits for a creation, which may take minutes. */
+#define CREATIONS_AT_A_TIME 1
+#define STARTS_AT_A_TIME 1
 #define QUERIES_AT_A_TIME 4
 
 struct slot {
@@ -37,7 +38,7 @@ struct lxc {
 	uint64_t offered_generation;
 	struct list guests; /* guest.c */
 	struct spawner spawner;
-	struct slot heavy, queries; /* task.c */
+	struct slot creations, starts, queries; /* task.c */
 	struct cgroup_layout layout;
 	struct watch *watch;   /* watch.c */
 	struct boot *boot;     /* boot.c */

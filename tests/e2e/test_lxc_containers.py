@@ -418,3 +418,38 @@ def test_every_role_is_told_and_told_again_when_it_asks(lxc, name):
     lxc.say("stats")
     told = lxc.wait(lambda m: m[0] == "STATS")[1]
     assert "containers_running=1" in told and "container_starts=1" in told
+
+
+def test_a_block_removed_while_its_container_is_created(lxc, name):
+    go = lxc.dir / "go"
+    template = lxc.template(f"""#!/bin/sh
+echo waiting
+while [ ! -e {go} ]; do sleep 0.05; done
+exec /usr/share/lxc/templates/lxc-busybox "$@"
+""")
+    conf = f"container {name} {{ image template {template} ; autostart }}\n"
+    lxc.offer(conf)
+    lxc.wait(lambda m: m[0] == "EVENT" and "waiting" in m)
+    assert lxc.offer("")[0] == "COMMITTED"
+    since = lxc.mark()
+    go.touch()
+    lxc.wait_event("container create failed", name, since)
+    wait_for(lambda: not (lxc.path / name).exists())
+    # It can be had again.
+    lxc.offer(conf)
+    lxc.wait_state(name, "running", since)
+
+
+def test_a_start_does_not_wait_for_a_creation(lxc, name):
+    up(lxc, name + "b", "container @name@ { image busybox }\n".replace("}", "; autostart }"))
+    template = lxc.template("#!/bin/sh\necho waiting\nexec sleep 98765\n")
+    lxc.offer(f"container {name}a {{ image template {template} ; autostart }}\n"
+              f"container {name}b {{ image busybox ; autostart }}\n")
+    lxc.wait(lambda m: m[0] == "EVENT" and "waiting" in m)
+    since = lxc.mark()
+    os.kill(lxc.init_pid(name + "b"), signal.SIGKILL)
+    lxc.wait_state(name + "b", "starting", since)
+    lxc.wait_state(name + "b", "running", lxc.mark() - 1)
+    # A creation under way does not keep the daemon from stopping all.
+    assert lxc.stop_all() == 0
+    assert not lxc.is_running(name + "b")
