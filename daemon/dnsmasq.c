@@ -1,7 +1,7 @@
 /*
  * Supervises one dnsmasq. Its configuration is STATE/dnsmasq.conf, its leases STATE/dnsmasq.leases
- * (opened before it gives up root), its hosts RUN/dnsmasq.hosts, which it reads again without
- * rights and which is therefore in the run folder.
+ * (opened before it gives up root), its pid STATE/dnsmasq.pid, its hosts RUN/dnsmasq.hosts, which
+ * it reads again without rights and which is therefore in the run folder.
  */
 #include "daemon/dnsmasq.h"
 
@@ -9,6 +9,7 @@
 #include "core/file.h"
 #include "core/log.h"
 #include "core/map.h"
+#include "core/num.h"
 #include "core/own.h"
 #include "core/proc.h"
 #include "daemon/state.h"
@@ -19,17 +20,19 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define DNSMASQ_END_MS 2000 /* it may take to end at SIGTERM */
 #define DNS_PORT 53
+#define CMDLINE_MAX 4096
 
 struct dnsmasq {
 	struct event_base *base;
 	void (*tell)(const struct dnsmasq_process *process, void *ctx);
 	void *ctx;
-	char *config_path, *hosts_path, *leases_path;
+	char *config_path, *hosts_path, *leases_path, *pid_path;
 	char *config;        /* what it shall run with; NULL: it shall not run */
 	struct addr address; /* of the bridge */
 	struct map *hosts;   /* name → its line */
@@ -45,6 +48,7 @@ struct dnsmasq {
 
 static void on_ended(evutil_socket_t fd, short what, void *ctx);
 static void on_timer(evutil_socket_t fd, short what, void *ctx);
+static void sweep(const struct dnsmasq *d);
 
 struct dnsmasq *
 dnsmasq_new(struct event_base *base, const char *state, const char *run_folder,
@@ -61,11 +65,15 @@ dnsmasq_new(struct event_base *base, const char *state, const char *run_folder,
 	d->process.note = d->note;
 	d->config_path = state_path(state, "dnsmasq.conf");
 	d->leases_path = state_path(state, "dnsmasq.leases");
+	d->pid_path = state_path(state, "dnsmasq.pid");
 	d->hosts_path = state_path(run_folder, "dnsmasq.hosts");
 	d->hosts = map_new();
 	d->timer = evtimer_new(base, on_timer, d);
-	if (!d->config_path || !d->leases_path || !d->hosts_path || !d->hosts || !d->timer)
+	if (!d->config_path || !d->leases_path || !d->hosts_path || !d->pid_path || !d->hosts ||
+		!d->timer)
 		dnsmasq_free(&d);
+	else
+		sweep(d);
 	return d;
 }
 
@@ -76,6 +84,60 @@ dnsmasq_tell(struct dnsmasq *d)
 		return;
 	d->process.pid = d->pid;
 	d->tell(&d->process, d->ctx);
+}
+
+/* Whether the process is a dnsmasq with our configuration. */
+static bool
+is_ours(const struct dnsmasq *d, pid_t pid)
+{
+	_cleanup_(buf_clear) struct buf line = {0};
+	_free_ char *path = NULL;
+	bool ours;
+
+	buf_init(&line, CMDLINE_MAX);
+	if (asprintf(&path, "/proc/%d/cmdline", (int)pid) < 0 || file_read(path, &line, NULL) < 0)
+		return false;
+	ours = memmem(buf_slice(&line).p, buf_len(&line), d->config_path, strlen(d->config_path)) !=
+	       NULL;
+	return ours;
+}
+
+/* A parent that was killed leaves its dnsmasq behind, which gave up root and with it the wish to
+ * die with its parent. It has our address, so it must go before a new one comes. */
+static void
+sweep(const struct dnsmasq *d)
+{
+	_cleanup_(buf_clear) struct buf text = {0};
+	_fd_ int pidfd = -1;
+	uint64_t pid;
+
+	buf_init(&text, NUM_TEXT_MAX);
+	if (access(d->pid_path, F_OK) < 0 || file_read(d->pid_path, &text, NULL) < 0 ||
+		num_parse(slice_trim(slice_head(
+				  buf_slice(&text), slice_index(buf_slice(&text), '\n'))),
+			2, INT32_MAX, &pid) < 0)
+		return;
+	/* The descriptor comes first: what is found out then is about the same process. */
+	pidfd = pidfd_open((pid_t)pid, 0);
+	if (pidfd < 0 || !is_ours(d, (pid_t)pid))
+		return;
+	log_info("ending the dnsmasq of a daemon that is gone", kv_u("pid", pid));
+	if (pidfd_send_signal(pidfd, SIGTERM, NULL, 0) == 0) {
+		struct pollfd p = {.fd = pidfd, .events = POLLIN};
+
+		(void)poll(&p, 1, DNSMASQ_END_MS);
+	}
+}
+
+static void
+write_pid(const struct dnsmasq *d)
+{
+	char text[NUM_TEXT_MAX];
+	int n = snprintf(text, sizeof(text), "%d\n", (int)d->pid);
+	struct err e = {0};
+
+	if (file_write_atomic(d->pid_path, slice_of(text, (size_t)n), 0600, &e) < 0)
+		log_err("cannot write dnsmasq's pid", &e);
 }
 
 static void
@@ -166,6 +228,7 @@ start(struct dnsmasq *d)
 	d->on_end = event_new(d->base, d->pidfd, EV_READ, on_ended, d);
 	if (d->on_end)
 		event_add(d->on_end, NULL);
+	write_pid(d);
 	log_info("dnsmasq started", kv_i("pid", d->pid));
 	dnsmasq_tell(d);
 }
@@ -376,9 +439,12 @@ dnsmasq_free(struct dnsmasq **dp)
 		event_free(d->timer);
 	if (d->hosts_path)
 		(void)unlink(d->hosts_path);
+	if (d->pid_path)
+		(void)unlink(d->pid_path);
 	free(d->config_path);
 	free(d->hosts_path);
 	free(d->leases_path);
+	free(d->pid_path);
 	free(d->config);
 	free(d->hosts_text);
 	free(d);
