@@ -185,6 +185,23 @@ edition_prepare(
 	return -1;
 }
 
+int
+edition_check_user(const struct edition *g, struct err *e)
+{
+	const struct conf *c = g->conf;
+
+	if (c->bridge)
+		err_ordinal(e, c->bridge->ordinal, "a bridge needs root");
+	else if (c->n_forwards > 0)
+		err_ordinal(e, c->forwards[0].ordinal, "a forward needs root");
+	else if (c->n_containers > 0)
+		err_ordinal(e, c->containers[0].ordinal, "a container needs root");
+	else
+		return 0;
+	edition_place(g, e);
+	return -1;
+}
+
 static int
 refuse_change(const struct edition *to, uint32_t ordinal, const char *what, struct err *e)
 {

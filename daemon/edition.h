@@ -43,6 +43,9 @@ int edition_open_access_log(struct edition *g, struct err *e);
 void edition_free(struct edition **g);
 /* Turns e's ordinal of the canonical text into a place in the user's files. */
 void edition_place(const struct edition *g, struct err *e);
+/* Whether an ordinary user can run this: without bridge, forward and container. 0, or -1 with e
+ * filled. */
+int edition_check_user(const struct edition *g, struct err *e);
 /* Whether this change needs a restart of the daemon: state, lxc-path, threads, control. 0, or -1
  * with e filled. */
 int edition_check_change(const struct edition *from, const struct edition *to, struct err *e);

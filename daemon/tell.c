@@ -8,6 +8,9 @@
 
 #include <string.h>
 
+/* Parts of an offer: all of them may have to wait in the queue, beside other messages. */
+#define OFFER_PARTS_MAX (CHAN_QUEUE_MAX - 64)
+
 /* Begins a message to this child; -1 when it can't be sent anyway. */
 static int
 begin(struct msg_out *m, enum msg_type type, const struct child *c)
@@ -129,12 +132,12 @@ tell_check_size(const struct edition *g, struct err *e)
 {
 	size_t n = g->listeners.n * g->threads + 2 * g->n_certificates + g->roots.n;
 
-	if (n <= CHAN_QUEUE_MAX / 2)
+	if (n <= OFFER_PARTS_MAX)
 		return 0;
 	return err_set(e,
 		"too many listeners (each counts once a thread), certificates (each counts "
 		"twice) and dir routes: %zu, at most %d",
-		n, CHAN_QUEUE_MAX / 2);
+		n, OFFER_PARTS_MAX);
 }
 
 void

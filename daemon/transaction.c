@@ -247,7 +247,8 @@ prepare(struct parent *p, struct conf_errors *errs)
 {
 	struct err e = {0};
 
-	if (edition_prepare(p->next, p->current, p->roots_folder, &e) == 0 &&
+	if ((p->root || edition_check_user(p->next, &e) == 0) &&
+		edition_prepare(p->next, p->current, p->roots_folder, &e) == 0 &&
 		tell_check_size(p->next, &e) == 0) {
 		if (p->table_fd >= 0 || !conf_needs_router(p->next->conf))
 			return 0;

@@ -296,7 +296,8 @@ def test_an_ordinary_user(box, certs):
             conf.write_text(conf.read_text() + "site b.example -> status 204\n")
             assert run(*ctl, "reload", check=False).returncode == 0
             conf.write_text(conf.read_text() + "bridge br7 10.7.0.1/24\n")
-            assert run(*ctl, "reload", check=False).returncode == 1
+            refused = run(*ctl, "reload", check=False)
+            assert refused.returncode == 1 and f"{conf}:7:1: a bridge needs root" in refused.stderr
             run(*ctl, "quit")
             assert process.wait(10) == 0
         finally:
@@ -316,3 +317,25 @@ def test_processes_come_and_go_with_the_file(lab, sluice):
     s.reload()
     wait_for(lambda: set(s.children()) == {"proxy", "control"}, 10, "the router's end")
     assert "dnat" not in lab.edge.nft()
+
+
+@pytest.mark.root
+def test_undo_puts_back_what_was_changed(lab, sluice):
+    names = ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding")
+    before = [lab.edge.sysctl(name) for name in names]
+    s = sluice("listen @port@ plain\nsite * -> status 204\nwan wan0\n"
+               "bridge lxcbr0 10.0.3.1/24 fd00:3::1/64\n", where=lab.edge)
+    assert lab.edge.sysctl("net.ipv4.ip_forward") == "1"
+    undo = [s.exe, "--undo", "-f", s.conf_path]
+    refused = lab.edge.run(*undo, check=False, env=s.environment())
+    assert refused.returncode == 1 and f"(pid {s.pid})" in refused.stderr
+    assert "table inet sluice" in lab.edge.nft()
+    s.stop()
+    assert "table inet sluice" in lab.edge.nft()
+    assert (s.state_path / "router.records").exists()
+    lab.edge.run(*undo, env=s.environment())
+    assert "table inet sluice" not in lab.edge.nft()
+    assert [lab.edge.sysctl(name) for name in names] == before
+    assert lab.edge.run("ip", "link", "show", "lxcbr0", check=False).returncode != 0
+    assert not (s.state_path / "router.records").exists()
+    lab.edge.run(*undo, env=s.environment())
