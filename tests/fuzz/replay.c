@@ -62,9 +62,9 @@ replay_folder(const char *path)
 		char file[4096];
 
 		if (names[i]->d_name[0] != '.' &&
-				snprintf(file, sizeof(file), "%s/%s", path, names[i]->d_name) <
-						(int)sizeof(file) &&
-				replay_file(file) < 0)
+			snprintf(file, sizeof(file), "%s/%s", path, names[i]->d_name) <
+				(int)sizeof(file) &&
+			replay_file(file) < 0)
 			ret = -1;
 		free(names[i]);
 	}

@@ -11,7 +11,7 @@
 #define REQUIRE(condition)                                                                         \
 	do {                                                                                       \
 		if (!(condition)) {                                                                \
-			(void)fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);            \
+			(void)fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);      \
 			abort();                                                                   \
 		}                                                                                  \
 	} while (0)

@@ -33,8 +33,8 @@
 
 /* What may go wrong; one counter each. */
 enum fault { REFUSED, HANDSHAKE, CLOSED_IDLE, CLOSED_INSIDE, LATE, WRONG, FAULT_COUNT };
-static const char *const fault_names[] = { "refused", "handshake", "closed_idle", "closed_inside",
-	"late", "wrong" };
+static const char *const fault_names[] = {
+	"refused", "handshake", "closed_idle", "closed_inside", "late", "wrong"};
 
 static struct {
 	const char *address, *tls, *host, *path, *text;
@@ -46,8 +46,12 @@ static struct {
 	atomic_ullong answers, connects, slowest_ms, faults[FAULT_COUNT];
 	atomic_int first_answers, examples;
 	atomic_bool stop;
-} load = { .host = "a.example", .path = "/", .text = "", .connections = 1, .seconds = 1,
-	.timeout = 40 };
+} load = {.host = "a.example",
+	.path = "/",
+	.text = "",
+	.connections = 1,
+	.seconds = 1,
+	.timeout = 40};
 
 struct connection {
 	int fd;
@@ -88,7 +92,7 @@ connection_close(struct connection *c)
 static bool
 connection_open(struct connection *c)
 {
-	struct sockaddr_storage ss = { 0 };
+	struct sockaddr_storage ss = {0};
 	struct sockaddr_in *v4 = (struct sockaddr_in *)&ss;
 	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&ss;
 	if (inet_pton(AF_INET, load.address, &v4->sin_addr) == 1)
@@ -96,7 +100,7 @@ connection_open(struct connection *c)
 	else if (inet_pton(AF_INET6, load.address, &v6->sin6_addr) == 1)
 		v6->sin6_family = AF_INET6, v6->sin6_port = htons((uint16_t)load.port);
 	c->fd = socket(ss.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct timeval t = { .tv_sec = load.timeout };
+	struct timeval t = {.tv_sec = load.timeout};
 	int one = 1;
 	setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t);
 	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
@@ -185,7 +189,7 @@ static void *
 run_connection(void *arg)
 {
 	struct connection *c = arg;
-	struct timespec pause = { .tv_nsec = 20000000 };
+	struct timespec pause = {.tv_nsec = 20000000};
 	int here = 0;
 	c->fd = -1;
 	while (now_ms() < load.end_ms && !atomic_load(&load.stop)) {
@@ -247,8 +251,8 @@ print_result(void)
 {
 	unsigned long long failed = 0;
 	printf("{\"answers\": %llu, \"connects\": %llu, \"slowest_ms\": %llu",
-			(unsigned long long)load.answers, (unsigned long long)load.connects,
-			(unsigned long long)load.slowest_ms);
+		(unsigned long long)load.answers, (unsigned long long)load.connects,
+		(unsigned long long)load.slowest_ms);
 	for (int i = 0; i < FAULT_COUNT; i++) {
 		failed += load.faults[i];
 		printf(", \"%s\": %llu", fault_names[i], (unsigned long long)load.faults[i]);
@@ -272,7 +276,7 @@ main(int argc, char **argv)
 	signal(SIGTERM, on_term);
 	load.ctx = SSL_CTX_new(TLS_client_method());
 	int n = snprintf(load.request, sizeof load.request, "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n",
-			load.path, load.host);
+		load.path, load.host);
 	load.request_len = (size_t)n;
 	load.end_ms = now_ms() + (uint64_t)load.seconds * 1000;
 	struct connection *all = calloc((size_t)load.connections, sizeof *all);

@@ -6,7 +6,8 @@
  *	serve --tcp 8080 [--udp 5353] [--detach]
  *
  * GET /bytes/N: N bytes of the pattern that tests know (byte i is i * 31 + i / 256, modulo 256).
- * GET /text/T: T. Other GET: JSON with peer, path, head. POST, PUT: JSON with the body's length and SHA-256.
+ * GET /text/T: T. Other GET: JSON with peer, path, head. POST, PUT: JSON with the body's length and
+ *SHA-256.
  */
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -69,7 +70,7 @@ answer(struct client *c, const char *type, const char *body, size_t n)
 {
 	char head[256];
 	int len = snprintf(head, sizeof head,
-			"HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %zu\r\n\r\n", type, n);
+		"HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %zu\r\n\r\n", type, n);
 	return send_all(c->fd, head, (size_t)len) && send_all(c->fd, body, n);
 }
 
@@ -78,8 +79,9 @@ answer_bytes(struct client *c, uint64_t n)
 {
 	char head[256], block[65536];
 	int len = snprintf(head, sizeof head,
-			"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\n"
-			"Content-Length: %llu\r\n\r\n", (unsigned long long)n);
+		"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\n"
+		"Content-Length: %llu\r\n\r\n",
+		(unsigned long long)n);
 	if (!send_all(c->fd, head, (size_t)len))
 		return false;
 	for (size_t i = 0; i < sizeof block; i++)
@@ -117,8 +119,8 @@ answer_json(struct client *c, const char *head, const char *path)
 	static _Thread_local char body[3 * HEAD_MAX], quoted[2 * HEAD_MAX];
 	quote(quoted, head);
 	int n = snprintf(body, sizeof body,
-			"{\"peer\": \"%s\", \"peer_port\": %u, \"path\": \"%s\", \"head\": \"%s\"}\n",
-			c->peer, c->peer_port, path, quoted);
+		"{\"peer\": \"%s\", \"peer_port\": %u, \"path\": \"%s\", \"head\": \"%s\"}\n",
+		c->peer, c->peer_port, path, quoted);
 	return answer(c, "application/json", body, (size_t)n);
 }
 
@@ -149,7 +151,7 @@ answer_upload(struct client *c, uint64_t length)
 	for (unsigned i = 0; i < size; i++)
 		sprintf(hex + 2 * (size_t)i, "%02x", digest[i]);
 	int n = snprintf(body, sizeof body, "{\"length\": %llu, \"sha256\": \"%s\"}\n",
-			(unsigned long long)length, hex);
+		(unsigned long long)length, hex);
 	return whole && answer(c, "application/json", body, (size_t)n);
 }
 
@@ -205,7 +207,7 @@ serve_client(void *arg)
 static int
 open_socket(int type, int port)
 {
-	struct sockaddr_in6 a = { .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port) };
+	struct sockaddr_in6 a = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
 	int one = 1, zero = 0, fd = socket(AF_INET6, type | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		die("socket");

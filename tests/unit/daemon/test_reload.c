@@ -20,7 +20,8 @@ note(struct scene *s, const char *what, enum role role)
 {
 	size_t n = strlen(s->did);
 
-	(void)snprintf(s->did + n, sizeof(s->did) - n, "%s%s-%s", n ? " " : "", what, role_name(role));
+	(void)snprintf(
+		s->did + n, sizeof(s->did) - n, "%s%s-%s", n ? " " : "", what, role_name(role));
 }
 
 static void
