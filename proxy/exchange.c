@@ -34,7 +34,8 @@ exchange_on_retry(struct timer *t)
 	struct exchange *x = list_entry(t, struct exchange, retry);
 
 	if (x->state == EXCHANGE_WAIT)
-		exchange_connect(x);
+		exchange_on_wait_over(x);
+	x->head_held = false;
 	conn_drive(x->conn);
 }
 

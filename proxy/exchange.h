@@ -39,7 +39,9 @@ enum exchange_end { EXCHANGE_GOES_ON, EXCHANGE_END_KEEP, EXCHANGE_END_CLOSE };
 
 #define EXCHANGE_ARENA_BLOCK 1024
 #define EXCHANGE_ARENA_MAX (64 * 1024)
-#define EXCHANGE_SENDS_MAX 2 /* a GET or HEAD may be sent once more */
+#define EXCHANGE_SENDS_MAX 2  /* a GET or HEAD may be sent once more */
+#define EXCHANGE_CLOSES_MAX 8 /* closes without an answer that one request bears */
+#define EXCHANGE_NEWS_MS 2000 /* the news that a container died comes within this time */
 #define EXCHANGE_NOTE_MS                                                                           \
 	1000 /* a failed backend is told of at most once in this time, a thread                    \
 	      */
@@ -68,6 +70,7 @@ struct exchange {
 	struct http_body request_body;
 	bool got_bytes;    /* the backend has answered something */
 	bool answer_begun; /* a final status line was queued to the client */
+	bool head_held;    /* the answer's head is not sent before its body begins, for a moment */
 	bool answer_read;  /* the backend's answer is complete */
 	bool spoiled;      /* bytes came behind the answer: the connection is not used again */
 	bool progress;     /* something moved since the timer was set */
@@ -83,8 +86,10 @@ struct exchange {
 	struct addr addrs[RESOLVE_ADDRESSES_MAX];
 	size_t n_addrs, next_addr;
 	bool counted_waiting;
-	bool fresh_only; /* no pooled connection any more */
+	bool fresh_only;  /* no pooled connection any more */
+	bool awaits_news; /* in WAIT: for a container's change only */
 	unsigned sends;
+	unsigned closes;           /* without a byte of an answer */
 	uint64_t connect_began_ms; /* 0: no connection was wanted yet */
 	enum waiting_error error;
 	uint64_t error_at_ms;
@@ -147,6 +152,8 @@ void exchange_begin(struct exchange *x);
 void exchange_connect(struct exchange *x);
 /* The leased connection said something while it was being made. */
 void exchange_on_connecting(struct exchange *x);
+/* The wait before the next attempt is over. */
+void exchange_on_wait_over(struct exchange *x);
 /* The attempt has taken too long. */
 void exchange_connect_timeout(struct exchange *x);
 /* The connection failed before the first byte of the answer: again, or 502. */

@@ -78,10 +78,15 @@ exchange_note_error(struct exchange *x, enum waiting_error error)
 void
 exchange_answered(struct exchange *x)
 {
-	if (x->container) {
-		x->container->answered = true;
-		x->container->failing_since = 0;
-	}
+	struct container_entry *entry = x->container;
+
+	if (!entry)
+		return;
+	entry->failing_since = 0;
+	/* The other threads bear its failures better when they know that it has answered. */
+	if (!entry->answered)
+		worker_note(x->worker, NOTE_ANSWERED, entry->name, "");
+	entry->answered = true;
 }
 
 /* --- where to -------------------------------------------------------------------------------- */
@@ -296,26 +301,67 @@ exchange_connect_timeout(struct exchange *x)
 }
 
 /* RFC 9110 section 9.2.2: only what is safe is sent again without being asked, and only when not
- * a byte of an answer has come. A container that died under its requests has not refused them. */
+ * a byte of an answer has come. */
 static bool
-exchange_may_send_again(const struct exchange *x)
+exchange_is_repeatable(const struct exchange *x)
 {
 	bool safe = x->request.method == HTTP_METHOD_GET || x->request.method == HTTP_METHOD_HEAD;
 
-	return safe && !x->got_bytes && !x->body_touched && x->sends < EXCHANGE_SENDS_MAX;
+	return safe && !x->got_bytes && !x->body_touched;
+}
+
+/* A container that dies takes its last connections in and closes them, before anyone is told: for
+ * a moment the request waits for that news, and goes to the next one. Without news it has failed.
+ */
+static bool
+exchange_await_news(struct exchange *x)
+{
+	if (!x->container || !x->container->answered || x->awaits_news)
+		return false;
+	exchange_drop_upstream(x);
+	x->awaits_news = true;
+	exchange_wait(x, clock_mono_coarse_ms() + EXCHANGE_NEWS_MS);
+	return true;
+}
+
+/* In the time after a container's change, a server that takes a connection and closes it is one
+ * that comes up or goes down: it counts as one that refuses, some times. */
+static bool
+exchange_is_unsettled(const struct exchange *x)
+{
+	const struct container_entry *entry = x->container;
+
+	return entry && entry->changed_at != 0 && x->closes < EXCHANGE_CLOSES_MAX &&
+	       clock_mono_coarse_ms() <
+		       entry->changed_at + x->limits->timeout_ms[CONF_TIMEOUT_CONNECT];
 }
 
 void
 exchange_lost(struct exchange *x, const char *why)
 {
-	if (!exchange_may_send_again(x)) {
-		exchange_fail(x, 502, why);
-		return;
-	}
-	exchange_drop_upstream(x);
-	stats_add(&x->worker->stats, STAT_UPSTREAM_RETRIES, 1);
+	x->closes++;
 	x->fresh_only = true;
-	exchange_connect(x);
+	if (!exchange_is_repeatable(x)) {
+		exchange_fail(x, 502, why);
+	} else if (x->sends < EXCHANGE_SENDS_MAX) {
+		exchange_drop_upstream(x);
+		stats_add(&x->worker->stats, STAT_UPSTREAM_RETRIES, 1);
+		exchange_connect(x);
+	} else if (exchange_is_unsettled(x)) {
+		exchange_note_error(x, WAITING_REFUSED);
+		exchange_connect(x);
+	} else if (!exchange_await_news(x)) {
+		exchange_fail(x, 502, why);
+	}
+}
+
+void
+exchange_on_wait_over(struct exchange *x)
+{
+	if (x->awaits_news)
+		exchange_fail(x, 502, "backend closed without an answer");
+	else
+		exchange_connect(x);
 }
 
 /* --- the container changes ------------------------------------------------------------------- */
@@ -326,6 +372,8 @@ exchange_reconsider(struct exchange *x)
 {
 	x->error = WAITING_NO_ERROR;
 	x->attempts = 0;
+	x->sends = 0;
+	x->awaits_news = false;
 	exchange_drop_upstream(x);
 	exchange_connect(x);
 }

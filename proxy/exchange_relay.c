@@ -5,6 +5,7 @@
  */
 #include "proxy/exchange.h"
 
+#include "core/clock.h"
 #include "core/own.h"
 #include "proxy/answer.h"
 
@@ -12,6 +13,8 @@
 #define RELAY_FRAMING_MAX (HTTP_CHUNK_HEAD_MAX + sizeof(HTTP_CHUNK_TAIL HTTP_CHUNK_LAST) - 1)
 /* With less room than this, the buffer is written before more is read. */
 #define RELAY_ROOM_MIN 4096
+/* How long a head with a length waits for the first byte of its body. */
+#define RELAY_HOLD_MS 250
 /* Rounds of one direction before the other has its turn. */
 #define RELAY_TURN_MAX 4
 
@@ -220,6 +223,7 @@ relay_begin_answer(struct exchange *x)
 {
 	const struct http_response *r = &x->response;
 	struct forward_response f = {.response = r, .minor = x->request.minor};
+	bool fresh = iobuf_len(&x->conn->out) == 0;
 	struct buf out;
 
 	exchange_answered(x);
@@ -238,6 +242,7 @@ relay_begin_answer(struct exchange *x)
 	exchange_out_done(x, &out);
 	x->status = r->status;
 	x->answer_begun = true;
+	x->head_held = fresh && x->answer_kind == HTTP_BODY_LENGTH && r->content_length > 0;
 	http_body_init(&x->answer_body, r->body, r->content_length);
 	iobuf_consume(&x->upstream->in, r->head_len);
 }
@@ -321,9 +326,28 @@ relay_cut(struct exchange *x, const char *why)
 	conn_close(x->conn, CONN_CLOSE_BODY_CUT);
 }
 
+/* The backend went away between head and body, and the head is still here: as if it had said
+ * nothing. Servers that write the two in two calls would else have their answers cut off whenever
+ * they are killed. */
+static void
+relay_take_back_head(struct exchange *x)
+{
+	iobuf_release(&x->conn->out, &x->worker->blocks);
+	timer_off(&x->retry);
+	x->head_held = false;
+	x->answer_begun = false;
+	x->got_bytes = false;
+	x->status = 0;
+	exchange_lost(x, "backend closed between the head and the body of its answer");
+}
+
 static void
 relay_upstream_closed(struct exchange *x)
 {
+	if (x->head_held) {
+		relay_take_back_head(x);
+		return;
+	}
 	if (http_body_close(&x->answer_body) < 0)
 		relay_cut(x, "backend closed inside its answer");
 }
@@ -375,6 +399,7 @@ relay_read_through(struct exchange *x)
 		&x->answer_body, out->data + before, out->end - before, &used, &payload);
 	x->spoiled = x->spoiled || before + used < out->end;
 	x->body_sent += payload.n;
+	x->head_held = false;
 	out->end = before + (uint32_t)used;
 	return UPSTREAM_OK;
 }
@@ -398,6 +423,7 @@ relay_take_answer(struct exchange *x)
 		return;
 	}
 	x->body_sent += payload.n;
+	x->head_held = false;
 	iobuf_consume(&x->upstream->in, used);
 }
 
@@ -434,6 +460,7 @@ relay_make_room(struct exchange *x)
 	struct conn *c = x->conn;
 
 	if (c->out.data && relay_room(&c->out) < RELAY_ROOM_MIN) {
+		x->head_held = false;
 		if (conn_flush(c) == CONN_IO_CLOSED)
 			conn_close(c, CONN_CLOSE_CLIENT_ABORT);
 		if (c->state == CONN_CLOSED || relay_room(&c->out) < RELAY_ROOM_MIN)
@@ -454,7 +481,7 @@ relay_answer_body(struct exchange *x)
 		if (turn == RELAY_TURN_MAX || !relay_make_room(x) || !relay_body_step(x))
 			return moved;
 		moved = true;
-		if (x->conn->state == CONN_CLOSED)
+		if (x->conn->state == CONN_CLOSED || x->state != EXCHANGE_RELAY || !x->answer_begun)
 			return true;
 	}
 	relay_end_answer(x);
@@ -484,7 +511,7 @@ relay_set_wait(struct exchange *x)
 	enum conn_wait wait = CONN_WAIT_READ;
 	enum conf_timeout which = CONF_TIMEOUT_READ;
 
-	if (iobuf_len(&c->out) > 0) {
+	if (iobuf_len(&c->out) > 0 && !x->head_held) {
 		wait = CONN_WAIT_CLIENT;
 		which = CONF_TIMEOUT_SEND;
 	} else if (iobuf_len(&x->upstream->out) > 0) {
@@ -508,6 +535,12 @@ relay_flush(struct exchange *x, bool *moved)
 
 	if (before == 0)
 		return true;
+	if (x->head_held) {
+		if (x->retry.deadline_ms == 0)
+			timer_set(&x->worker->timers, &x->retry,
+				clock_mono_coarse_ms() + RELAY_HOLD_MS);
+		return true;
+	}
 	if (conn_flush(c) == CONN_IO_CLOSED) {
 		conn_close(c, CONN_CLOSE_CLIENT_ABORT);
 		return false;

@@ -16,6 +16,7 @@
 #include <event2/thread.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -80,31 +81,6 @@ proxy_event(struct proxy *p, const struct note *note)
 	(void)chan_send(p->chan, &m);
 }
 
-static void
-proxy_on_note(struct list *item, void *ctx)
-{
-	struct proxy *p = ctx;
-	struct note *note = list_entry(item, struct note, node);
-
-	if (!p->chan) { /* the end: nobody is left to tell */
-		free(note);
-		return;
-	}
-	switch (note->type) {
-	case NOTE_ADOPTED:
-		if (note->generation == p->committing && --p->missing == 0) {
-			log_info("generation committed", kv_u("generation", p->committing));
-			proxy_say(p, MSG_COMMITTED, p->committing);
-			p->committing = 0;
-		}
-		break;
-	case NOTE_BACKEND_DOWN:
-		proxy_event(p, note);
-		break;
-	}
-	free(note);
-}
-
 /* --- to the workers -------------------------------------------------------------------------- */
 
 /* Without a command there is no way to go on that keeps the threads alike. */
@@ -134,6 +110,48 @@ proxy_tell_access_log(struct proxy *p, struct worker *w)
 
 	c->fd = fcntl(p->access_log, F_DUPFD_CLOEXEC, 0);
 	worker_post(w, c);
+}
+
+static void
+proxy_spread_answer(struct proxy *p, const struct note *note)
+{
+	for (unsigned i = 0; i < p->n_workers; i++) {
+		struct command *c;
+
+		if (i == note->thread)
+			continue;
+		c = proxy_command(COMMAND_ANSWERED);
+		(void)snprintf(c->container.name, sizeof(c->container.name), "%.63s", note->target);
+		worker_post(p->workers[i], c);
+	}
+}
+
+static void
+proxy_on_note(struct list *item, void *ctx)
+{
+	struct proxy *p = ctx;
+	struct note *note = list_entry(item, struct note, node);
+
+	if (!p->chan) { /* the end: nobody is left to tell */
+		free(note);
+		return;
+	}
+	switch (note->type) {
+	case NOTE_ADOPTED:
+		if (note->generation == p->committing && --p->missing == 0) {
+			log_info("generation committed", kv_u("generation", p->committing));
+			proxy_say(p, MSG_COMMITTED, p->committing);
+			p->committing = 0;
+		}
+		break;
+	case NOTE_BACKEND_DOWN:
+		proxy_event(p, note);
+		break;
+	case NOTE_ANSWERED:
+		proxy_spread_answer(p, note);
+		break;
+	}
+	free(note);
 }
 
 /* What was told before there were workers. */

@@ -252,6 +252,15 @@ worker_container(struct worker *w, const struct container_news *news)
 }
 
 static void
+worker_answered(struct worker *w, struct slice name)
+{
+	struct container_entry *entry = containers_get(&w->containers, name);
+
+	if (entry)
+		entry->answered = true;
+}
+
+static void
 worker_on_command(struct list *item, void *ctx)
 {
 	struct worker *w = ctx;
@@ -267,6 +276,9 @@ worker_on_command(struct list *item, void *ctx)
 		break;
 	case COMMAND_CONTAINER:
 		worker_container(w, &c->container);
+		break;
+	case COMMAND_ANSWERED:
+		worker_answered(w, slice_str(c->container.name));
 		break;
 	case COMMAND_ACCESS_LOG:
 		access_log_set(&w->access_log, steal_fd(&c->fd));

@@ -32,6 +32,7 @@
 #define COMMAND_TABLE(X)                                                                           \
 	X(ADOPT, "make this generation the current one; listeners")                                \
 	X(CONTAINER, "a container's state or address")                                             \
+	X(ANSWERED, "a container has answered another thread")                                     \
 	X(ACCESS_LOG, "write the access log to this descriptor; -1: none")                         \
 	X(STOP, "close everything and end")
 
@@ -47,12 +48,16 @@ struct command {
 	struct generation *generation;   /* ADOPT: a reference */
 	struct listener_part *listeners; /* ADOPT: those of this thread; descriptors owned */
 	size_t n_listeners;
-	struct container_news container; /* CONTAINER */
+	struct container_news container; /* CONTAINER; ANSWERED: its name */
 	int fd;                          /* ACCESS_LOG: owned */
 };
 
 /* What a worker tells the main thread. */
-enum note_type { NOTE_ADOPTED, NOTE_BACKEND_DOWN };
+enum note_type {
+	NOTE_ADOPTED,
+	NOTE_BACKEND_DOWN,
+	NOTE_ANSWERED, /* target: the container that answered for the first time since a change */
+};
 
 #define NOTE_TEXT_MAX 128
 

@@ -284,6 +284,37 @@ def test_a_get_on_a_connection_that_just_closed_is_sent_once_more(sluice, backen
     assert s.stats()["upstream_retries"] == 1
 
 
+@pytest.mark.parametrize("method,status", [("GET", 200), ("POST", 502)])
+def test_a_backend_that_dies_between_head_and_body(sluice, backend, method, status):
+    def serve(conn):
+        conn.read_head()
+        conn.send(OK[:-2])
+        if conn.number > 1:
+            conn.send(OK[-2:])
+    origin = backend.raw(serve)
+    s = sluice(CONF, port_back=origin.port)
+    assert s.get("/", method=method, body=b"").status == status
+
+
+def test_a_head_without_its_body_is_passed_on_after_a_moment(sluice, backend):
+    def serve(conn):
+        conn.read_head()
+        conn.send(OK[:-2])
+        while not os.path.exists(go):
+            time.sleep(0.02)
+        conn.send(OK[-2:])
+    origin = backend.raw(serve)
+    s = sluice(CONF, port_back=origin.port)
+    go = str(s.dir / "go")
+    origin.stop()
+    origin.start()
+    with s.client() as c:
+        c.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        c.read_until(b"\r\n\r\n")
+        pathlib.Path(go).touch()
+        assert c.recv(2) == b"ok"
+
+
 def test_a_get_is_sent_at_most_twice(sluice, backend):
     def serve(conn):
         conn.read_head()

@@ -101,6 +101,40 @@ def test_a_get_that_its_container_died_under_is_sent_to_the_next_one(host, backe
     assert answer().body == b"two"
 
 
+def test_a_get_that_a_dying_container_closed_twice_waits_for_the_news(host, backend):
+    def serve(conn):
+        if conn.number == 1:
+            conn.read_head()
+            conn.send(OK)
+        conn.read_head()
+        conn.note("closed")
+    one = backend.raw(serve)
+    backend.http(lambda r: (200, {}, b"two"), host="127.0.0.2", port=one.port)
+    h = host(one.port, "threads 1")
+    h.container("running", 7, "127.0.0.1")
+    assert h.ask()().body == b"ok"
+    answer = h.ask()
+    wait_for(lambda: one.notes() and h.stats()["requests_waiting"] == 1, what="the wait for news")
+    h.container("stopped")
+    h.container("running", 8, "127.0.0.2")
+    assert answer().body == b"two"
+
+
+def test_a_get_that_is_closed_twice_without_news_is_502(host, backend):
+    def serve(conn):
+        if conn.number == 1:
+            conn.read_head()
+            conn.send(OK)
+        conn.read_head()
+        conn.note("closed")
+    origin = backend.raw(serve)
+    h = host(origin.port)
+    h.container("running", 7, "127.0.0.1")
+    assert h.ask()().body == b"ok"
+    assert h.ask()().status == 502
+    assert 2 <= len(origin.notes()) <= 9
+
+
 def test_a_post_that_its_container_died_under_is_502(host, backend):
     def mute(conn):
         conn.read_head()
