@@ -336,23 +336,31 @@ exchange_is_unsettled(const struct exchange *x)
 		       entry->changed_at + x->limits->timeout_ms[CONF_TIMEOUT_CONNECT];
 }
 
+/* What may be sent again is, as often as the three rules above allow. False: it has failed. */
+static bool
+exchange_send_again(struct exchange *x)
+{
+	if (x->sends < EXCHANGE_SENDS_MAX) {
+		exchange_drop_upstream(x);
+		stats_add(&x->worker->stats, STAT_UPSTREAM_RETRIES, 1);
+		exchange_connect(x);
+		return true;
+	}
+	if (exchange_is_unsettled(x)) {
+		exchange_note_error(x, WAITING_REFUSED);
+		exchange_connect(x);
+		return true;
+	}
+	return exchange_await_news(x);
+}
+
 void
 exchange_lost(struct exchange *x, const char *why)
 {
 	x->closes++;
 	x->fresh_only = true;
-	if (!exchange_is_repeatable(x)) {
+	if (!exchange_is_repeatable(x) || !exchange_send_again(x))
 		exchange_fail(x, 502, why);
-	} else if (x->sends < EXCHANGE_SENDS_MAX) {
-		exchange_drop_upstream(x);
-		stats_add(&x->worker->stats, STAT_UPSTREAM_RETRIES, 1);
-		exchange_connect(x);
-	} else if (exchange_is_unsettled(x)) {
-		exchange_note_error(x, WAITING_REFUSED);
-		exchange_connect(x);
-	} else if (!exchange_await_news(x)) {
-		exchange_fail(x, 502, why);
-	}
 }
 
 void
