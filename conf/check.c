@@ -138,6 +138,29 @@ resolve_forward(struct parse *p, const struct reference *r)
 		f->container = (uint32_t)index;
 }
 
+static bool
+has_any_host(const struct conf_site *site)
+{
+	for (size_t i = 0; i < site->n_hosts; i++)
+		if (strcmp(site->hosts[i], "*") == 0)
+			return true;
+	return false;
+}
+
+/* A client that asks for a name of no other site has been served `default`, and a site with another
+ * certificate would answer it with 421 for ever. */
+static void
+check_any_host_certificate(struct parse *p, const struct reference *r)
+{
+	const struct conf_site *site = &p->conf->sites[r->site];
+
+	if (has_any_host(site) && strcmp(site->certificate_name, "default") != 0)
+		parse_error_reference(p, r,
+			"names that no other site has are served with the certificate \"default\", "
+			"so the host * can't have \"%s\"; give * a site of its own without it",
+			site->certificate_name);
+}
+
 static void
 resolve_certificate(struct parse *p, const struct reference *r)
 {
@@ -146,9 +169,12 @@ resolve_certificate(struct parse *p, const struct reference *r)
 	const char *near =
 		index < 0 ? nearest_certificate(p, slice_str(site->certificate_name)) : NULL;
 
-	if (index >= 0)
+	if (index >= 0) {
 		site->certificate = (int32_t)index;
-	else if (near)
+		check_any_host_certificate(p, r);
+		return;
+	}
+	if (near)
 		parse_error_reference(p, r, "unknown certificate \"%s\"; did you mean \"%s\"?",
 			site->certificate_name, near);
 	else
