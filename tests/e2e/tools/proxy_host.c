@@ -14,6 +14,7 @@
  */
 #include "conf/conf.h"
 #include "core/chan.h"
+#include "core/clock.h"
 #include "core/file.h"
 #include "core/log.h"
 #include "core/memfd.h"
@@ -237,7 +238,7 @@ host_container(struct host *h, char *const words[])
 	msg_put_str(&m, words[0]);
 	msg_put_u8(&m, (uint8_t)strtoul(words[1], NULL, 10));
 	msg_put_u8(&m, 1);
-	msg_put_u64(&m, (uint64_t)time(NULL) * 1000);
+	msg_put_u64(&m, clock_wall_ms());
 	msg_put_u32(&m, (uint32_t)strtoul(words[2], NULL, 10));
 	msg_put_u32(&m, 0);
 	msg_put_str(&m, words[3] ? words[3] : "");
