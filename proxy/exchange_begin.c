@@ -64,7 +64,6 @@ exchange_follow(struct exchange *x, const struct route_match *m)
 	x->route = m->route;
 	x->matched = m->matched;
 	x->limits = &m->route->limits;
-	x->wants_continue = x->request.expect_continue && !http_body_done(&x->request_body);
 	if (exchange_too_large(x))
 		exchange_answer(x, 413, NULL, "body larger than body-limit");
 	else
@@ -158,6 +157,7 @@ exchange_begin(struct exchange *x)
 	x->limits = &x->generation->conf->limits;
 	x->keep_alive = r->keep_alive && !x->worker->stopping;
 	http_body_init(&x->request_body, r->body, r->content_length);
+	x->wants_continue = r->expect_continue && !http_body_done(&x->request_body);
 	if (http_body_done(&x->request_body))
 		conn_settle(x->conn);
 	exchange_note_odd_fields(x);
