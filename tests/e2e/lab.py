@@ -23,6 +23,7 @@ import client
 
 CLONE_NEWNET = 0x40000000
 POLL_SECONDS = 0.01
+SUBIDS = ("/etc/subuid", "/etc/subgid")
 _libc = ctypes.CDLL(None, use_errno=True)
 _numbers = itertools.count(1)
 
@@ -225,6 +226,7 @@ class Lab:
         self.edge.remove()
         self.wan.remove()
         for daemon in self.daemons:
+            give_back_subids(pathlib.Path(daemon.state_path))
             shutil.rmtree(daemon.lxc_path, ignore_errors=True)
 
 
@@ -238,3 +240,35 @@ def _monitors(folder):
                 if line.startswith(b"[lxc monitor] " + str(folder).encode()):
                     found.append(int(entry.name))
     return found
+
+
+@contextlib.contextmanager
+def locked(path):
+    """The lock of shadow's own tools."""
+    lock = f"{path}.lock"
+
+    def take():
+        with contextlib.suppress(FileExistsError):
+            return os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        return None
+
+    fd = wait_for(take, 10, lock)
+    os.write(fd, str(os.getpid()).encode())
+    os.close(fd)
+    try:
+        yield
+    finally:
+        os.unlink(lock)
+
+
+def give_back_subids(state):
+    """Takes out of /etc/subuid and /etc/subgid what the record says was put in."""
+    record = state / "containers" / ".subids"
+    if not record.exists():
+        return
+    ours = {tuple(line.split(" ", 1)) for line in record.read_text().splitlines()}
+    for path in SUBIDS:
+        with locked(path):
+            lines = pathlib.Path(path).read_text().splitlines()
+            kept = [line for line in lines if (path, line) not in ours]
+            pathlib.Path(path).write_text("".join(line + "\n" for line in kept))

@@ -15,11 +15,10 @@ import threading
 import time
 
 import daemon
-from lab import EdgeHost, run, wait_for
+from lab import EdgeHost, give_back_subids, run, wait_for
 
 HOST = daemon.BIN / "lxc_host"
 TEMPLATES = pathlib.Path("/usr/share/lxc/templates")
-SUBIDS = ("/etc/subuid", "/etc/subgid")
 HEAD = """\
 listen 127.0.0.1:18080 plain
 site * -> status 204
@@ -230,38 +229,6 @@ def alive(text):
                 if text.encode() in (entry / "cmdline").read_bytes():
                     found.append(int(entry.name))
     return found
-
-
-@contextlib.contextmanager
-def locked(path):
-    """The lock of shadow's own tools."""
-    lock = f"{path}.lock"
-
-    def take():
-        with contextlib.suppress(FileExistsError):
-            return os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        return None
-
-    fd = wait_for(take, 10, lock)
-    os.write(fd, str(os.getpid()).encode())
-    os.close(fd)
-    try:
-        yield
-    finally:
-        os.unlink(lock)
-
-
-def give_back_subids(state):
-    """Takes out of /etc/subuid and /etc/subgid what the record says was put in."""
-    record = state / "containers" / ".subids"
-    if not record.exists():
-        return
-    ours = {tuple(line.split(" ", 1)) for line in record.read_text().splitlines()}
-    for path in SUBIDS:
-        with locked(path):
-            lines = pathlib.Path(path).read_text().splitlines()
-            kept = [line for line in lines if (path, line) not in ours]
-            pathlib.Path(path).write_text("".join(line + "\n" for line in kept))
 
 
 class Session:

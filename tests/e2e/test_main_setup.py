@@ -27,6 +27,7 @@ def state_of(host):
         "rules": host.nft(),
         "sysctls": sysctls,
         "mounts": host.mounts(),
+        "subids": [pathlib.Path(f"/etc/sub{k}id").read_text() for k in "ug"],
         "temporary": {p.name for p in pathlib.Path("/tmp").glob("sluice-demo.*")},
         "lxc": set(host.run("lxc-ls", "-1", check=False).stdout.split()),
         "processes": [n for p in host.pids()
