@@ -56,6 +56,12 @@ exchange_free(struct exchange *x)
 	free(x);
 }
 
+static void
+exchange_bury(struct grave *g)
+{
+	exchange_free(list_entry(g, struct exchange, grave));
+}
+
 static struct exchange *
 exchange_take_spare(struct worker *w)
 {
@@ -71,6 +77,8 @@ exchange_take_spare(struct worker *w)
 	if (!x)
 		return NULL;
 	list_init(&x->node);
+	list_init(&x->grave.node);
+	x->grave.bury = exchange_bury;
 	x->arena = arena_new(EXCHANGE_ARENA_BLOCK, EXCHANGE_ARENA_MAX);
 	if (x->arena)
 		return x;
@@ -168,7 +176,7 @@ exchange_count(struct exchange *x)
 		stats_add(s, STAT_RESPONSES_5XX, 1);
 }
 
-/* Logs, counts, gives everything back. The exchange is gone afterwards. */
+/* Logs, counts, gives everything back. The exchange is over afterwards. */
 static void
 exchange_finish(struct exchange *x)
 {
@@ -182,8 +190,10 @@ exchange_finish(struct exchange *x)
 	generation_unref(&x->generation);
 	arena_reset(x->arena);
 	x->conn->exchange = NULL;
+	/* Its memory stays until the loop comes round: who closed the connection, deep below
+	 * exchange_run, still looks at it on the way out. */
 	if (w->n_spare_exchanges >= WORKER_SPARE_EXCHANGES) {
-		exchange_free(x);
+		worker_bury(w, &x->grave);
 		return;
 	}
 	list_prepend(&w->spare_exchanges, &x->node);

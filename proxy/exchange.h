@@ -49,6 +49,7 @@ enum exchange_end { EXCHANGE_GOES_ON, EXCHANGE_END_KEEP, EXCHANGE_END_CLOSE };
 
 struct exchange {
 	struct list node; /* in worker.spare_exchanges */
+	struct grave grave;
 	struct conn *conn;
 	struct worker *worker;
 	struct arena *arena;

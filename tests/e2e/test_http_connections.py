@@ -92,6 +92,20 @@ def test_head_has_no_body_and_keeps_its_length(sluice, backend):
         assert len(c.request("GET", "/").body) == 1000
 
 
+def test_many_uploads_that_are_reset_at_once(sluice, backend):
+    """More of them than finished requests are kept: each is freed while its own end is still under way."""
+    origin = backend.raw(lambda conn: (conn.read_head(), conn.sock.recv(1 << 20), time.sleep(1)))
+    s = sluice("threads 1\n" + CONF, port_back=origin.port)
+    clients = [s.client() for _ in range(64)]
+    for c in clients:
+        c.send(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 5000)
+    wait_for(lambda: s.stats()["upstream_connects"] == 64)
+    for c in clients:
+        c.reset()
+    wait_for(lambda: s.stats()["connections_open"] == 0)
+    assert s.stats()["connections_accepted"] == 64, "another process than before"
+
+
 # what is not answered by the backend
 
 def test_expect_100_continue_is_answered_here(sluice, backend):
@@ -118,6 +132,17 @@ def test_a_length_above_the_limit_is_413_before_a_byte_of_it(sluice, echo):
         assert response.status == 413 and response.interim == []
     assert s.get("/", method="PUT", body=b"x" * 1024).status == 200
     assert len(echo.requests()) == 1
+
+
+def test_a_refused_request_that_waits_for_100_ends_the_connection(sluice):
+    """Nobody can tell whether its body still comes: what follows could be read as one."""
+    s = sluice("listen 127.0.0.1:@port@ plain\nsite a { route /x/ -> status 204 }\n")
+    for host in (b"a", b"nobody"):
+        with s.client() as c:
+            c.send(b"PUT / HTTP/1.1\r\nHost: " + host + b"\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n")
+            response = c.response()
+            assert response.status in (404, 421) and not response.keep_alive and response.interim == []
+            assert c.eof()
 
 
 def test_chunks_above_the_limit_are_413_on_the_way(sluice, echo):
