@@ -6,6 +6,7 @@
  */
 #include "daemon/listening.h"
 
+#include "core/clock.h"
 #include "core/own.h"
 #include "daemon/port_owner.h"
 
@@ -43,6 +44,7 @@ listening_set_clear(struct listening_set *set)
 	for (size_t i = 0; i < set->n; i++)
 		listening_unref(&set->items[i]);
 	free(set->items);
+	free(set->gone);
 	*set = (struct listening_set){0};
 }
 
@@ -64,11 +66,28 @@ is_any(const struct addr *a)
 	return memcmp(a->bytes, zero, sizeof(zero)) == 0;
 }
 
+/* Whether our proxy may still listen where `have` no longer does. */
+static bool
+own_lingers(const struct listening_set *have, const struct wish *w)
+{
+	for (size_t i = 0; have && i < have->n_gone; i++) {
+		const struct listening_gone *g = &have->gone[i];
+
+		if (g->port == w->listen->port && g->addr.family == w->addr.family &&
+			(addr_eq(&g->addr, &w->addr) || is_any(&g->addr) || is_any(&w->addr)) &&
+			clock_mono_ms() < g->until_ms)
+			return true;
+	}
+	return false;
+}
+
 /* Whether a socket of our own stands in the way of a plain bind: the same port and family, and
- * one of the two addresses is the wildcard. */
+ * one of the two addresses is the wildcard; or the same address, dropped a moment ago. */
 static bool
 own_overlaps(const struct listening_set *have, const struct wish *w)
 {
+	if (own_lingers(have, w))
+		return true;
 	for (size_t i = 0; have && i < have->n; i++) {
 		const struct listening *l = have->items[i];
 
@@ -208,4 +227,33 @@ listening_open(const struct conf *c, uint32_t threads, const struct listening_se
 	}
 	*ret = set;
 	return 0;
+}
+
+static void
+add_gone(struct listening_set *set, const struct listening_gone *g)
+{
+	set->gone[set->n_gone++] = *g;
+}
+
+void
+listening_follow(struct listening_set *now, const struct listening_set *before)
+{
+	uint64_t at = clock_mono_ms();
+
+	/* Without memory for it, an address that comes back at once is refused, and later not. */
+	now->gone = calloc(before->n + before->n_gone + 1, sizeof(*now->gone));
+	if (!now->gone)
+		return;
+	for (size_t i = 0; i < before->n_gone; i++)
+		if (at < before->gone[i].until_ms)
+			add_gone(now, &before->gone[i]);
+	for (size_t i = 0; i < before->n; i++) {
+		struct listening *l = before->items[i];
+
+		/* Shared with `now`, it is not dropped. */
+		if (l->refs == 1)
+			add_gone(now, &(struct listening_gone){.addr = l->addr,
+					      .port = l->port,
+					      .until_ms = at + LISTENING_GONE_MS});
+	}
 }

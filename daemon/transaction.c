@@ -134,6 +134,8 @@ on_committed(struct parent *p)
 	char number[24];
 
 	p->current = steal_ptr(&p->next);
+	if (old)
+		listening_follow(&p->current->listeners, &old->listeners);
 	load_clear(&p->load);
 	edition_free(&old);
 	if (p->current->number > 1)

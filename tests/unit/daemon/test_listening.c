@@ -52,6 +52,32 @@ one_socket_a_thread(void **state)
 	listening_set_clear(&set);
 }
 
+/* The proxy listens for a moment on what a reload dropped: the next reload may want it back. */
+static void
+what_was_just_dropped_may_come_back(void **state)
+{
+	struct conf_listen l[] = {{.addr = loopback(1), .port = free_port()},
+		{.addr = loopback(2), .port = free_port()}};
+	struct listening_set before, dropped, after;
+	struct err e = {0};
+	_fd_ int held_by_the_proxy = -1;
+
+	(void)state;
+	assert_int_equal(open_set(l, 2, NULL, &before, &e), 0);
+	assert_int_equal(open_set(l, 1, &before, &dropped, &e), 0);
+	held_by_the_proxy = dup(before.items[1]->fds[0]);
+	listening_follow(&dropped, &before);
+	listening_set_clear(&before);
+	assert_int_equal(dropped.n_gone, 1);
+	assert_int_equal(open_set(l, 2, &dropped, &after, &e), 0);
+	assert_int_equal(after.items[1]->n_fds, THREADS);
+	listening_set_clear(&after);
+	/* Later it is an address in use like any other. */
+	dropped.gone[0].until_ms = 0;
+	assert_int_equal(open_set(l, 2, &dropped, &after, &e), -1);
+	listening_set_clear(&dropped);
+}
+
 static void
 what_stays_keeps_its_sockets(void **state)
 {
@@ -162,6 +188,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_socket_a_thread),
 		cmocka_unit_test(what_stays_keeps_its_sockets),
+		cmocka_unit_test(what_was_just_dropped_may_come_back),
 		cmocka_unit_test(another_owner_is_found_and_named),
 		cmocka_unit_test(a_bare_port_opens_both_families),
 		cmocka_unit_test(from_one_address_to_all_of_them),
