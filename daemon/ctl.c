@@ -266,6 +266,30 @@ run_events(const struct ctl_line *line)
 	return rc;
 }
 
+/* Shows what happens until the daemon ends. CTL_FAILED when it says that containers could not be
+ * stopped. That nobody reads our output does not matter here. */
+static int
+follow_end(const struct ctl_line *line, struct ctl_stream *stream)
+{
+	int status = CTL_OK;
+	struct slice text;
+	struct err e = {0};
+
+	while (ctl_stream_read(stream, &text, &e) > 0) {
+		json_t *event = parse_json(text);
+		const char *what = json_string_value(json_object_get(event, "event"));
+		const char *failed = json_string_value(json_object_get(event, "failed"));
+
+		if (what && strcmp(what, "containers-stopped") == 0 && failed &&
+			strcmp(failed, "0") != 0)
+			status = CTL_FAILED;
+		if (!what || strcmp(what, "hello") != 0)
+			(void)print_event(line, text);
+		json_decref(event);
+	}
+	return status;
+}
+
 /* The socket outlives the control process by a moment: the parent removes it last. */
 static void
 wait_until_gone(const char *socket)
@@ -300,9 +324,9 @@ run_end(const struct ctl_line *line, const char *path)
 	if (status != CTL_OK)
 		rc = complain(status, &e);
 	else
-		rc = print_events(line, stream);
+		rc = follow_end(line, stream);
 	ctl_stream_close(&stream);
-	if (rc == CTL_OK)
+	if (status == CTL_OK)
 		wait_until_gone(line->socket);
 	return rc;
 }

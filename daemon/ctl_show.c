@@ -157,7 +157,7 @@ ctl_parse_error_line(struct slice line, struct err *ret)
 
 	*ret = (struct err){0};
 	if (take_number(&place, &column) < 0 || take_number(&place, &line_number) < 0 ||
-		place.n == 0 || place.n >= ERR_FILE_MAX) {
+		place.n == 0 || place.n >= ERR_FILE_MAX || memchr(place.p, '\0', place.n)) {
 		err_set(ret, "%.*s", SLICE_ARG(line));
 		return;
 	}

@@ -6,10 +6,13 @@
 #include "daemon/parent.h"
 
 #include "core/log.h"
+#include "core/own.h"
 #include "daemon/records.h"
 #include "daemon/state.h"
 
-#include "core/own.h"
+#include <stdio.h>
+
+#define NUMBER_MAX 16
 
 static void
 on_hello(struct child *c, struct msg_in *m)
@@ -138,9 +141,12 @@ static void
 on_stopped_all(struct child *c, struct msg_in *m)
 {
 	uint32_t failed = msg_get_u32(m);
+	char number[NUMBER_MAX];
 
 	if (msg_finish(m) < 0 || !c->parent->shutting_down)
 		return;
+	(void)snprintf(number, sizeof(number), "%u", failed);
+	tell_event(c->parent, "containers-stopped", "failed", number);
 	if (failed)
 		log_error("containers could not be stopped", kv_u("number", failed));
 	parent_quit(c->parent, failed ? 1 : 0);

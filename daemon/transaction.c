@@ -5,6 +5,7 @@
  */
 #include "daemon/parent.h"
 
+#include "conf/diff.h"
 #include "core/log.h"
 #include "core/own.h"
 #include "daemon/check_files.h"
@@ -15,6 +16,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+#define CHANGES_MAX 512 /* of the line that says what a reload changed */
 
 static void abandon(struct parent *p, struct conf_errors *errs);
 
@@ -127,6 +130,22 @@ apply_to_parent(struct parent *p)
 	dnsmasq_update(p->dnsmasq, c);
 }
 
+/* One line for the operator: what this generation changed. */
+static void
+log_committed(const struct edition *now, const struct edition *old)
+{
+	struct conf_diff *diff = conf_diff_new(old ? old->conf : NULL, now->conf);
+	struct buf text;
+
+	buf_init(&text, CHANGES_MAX);
+	if (diff)
+		(void)conf_diff_print(diff, &text);
+	log_info("generation committed", kv_u("generation", now->number),
+		kv_slice("changes", buf_slice(&text)));
+	buf_clear(&text);
+	conf_diff_free(&diff);
+}
+
 static void
 on_committed(struct parent *p)
 {
@@ -134,6 +153,7 @@ on_committed(struct parent *p)
 	char number[24];
 
 	p->current = steal_ptr(&p->next);
+	log_committed(p->current, old);
 	if (old)
 		listening_follow(&p->current->listeners, &old->listeners);
 	load_clear(&p->load);
@@ -142,7 +162,6 @@ on_committed(struct parent *p)
 		stats_add(&p->stats, STAT_RELOADS, 1);
 	apply_to_parent(p);
 	(void)snprintf(number, sizeof(number), "%" PRIu64, p->current->number);
-	log_info("generation committed", kv_u("generation", p->current->number));
 	end_unneeded(p, p->current);
 	dispatch_sync(p);
 	answer_waiters(p, true, NULL);
