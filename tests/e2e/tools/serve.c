@@ -65,13 +65,15 @@ peer_text(const struct sockaddr_in6 *a, char out[INET6_ADDRSTRLEN])
 		inet_ntop(AF_INET6, &a->sin6_addr, out, INET6_ADDRSTRLEN);
 }
 
+/* Head and body leave in one call: a server that is killed has answered whole or not at all. */
 static bool
 answer(struct client *c, const char *type, const char *body, size_t n)
 {
-	char head[256];
-	int len = snprintf(head, sizeof head,
+	static _Thread_local char text[3 * HEAD_MAX + 256];
+	int head = snprintf(text, sizeof text,
 		"HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %zu\r\n\r\n", type, n);
-	return send_all(c->fd, head, (size_t)len) && send_all(c->fd, body, n);
+	memcpy(text + head, body, n);
+	return send_all(c->fd, text, (size_t)head + n);
 }
 
 static bool
@@ -245,7 +247,7 @@ serve_tcp(int listener)
 	pthread_attr_t attr;
 	pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstacksize(&attr, 1024 * 1024);
+	pthread_attr_setstacksize(&attr, 2 * 1024 * 1024);
 	for (;;) {
 		struct sockaddr_in6 a;
 		socklen_t len = sizeof a;
