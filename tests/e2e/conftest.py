@@ -20,6 +20,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 
 
 def pytest_configure(config):
+    config.addinivalue_line("filterwarnings", "ignore:ssl.TLSVersion:DeprecationWarning")
     config.addinivalue_line("markers", "root: needs root (namespaces, containers)")
     config.addinivalue_line("markers", "slow: takes more than half a minute")
     config.addinivalue_line("markers", "release: measures; needs a build without sanitizers")
