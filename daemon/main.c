@@ -17,6 +17,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum mode { MODE_RUN, MODE_CHECK, MODE_UNDO, MODE_PROBE };
@@ -150,6 +151,9 @@ main(int argc, char *argv[])
 	enum role role;
 	const char *job;
 
+	/* What is created says its own mode, and a caller's umask must not take from it: the proxy
+	 * has to pass through the run folder, containers through lxc-path. */
+	(void)umask(022);
 	if (argc > 0 && proc_parse_argv0(argv[0], &role, &job) == 0) {
 		if (role != ROLE_PARENT)
 			return run_role(role, job);
