@@ -281,6 +281,25 @@ exec_send_status(int fd, uint8_t status, const char *why)
 	return ret;
 }
 
+void
+exec_refuse(int fd, const char *why)
+{
+	char taken;
+
+	(void)recv(fd, &taken, sizeof(taken), MSG_DONTWAIT);
+	(void)exec_send_status(fd, EXEC_STATUS_FAILED, why);
+}
+
+ssize_t
+exec_recv_packet(int fd, char *ret, size_t size)
+{
+	ssize_t n = recv(fd, ret, size, 0);
+
+	if (n < 0 && errno == ECONNRESET)
+		n = recv(fd, ret, size, MSG_DONTWAIT);
+	return n;
+}
+
 /* Closes whatever descriptors came and keeps them only when they are exactly three. */
 static int
 take_fds(struct msghdr *m, int ret_fds[static 3])

@@ -34,6 +34,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define EXEC_PACKET_MAX (64 * 1024)
 #define EXEC_ARGS_MAX 1024
@@ -70,6 +71,12 @@ int exec_send_request(int fd, const struct exec_request *r, const int fds[static
 int exec_send_size(int fd, uint16_t rows, uint16_t columns);
 /* Helper: cuts why at ERR_MSG_MAX. 0 or -1 (the client is gone). */
 int exec_send_status(int fd, uint8_t status, const char *why);
+/* For who answers instead of a helper: takes a request that has come off the socket first, since one
+ * that is closed with something unread resets its peer; then sends the status EXEC_STATUS_FAILED. */
+void exec_refuse(int fd, const char *why);
+/* Client: one packet; blocks. Its length, 0 at the end, -1 with errno. A reset that overtook the
+ * last packet (the peer closed before it read all of ours) hides it once only: it is read then. */
+ssize_t exec_recv_packet(int fd, char *ret, size_t size);
 /* Helper: receives the request and its three descriptors (close-on-exec, the caller's). Fails
  * when none came in timeout_ms. 0 or -1 with e filled and nothing to close. */
 int exec_recv_request(int fd, unsigned timeout_ms, struct exec_request *ret, int ret_fds[static 3],

@@ -13,35 +13,27 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define REFUSED_STATUS EXEC_STATUS_FAILED
-
-static void
-refuse(int fd, const char *why)
-{
-	(void)exec_send_status(fd, REFUSED_STATUS, why);
-}
-
 static void
 hand_over(struct control *c, int fd)
 {
 	struct msg_out m;
 
 	if (!control_auth_check(fd, c->group)) {
-		refuse(fd, "only root and the group of the control socket may do this");
+		exec_refuse(fd, "only root and the group of the control socket may do this");
 		return;
 	}
 	if (!control_state_runs(&c->state, "lxc")) {
-		refuse(fd, "no container is configured, or the lxc process does not run");
+		exec_refuse(fd, "no container is configured, or the lxc process does not run");
 		return;
 	}
 	if (msg_out_init(&m, MSG_EXEC, ROLE_LXC) < 0) {
-		refuse(fd, "out of memory");
+		exec_refuse(fd, "out of memory");
 		return;
 	}
 	msg_put_u64(&m, ++c->last_id);
 	msg_put_fd(&m, fd);
 	if (chan_send(c->chan, &m) < 0)
-		refuse(fd, "the daemon is too busy");
+		exec_refuse(fd, "the daemon is too busy");
 	msg_out_clear(&m);
 }
 

@@ -102,7 +102,7 @@ static int
 on_packet(struct session *s, struct err *e)
 {
 	char packet[EXEC_PACKET_MAX];
-	ssize_t n = recv(s->fd, packet, sizeof(packet), 0);
+	ssize_t n = exec_recv_packet(s->fd, packet, sizeof(packet));
 	struct slice why;
 	uint8_t status;
 

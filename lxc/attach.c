@@ -348,7 +348,7 @@ attach_serve(const char *lxc_path, const char *name, int conn, struct err *e)
 		.pidfd = -1};
 
 	if (begin(&s, lxc_path, name, e) < 0) {
-		(void)exec_send_status(conn, EXEC_STATUS_FAILED, e->msg);
+		exec_refuse(conn, e->msg);
 		return -1;
 	}
 	while (turn(&s))

@@ -9,7 +9,6 @@
 #include "lxc/world.h"
 
 #include <stdlib.h>
-#include <sys/socket.h>
 
 #define REQUEST_WAIT_S 10
 
@@ -100,12 +99,9 @@ static void
 refuse(int fd, const char *name, const char *why)
 {
 	char text[ERR_MSG_MAX];
-	char taken;
 
-	/* A socket closed with something unread resets the peer's, and with it our answer. */
-	(void)recv(fd, &taken, sizeof(taken), MSG_DONTWAIT);
 	(void)text_print(text, sizeof(text), "container %s: %s", name, why);
-	(void)exec_send_status(fd, EXEC_STATUS_FAILED, text);
+	exec_refuse(fd, text);
 }
 
 static void

@@ -15,8 +15,11 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #define NFT_SEND_SLACK 65536
+#define NFT_REREADS_MAX 4
+#define NFT_REREAD_NS 10000000L /* before the first; each further pause is twice as long */
 
 int
 nft_open(struct nft *n, struct err *e)
@@ -342,19 +345,39 @@ nft_read(struct nft *n, struct ruleset *ret, size_t *ret_rules, struct err *e)
 	return 0;
 }
 
-bool
-nft_holds(struct nft *n, const struct ruleset *r)
+/* 1 when the kernel holds it, 0 when not, -1 when it could not be read. */
+static int
+holds_now(struct nft *n, const struct ruleset *r)
 {
 	struct ruleset found;
 	size_t rules = 0, wanted = (size_t)__builtin_popcount(r->rules);
 	bool equal;
 
 	if (nft_read(n, &found, &rules, NULL) < 0)
-		return false;
+		return -1;
 	found.rules = r->rules;
 	equal = rules == wanted && ruleset_equal(&found, r);
 	ruleset_clear(&found);
 	return equal;
+}
+
+/*
+ * A set's hash table grows in the background after a batch, and a dump that meets it (one message
+ * after the other, each counting from the start) skips elements or says them twice, without
+ * NLM_F_DUMP_INTR, since the generation is the same. So only what is found wrong several times
+ * is wrong.
+ */
+bool
+nft_holds(struct nft *n, const struct ruleset *r)
+{
+	for (unsigned i = 0;; i++) {
+		struct timespec pause = {.tv_nsec = NFT_REREAD_NS << i};
+		int held = holds_now(n, r);
+
+		if (held != 0 || i == NFT_REREADS_MAX)
+			return held > 0;
+		(void)nanosleep(&pause, NULL);
+	}
 }
 
 bool

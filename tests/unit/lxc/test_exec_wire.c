@@ -163,6 +163,31 @@ sizes_and_statuses_come_back(void **state)
 	close(ends[0]);
 }
 
+/* The client has sent two packets; the other side answers after one of them and closes. */
+static void
+a_refusal_arrives_though_not_all_was_read(void **state)
+{
+	char bytes[EXEC_PACKET_MAX];
+	struct slice why;
+	uint8_t status;
+	int ends[2];
+	ssize_t n;
+
+	(void)state;
+	assert_int_equal(pair(ends), 0);
+	assert_int_equal(exec_send_size(ends[1], 24, 80), 0);
+	assert_int_equal(exec_send_size(ends[1], 40, 80), 0);
+	exec_refuse(ends[0], "only root");
+	close(ends[0]);
+	n = exec_recv_packet(ends[1], bytes, sizeof(bytes));
+	assert_true(n > 0);
+	assert_int_equal(exec_status_parse(slice_of(bytes, (size_t)n), &status, &why), 0);
+	assert_int_equal(status, EXEC_STATUS_FAILED);
+	assert_true(slice_eq_str(why, "only root"));
+	assert_int_equal(exec_recv_packet(ends[1], bytes, sizeof(bytes)), 0);
+	close(ends[1]);
+}
+
 int
 main(void)
 {
@@ -172,6 +197,7 @@ main(void)
 		cmocka_unit_test(a_request_is_looked_at_and_then_taken_with_its_descriptors),
 		cmocka_unit_test(a_request_without_descriptors_is_refused),
 		cmocka_unit_test(sizes_and_statuses_come_back),
+		cmocka_unit_test(a_refusal_arrives_though_not_all_was_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
