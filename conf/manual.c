@@ -128,8 +128,8 @@ count_words(const char *name)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < schema_n_words; i++)
-		n += word_prefix(schema_words[i].directive, name) != NULL;
+	for (size_t i = 0; i < schema_n_words(); i++)
+		n += word_prefix(schema_word(i)->directive, name) != NULL;
 	return n;
 }
 
@@ -139,8 +139,8 @@ put_words(const char *name)
 	if (!count_words(name))
 		return;
 	(void)fputs(".Bl -tag -width Ds -compact\n", stdout);
-	for (size_t i = 0; i < schema_n_words; i++) {
-		const struct schema_word *w = &schema_words[i];
+	for (size_t i = 0; i < schema_n_words(); i++) {
+		const struct schema_word *w = schema_word(i);
 		const char *prefix = word_prefix(w->directive, name);
 
 		if (!prefix)
@@ -158,8 +158,8 @@ put_words(const char *name)
 static bool
 is_first_of_name(const struct schema_row *row)
 {
-	for (const struct schema_row *r = schema_rows; r < row; r++)
-		if (strcmp(r->name, row->name) == 0)
+	for (size_t i = 0; i < schema_index(row); i++)
+		if (strcmp(schema_row(i)->name, row->name) == 0)
 			return false;
 	return true;
 }
@@ -192,9 +192,9 @@ put_directives(struct slice name)
 		if (!slice_eq_str(name, contexts[k].name))
 			continue;
 		(void)fputs(".Bl -tag -width Ds\n", stdout);
-		for (size_t i = 0; i < schema_n_rows; i++)
-			if (schema_rows[i].context == contexts[k].context)
-				put_row(&schema_rows[i]);
+		for (size_t i = 0; i < schema_n_rows(); i++)
+			if (schema_row(i)->context == contexts[k].context)
+				put_row(schema_row(i));
 		(void)fputs(".El\n", stdout);
 		return 0;
 	}

@@ -225,7 +225,7 @@ static int
 check_once(struct parse *p, const struct directive *d)
 {
 	struct scope *scope = &p->scopes[p->depth];
-	size_t index = (size_t)(d->row - schema_rows);
+	size_t index = schema_index(d->row);
 	char where[PARSE_WHERE_MAX];
 
 	assert(index < SCHEMA_ROWS_MAX);

@@ -17,7 +17,7 @@ enum context { CONTEXT_TOP, CONTEXT_SITE, CONTEXT_ROUTE, CONTEXT_CONTAINER, CONT
 /* Whether a directive has a part: the target behind ->, the block, the right to be repeated. */
 enum schema_part { PART_NO, PART_MAY, PART_MUST };
 
-#define SCHEMA_ROWS_MAX 40
+#define SCHEMA_ROWS_MAX 192
 #define WORDS_ANY 4096 /* the most words of one directive */
 
 struct parse;
@@ -48,10 +48,23 @@ struct schema_word {
 	const char *doc;
 };
 
-extern const struct schema_row schema_rows[];
-extern const size_t schema_n_rows;
-extern const struct schema_word schema_words[];
-extern const size_t schema_n_words;
+/* The rows and words of one part of the language; a file each, schema_PART.c. */
+struct schema_table {
+	const struct schema_row *rows;
+	size_t n_rows;
+	const struct schema_word *words;
+	size_t n_words;
+};
+
+extern const struct schema_table schema_daemon, schema_network, schema_proxy, schema_container;
+
+/* All rows of all parts, numbered from 0, below SCHEMA_ROWS_MAX. */
+size_t schema_n_rows(void);
+const struct schema_row *schema_row(size_t index);
+size_t schema_index(const struct schema_row *row);
+/* All words, likewise. */
+size_t schema_n_words(void);
+const struct schema_word *schema_word(size_t index);
 
 /* The row, or NULL. */
 const struct schema_row *schema_find(enum context context, struct slice name);

@@ -74,13 +74,13 @@ known_words(const char *directive, char *out, size_t out_size)
 {
 	size_t n = 0, left = 0;
 
-	for (size_t i = 0; i < schema_n_words; i++)
-		left += strcmp(schema_words[i].directive, directive) == 0;
-	for (size_t i = 0; i < schema_n_words && n < out_size; i++) {
-		if (strcmp(schema_words[i].directive, directive) != 0)
+	for (size_t i = 0; i < schema_n_words(); i++)
+		left += strcmp(schema_word(i)->directive, directive) == 0;
+	for (size_t i = 0; i < schema_n_words() && n < out_size; i++) {
+		if (strcmp(schema_word(i)->directive, directive) != 0)
 			continue;
 		left--;
-		n += (size_t)snprintf(out + n, out_size - n, "\"%s\"%s", schema_words[i].word,
+		n += (size_t)snprintf(out + n, out_size - n, "\"%s\"%s", schema_word(i)->word,
 			left > 1    ? ", "
 			: left == 1 ? " or "
 				    : "");

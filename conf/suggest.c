@@ -89,10 +89,10 @@ suggest_directive(enum context context, struct slice name)
 	unsigned best = SUGGEST_NONE;
 	const char *found = NULL;
 
-	for (size_t i = 0; i < schema_n_rows; i++)
-		if (schema_rows[i].context == context &&
-			suggest_better(name, slice_str(schema_rows[i].name), &best))
-			found = schema_rows[i].name;
+	for (size_t i = 0; i < schema_n_rows(); i++)
+		if (schema_row(i)->context == context &&
+			suggest_better(name, slice_str(schema_row(i)->name), &best))
+			found = schema_row(i)->name;
 	return found;
 }
 
@@ -102,10 +102,10 @@ suggest_word(const char *directive, struct slice word)
 	unsigned best = SUGGEST_NONE;
 	const char *found = NULL;
 
-	for (size_t i = 0; i < schema_n_words; i++)
-		if (strcmp(schema_words[i].directive, directive) == 0 &&
-			suggest_better(word, slice_str(schema_words[i].word), &best))
-			found = schema_words[i].word;
+	for (size_t i = 0; i < schema_n_words(); i++)
+		if (strcmp(schema_word(i)->directive, directive) == 0 &&
+			suggest_better(word, slice_str(schema_word(i)->word), &best))
+			found = schema_word(i)->word;
 	return found;
 }
 

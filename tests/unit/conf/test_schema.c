@@ -48,8 +48,8 @@ static void
 every_example_parses(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < schema_n_rows; i++) {
-		const struct schema_row *row = &schema_rows[i];
+	for (size_t i = 0; i < schema_n_rows(); i++) {
+		const struct schema_row *row = schema_row(i);
 		struct buf text;
 
 		if (!row->example || strcmp(row->name, "include") == 0)
@@ -74,16 +74,16 @@ static void
 every_row_is_documented(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < schema_n_rows; i++) {
-		const struct schema_row *row = &schema_rows[i];
+	for (size_t i = 0; i < schema_n_rows(); i++) {
+		const struct schema_row *row = schema_row(i);
 
 		assert_non_null(row->set);
 		assert_true(slice_ends(slice_str(row->doc), SLICE_LIT(".")));
 		assert_true(row->max >= row->min);
 		assert_ptr_equal(schema_find(row->context, slice_str(row->name)), row);
 	}
-	for (size_t i = 0; i < schema_n_words; i++) {
-		const struct schema_word *w = &schema_words[i];
+	for (size_t i = 0; i < schema_n_words(); i++) {
+		const struct schema_word *w = schema_word(i);
 
 		assert_true(strlen(w->doc) > 5);
 		assert_int_equal(schema_word_value(w->directive, slice_str(w->word)), w->value);
@@ -196,10 +196,10 @@ the_sample_names_every_directive(void **state)
 	c = unit_parse(buf_slice(&bare).p);
 	assert_true(c->control_ordinal && c->state_ordinal && c->lxc_path_ordinal);
 	assert_true(c->threads_ordinal && c->log_level_ordinal && c->log_format_ordinal);
-	for (size_t i = 0; i < schema_n_rows; i++)
-		if (strcmp(schema_rows[i].name, "include") != 0 &&
-			!strstr(buf_slice(&bare).p, schema_rows[i].name))
-			fail_msg("the sample has no %s", schema_rows[i].name);
+	for (size_t i = 0; i < schema_n_rows(); i++)
+		if (strcmp(schema_row(i)->name, "include") != 0 &&
+			!strstr(buf_slice(&bare).p, schema_row(i)->name))
+			fail_msg("the sample has no %s", schema_row(i)->name);
 	conf_unref(&c);
 	buf_clear(&text);
 	buf_clear(&bare);

@@ -1,0 +1,189 @@
+/* The language: listeners, certificates, sites, routes, the proxy's part. */
+#include "conf/schema.h"
+
+#include "conf/conf.h"
+#include "conf/setters.h"
+
+static const struct schema_row rows[] = {
+	{
+		.name = "listen",
+		.context = CONTEXT_TOP,
+		.min = 1,
+		.max = 2,
+		.repeats = true,
+		.set = set_listen,
+		.arguments = "[ADDRESS:]PORT [plain|tls]",
+		.doc = "Opens a port for HTTP; every site answers on every listener.",
+		.more = "A port alone is opened on all IPv4 and all IPv6 addresses. Without a "
+			"further word the "
+			"port redirects every request to the first tls port, except paths below "
+			"/.well-known/acme-challenge/ that a site routes to a folder.",
+		.example = "listen 443 tls",
+	},
+	{
+		.name = "certificate",
+		.context = CONTEXT_TOP,
+		.min = 3,
+		.max = 3,
+		.repeats = true,
+		.set = set_certificate,
+		.arguments = "NAME CHAIN-FILE KEY-FILE",
+		.doc = "Defines a certificate: its chain and its private key, both in PEM.",
+		.more = "The one with the name default is served for every site that names no "
+			"other, and to "
+			"clients that ask for an unknown name or for none. Without it such a "
+			"handshake ends "
+			"with the alert unrecognized_name. The files are read again at every "
+			"reload.",
+		.example = "certificate default /etc/sluice/tls/fullchain.pem "
+			   "/etc/sluice/tls/privkey.pem",
+	},
+	{
+		.name = "site",
+		.context = CONTEXT_TOP,
+		.min = 1,
+		.max = WORDS_ANY,
+		.repeats = true,
+		.target = PART_MAY,
+		.block = PART_MAY,
+		.opens = CONTEXT_SITE,
+		.set = set_site,
+		.arguments = "HOST... { ... } | HOST... -> TARGET",
+		.doc = "Says what is served under these host names.",
+		.more = "A host is a name, a name that begins with *. (any name below that "
+			"domain), or * alone "
+			"(what no other site names). The exact name wins, then the longest *. "
+			"name, then "
+			"*; a request for none of them is answered with 421. The short form is a "
+			"site whose one route is /.",
+		.example = "site example.org www.example.org {\n"
+			   "    route / -> wiki:80\n"
+			   "}\n"
+			   "site * -> status 421",
+	},
+	{
+		.name = "body-limit",
+		.context = CONTEXT_TOP,
+		.min = 1,
+		.max = 1,
+		.set = set_body_limit,
+		.arguments = "SIZE|off",
+		.default_value = "off",
+		.doc = "Refuses request bodies that are larger, with 413.",
+		.example = "body-limit 10M",
+	},
+	{
+		.name = "body-limit",
+		.context = CONTEXT_SITE,
+		.min = 1,
+		.max = 1,
+		.set = set_body_limit,
+		.arguments = "SIZE|off",
+		.default_value = "that of the top level",
+		.doc = "The same for this site.",
+	},
+	{
+		.name = "body-limit",
+		.context = CONTEXT_ROUTE,
+		.min = 1,
+		.max = 1,
+		.set = set_body_limit,
+		.arguments = "SIZE|off",
+		.default_value = "that of the site",
+		.doc = "The same for this route.",
+	},
+	{
+		.name = "timeout",
+		.context = CONTEXT_TOP,
+		.min = 2,
+		.max = WORDS_ANY,
+		.repeats = true,
+		.set = set_timeout,
+		.arguments = "{connect|read|send|idle} TIME ...",
+		.default_value = "connect 30s read 60s send 60s idle 60s",
+		.doc = "Says how long the proxy waits for others.",
+		.more = "Several may stand in one line; each of the four once in one place. Each "
+			"may also be set in a site or in a "
+			"route, where it "
+			"holds instead of the outer one, wherever in the file that stands.",
+		.example = "timeout connect 90s send 90s read 90s",
+	},
+	{
+		.name = "timeout",
+		.context = CONTEXT_SITE,
+		.min = 2,
+		.max = WORDS_ANY,
+		.repeats = true,
+		.set = set_timeout,
+		.arguments = "{connect|read|send|idle} TIME ...",
+		.default_value = "those of the top level",
+		.doc = "The same for this site.",
+	},
+	{
+		.name = "timeout",
+		.context = CONTEXT_ROUTE,
+		.min = 2,
+		.max = WORDS_ANY,
+		.repeats = true,
+		.set = set_timeout,
+		.arguments = "{connect|read|send|idle} TIME ...",
+		.default_value = "those of the site",
+		.doc = "The same for this route.",
+	},
+	{
+		.name = "certificate",
+		.context = CONTEXT_SITE,
+		.min = 1,
+		.max = 1,
+		.set = set_site_certificate,
+		.arguments = "NAME",
+		.default_value = "default",
+		.doc = "Names the certificate of this site, which the top level defines.",
+		.example = "certificate wildcard",
+	},
+	{
+		.name = "route",
+		.context = CONTEXT_SITE,
+		.min = 1,
+		.max = 2,
+		.repeats = true,
+		.target = PART_MUST,
+		.block = PART_MAY,
+		.opens = CONTEXT_ROUTE,
+		.set = set_route,
+		.arguments = "[=] PATH -> TARGET [{ ... }]",
+		.doc = "Sends the requests for a path, and for everything below it, to a target.",
+		.more = "With = only that very path. The exact route wins, then the longest path; "
+			"the order in "
+			"the file does not count.",
+		.example = "route /jenkins/ -> jenkins:8080/jenkins/ { body-limit 10M }\n"
+			   "route = /old    -> redirect 301 /wiki/",
+	},
+};
+
+static const struct schema_word words[] = {
+	{"listen", "plain", CONF_LISTEN_PLAIN, "", "serves without TLS"},
+	{"listen", "tls", CONF_LISTEN_TLS, "", "serves with TLS 1.2 and 1.3"},
+	{"body-limit", "off", 0, "", "no limit"},
+	{"timeout", "connect", CONF_TIMEOUT_CONNECT, "TIME",
+		"to get a connection to the backend, waiting for its container included; then 504"},
+	{"timeout", "read", CONF_TIMEOUT_READ, "TIME", "silence of the backend; then 504"},
+	{"timeout", "send", CONF_TIMEOUT_SEND, "TIME",
+		"the backend takes no byte of the request, then 504; or the client takes no byte "
+		"of "
+		"the answer, then its connection is closed"},
+	{"timeout", "idle", CONF_TIMEOUT_IDLE, "TIME",
+		"silence of the client: between requests its connection is closed, inside one it "
+		"gets 408"},
+	{"target", "dir", CONF_TARGET_DIR, "FOLDER", "the files of a folder of the host"},
+	{"target", "redirect", CONF_TARGET_REDIRECT, "CODE URL",
+		"an answer with 301, 302, 303, 307 or 308 and this Location"},
+	{"target", "status", CONF_TARGET_STATUS, "CODE", "an answer with this status, 200 to 599"},
+};
+
+const struct schema_table schema_proxy = {
+	.rows = rows,
+	.n_rows = sizeof(rows) / sizeof(rows[0]),
+	.words = words,
+	.n_words = sizeof(words) / sizeof(words[0]),
+};
