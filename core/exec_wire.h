@@ -71,8 +71,9 @@ int exec_send_request(int fd, const struct exec_request *r, const int fds[static
 int exec_send_size(int fd, uint16_t rows, uint16_t columns);
 /* Helper: cuts why at ERR_MSG_MAX. 0 or -1 (the client is gone). */
 int exec_send_status(int fd, uint8_t status, const char *why);
-/* For who answers instead of a helper: takes a request that has come off the socket first, since one
- * that is closed with something unread resets its peer; then sends the status EXEC_STATUS_FAILED. */
+/* For who answers instead of a helper: takes a request that has come off the socket first, since
+ * one that is closed with something unread resets its peer; then sends the status
+ * EXEC_STATUS_FAILED. */
 void exec_refuse(int fd, const char *why);
 /* Client: one packet; blocks. Its length, 0 at the end, -1 with errno. A reset that overtook the
  * last packet (the peer closed before it read all of ours) hides it once only: it is read then. */
