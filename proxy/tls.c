@@ -42,8 +42,8 @@ tls_process_init(struct err *e)
 	return 0;
 }
 
-/* "http/1.1" when the client offers it; nothing is negotiated otherwise, which is no error:
- * without ALPN, HTTP/1.1 is what is spoken on this port. */
+/* RFC 7301 section 3.2: a client that offers none of our protocols gets the alert
+ * no_application_protocol. One without ALPN is not asked; it speaks HTTP/1.1. */
 static int
 tls_on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in,
 	unsigned in_len, void *arg)
@@ -54,7 +54,7 @@ tls_on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len, const u
 	(void)arg;
 	if (SSL_select_next_proto(&picked, out_len, tls_alpn_http1, sizeof(tls_alpn_http1) - 1, in,
 		    in_len) != OPENSSL_NPN_NEGOTIATED)
-		return SSL_TLSEXT_ERR_NOACK;
+		return SSL_TLSEXT_ERR_ALERT_FATAL;
 	*out = picked;
 	return SSL_TLSEXT_ERR_OK;
 }

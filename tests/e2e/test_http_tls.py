@@ -89,10 +89,17 @@ def test_tls_1_1_is_refused(names):
                  maximum=ssl.TLSVersion.TLSv1_1, ciphers="DEFAULT@SECLEVEL=0")
 
 
-@pytest.mark.parametrize("offer,picked", [(["h2", "http/1.1"], "http/1.1"), (["h2"], None)])
-def test_alpn(names, offer, picked):
-    with names().client(tls=True, sni="www.example", alpn=offer) as c:
-        assert c.tls.selected_alpn_protocol() == picked
+def test_alpn(names):
+    with names().client(tls=True, sni="www.example", alpn=["h2", "http/1.1"]) as c:
+        assert c.tls.selected_alpn_protocol() == "http/1.1"
+
+
+@pytest.mark.parametrize("offer", [["h2"], ["spdy/3"]])
+def test_no_protocol_in_common_is_refused(names, offer):
+    s = names()
+    with pytest.raises(ssl.SSLError) as refused:
+        s.client(tls=True, sni="www.example", alpn=offer)
+    assert "no application protocol" in str(refused.value).lower()
 
 
 def test_clear_text_on_a_tls_port_is_closed(names):
