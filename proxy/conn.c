@@ -20,34 +20,12 @@ static const char *const conn_state_names[] = {
 #undef CONN_STATE_NAME
 };
 
-static const char *const conn_close_texts[] = {
-#define CONN_CLOSE_TEXT(id, text) text,
-	CONN_CLOSE_TABLE(CONN_CLOSE_TEXT)
-#undef CONN_CLOSE_TEXT
-};
-
-const char *
-conn_close_text(enum conn_close_reason reason)
-{
-	return conn_close_texts[reason];
-}
-
 static void
 conn_set_state(struct conn *c, enum conn_state state)
 {
 	log_debug("connection", kv_i("fd", c->origin.fd), kv_s("from", conn_state_names[c->state]),
 		kv_s("to", conn_state_names[state]));
 	c->state = state;
-}
-
-void
-conn_set_wait(struct conn *c, enum conn_wait wait, uint64_t timeout_ms)
-{
-	c->wait = wait;
-	if (wait == CONN_WAIT_NOTHING)
-		timer_off(&c->timer);
-	else
-		timer_set(&c->worker->timers, &c->timer, clock_mono_coarse_ms() + timeout_ms);
 }
 
 static uint64_t
@@ -71,11 +49,11 @@ conn_release(struct conn *c)
 {
 	struct worker *w = c->worker;
 
-	timer_remove(&w->timers, &c->timer);
+	timer_remove(&w->timers, &c->front.timer);
 	event_del(&c->event);
 	c->origin.fd = close_fd(c->origin.fd);
-	iobuf_release(&c->in, &w->blocks);
-	iobuf_release(&c->out, &w->blocks);
+	iobuf_release(&c->front.in, &w->blocks);
+	iobuf_release(&c->front.out, &w->blocks);
 	list_remove(&c->node);
 	stats_sub(&w->stats, STAT_CONNECTIONS_OPEN, 1);
 	worker_bury(w, &c->grave);
@@ -87,10 +65,11 @@ conn_close(struct conn *c, enum conn_close_reason reason)
 	if (c->state == CONN_CLOSED)
 		return;
 	log_debug("connection closed", kv_i("fd", c->origin.fd),
-		kv_s("why", conn_close_texts[reason]));
-	if (c->exchange)
-		exchange_cancel(c->exchange, reason);
+		kv_s("why", conn_close_text(reason)));
+	if (c->front.exchange)
+		exchange_cancel(c->front.exchange, reason);
 	conn_set_state(c, CONN_CLOSED);
+	c->front.closed = true;
 	conn_release(c);
 }
 
@@ -131,19 +110,20 @@ conn_step_handshake(struct conn *c)
 	struct stats *stats = &c->worker->stats;
 
 	switch (conn_handshake(c)) {
-	case CONN_IO_BLOCKED:
+	case FRONT_IO_BLOCKED:
 		return false;
-	case CONN_IO_CLOSED:
+	case FRONT_IO_CLOSED:
+	case FRONT_IO_END:
 		stats_add(stats, STAT_TLS_FAILED, 1);
 		conn_close(c, CONN_CLOSE_HANDSHAKE);
 		return false;
-	case CONN_IO_OK:
+	case FRONT_IO_OK:
 		break;
 	}
 	stats_add(stats, STAT_TLS_HANDSHAKES, 1);
 	if (SSL_session_reused(c->ssl))
 		stats_add(stats, STAT_TLS_RESUMED, 1);
-	conn_set_wait(c, CONN_WAIT_REQUEST, conn_idle_ms(c));
+	front_set_wait(&c->front, CONN_WAIT_REQUEST, conn_idle_ms(c));
 	conn_set_state(c, CONN_IDLE);
 	return true;
 }
@@ -152,23 +132,23 @@ conn_step_handshake(struct conn *c)
 static bool
 conn_step_idle(struct conn *c)
 {
-	enum conn_io result = CONN_IO_OK;
+	enum front_io result = FRONT_IO_OK;
 
-	if (conn_input(c).n == 0)
+	if (front_input(&c->front).n == 0)
 		result = conn_read(c);
-	if (result == CONN_IO_BLOCKED)
+	if (result == FRONT_IO_BLOCKED)
 		return false;
-	if (result == CONN_IO_CLOSED) {
+	if (result == FRONT_IO_CLOSED) {
 		conn_close_idle(c, CONN_CLOSE_CLIENT);
 		return false;
 	}
-	c->exchange = exchange_new(c);
-	if (!c->exchange) {
+	c->front.exchange = exchange_new(&c->front);
+	if (!c->front.exchange) {
 		conn_close(c, CONN_CLOSE_MEMORY);
 		return false;
 	}
 	/* The whole head has this long: a byte now and then does not extend it. */
-	conn_set_wait(c, CONN_WAIT_HEAD, conn_idle_ms(c));
+	front_set_wait(&c->front, CONN_WAIT_HEAD, conn_idle_ms(c));
 	conn_set_state(c, CONN_HEAD);
 	return true;
 }
@@ -176,24 +156,24 @@ conn_step_idle(struct conn *c)
 static bool
 conn_step_head(struct conn *c)
 {
-	enum conn_io result;
+	enum front_io result;
 
-	if (exchange_read_head(c->exchange)) {
+	if (exchange_read_head(c->front.exchange)) {
 		c->requests++;
 		conn_set_state(c, CONN_EXCHANGE);
 		return true;
 	}
 	result = conn_read(c);
-	if (result == CONN_IO_CLOSED)
+	if (result == FRONT_IO_CLOSED)
 		conn_close(c, CONN_CLOSE_CLIENT);
-	return result == CONN_IO_OK;
+	return result == FRONT_IO_OK;
 }
 
 static void
 conn_start_linger(struct conn *c)
 {
 	conn_finish_output(c);
-	conn_set_wait(c, CONN_WAIT_LINGER, CONN_LINGER_MS);
+	front_set_wait(&c->front, CONN_WAIT_LINGER, CONN_LINGER_MS);
 	conn_set_state(c, CONN_LINGER);
 }
 
@@ -201,15 +181,15 @@ conn_start_linger(struct conn *c)
 static bool
 conn_after_exchange(struct conn *c, enum exchange_end end)
 {
-	c->exchange = NULL;
-	c->in_base = 0;
-	if (iobuf_len(&c->in) == 0)
-		iobuf_release(&c->in, &c->worker->blocks);
+	c->front.exchange = NULL;
+	c->front.in_base = 0;
+	if (iobuf_len(&c->front.in) == 0)
+		iobuf_release(&c->front.in, &c->worker->blocks);
 	else
-		iobuf_compact(&c->in);
+		iobuf_compact(&c->front.in);
 	switch (end) {
 	case EXCHANGE_END_KEEP:
-		conn_set_wait(c, CONN_WAIT_REQUEST, conn_idle_ms(c));
+		front_set_wait(&c->front, CONN_WAIT_REQUEST, conn_idle_ms(c));
 		conn_set_state(c, CONN_IDLE);
 		return true;
 	case EXCHANGE_END_CLOSE:
@@ -226,7 +206,7 @@ conn_after_exchange(struct conn *c, enum exchange_end end)
 static bool
 conn_step_exchange(struct conn *c)
 {
-	enum exchange_end end = exchange_run(c->exchange);
+	enum exchange_end end = exchange_run(c->front.exchange);
 
 	if (c->state == CONN_CLOSED || end == EXCHANGE_GOES_ON)
 		return false;
@@ -237,14 +217,14 @@ static bool
 conn_step_linger(struct conn *c)
 {
 	size_t n = 0;
-	enum conn_io result = conn_read_away(c, &n);
+	enum front_io result = conn_read_away(c, &n);
 
 	c->lingered += n;
-	if (result == CONN_IO_CLOSED || c->lingered > CONN_LINGER_MAX) {
+	if (result == FRONT_IO_CLOSED || c->lingered > CONN_LINGER_MAX) {
 		conn_close(c, CONN_CLOSE_DONE);
 		return false;
 	}
-	return result == CONN_IO_OK;
+	return result == FRONT_IO_OK;
 }
 
 static bool
@@ -308,9 +288,9 @@ conn_on_event(evutil_socket_t fd, short what, void *arg)
 static void
 conn_on_timeout(struct timer *t)
 {
-	struct conn *c = list_entry(t, struct conn, timer);
+	struct conn *c = list_entry(t, struct conn, front.timer);
 
-	switch (c->wait) {
+	switch (c->front.wait) {
 	case CONN_WAIT_NOTHING:
 		return;
 	case CONN_WAIT_HANDSHAKE:
@@ -332,7 +312,7 @@ conn_on_timeout(struct timer *t)
 	case CONN_WAIT_READ:
 		if (c->state == CONN_HEAD)
 			conn_set_state(c, CONN_EXCHANGE);
-		exchange_on_timeout(c->exchange, c->wait);
+		exchange_on_timeout(c->front.exchange, c->front.wait);
 		conn_drive(c);
 		return;
 	}
@@ -353,7 +333,7 @@ conn_open(struct conn *c)
 	if (event_add(&c->event, NULL) < 0)
 		return -1;
 	c->state = tls ? CONN_HANDSHAKE : CONN_IDLE;
-	conn_set_wait(c, tls ? CONN_WAIT_HANDSHAKE : CONN_WAIT_REQUEST, conn_idle_ms(c));
+	front_set_wait(&c->front, tls ? CONN_WAIT_HANDSHAKE : CONN_WAIT_REQUEST, conn_idle_ms(c));
 	return 0;
 }
 
@@ -367,11 +347,13 @@ conn_new(struct worker *w, const struct conn_origin *origin)
 		return;
 	}
 	c->worker = w;
+	c->front.conn = c;
+	c->front.ops = origin->mode == CONF_LISTEN_TLS ? &conn_front_ops_tls : &conn_front_ops;
 	c->origin = *origin;
 	addr_print(&origin->peer, c->peer);
 	c->grave.bury = conn_bury;
 	list_init(&c->grave.node);
-	timer_init(&c->timer, conn_on_timeout);
+	timer_init(&c->front.timer, conn_on_timeout);
 	list_init(&c->node);
 	if (conn_open(c) < 0) {
 		close(origin->fd);

@@ -9,6 +9,7 @@
 #ifndef PROXY_CONN_H
 #define PROXY_CONN_H
 
+#include "proxy/front.h"
 #include "proxy/worker.h"
 
 /* X(id, what the connection does) */
@@ -26,46 +27,6 @@ enum conn_state {
 #undef CONN_STATE_ENUM
 };
 
-/* Why a connection was closed. X(id, text for the log) */
-#define CONN_CLOSE_TABLE(X)                                                                        \
-	X(DONE, "the last answer said so")                                                         \
-	X(CLIENT, "closed by the client")                                                          \
-	X(CLIENT_ERROR, "connection to the client failed")                                         \
-	X(CLIENT_ABORT, "closed by the client before its answer was complete")                     \
-	X(HANDSHAKE, "TLS handshake failed")                                                       \
-	X(HANDSHAKE_TIMEOUT, "TLS handshake took too long")                                        \
-	X(IDLE_TIMEOUT, "no request for the idle time")                                            \
-	X(SEND_TIMEOUT, "the client did not take its answer")                                      \
-	X(BODY_CUT, "the backend's answer was cut off")                                            \
-	X(FILE_CUT, "the file became shorter while it was sent")                                   \
-	X(MEMORY, "out of memory")                                                                 \
-	X(STOP, "the process ends")
-
-enum conn_close_reason {
-#define CONN_CLOSE_ENUM(id, text) CONN_CLOSE_##id,
-	CONN_CLOSE_TABLE(CONN_CLOSE_ENUM)
-#undef CONN_CLOSE_ENUM
-};
-
-/* What the connection's one timer waits for. X(id, what) */
-#define CONN_WAIT_TABLE(X)                                                                         \
-	X(NOTHING, "no time-out")                                                                  \
-	X(HANDSHAKE, "the handshake's end: close")                                                 \
-	X(REQUEST, "the next request: close")                                                      \
-	X(HEAD, "the rest of a head: 408")                                                         \
-	X(BODY, "more of a body: 408")                                                             \
-	X(CONNECT, "a connection to the backend: 504 or another attempt")                          \
-	X(SEND, "the backend takes request bytes: 504")                                            \
-	X(READ, "the backend answers: 504")                                                        \
-	X(CLIENT, "the client takes response bytes: close")                                        \
-	X(LINGER, "the client closes: close")
-
-enum conn_wait {
-#define CONN_WAIT_ENUM(id, what) CONN_WAIT_##id,
-	CONN_WAIT_TABLE(CONN_WAIT_ENUM)
-#undef CONN_WAIT_ENUM
-};
-
 #define CONN_LINGER_MS 3000
 #define CONN_LINGER_MAX (16 * 1024 * 1024) /* bytes dropped before the connection is cut */
 #define CONN_TLS_RECORD_MAX 16384
@@ -80,32 +41,24 @@ struct conn_origin {
 	enum conf_listen_mode mode;
 };
 
-struct exchange;
-
 struct conn {
 	struct grave grave;
 	struct worker *worker;
 	struct list node; /* in worker.conns */
 	struct event event;
-	struct timer timer;
 	enum conn_state state;
-	enum conn_wait wait;
 	struct conn_origin origin;
-	SSL *ssl;                  /* NULL: clear text */
-	struct exchange *exchange; /* HEAD and EXCHANGE */
-	bool driving;              /* conn_drive is on the stack */
-	bool readable, writable;   /* what the kernel last said */
-	bool drained;              /* the last read was a short one: the socket was empty */
-	bool finished;             /* the kernel told of the client's FIN */
-	bool tls_failed;           /* after a fatal error no close_notify is sent */
-	char peer[ADDR_TEXT_MAX];  /* the client's address as text */
+	SSL *ssl;                 /* NULL: clear text */
+	struct front front;       /* of HTTP/1.1; its timer is the connection's */
+	bool driving;             /* conn_drive is on the stack */
+	bool readable, writable;  /* what the kernel last said */
+	bool drained;             /* the last read was a short one: the socket was empty */
+	bool finished;            /* the kernel told of the client's FIN */
+	bool tls_failed;          /* after a fatal error no close_notify is sent */
+	char peer[ADDR_TEXT_MAX]; /* the client's address as text */
 	uint32_t requests;
-	uint32_t in_base; /* in.data up to here is the head of the current request, kept */
 	uint64_t lingered;
-	struct iobuf in, out;
 };
-
-enum conn_io { CONN_IO_OK, CONN_IO_BLOCKED, CONN_IO_CLOSED };
 
 /* Takes the descriptor over; when memory is short it is closed. */
 void conn_new(struct worker *w, const struct conn_origin *origin);
@@ -118,9 +71,6 @@ void conn_kick(struct conn *c);
 void conn_close(struct conn *c, enum conn_close_reason reason);
 /* The worker stops: closes and frees at once. */
 void conn_abandon(struct conn *c);
-/* The timer from here on: what it waits for and how long. */
-void conn_set_wait(struct conn *c, enum conn_wait wait, uint64_t timeout_ms);
-const char *conn_close_text(enum conn_close_reason reason);
 /* For tls_thread.choose: the certificate of the worker's current generation. */
 const struct tls_certificate *conn_choose_certificate(SSL *ssl, struct slice name, void *arg);
 /* The TLS name of the connection; empty without TLS or name. */
@@ -131,31 +81,15 @@ struct slice conn_tls_name(const struct conn *c);
 /* Gives the connection its TLS state. 0, or -1 when memory is short. */
 int conn_start_tls(struct conn *c);
 /* Goes on with the handshake. OK: done. */
-enum conn_io conn_handshake(struct conn *c);
-/* Reads once into c->in, behind what is there. BLOCKED also when it has no room. */
-enum conn_io conn_read(struct conn *c);
-/* A request is complete, nothing more is expected: the socket counts as empty when the last read
- * was a short one. Not before: a reset that came with the bytes raises no edge of its own, and
- * only another read finds it. */
-void conn_settle(struct conn *c);
-/* While a request is being answered: whether the client has gone. Asks the kernel only when there
- * was an edge. */
-bool conn_is_gone(struct conn *c);
+enum front_io conn_handshake(struct conn *c);
+/* Reads once into c->front.in, behind what is there. BLOCKED also when it has no room. */
+enum front_io conn_read(struct conn *c);
 /* Reads once and drops it. */
-enum conn_io conn_read_away(struct conn *c, size_t *ret_n);
-/* Writes c->out. OK: all of it; its block is given back. */
-enum conn_io conn_flush(struct conn *c);
-/* Sends n bytes of a file from *offset on, clear text only. BLOCKED, CLOSED, or OK with progress
- * made: *ret_n 0 means that the file ended early. */
-enum conn_io conn_send_file(struct conn *c, int file, off_t *offset, size_t n, size_t *ret_n);
-/* Bytes that were read but not yet taken. */
-static inline struct slice
-conn_input(const struct conn *c)
-{
-	return iobuf_slice(&c->in);
-}
-/* Takes n of them; the head before them stays in place. */
-void conn_take(struct conn *c, size_t n);
+enum front_io conn_read_away(struct conn *c, size_t *ret_n);
+/* Writes c->front.out. OK: all of it; its block is given back. */
+enum front_io conn_flush(struct conn *c);
+/* What an exchange does on an HTTP/1.1 connection. The first can send files in clear text. */
+extern const struct front_ops conn_front_ops, conn_front_ops_tls;
 /* Says that nothing more will be sent: close_notify, FIN. */
 void conn_finish_output(struct conn *c);
 /* The method table of the BIO between OpenSSL and a connection; one a worker. NULL: no memory. */

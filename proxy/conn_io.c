@@ -48,20 +48,25 @@ conn_send(struct conn *c, const char *from, size_t n)
 	return sent;
 }
 
-void
-conn_settle(struct conn *c)
+/* A request is complete: the socket counts as empty when the last read was a short one. Not
+ * before: a reset that came with the bytes raises no edge of its own, and only another read finds
+ * it. */
+static void
+conn_front_settle(struct front *f)
 {
-	if (c->drained)
-		c->readable = false;
+	if (f->conn->drained)
+		f->conn->readable = false;
 }
 
-bool
-conn_is_gone(struct conn *c)
+/* Asks the kernel only when there was an edge. */
+static bool
+conn_front_is_gone(struct front *f)
 {
+	struct conn *c = f->conn;
 	char byte;
 	ssize_t n;
 
-	if (iobuf_len(&c->in) > 0 || !(c->readable || c->finished))
+	if (iobuf_len(&c->front.in) > 0 || !(c->readable || c->finished))
 		return false;
 	n = recv(c->origin.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
 	if (n < 0 && errno == EAGAIN)
@@ -135,166 +140,167 @@ conn_start_tls(struct conn *c)
 }
 
 /* What an OpenSSL call that did not succeed means. Leaves the thread's error queue empty. */
-static enum conn_io
+static enum front_io
 conn_tls_result(struct conn *c, int result)
 {
 	int error = SSL_get_error(c->ssl, result);
 
 	if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE)
-		return CONN_IO_BLOCKED;
+		return FRONT_IO_BLOCKED;
 	if (error != SSL_ERROR_ZERO_RETURN)
 		c->tls_failed = true;
 	ERR_clear_error();
-	return CONN_IO_CLOSED;
+	return FRONT_IO_CLOSED;
 }
 
-enum conn_io
+enum front_io
 conn_handshake(struct conn *c)
 {
 	int result = SSL_do_handshake(c->ssl);
 
-	return result == 1 ? CONN_IO_OK : conn_tls_result(c, result);
+	return result == 1 ? FRONT_IO_OK : conn_tls_result(c, result);
 }
 
 /* One read of at most n bytes, in clear or not. */
-static enum conn_io
+static enum front_io
 conn_read_bytes(struct conn *c, char *to, size_t n, size_t *ret_n)
 {
 	ssize_t got;
 	int result;
 
 	if (!c->readable && (!c->ssl || !SSL_has_pending(c->ssl)))
-		return CONN_IO_BLOCKED;
+		return FRONT_IO_BLOCKED;
 	if (c->ssl) {
 		result = SSL_read(c->ssl, to, (int)n);
 		if (result <= 0)
 			return conn_tls_result(c, result);
 		*ret_n = (size_t)result;
-		return CONN_IO_OK;
+		return FRONT_IO_OK;
 	}
 	got = conn_recv(c, to, n);
 	if (got > 0) {
 		*ret_n = (size_t)got;
-		return CONN_IO_OK;
+		return FRONT_IO_OK;
 	}
-	return got < 0 && errno == EAGAIN ? CONN_IO_BLOCKED : CONN_IO_CLOSED;
+	return got < 0 && errno == EAGAIN ? FRONT_IO_BLOCKED : FRONT_IO_CLOSED;
 }
 
 /* Makes room behind the input by moving it up to the head. */
 static void
 conn_compact(struct conn *c)
 {
-	size_t n = iobuf_len(&c->in);
+	size_t n = iobuf_len(&c->front.in);
 
-	if (c->in.start == c->in_base)
+	if (c->front.in.start == c->front.in_base)
 		return;
-	memmove(c->in.data + c->in_base, c->in.data + c->in.start, n);
-	c->in.start = c->in_base;
-	c->in.end = c->in_base + (uint32_t)n;
+	memmove(c->front.in.data + c->front.in_base, c->front.in.data + c->front.in.start, n);
+	c->front.in.start = c->front.in_base;
+	c->front.in.end = c->front.in_base + (uint32_t)n;
 }
 
-enum conn_io
+enum front_io
 conn_read(struct conn *c)
 {
-	enum conn_io result;
-	bool fresh = !c->in.data;
+	enum front_io result;
+	bool fresh = !c->front.in.data;
 	size_t n = 0;
 
 	if (fresh && !c->readable && (!c->ssl || !SSL_has_pending(c->ssl)))
-		return CONN_IO_BLOCKED;
-	if (iobuf_hold(&c->in, &c->worker->blocks) < 0)
-		return CONN_IO_CLOSED;
-	if (iobuf_room(&c->in) == 0)
+		return FRONT_IO_BLOCKED;
+	if (iobuf_hold(&c->front.in, &c->worker->blocks) < 0)
+		return FRONT_IO_CLOSED;
+	if (iobuf_room(&c->front.in) == 0)
 		conn_compact(c);
-	if (iobuf_room(&c->in) == 0)
-		return CONN_IO_BLOCKED;
-	result = conn_read_bytes(c, iobuf_tail(&c->in), iobuf_room(&c->in), &n);
-	c->in.end += (uint32_t)n;
+	if (iobuf_room(&c->front.in) == 0)
+		return FRONT_IO_BLOCKED;
+	result = conn_read_bytes(c, iobuf_tail(&c->front.in), iobuf_room(&c->front.in), &n);
+	c->front.in.end += (uint32_t)n;
 	if (fresh && n == 0)
-		iobuf_release(&c->in, &c->worker->blocks);
+		iobuf_release(&c->front.in, &c->worker->blocks);
 	return result;
 }
 
-enum conn_io
+enum front_io
 conn_read_away(struct conn *c, size_t *ret_n)
 {
 	char *block = block_get(&c->worker->blocks);
-	enum conn_io result;
+	enum front_io result;
 
 	*ret_n = 0;
 	if (!block)
-		return CONN_IO_CLOSED;
+		return FRONT_IO_CLOSED;
 	result = conn_read_bytes(c, block, BLOCK_SIZE, ret_n);
 	block_put(&c->worker->blocks, block);
 	return result;
 }
 
-void
-conn_take(struct conn *c, size_t n)
+static void
+conn_front_take(struct front *f, size_t n)
 {
-	c->in.start += (uint32_t)n;
-	if (c->in.start == c->in.end)
-		c->in.start = c->in.end = c->in_base;
+	f->in.start += (uint32_t)n;
+	if (f->in.start == f->in.end)
+		f->in.start = f->in.end = f->in_base;
 }
 
 /* One write; *ret_n bytes were taken. */
-static enum conn_io
+static enum front_io
 conn_write_bytes(struct conn *c, struct slice s, size_t *ret_n)
 {
 	ssize_t sent;
 	int result;
 
 	if (!c->writable)
-		return CONN_IO_BLOCKED;
+		return FRONT_IO_BLOCKED;
 	if (c->ssl) {
 		s = slice_head(s, CONN_TLS_RECORD_MAX);
 		result = SSL_write(c->ssl, s.p, (int)s.n);
 		if (result <= 0)
 			return conn_tls_result(c, result);
 		*ret_n = (size_t)result;
-		return CONN_IO_OK;
+		return FRONT_IO_OK;
 	}
 	sent = conn_send(c, s.p, s.n);
 	if (sent >= 0) {
 		*ret_n = (size_t)sent;
-		return CONN_IO_OK;
+		return FRONT_IO_OK;
 	}
-	return errno == EAGAIN ? CONN_IO_BLOCKED : CONN_IO_CLOSED;
+	return errno == EAGAIN ? FRONT_IO_BLOCKED : FRONT_IO_CLOSED;
 }
 
-enum conn_io
+enum front_io
 conn_flush(struct conn *c)
 {
-	while (iobuf_len(&c->out) > 0) {
+	while (iobuf_len(&c->front.out) > 0) {
 		size_t n = 0;
-		enum conn_io result = conn_write_bytes(c, iobuf_slice(&c->out), &n);
+		enum front_io result = conn_write_bytes(c, iobuf_slice(&c->front.out), &n);
 
-		if (result != CONN_IO_OK)
+		if (result != FRONT_IO_OK)
 			return result;
-		iobuf_consume(&c->out, n);
+		iobuf_consume(&c->front.out, n);
 	}
-	iobuf_release(&c->out, &c->worker->blocks);
-	return CONN_IO_OK;
+	iobuf_release(&c->front.out, &c->worker->blocks);
+	return FRONT_IO_OK;
 }
 
-enum conn_io
-conn_send_file(struct conn *c, int file, off_t *offset, size_t n, size_t *ret_n)
+static enum front_io
+conn_front_send_file(struct front *f, int file, off_t *offset, size_t n, size_t *ret_n)
 {
+	struct conn *c = f->conn;
 	ssize_t sent;
 
 	if (!c->writable)
-		return CONN_IO_BLOCKED;
+		return FRONT_IO_BLOCKED;
 	do {
 		sent = sendfile(c->origin.fd, file, offset, n);
 	} while (sent < 0 && errno == EINTR);
 	if (sent >= 0) {
 		*ret_n = (size_t)sent;
-		return CONN_IO_OK;
+		return FRONT_IO_OK;
 	}
 	if (errno != EAGAIN)
-		return CONN_IO_CLOSED;
+		return FRONT_IO_CLOSED;
 	c->writable = false;
-	return CONN_IO_BLOCKED;
+	return FRONT_IO_BLOCKED;
 }
 
 void
@@ -306,3 +312,56 @@ conn_finish_output(struct conn *c)
 	}
 	(void)shutdown(c->origin.fd, SHUT_WR);
 }
+
+static enum front_io
+conn_front_read(struct front *f)
+{
+	return conn_read(f->conn);
+}
+
+static enum front_io
+conn_front_flush(struct front *f)
+{
+	return conn_flush(f->conn);
+}
+
+static void
+conn_front_close(struct front *f, enum conn_close_reason reason)
+{
+	conn_close(f->conn, reason);
+}
+
+static void
+conn_front_drive(struct front *f)
+{
+	conn_drive(f->conn);
+}
+
+static void
+conn_front_kick(struct front *f)
+{
+	conn_kick(f->conn);
+}
+
+const struct front_ops conn_front_ops = {
+	.read = conn_front_read,
+	.take = conn_front_take,
+	.flush = conn_front_flush,
+	.send_file = conn_front_send_file,
+	.close = conn_front_close,
+	.drive = conn_front_drive,
+	.kick = conn_front_kick,
+	.is_gone = conn_front_is_gone,
+	.settle = conn_front_settle,
+};
+
+const struct front_ops conn_front_ops_tls = {
+	.read = conn_front_read,
+	.take = conn_front_take,
+	.flush = conn_front_flush,
+	.close = conn_front_close,
+	.drive = conn_front_drive,
+	.kick = conn_front_kick,
+	.is_gone = conn_front_is_gone,
+	.settle = conn_front_settle,
+};

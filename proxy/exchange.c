@@ -36,7 +36,7 @@ exchange_on_retry(struct timer *t)
 	if (x->state == EXCHANGE_WAIT)
 		exchange_on_wait_over(x);
 	x->head_held = false;
-	conn_drive(x->conn);
+	front_drive(x->front);
 }
 
 static void
@@ -46,7 +46,7 @@ exchange_on_resolved(struct resolve_wait *wait)
 
 	if (x->state == EXCHANGE_RESOLVE)
 		exchange_connect(x);
-	conn_drive(x->conn);
+	front_drive(x->front);
 }
 
 static void
@@ -87,16 +87,18 @@ exchange_take_spare(struct worker *w)
 }
 
 struct exchange *
-exchange_new(struct conn *c)
+exchange_new(struct front *f)
 {
 	size_t from = offsetof(struct exchange, state);
-	struct exchange *x = exchange_take_spare(c->worker);
+	struct exchange *x = exchange_take_spare(f->conn->worker);
 
 	if (!x)
 		return NULL;
 	memset((char *)x + from, 0, offsetof(struct exchange, request) - from);
-	x->conn = c;
-	x->worker = c->worker;
+	x->front = f;
+	x->conn = f->conn;
+	x->worker = f->conn->worker;
+	f->complete = false;
 	x->file = -1;
 	list_init(&x->container_node);
 	resolve_wait_init(&x->resolve, exchange_on_resolved);
@@ -189,7 +191,7 @@ exchange_finish(struct exchange *x)
 	x->file = close_fd(x->file);
 	generation_unref(&x->generation);
 	arena_reset(x->arena);
-	x->conn->exchange = NULL;
+	x->front->exchange = NULL;
 	/* Its memory stays until the loop comes round: who closed the connection, deep below
 	 * exchange_run, still looks at it on the way out. */
 	if (w->n_spare_exchanges >= WORKER_SPARE_EXCHANGES) {
@@ -213,7 +215,7 @@ exchange_cancel(struct exchange *x, enum conn_close_reason reason)
 struct buf
 exchange_out(struct exchange *x)
 {
-	struct iobuf *out = &x->conn->out;
+	struct iobuf *out = &x->front->out;
 	struct buf b = {0};
 
 	if (iobuf_hold(out, &x->worker->blocks) < 0)
@@ -229,8 +231,8 @@ exchange_out(struct exchange *x)
 void
 exchange_out_done(struct exchange *x, const struct buf *out)
 {
-	x->conn->out.start = (uint32_t)out->start;
-	x->conn->out.end = (uint32_t)out->end;
+	x->front->out.start = (uint32_t)out->start;
+	x->front->out.end = (uint32_t)out->end;
 }
 
 /* A body that nobody read: a small one is read away, for a large one the connection ends. */
@@ -239,7 +241,7 @@ exchange_can_drain(const struct exchange *x)
 {
 	const struct http_body *b = &x->request_body;
 
-	if (http_body_done(b))
+	if (http_body_done(b) || x->front->framed)
 		return true;
 	if (x->request.expect_continue && x->wants_continue)
 		return false;
@@ -263,7 +265,7 @@ exchange_build_answer(struct exchange *x, struct answer *a, const char *why)
 
 	exchange_stop_waiting(x);
 	exchange_drop_upstream(x);
-	conn_set_wait(x->conn, CONN_WAIT_NOTHING, 0);
+	front_set_wait(x->front, CONN_WAIT_NOTHING, 0);
 	x->keep_alive = x->keep_alive && exchange_can_drain(x);
 	a->date = worker_date(x->worker);
 	a->method = x->request.method;
@@ -334,8 +336,8 @@ exchange_refuse(struct exchange *x)
 bool
 exchange_read_head(struct exchange *x)
 {
-	struct conn *c = x->conn;
-	struct slice in = conn_input(c);
+	struct front *f = x->front;
+	struct slice in = front_input(f);
 
 	switch (http_parse_request(&x->request, in.p, in.n)) {
 	case HTTP_NEED_MORE:
@@ -347,13 +349,40 @@ exchange_read_head(struct exchange *x)
 		break;
 	}
 	/* The head stays where it is until the exchange ends; the body is read behind it. */
-	iobuf_compact(&c->in);
-	x->request.base = c->in.data;
-	c->in_base = x->request.head_len;
-	conn_take(c, x->request.head_len);
-	conn_set_wait(c, CONN_WAIT_NOTHING, 0);
+	iobuf_compact(&f->in);
+	x->request.base = f->in.data;
+	f->in_base = x->request.head_len;
+	front_take(f, x->request.head_len);
+	front_set_wait(f, CONN_WAIT_NOTHING, 0);
 	exchange_begin(x);
 	return true;
+}
+
+void
+exchange_take_head(struct exchange *x, struct slice head)
+{
+	front_set_wait(x->front, CONN_WAIT_NOTHING, 0);
+	switch (http_parse_request(&x->request, head.p, head.n)) {
+	case HTTP_NEED_MORE: /* can't be: the empty line is there */
+		x->request.reason = HTTP_REASON_REQUEST_LINE;
+		exchange_refuse(x);
+		return;
+	case HTTP_BAD:
+		exchange_refuse(x);
+		return;
+	case HTTP_DONE:
+		break;
+	}
+	x->request.base = head.p;
+	exchange_begin(x);
+}
+
+void
+exchange_refuse_head(struct exchange *x, enum http_reason reason)
+{
+	front_set_wait(x->front, CONN_WAIT_NOTHING, 0);
+	x->request.reason = reason;
+	exchange_refuse(x);
 }
 
 /* --- the loop -------------------------------------------------------------------------------- */
@@ -362,19 +391,19 @@ exchange_read_head(struct exchange *x)
 static bool
 exchange_drain(struct exchange *x)
 {
-	struct conn *c = x->conn;
+	struct front *f = x->front;
 	struct slice payload;
 	size_t used;
 
 	while (!http_body_done(&x->request_body)) {
-		struct slice in = conn_input(c);
+		struct slice in = front_input(f);
 
 		if (in.n == 0) {
-			if (conn_read(c) == CONN_IO_CLOSED) {
-				conn_close(c, CONN_CLOSE_CLIENT);
+			if (front_read(f) == FRONT_IO_CLOSED) {
+				front_close(f, CONN_CLOSE_CLIENT);
 				return false;
 			}
-			in = conn_input(c);
+			in = front_input(f);
 			if (in.n == 0)
 				return false;
 		}
@@ -383,7 +412,7 @@ exchange_drain(struct exchange *x)
 			x->keep_alive = false;
 			return true;
 		}
-		conn_take(c, used);
+		front_take(f, used);
 	}
 	return true;
 }
@@ -403,20 +432,21 @@ exchange_timeout(const struct exchange *x, enum conf_timeout which)
 static bool
 exchange_write_rest(struct exchange *x)
 {
-	struct conn *c = x->conn;
-	size_t before = iobuf_len(&c->out);
+	struct front *f = x->front;
+	size_t before = iobuf_len(&f->out);
 
-	switch (conn_flush(c)) {
-	case CONN_IO_OK:
+	switch (front_flush(f)) {
+	case FRONT_IO_OK:
 		return true;
-	case CONN_IO_CLOSED:
-		conn_close(c, CONN_CLOSE_CLIENT_ABORT);
+	case FRONT_IO_CLOSED:
+	case FRONT_IO_END:
+		front_close(f, CONN_CLOSE_CLIENT_ABORT);
 		return false;
-	case CONN_IO_BLOCKED:
+	case FRONT_IO_BLOCKED:
 		break;
 	}
-	if (c->wait != CONN_WAIT_CLIENT || iobuf_len(&c->out) < before)
-		conn_set_wait(c, CONN_WAIT_CLIENT, exchange_timeout(x, CONF_TIMEOUT_SEND));
+	if (f->wait != CONN_WAIT_CLIENT || iobuf_len(&f->out) < before)
+		front_set_wait(f, CONN_WAIT_CLIENT, exchange_timeout(x, CONF_TIMEOUT_SEND));
 	return false;
 }
 
@@ -424,14 +454,15 @@ exchange_write_rest(struct exchange *x)
 static enum exchange_end
 exchange_end(struct exchange *x)
 {
-	struct conn *c = x->conn;
+	struct front *f = x->front;
 	bool keep;
 
+	f->complete = true;
 	if (!exchange_write_rest(x))
 		return EXCHANGE_GOES_ON;
-	if (x->keep_alive && !exchange_drain(x)) {
-		if (c->state != CONN_CLOSED && c->wait != CONN_WAIT_BODY)
-			conn_set_wait(c, CONN_WAIT_BODY, exchange_timeout(x, CONF_TIMEOUT_IDLE));
+	if (x->keep_alive && !f->framed && !exchange_drain(x)) {
+		if (!f->closed && f->wait != CONN_WAIT_BODY)
+			front_set_wait(f, CONN_WAIT_BODY, exchange_timeout(x, CONF_TIMEOUT_IDLE));
 		return EXCHANGE_GOES_ON;
 	}
 	keep = x->keep_alive;
@@ -443,18 +474,18 @@ exchange_end(struct exchange *x)
 static bool
 exchange_client_left(const struct exchange *x)
 {
-	return !x->answer_read && conn_is_gone(x->conn);
+	return !x->answer_read && front_is_gone(x->front);
 }
 
 enum exchange_end
 exchange_run(struct exchange *x)
 {
-	struct conn *c = x->conn;
+	struct front *f = x->front;
 	bool moved = true;
 
-	for (int turn = 0; moved && c->state != CONN_CLOSED; turn++) {
+	for (int turn = 0; moved && !f->closed; turn++) {
 		if (turn >= CONN_TURN_MAX) {
-			conn_kick(c);
+			front_kick(f);
 			return EXCHANGE_GOES_ON;
 		}
 		switch (x->state) {
@@ -463,7 +494,7 @@ exchange_run(struct exchange *x)
 		case EXCHANGE_WAIT:
 		case EXCHANGE_CONNECT:
 			if (exchange_client_left(x))
-				conn_close(c, CONN_CLOSE_CLIENT_ABORT);
+				front_close(f, CONN_CLOSE_CLIENT_ABORT);
 			return EXCHANGE_GOES_ON;
 		case EXCHANGE_RELAY:
 			moved = exchange_relay(x);
@@ -476,19 +507,19 @@ exchange_run(struct exchange *x)
 			return exchange_end(x);
 		}
 	}
-	if (c->state != CONN_CLOSED && x->state == EXCHANGE_RELAY && exchange_client_left(x))
-		conn_close(c, CONN_CLOSE_CLIENT_ABORT);
+	if (!f->closed && x->state == EXCHANGE_RELAY && exchange_client_left(x))
+		front_close(f, CONN_CLOSE_CLIENT_ABORT);
 	return EXCHANGE_GOES_ON;
 }
 
 void
 exchange_on_upstream(struct exchange *x)
 {
-	struct conn *c = x->conn;
+	struct front *f = x->front;
 
 	if (x->state == EXCHANGE_CONNECT)
 		exchange_on_connecting(x);
-	conn_drive(c);
+	front_drive(f);
 }
 
 /* --- time-outs ------------------------------------------------------------------------------- */
@@ -503,7 +534,7 @@ exchange_backend_timeout(struct exchange *x, const char *why)
 		return;
 	}
 	x->reason = why;
-	conn_close(x->conn, CONN_CLOSE_BODY_CUT);
+	front_close(x->front, CONN_CLOSE_BODY_CUT);
 }
 
 void
@@ -517,7 +548,7 @@ exchange_on_timeout(struct exchange *x, enum conn_wait wait)
 	case CONN_WAIT_BODY:
 		x->keep_alive = false;
 		if (x->answer_begun)
-			conn_close(x->conn, CONN_CLOSE_IDLE_TIMEOUT);
+			front_close(x->front, CONN_CLOSE_IDLE_TIMEOUT);
 		else
 			exchange_answer(x, 408, NULL, "request body took too long");
 		break;

@@ -50,7 +50,8 @@ enum exchange_end { EXCHANGE_GOES_ON, EXCHANGE_END_KEEP, EXCHANGE_END_CLOSE };
 struct exchange {
 	struct list node; /* in worker.spare_exchanges */
 	struct grave grave;
-	struct conn *conn;
+	struct front *front; /* the bytes from and to the client */
+	struct conn *conn;   /* front->conn: what is known of the client */
 	struct worker *worker;
 	struct arena *arena;
 	/* From here to request everything is zeroed for each use. */
@@ -111,10 +112,15 @@ struct exchange {
 
 /* --- exchange.c ------------------------------------------------------------------------------ */
 
-/* For a connection that has its first byte. NULL when memory is short. */
-struct exchange *exchange_new(struct conn *c);
+/* For a front that has the first byte of a request. NULL when memory is short. */
+struct exchange *exchange_new(struct front *f);
 /* Parses what has arrived. True: the head is complete or bad, and exchange_run is next. */
 bool exchange_read_head(struct exchange *x);
+/* The same for a front that has the whole head as HTTP/1.1 text, which stays valid and in place
+ * as long as the exchange. exchange_run is next. */
+void exchange_take_head(struct exchange *x, struct slice head);
+/* Its head is refused before it could be parsed. exchange_run is next. */
+void exchange_refuse_head(struct exchange *x, enum http_reason reason);
 /* Goes on until nothing moves. At an END the exchange is gone; the connection may be closed. */
 enum exchange_end exchange_run(struct exchange *x);
 /* The connection is being closed: gives everything back, and writes the access line. */
@@ -136,8 +142,8 @@ void exchange_redirect(struct exchange *x, uint16_t status, struct slice locatio
 void exchange_fail(struct exchange *x, uint16_t status, const char *why);
 /* Gives the connection to the backend up. */
 void exchange_drop_upstream(struct exchange *x);
-/* A buffer over c->out, so that heads are built where they are sent from. The block is held; NULL
- * data when memory is short. exchange_out_done takes over what was appended. */
+/* A buffer over front->out, so that heads are built where they are sent from. The block is held;
+ * NULL data when memory is short. exchange_out_done takes over what was appended. */
 struct buf exchange_out(struct exchange *x);
 void exchange_out_done(struct exchange *x, const struct buf *out);
 struct slice exchange_host(const struct exchange *x);

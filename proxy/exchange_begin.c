@@ -147,6 +147,15 @@ exchange_route(struct exchange *x)
 	}
 }
 
+/* A front that frames bodies itself hands over payload, whose end it tells. */
+static enum http_body_kind
+exchange_body_kind(const struct exchange *x)
+{
+	if (x->front->framed && x->request.body == HTTP_BODY_CHUNKED)
+		return HTTP_BODY_UNTIL_CLOSE;
+	return x->request.body;
+}
+
 void
 exchange_begin(struct exchange *x)
 {
@@ -156,10 +165,10 @@ exchange_begin(struct exchange *x)
 	x->generation = generation_ref(x->worker->generation);
 	x->limits = &x->generation->conf->limits;
 	x->keep_alive = r->keep_alive && !x->worker->stopping;
-	http_body_init(&x->request_body, r->body, r->content_length);
+	http_body_init(&x->request_body, exchange_body_kind(x), r->content_length);
 	x->wants_continue = r->expect_continue && !http_body_done(&x->request_body);
 	if (http_body_done(&x->request_body))
-		conn_settle(x->conn);
+		front_settle(x->front);
 	exchange_note_odd_fields(x);
 	if (r->form == HTTP_FORM_ASTERISK) {
 		exchange_answer(x, 204, NULL, NULL);

@@ -132,8 +132,8 @@ exchange_find_address(struct exchange *x)
 		return 0;
 	case RESOLVE_PENDING:
 		exchange_set_state(x, EXCHANGE_RESOLVE);
-		conn_set_wait(
-			x->conn, CONN_WAIT_CONNECT, x->limits->timeout_ms[CONF_TIMEOUT_CONNECT]);
+		front_set_wait(
+			x->front, CONN_WAIT_CONNECT, x->limits->timeout_ms[CONF_TIMEOUT_CONNECT]);
 		return 1;
 	case RESOLVE_FAILED:
 		break;
@@ -176,7 +176,7 @@ static void
 exchange_wait(struct exchange *x, uint64_t until_ms)
 {
 	exchange_count_waiting(x, true);
-	conn_set_wait(x->conn, CONN_WAIT_NOTHING, 0);
+	front_set_wait(x->front, CONN_WAIT_NOTHING, 0);
 	timer_set(&x->worker->timers, &x->retry, until_ms);
 	exchange_set_state(x, EXCHANGE_WAIT);
 }
@@ -197,7 +197,7 @@ exchange_dial(struct exchange *x, uint64_t until_ms)
 		exchange_note_error(x, exchange_classify(error));
 		return false;
 	}
-	conn_set_wait(x->conn, CONN_WAIT_CONNECT, wait);
+	front_set_wait(x->front, CONN_WAIT_CONNECT, wait);
 	exchange_set_state(x, EXCHANGE_CONNECT);
 	return true;
 }
@@ -410,7 +410,7 @@ exchange_on_container_change(struct exchange *x, enum container_change change)
 	case EXCHANGE_END:
 		return;
 	}
-	conn_drive(x->conn);
+	front_drive(x->front);
 }
 
 void

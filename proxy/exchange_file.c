@@ -174,7 +174,7 @@ exchange_open_file(struct exchange *x)
 static bool
 file_fill(struct exchange *x)
 {
-	struct iobuf *out = &x->conn->out;
+	struct iobuf *out = &x->front->out;
 	size_t room;
 	ssize_t n;
 
@@ -194,57 +194,57 @@ file_fill(struct exchange *x)
 }
 
 /* One step of a file in clear text, without a copy. */
-static enum conn_io
+static enum front_io
 file_send_plain(struct exchange *x)
 {
 	size_t most = x->file_left < FILE_SENDFILE_MAX ? (size_t)x->file_left : FILE_SENDFILE_MAX;
 	size_t n = 0;
-	enum conn_io result = conn_send_file(x->conn, x->file, &x->file_at, most, &n);
+	enum front_io result = front_send_file(x->front, x->file, &x->file_at, most, &n);
 
-	if (result != CONN_IO_OK)
+	if (result != FRONT_IO_OK)
 		return result;
 	if (n == 0)
-		return CONN_IO_CLOSED;
+		return FRONT_IO_CLOSED;
 	x->file_left -= n;
 	x->body_sent += n;
-	return CONN_IO_OK;
+	return FRONT_IO_OK;
 }
 
 /* The head and the first part in one write, then part by part. */
-static enum conn_io
+static enum front_io
 file_send_buffered(struct exchange *x)
 {
-	struct conn *c = x->conn;
+	struct front *f = x->front;
 
-	if (x->file_left > 0 && (!c->out.data || iobuf_room(&c->out) > 0) && !file_fill(x))
-		return CONN_IO_CLOSED;
-	return conn_flush(c);
+	if (x->file_left > 0 && (!f->out.data || iobuf_room(&f->out) > 0) && !file_fill(x))
+		return FRONT_IO_CLOSED;
+	return front_flush(f);
 }
 
 bool
 exchange_send_file(struct exchange *x)
 {
-	struct conn *c = x->conn;
+	struct front *f = x->front;
 	uint64_t left = x->file_left;
-	size_t queued = iobuf_len(&c->out);
-	enum conn_io result;
+	size_t queued = iobuf_len(&f->out);
+	enum front_io result;
 
-	if (!c->ssl && queued == 0 && x->file_left > 0)
+	if (front_can_send_file(f) && queued == 0 && x->file_left > 0)
 		result = file_send_plain(x);
 	else
 		result = file_send_buffered(x);
-	if (result == CONN_IO_CLOSED) {
-		conn_close(c, x->file_left ? CONN_CLOSE_FILE_CUT : CONN_CLOSE_CLIENT_ABORT);
+	if (result == FRONT_IO_CLOSED) {
+		front_close(f, x->file_left ? CONN_CLOSE_FILE_CUT : CONN_CLOSE_CLIENT_ABORT);
 		return false;
 	}
-	if (result == CONN_IO_BLOCKED) {
-		if (c->wait != CONN_WAIT_CLIENT || left != x->file_left ||
-			queued != iobuf_len(&c->out))
-			conn_set_wait(
-				c, CONN_WAIT_CLIENT, x->limits->timeout_ms[CONF_TIMEOUT_SEND]);
+	if (result == FRONT_IO_BLOCKED) {
+		if (f->wait != CONN_WAIT_CLIENT || left != x->file_left ||
+			queued != iobuf_len(&f->out))
+			front_set_wait(
+				f, CONN_WAIT_CLIENT, x->limits->timeout_ms[CONF_TIMEOUT_SEND]);
 		return false;
 	}
-	if (x->file_left > 0 || iobuf_len(&c->out) > 0)
+	if (x->file_left > 0 || iobuf_len(&f->out) > 0)
 		return true;
 	x->file = close_fd(x->file);
 	exchange_set_state(x, EXCHANGE_END);

@@ -98,20 +98,20 @@ relay_refuse(struct exchange *x, uint16_t status, const char *why)
 		return;
 	}
 	x->reason = why;
-	conn_close(x->conn, CONN_CLOSE_CLIENT_ABORT);
+	front_close(x->front, CONN_CLOSE_CLIENT_ABORT);
 }
 
 /* The client waits for this before it sends its body (RFC 9110 section 10.1.1). */
 static void
 relay_say_continue(struct exchange *x)
 {
-	struct conn *c = x->conn;
+	struct front *f = x->front;
 
-	if (!x->wants_continue || conn_input(c).n > 0 || x->answer_begun)
+	if (!x->wants_continue || front_input(f).n > 0 || x->answer_begun)
 		return;
 	x->wants_continue = false;
-	if (iobuf_hold(&c->out, &x->worker->blocks) == 0)
-		(void)iobuf_append(&c->out, SLICE_LIT(ANSWER_CONTINUE));
+	if (iobuf_hold(&f->out, &x->worker->blocks) == 0)
+		(void)iobuf_append(&f->out, SLICE_LIT(ANSWER_CONTINUE));
 }
 
 /* Takes one run of the body. False when nothing came of it, or the exchange took another way. */
@@ -119,8 +119,8 @@ static bool
 relay_take_body(struct exchange *x)
 {
 	struct iobuf *out = &x->upstream->out;
-	struct conn *c = x->conn;
-	struct slice in = slice_head(conn_input(c), relay_room(out) - RELAY_FRAMING_MAX);
+	struct front *f = x->front;
+	struct slice in = slice_head(front_input(f), relay_room(out) - RELAY_FRAMING_MAX);
 	struct slice payload = {0};
 	uint64_t limit = x->limits->body_limit;
 	enum http_body_result result;
@@ -140,11 +140,11 @@ relay_take_body(struct exchange *x)
 		return false;
 	}
 	if (iobuf_hold(out, &x->worker->blocks) < 0 ||
-		relay_append(out, x->request_body.kind, payload) < 0) {
-		conn_close(c, CONN_CLOSE_MEMORY);
+		relay_append(out, x->request.body, payload) < 0) {
+		front_close(f, CONN_CLOSE_MEMORY);
 		return false;
 	}
-	conn_take(c, used);
+	front_take(f, used);
 	return true;
 }
 
@@ -153,29 +153,31 @@ static bool
 relay_fill_request(struct exchange *x)
 {
 	struct iobuf *out = &x->upstream->out;
-	struct conn *c = x->conn;
+	struct front *f = x->front;
 	bool moved = false;
 
 	relay_say_continue(x);
 	while (!http_body_done(&x->request_body)) {
 		if (relay_room(out) < RELAY_ROOM_MIN)
 			return moved;
-		if (conn_input(c).n == 0) {
-			enum conn_io result = conn_read(c);
+		if (front_input(f).n == 0) {
+			enum front_io result = front_read(f);
 
-			if (result == CONN_IO_CLOSED)
-				conn_close(c, CONN_CLOSE_CLIENT_ABORT);
-			if (result != CONN_IO_OK)
+			if (result == FRONT_IO_END && http_body_close(&x->request_body) == 0)
+				break;
+			if (result == FRONT_IO_CLOSED || result == FRONT_IO_END)
+				front_close(f, CONN_CLOSE_CLIENT_ABORT);
+			if (result != FRONT_IO_OK)
 				return moved;
 		}
 		if (!relay_take_body(x))
 			return true;
 		moved = true;
 	}
-	if (x->request_body.kind == HTTP_BODY_CHUNKED)
+	if (x->request.body == HTTP_BODY_CHUNKED)
 		(void)iobuf_append(out, SLICE_LIT(HTTP_CHUNK_LAST));
 	x->request_sent = true;
-	conn_settle(c);
+	front_settle(f);
 	return true;
 }
 
@@ -202,7 +204,7 @@ relay_request(struct exchange *x)
 		enum upstream_io result;
 		size_t queued;
 
-		if (x->state != EXCHANGE_RELAY || x->conn->state == CONN_CLOSED)
+		if (x->state != EXCHANGE_RELAY || x->front->closed)
 			return true;
 		queued = iobuf_len(&x->upstream->out);
 		result = queued ? upstream_write(x->upstream) : UPSTREAM_OK;
@@ -223,11 +225,13 @@ relay_begin_answer(struct exchange *x)
 {
 	const struct http_response *r = &x->response;
 	struct forward_response f = {.response = r, .minor = x->request.minor};
-	bool fresh = iobuf_len(&x->conn->out) == 0;
+	bool fresh = iobuf_len(&x->front->out) == 0;
 	struct buf out;
 
 	exchange_answered(x);
-	x->answer_kind = forward_response_body(r, x->request.minor, x->request.method);
+	/* A front that frames bodies itself gets them as HTTP/1.0 does: without chunks. */
+	x->answer_kind = forward_response_body(
+		r, x->front->framed ? 0 : x->request.minor, x->request.method);
 	/* A body that is still arriving would stand before the next request. */
 	x->keep_alive = x->keep_alive && x->answer_kind != HTTP_BODY_UNTIL_CLOSE &&
 			http_body_done(&x->request_body);
@@ -322,8 +326,8 @@ relay_cut(struct exchange *x, const char *why)
 {
 	x->reason = why;
 	stats_add(&x->worker->stats, STAT_UPSTREAM_FAILED, 1);
-	(void)conn_flush(x->conn);
-	conn_close(x->conn, CONN_CLOSE_BODY_CUT);
+	(void)front_flush(x->front);
+	front_close(x->front, CONN_CLOSE_BODY_CUT);
 }
 
 /* The backend went away between head and body, and the head is still here: as if it had said
@@ -332,7 +336,7 @@ relay_cut(struct exchange *x, const char *why)
 static void
 relay_take_back_head(struct exchange *x)
 {
-	iobuf_release(&x->conn->out, &x->worker->blocks);
+	iobuf_release(&x->front->out, &x->worker->blocks);
 	timer_off(&x->retry);
 	x->head_held = false;
 	x->answer_begun = false;
@@ -367,14 +371,14 @@ static void
 relay_end_answer(struct exchange *x)
 {
 	if (x->answer_kind == HTTP_BODY_CHUNKED)
-		(void)iobuf_append(&x->conn->out, SLICE_LIT(HTTP_CHUNK_LAST));
+		(void)iobuf_append(&x->front->out, SLICE_LIT(HTTP_CHUNK_LAST));
 	x->answer_read = true;
 	upstream_settle(x->upstream);
 	if (relay_may_reuse(x))
 		upstream_return(steal_ptr(&x->upstream));
 	else
 		exchange_drop_upstream(x);
-	conn_set_wait(x->conn, CONN_WAIT_NOTHING, 0);
+	front_set_wait(x->front, CONN_WAIT_NOTHING, 0);
 	exchange_set_state(x, EXCHANGE_END);
 }
 
@@ -382,7 +386,7 @@ relay_end_answer(struct exchange *x)
 static enum upstream_io
 relay_read_through(struct exchange *x)
 {
-	struct iobuf *out = &x->conn->out;
+	struct iobuf *out = &x->front->out;
 	struct slice payload = {0};
 	enum upstream_io result;
 	uint32_t before;
@@ -408,7 +412,7 @@ relay_read_through(struct exchange *x)
 static void
 relay_take_answer(struct exchange *x)
 {
-	struct iobuf *out = &x->conn->out;
+	struct iobuf *out = &x->front->out;
 	struct slice in =
 		slice_head(iobuf_slice(&x->upstream->in), relay_room(out) - RELAY_FRAMING_MAX);
 	struct slice payload = {0};
@@ -457,18 +461,18 @@ relay_body_step(struct exchange *x)
 static bool
 relay_make_room(struct exchange *x)
 {
-	struct conn *c = x->conn;
+	struct front *f = x->front;
 
-	if (c->out.data && relay_room(&c->out) < RELAY_ROOM_MIN) {
+	if (f->out.data && relay_room(&f->out) < RELAY_ROOM_MIN) {
 		x->head_held = false;
-		if (conn_flush(c) == CONN_IO_CLOSED)
-			conn_close(c, CONN_CLOSE_CLIENT_ABORT);
-		if (c->state == CONN_CLOSED || relay_room(&c->out) < RELAY_ROOM_MIN)
+		if (front_flush(f) == FRONT_IO_CLOSED)
+			front_close(f, CONN_CLOSE_CLIENT_ABORT);
+		if (f->closed || relay_room(&f->out) < RELAY_ROOM_MIN)
 			return false;
 	}
-	if (iobuf_hold(&c->out, &x->worker->blocks) == 0)
+	if (iobuf_hold(&f->out, &x->worker->blocks) == 0)
 		return true;
-	conn_close(c, CONN_CLOSE_MEMORY);
+	front_close(f, CONN_CLOSE_MEMORY);
 	return false;
 }
 
@@ -481,7 +485,7 @@ relay_answer_body(struct exchange *x)
 		if (turn == RELAY_TURN_MAX || !relay_make_room(x) || !relay_body_step(x))
 			return moved;
 		moved = true;
-		if (x->conn->state == CONN_CLOSED || x->state != EXCHANGE_RELAY || !x->answer_begun)
+		if (x->front->closed || x->state != EXCHANGE_RELAY || !x->answer_begun)
 			return true;
 	}
 	relay_end_answer(x);
@@ -495,7 +499,7 @@ relay_answer(struct exchange *x)
 
 	if (!x->answer_begun)
 		moved = relay_answer_head(x);
-	if (x->answer_begun && x->state == EXCHANGE_RELAY && x->conn->state != CONN_CLOSED)
+	if (x->answer_begun && x->state == EXCHANGE_RELAY && !x->front->closed)
 		moved = relay_answer_body(x) || moved;
 	return moved;
 }
@@ -507,11 +511,11 @@ static void
 relay_set_wait(struct exchange *x)
 {
 	const uint64_t *timeout = x->limits->timeout_ms;
-	struct conn *c = x->conn;
+	struct front *f = x->front;
 	enum conn_wait wait = CONN_WAIT_READ;
 	enum conf_timeout which = CONF_TIMEOUT_READ;
 
-	if (iobuf_len(&c->out) > 0 && !x->head_held) {
+	if (iobuf_len(&f->out) > 0 && !x->head_held) {
 		wait = CONN_WAIT_CLIENT;
 		which = CONF_TIMEOUT_SEND;
 	} else if (iobuf_len(&x->upstream->out) > 0) {
@@ -521,8 +525,8 @@ relay_set_wait(struct exchange *x)
 		wait = CONN_WAIT_BODY;
 		which = CONF_TIMEOUT_IDLE;
 	}
-	if (x->progress || wait != c->wait)
-		conn_set_wait(c, wait, timeout[which]);
+	if (x->progress || wait != f->wait)
+		front_set_wait(f, wait, timeout[which]);
 	x->progress = false;
 }
 
@@ -530,8 +534,8 @@ relay_set_wait(struct exchange *x)
 static bool
 relay_flush(struct exchange *x, bool *moved)
 {
-	struct conn *c = x->conn;
-	size_t before = iobuf_len(&c->out);
+	struct front *f = x->front;
+	size_t before = iobuf_len(&f->out);
 
 	if (before == 0)
 		return true;
@@ -541,24 +545,24 @@ relay_flush(struct exchange *x, bool *moved)
 				clock_mono_coarse_ms() + RELAY_HOLD_MS);
 		return true;
 	}
-	if (conn_flush(c) == CONN_IO_CLOSED) {
-		conn_close(c, CONN_CLOSE_CLIENT_ABORT);
+	if (front_flush(f) == FRONT_IO_CLOSED) {
+		front_close(f, CONN_CLOSE_CLIENT_ABORT);
 		return false;
 	}
-	*moved = *moved || iobuf_len(&c->out) < before;
+	*moved = *moved || iobuf_len(&f->out) < before;
 	return true;
 }
 
 bool
 exchange_relay(struct exchange *x)
 {
-	struct conn *c = x->conn;
+	struct front *f = x->front;
 	bool moved = relay_request(x);
 
-	if (c->state == CONN_CLOSED || x->state != EXCHANGE_RELAY)
+	if (f->closed || x->state != EXCHANGE_RELAY)
 		return true;
 	moved = relay_answer(x) || moved;
-	if (c->state == CONN_CLOSED || x->state != EXCHANGE_RELAY)
+	if (f->closed || x->state != EXCHANGE_RELAY)
 		return true;
 	if (!relay_flush(x, &moved))
 		return true;
