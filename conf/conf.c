@@ -31,8 +31,10 @@ free_site(struct conf_site *site)
 		free(site->routes[i].path);
 		free(site->routes[i].target.host);
 		free(site->routes[i].target.path);
+		conf_guard_clear(&site->routes[i].guard);
 	}
 	free(site->routes);
+	conf_guard_clear(&site->guard);
 }
 
 static void
@@ -65,6 +67,7 @@ free_conf(struct conf *c)
 		free(c->forwards[i].host);
 		free(c->forwards[i].from);
 	}
+	conf_guard_clear(&c->guard);
 	free(c->wan);
 	free(c->bridge);
 	free(c->listens);

@@ -10,6 +10,7 @@
 #ifndef CONF_CONF_H
 #define CONF_CONF_H
 
+#include "conf/guard.h"
 #include "core/addr.h"
 #include "core/buf.h"
 #include "core/err.h"
@@ -103,6 +104,7 @@ struct conf_route {
 	char *path; /* begins with '/', normalised as requests are before matching */
 	struct conf_target target;
 	struct conf_limits limits;
+	struct conf_guard guard;
 };
 
 struct conf_site {
@@ -113,6 +115,7 @@ struct conf_site {
 	uint32_t certificate_ordinal;
 	int32_t certificate; /* index into conf.certificates; -1: none */
 	struct conf_limits limits;
+	struct conf_guard guard;
 	bool short_form; /* `site HOST… -> TARGET`: its one route is "/" */
 	struct conf_route *routes;
 	size_t n_routes;
@@ -191,6 +194,7 @@ struct conf {
 	struct conf_forward *forwards;
 	size_t n_forwards;
 	struct conf_limits limits;
+	struct conf_guard guard;
 	char *control_path;       /* never NULL: the default when not written */
 	char *control_group;      /* NULL: root only */
 	uint32_t control_ordinal; /* 0 where not written, and so below */

@@ -72,7 +72,8 @@ static bool
 same_route(const struct conf_route *a, const struct conf_route *b)
 {
 	return a->exact == b->exact && same_text(a->path, b->path) &&
-	       same_target(&a->target, &b->target) && same_limits(&a->limits, &b->limits);
+	       same_target(&a->target, &b->target) && same_limits(&a->limits, &b->limits) &&
+	       conf_guard_equal(&a->guard, &b->guard);
 }
 
 static bool
@@ -81,7 +82,8 @@ same_site(const struct conf_site *a, const struct conf_site *b)
 	if (a->n_hosts != b->n_hosts || a->n_routes != b->n_routes ||
 		a->short_form != b->short_form || a->certificate != b->certificate ||
 		!same_text(a->certificate_name, b->certificate_name) ||
-		!same_texts(a->hosts, b->hosts, a->n_hosts) || !same_limits(&a->limits, &b->limits))
+		!same_texts(a->hosts, b->hosts, a->n_hosts) ||
+		!same_limits(&a->limits, &b->limits) || !conf_guard_equal(&a->guard, &b->guard))
 		return false;
 	for (size_t i = 0; i < a->n_routes; i++)
 		if (!same_route(&a->routes[i], &b->routes[i]))
@@ -188,7 +190,8 @@ bool
 conf_equal(const struct conf *a, const struct conf *b)
 {
 	if (a->n_sites != b->n_sites || a->n_containers != b->n_containers || !same_network(a, b) ||
-		!same_daemon(a, b) || !same_logs(a, b) || !same_limits(&a->limits, &b->limits))
+		!same_daemon(a, b) || !same_logs(a, b) || !same_limits(&a->limits, &b->limits) ||
+		!conf_guard_equal(&a->guard, &b->guard))
 		return false;
 	for (size_t i = 0; i < a->n_sites; i++)
 		if (!same_site(&a->sites[i], &b->sites[i]))

@@ -6,6 +6,7 @@
 #include "conf/conf.h"
 
 #include "conf/lex.h"
+#include "conf/print_guard.h"
 #include "conf/schema.h"
 #include "conf/write.h"
 #include "core/own.h"
@@ -121,12 +122,13 @@ print_route(struct writer *w, const struct conf_route *route)
 		writer_raw(w, " =");
 	writer_word(w, route->path);
 	put_target(w, &route->target);
-	if (!limits_written(&route->limits)) {
+	if (!limits_written(&route->limits) && !conf_guard_written(&route->guard)) {
 		writer_end(w);
 		return;
 	}
 	writer_open(w);
 	print_limits(w, &route->limits);
+	print_guard(w, &route->guard);
 	writer_close(w);
 }
 
@@ -148,6 +150,7 @@ print_site(struct writer *w, const struct conf_site *site)
 		writer_end(w);
 	}
 	print_limits(w, &site->limits);
+	print_guard(w, &site->guard);
 	for (size_t i = 0; i < site->n_routes; i++)
 		print_route(w, &site->routes[i]);
 	writer_close(w);
@@ -398,6 +401,7 @@ print_all(struct writer *w, const struct conf *c)
 	for (size_t i = 0; i < c->n_certificates; i++)
 		print_certificate(w, &c->certificates[i]);
 	print_limits(w, &c->limits);
+	print_guard(w, &c->guard);
 	for (size_t i = 0; i < c->n_sites; i++)
 		print_site(w, &c->sites[i]);
 	for (size_t i = 0; i < c->n_containers; i++)

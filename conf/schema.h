@@ -17,7 +17,7 @@ enum context { CONTEXT_TOP, CONTEXT_SITE, CONTEXT_ROUTE, CONTEXT_CONTAINER, CONT
 /* Whether a directive has a part: the target behind ->, the block, the right to be repeated. */
 enum schema_part { PART_NO, PART_MAY, PART_MUST };
 
-#define SCHEMA_ROWS_MAX 192
+#define SCHEMA_ROWS_MAX 384
 #define WORDS_ANY 4096 /* the most words of one directive */
 
 struct parse;
@@ -56,7 +56,8 @@ struct schema_table {
 	size_t n_words;
 };
 
-extern const struct schema_table schema_daemon, schema_network, schema_proxy, schema_container;
+extern const struct schema_table schema_daemon, schema_network, schema_proxy, schema_container,
+	schema_guard;
 
 /* All rows of all parts, numbered from 0, below SCHEMA_ROWS_MAX. */
 size_t schema_n_rows(void);

@@ -190,36 +190,13 @@ read_target_ports(struct parse *p, const struct word *w, struct slice text, stru
 	return 0;
 }
 
-/* "ADDRESS" or "ADDRESS/LENGTH" without bits beyond the length. */
-static int
-read_network(struct parse *p, const struct word *w, struct prefix *ret)
-{
-	struct prefix network;
-	char text[ADDR_TEXT_MAX];
-
-	if (addr_parse(w->text, &ret->addr) == 0) {
-		ret->len = (uint8_t)(addr_len(&ret->addr) * 8);
-		return 0;
-	}
-	if (prefix_parse(w->text, ret) < 0)
-		return parse_error(p, w,
-			"\"%.*s\" is not an address or CIDR; write 198.51.100.7, 198.51.100.0/24 "
-			"or 2001:db8::/32",
-			WORD_ARG(w));
-	network = prefix_network(ret);
-	if (!addr_eq(&network.addr, &ret->addr))
-		return parse_error(p, w, "\"%.*s\" has bits beyond its length; write %s",
-			WORD_ARG(w), prefix_print(&network, text));
-	return 0;
-}
-
 static int
 read_source(struct parse *p, const struct word *w, struct conf_forward *f)
 {
 	struct prefix *source = parse_add(p, &f->from, &f->n_from, sizeof(*source));
 	char text[ADDR_TEXT_MAX];
 
-	if (!source || read_network(p, w, source) < 0)
+	if (!source || word_read_network(p, w, source) < 0)
 		return -1;
 	for (size_t i = 0; i + 1 < f->n_from; i++)
 		if (prefix_overlaps(&f->from[i], source))

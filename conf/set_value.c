@@ -1,4 +1,5 @@
-/* Kinds of words that several setters read: sizes, times, numbers, ports, paths, known words. */
+/* Kinds of words that several setters read: sizes, times, numbers, ports, networks, paths, known
+ * words. */
 #include "conf/setters.h"
 
 #include "conf/parse.h"
@@ -65,6 +66,28 @@ word_read_port(struct parse *p, const struct word *w, struct slice text, uint16_
 			"\"%.*s\" is not a port; a port is a number from 1 to 65535",
 			SLICE_ARG(slice_head(text, WORD_SHOWN)));
 	*ret = (uint16_t)port;
+	return 0;
+}
+
+int
+word_read_network(struct parse *p, const struct word *w, struct prefix *ret)
+{
+	struct prefix network;
+	char text[ADDR_TEXT_MAX];
+
+	if (addr_parse(w->text, &ret->addr) == 0) {
+		ret->len = (uint8_t)(addr_len(&ret->addr) * 8);
+		return 0;
+	}
+	if (prefix_parse(w->text, ret) < 0)
+		return parse_error(p, w,
+			"\"%.*s\" is not an address or CIDR; write 198.51.100.7, 198.51.100.0/24 "
+			"or 2001:db8::/32",
+			WORD_ARG(w));
+	network = prefix_network(ret);
+	if (!addr_eq(&network.addr, &ret->addr))
+		return parse_error(p, w, "\"%.*s\" has bits beyond its length; write %s",
+			WORD_ARG(w), prefix_print(&network, text));
 	return 0;
 }
 

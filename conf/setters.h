@@ -13,6 +13,7 @@
 struct addr;
 struct conf_target;
 struct parse;
+struct prefix;
 struct directive;
 struct word;
 
@@ -26,6 +27,8 @@ int word_read_number(
 int word_read_port(struct parse *p, const struct word *w, struct slice text, uint16_t *ret);
 /* The value of one of the directive's words in the schema; an unknown one gets a suggestion. */
 int word_read_word(struct parse *p, const char *directive, const struct word *w, int *ret);
+/* "ADDRESS" or "ADDRESS/LENGTH" without bits beyond the length. */
+int word_read_network(struct parse *p, const struct word *w, struct prefix *ret);
 /* An absolute path of the file system; *ret is the configuration's. */
 int word_read_file(struct parse *p, const struct word *w, char **ret);
 /* Copies the word into the configuration unless why says what is wrong with it. */
@@ -57,6 +60,8 @@ int set_route(struct parse *p, const struct directive *d);
 /* set_limits.c */
 int set_body_limit(struct parse *p, const struct directive *d);
 int set_timeout(struct parse *p, const struct directive *d);
+/* set_guard.c */
+int set_access(struct parse *p, const struct directive *d);
 /* set_container.c */
 int set_container(struct parse *p, const struct directive *d);
 int set_image(struct parse *p, const struct directive *d);

@@ -11,11 +11,13 @@ static const struct {
 } foreign[] = {
 	{"access_log", "write: log access PATH [combined|json]"},
 	{"alias", "write: route PATH -> dir FOLDER"},
+	{"allow", "write: access allow CIDR"},
 	{"backend", "a route names its target itself: route PATH -> CONTAINER:PORT"},
 	{"bind", "write: listen [ADDRESS:]PORT [plain|tls]"},
 	{"client_body_timeout", "write: timeout idle TIME"},
 	{"client_header_timeout", "write: timeout idle TIME"},
 	{"client_max_body_size", "write: body-limit SIZE"},
+	{"deny", "write: access deny CIDR|all"},
 	{"error_log", "write: log level LEVEL; the log itself goes to standard error"},
 	{"events", "nothing of the kind is needed"},
 	{"frontend", "write: listen [ADDRESS:]PORT [plain|tls], and site HOST { ... }"},

@@ -40,7 +40,7 @@ nearest_directive_of_the_context(void **state)
 	assert_string_equal(suggest_directive(CONTEXT_TOP, SLICE_LIT("body-limt")), "body-limit");
 	assert_string_equal(suggest_directive(CONTEXT_TOP, SLICE_LIT("lisen")), "listen");
 	assert_string_equal(suggest_directive(CONTEXT_CONTAINER, SLICE_LIT("adress")), "address");
-	assert_null(suggest_directive(CONTEXT_SITE, SLICE_LIT("adress")));
+	assert_null(suggest_directive(CONTEXT_SITE, SLICE_LIT("memry")));
 	assert_null(suggest_directive(CONTEXT_TOP, SLICE_LIT("frobnicate")));
 	assert_null(suggest_directive(CONTEXT_TOP, SLICE_LIT("")));
 	assert_string_equal(suggest_word("timeout", SLICE_LIT("conect")), "connect");
