@@ -14,6 +14,7 @@
 	X(TLS_FAILED, "tls_failed", PROXY, COUNTER, "TLS handshakes that failed") \
 	X(REQUESTS, "requests", PROXY, COUNTER, "requests answered") \
 	X(REQUESTS_BAD, "requests_bad", PROXY, COUNTER, "requests refused because they were malformed") \
+	X(ACCESS_DENIED, "access_denied", PROXY, COUNTER, "requests refused by access rules") \
 	X(RESPONSES_4XX, "responses_4xx", PROXY, COUNTER, "answers with a 4xx status") \
 	X(RESPONSES_5XX, "responses_5xx", PROXY, COUNTER, "answers with a 5xx status") \
 	X(BYTES_RECEIVED, "bytes_received", PROXY, COUNTER, "body bytes received from clients") \

@@ -1,9 +1,9 @@
 /*
  * One request and its answer. It begins with the first byte of a head and ends when the last byte
  * of the answer was handed to the kernel; the generation that was current at its head's end is its
- * own until then. Five files: exchange.c (life, own answers, end), exchange_begin.c (what the head
- * and the routes decide), exchange_connect.c (a connection to the backend, waiting included),
- * exchange_relay.c (bytes both ways), exchange_file.c (folders).
+ * own until then. Six files: exchange.c (life, own answers, end), exchange_begin.c (what the head
+ * and the routes decide), exchange_guard.c (who may come in), exchange_connect.c (a connection to
+ * the backend, waiting included), exchange_relay.c (bytes both ways), exchange_file.c (folders).
  */
 #ifndef PROXY_EXCHANGE_H
 #define PROXY_EXCHANGE_H
@@ -152,6 +152,11 @@ struct slice exchange_host(const struct exchange *x);
 
 /* The head is complete: generation, site, route, target. Leaves the exchange in its next state. */
 void exchange_begin(struct exchange *x);
+
+/* --- exchange_guard.c ------------------------------------------------------------------------ */
+
+/* Asks the guards of the place that the request has reached. False: it was answered. */
+bool exchange_guard(struct exchange *x, const struct route_match *m);
 
 /* --- exchange_connect.c ---------------------------------------------------------------------- */
 

@@ -120,10 +120,10 @@ exchange_route(struct exchange *x)
 	struct route_match m;
 
 	if (x->conn->origin.mode == CONF_LISTEN_REDIRECT) {
-		if (route_find_plain(routes, exchange_host(x), x->path.match, &m))
-			exchange_follow(x, &m);
-		else
+		if (!route_find_plain(routes, exchange_host(x), x->path.match, &m))
 			exchange_to_https(x);
+		else if (exchange_guard(x, &m))
+			exchange_follow(x, &m);
 		return;
 	}
 	m = route_find(routes, exchange_host(x), x->path.match);
@@ -131,6 +131,8 @@ exchange_route(struct exchange *x)
 		exchange_answer(x, 421, NULL, "site has another certificate");
 		return;
 	}
+	if (!exchange_guard(x, &m))
+		return;
 	switch (m.verdict) {
 	case ROUTE_FOUND:
 		exchange_follow(x, &m);

@@ -1,7 +1,19 @@
 # The proxy's pure half: what decides and parses, without sockets, TLS or an event loop.
 add_library(sluice_http STATIC
-	access_line.c answer.c file_policy.c forward_head.c http_body.c http_date.c http_field.c
-	http_head.c http_path.c http_response.c mime.c route.c waiting.c)
+	access.c
+	access_line.c
+	answer.c
+	file_policy.c
+	forward_head.c
+	http_body.c
+	http_date.c
+	http_field.c
+	http_head.c
+	http_path.c
+	http_response.c
+	mime.c
+	route.c
+	waiting.c)
 target_link_libraries(sluice_http PUBLIC sluice_core sluice_conf)
 
 # What that half costs a request: prints nanoseconds, built when asked for.
