@@ -189,6 +189,7 @@ exchange_finish(struct exchange *x)
 	exchange_log(x);
 	exchange_count(x);
 	x->file = close_fd(x->file);
+	file_entry_unref(&x->entry);
 	generation_unref(&x->generation);
 	arena_reset(x->arena);
 	x->front->exchange = NULL;

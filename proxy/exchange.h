@@ -10,6 +10,7 @@
 
 #include "core/arena.h"
 #include "proxy/conn.h"
+#include "proxy/file_cache.h"
 #include "proxy/forward_head.h"
 #include "proxy/http_body.h"
 #include "proxy/http_head.h"
@@ -98,7 +99,8 @@ struct exchange {
 	unsigned attempts;
 	char upstream_text[ADDR_PORT_TEXT_MAX];
 
-	int file; /* -1: none */
+	int file;                 /* -1: none */
+	struct file_entry *entry; /* of the cache, instead of file */
 	off_t file_at;
 	uint64_t file_left;
 

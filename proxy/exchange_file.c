@@ -7,27 +7,14 @@
 
 #include "core/own.h"
 #include "proxy/answer.h"
-#include "proxy/file_policy.h"
+#include "proxy/mime.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define FILE_INDEX "index.html"
 #define FILE_SENDFILE_MAX (512 * 1024) /* in one call, so that others have their turn */
-
-/* glibc 2.36 has no openat2. */
-static int
-file_open_beneath(int root, const char *name)
-{
-	struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
-
-	return (int)syscall(SYS_openat2, root, name, &how, sizeof(how));
-}
 
 /* A segment that begins with a dot, other than .well-known. */
 static bool
@@ -78,24 +65,20 @@ file_redirect_to_folder(struct exchange *x)
 
 /* Queues the head and leaves the rest to exchange_send_file. */
 static void
-file_start(struct exchange *x, const struct stat *st, struct slice name)
+file_start(struct exchange *x, const struct file_facts *facts)
 {
-	struct file_facts facts = {.size = (uint64_t)st->st_size,
-		.mtime = st->st_mtim.tv_sec,
-		.mtime_ns = (uint32_t)st->st_mtim.tv_nsec,
-		.name = name};
 	struct file_answer answer;
 	struct buf out;
 
-	file_policy_decide(&x->request, &facts, &answer);
+	file_policy_decide(&x->request, facts, &answer);
 	if (answer.status == 405 || answer.status == 412) {
 		exchange_answer(x, answer.status, NULL, NULL);
 		return;
 	}
 	x->keep_alive = x->keep_alive && http_body_done(&x->request_body);
 	out = exchange_out(x);
-	if (!out.data || file_policy_head(&answer, &facts, worker_date(x->worker), x->keep_alive,
-				 &out) < 0) {
+	if (!out.data ||
+		file_policy_head(&answer, facts, worker_date(x->worker), x->keep_alive, &out) < 0) {
 		exchange_answer(x, 500, NULL, "out of memory");
 		return;
 	}
@@ -107,68 +90,104 @@ file_start(struct exchange *x, const struct stat *st, struct slice name)
 	exchange_set_state(x, EXCHANGE_FILE);
 }
 
-/* Opens name, or the index of the folder that it is. Appends to name, which is NUL-terminated. */
-static int
-file_open(struct exchange *x, struct buf *name, struct stat *ret)
+/* A file that the cache does not have: it may take it in now. */
+static void
+file_start_opened(struct exchange *x, const struct file_place *place, const struct stat *st)
 {
-	int root = generation_root(x->generation, x->route->ordinal);
-	bool folder = slice_ends(x->path.match, SLICE_LIT("/"));
-	struct slice s = buf_slice(name);
+	struct file_facts facts;
 
-	x->file = file_open_beneath(root, s.n > 1 ? s.p : ".");
-	if (x->file < 0 || fstat(x->file, ret) < 0)
-		return -1;
-	if (!S_ISDIR(ret->st_mode))
-		return 0;
-	if (!folder)
-		return 0;
-	x->file = close_fd(x->file);
-	name->end--;
-	if (buf_append(name, "/" FILE_INDEX, sizeof("/" FILE_INDEX)) < 0) {
-		errno = ENAMETOOLONG;
-		return -1;
+	x->entry = file_cache_add(&x->worker->files, place, x->file, st, x->began_ms);
+	if (x->entry) {
+		x->file = -1;
+		file_start(x, &x->entry->facts);
+		return;
 	}
+	facts = (struct file_facts){.size = (uint64_t)st->st_size,
+		.mtime = st->st_mtim.tv_sec,
+		.mtime_ns = (uint32_t)st->st_mtim.tv_nsec,
+		.type = mime_find(slice_str(place->name))};
+	file_facts_write(&facts);
+	file_start(x, &facts);
+}
+
+static void
+file_open(struct exchange *x, const struct file_place *place)
+{
+	struct stat st;
+
+	x->file = file_open_beneath(place->root->fd, place->name, 0, 0);
+	if (x->file < 0 || fstat(x->file, &st) < 0)
+		file_answer_errno(x, errno);
+	else if (S_ISDIR(st.st_mode) && !slice_ends(x->path.match, SLICE_LIT("/")))
+		file_redirect_to_folder(x);
+	else if (!S_ISREG(st.st_mode))
+		exchange_answer(x, 404, NULL, NULL);
+	else
+		file_start_opened(x, place, &st);
+}
+
+/* Appends the file's name, that of the index for a folder, and NUL. */
+static int
+file_name(const struct exchange *x, struct buf *name)
+{
+	struct slice s;
+
+	if (http_path_file(&x->path, x->matched, name) < 0 || file_is_hidden(buf_slice(name)))
+		return -1;
+	if (slice_ends(x->path.match, SLICE_LIT("/")) && buf_append_str(name, FILE_INDEX) < 0)
+		return -1;
 	s = buf_slice(name);
-	while (s.p[0] == '/')
+	while (s.n > 0 && s.p[0] == '/') {
+		buf_consume(name, 1);
 		s = slice_skip(s, 1);
-	x->file = file_open_beneath(root, s.p);
-	return x->file < 0 ? -1 : fstat(x->file, ret);
+	}
+	if (s.n == 0 && buf_append_byte(name, '.') < 0)
+		return -1;
+	return buf_append_byte(name, '\0');
 }
 
 void
 exchange_open_file(struct exchange *x)
 {
 	struct buf *name = &x->worker->text;
-	struct stat st;
-	struct slice s;
+	struct file_place place = {.generation = x->generation->number,
+		.root = generation_root(x->generation, x->route->ordinal)};
 
 	buf_reset(name);
 	if (x->request.method != HTTP_METHOD_GET && x->request.method != HTTP_METHOD_HEAD) {
 		exchange_answer(x, 405, NULL, NULL);
 		return;
 	}
-	if (http_path_file(&x->path, x->matched, name) < 0 || file_is_hidden(buf_slice(name)) ||
-		buf_append_byte(name, '\0') < 0) {
+	if (file_name(x, name) < 0) {
 		exchange_answer(x, 404, NULL, NULL);
 		return;
 	}
-	if (file_open(x, name, &st) < 0) {
-		file_answer_errno(x, errno);
-		return;
-	}
-	if (S_ISDIR(st.st_mode) && !slice_ends(x->path.match, SLICE_LIT("/"))) {
-		file_redirect_to_folder(x);
-		return;
-	}
-	if (!S_ISREG(st.st_mode)) {
-		exchange_answer(x, 404, NULL, NULL);
-		return;
-	}
-	s = buf_slice(name);
-	file_start(x, &st, slice_head(s, s.n - 1));
+	place.name = buf_slice(name).p;
+	x->entry = file_cache_find(&x->worker->files, &place, x->began_ms);
+	if (x->entry)
+		file_start(x, &x->entry->facts);
+	else
+		file_open(x, &place);
 }
 
 /* --- sending --------------------------------------------------------------------------------- */
+
+/* The descriptor of a file whose content is not in memory. */
+static int
+file_descriptor(const struct exchange *x)
+{
+	return x->entry ? x->entry->fd : x->file;
+}
+
+/* n bytes of the file from x->file_at on. */
+static ssize_t
+file_read(const struct exchange *x, char *to, size_t n)
+{
+	if (!x->entry || !x->entry->content)
+		return pread(file_descriptor(x), to, n, x->file_at);
+	memcpy(to, x->entry->content + x->file_at, n);
+	return (ssize_t)n;
+}
 
 /* Reads the next part into the client's buffer. False: the file has become shorter. */
 static bool
@@ -183,7 +202,7 @@ file_fill(struct exchange *x)
 	room = iobuf_room(out);
 	if (room > x->file_left)
 		room = (size_t)x->file_left;
-	n = pread(x->file, iobuf_tail(out), room, x->file_at);
+	n = file_read(x, iobuf_tail(out), room);
 	if (n <= 0)
 		return false;
 	out->end += (uint32_t)n;
@@ -199,7 +218,7 @@ file_send_plain(struct exchange *x)
 {
 	size_t most = x->file_left < FILE_SENDFILE_MAX ? (size_t)x->file_left : FILE_SENDFILE_MAX;
 	size_t n = 0;
-	enum front_io result = front_send_file(x->front, x->file, &x->file_at, most, &n);
+	enum front_io result = front_send_file(x->front, file_descriptor(x), &x->file_at, most, &n);
 
 	if (result != FRONT_IO_OK)
 		return result;
@@ -229,7 +248,7 @@ exchange_send_file(struct exchange *x)
 	size_t queued = iobuf_len(&f->out);
 	enum front_io result;
 
-	if (front_can_send_file(f) && queued == 0 && x->file_left > 0)
+	if (front_can_send_file(f) && queued == 0 && x->file_left > 0 && file_descriptor(x) >= 0)
 		result = file_send_plain(x);
 	else
 		result = file_send_buffered(x);
@@ -246,7 +265,6 @@ exchange_send_file(struct exchange *x)
 	}
 	if (x->file_left > 0 || iobuf_len(&f->out) > 0)
 		return true;
-	x->file = close_fd(x->file);
 	exchange_set_state(x, EXCHANGE_END);
 	return true;
 }

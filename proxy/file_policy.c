@@ -3,10 +3,10 @@
 
 #include "core/num.h"
 #include "proxy/answer.h"
-#include "proxy/mime.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static struct slice
 value_of(const struct http_request *r, enum http_name id)
@@ -16,12 +16,25 @@ value_of(const struct http_request *r, enum http_name id)
 
 /* Size and time to the nanosecond make a strong validator: a file that is written twice within
  * one tick of the clock with the same size is beyond what it can tell. */
-static void
-make_etag(const struct file_facts *facts, char out[static FILE_ETAG_MAX])
+void
+file_facts_write(struct file_facts *facts)
 {
-	(void)snprintf(out, FILE_ETAG_MAX, "\"%" PRIx64 "-%" PRIx32 "-%" PRIx64 "\"",
+	char modified[HTTP_DATE_LEN + 1];
+	struct buf out = {.data = facts->fields, .cap = FILE_FIELDS_MAX, .max = FILE_FIELDS_MAX};
+	int failed;
+
+	(void)snprintf(facts->etag, FILE_ETAG_MAX, "\"%" PRIx64 "-%" PRIx32 "-%" PRIx64 "\"",
 		(uint64_t)facts->mtime & UINT64_C(0xffffffffff), facts->mtime_ns & 0x3fffffff,
 		facts->size & UINT64_C(0xffffffffffff));
+	http_date_format(facts->mtime, modified);
+	failed = buf_printf(&out, "Last-Modified: %s\r\nETag: %s\r\n", modified, facts->etag);
+	facts->n_validators = (uint16_t)buf_len(&out);
+	failed |= buf_printf(&out,
+		"Content-Length: %" PRIu64 "\r\nContent-Type: %s\r\nAccept-Ranges: bytes\r\n",
+		facts->size, facts->type);
+	facts->n_fields = (uint16_t)buf_len(&out);
+	if (failed)
+		abort(); /* FILE_FIELDS_MAX is too small for a type of the table */
 }
 
 /* Whether a list of entity tags names this one. Weak tags match only where weak comparison is
@@ -44,33 +57,33 @@ etag_listed(struct slice list, const char *etag, bool weak)
 
 /* RFC 9110 section 13.2.2, steps 1 and 2: whether the client wants another version than ours. */
 static bool
-precondition_fails(const struct http_request *r, const struct file_facts *facts, const char *etag)
+precondition_fails(const struct http_request *r, const struct file_facts *facts)
 {
 	struct slice match = value_of(r, HTTP_NAME_IF_MATCH);
 	struct slice since = value_of(r, HTTP_NAME_IF_UNMODIFIED_SINCE);
 	int64_t date;
 
 	if (match.p)
-		return !etag_listed(match, etag, false);
+		return !etag_listed(match, facts->etag, false);
 	return since.p && http_date_parse(since, &date) == 0 && facts->mtime > date;
 }
 
 /* Steps 3 and 4: whether the client has this version already. */
 static bool
-is_unchanged(const struct http_request *r, const struct file_facts *facts, const char *etag)
+is_unchanged(const struct http_request *r, const struct file_facts *facts)
 {
 	struct slice none = value_of(r, HTTP_NAME_IF_NONE_MATCH);
 	struct slice since = value_of(r, HTTP_NAME_IF_MODIFIED_SINCE);
 	int64_t date;
 
 	if (none.p)
-		return etag_listed(none, etag, true);
+		return etag_listed(none, facts->etag, true);
 	return since.p && http_date_parse(since, &date) == 0 && facts->mtime <= date;
 }
 
 /* Step 5: whether the part that is asked for is one of this version. */
 static bool
-range_applies(const struct http_request *r, const struct file_facts *facts, const char *etag)
+range_applies(const struct http_request *r, const struct file_facts *facts)
 {
 	struct slice condition = value_of(r, HTTP_NAME_IF_RANGE);
 	int64_t date;
@@ -78,7 +91,7 @@ range_applies(const struct http_request *r, const struct file_facts *facts, cons
 	if (!condition.p)
 		return true;
 	if (condition.n && condition.p[0] == '"')
-		return slice_eq_str(condition, etag);
+		return slice_eq_str(condition, facts->etag);
 	return http_date_parse(condition, &date) == 0 && facts->mtime == date;
 }
 
@@ -124,12 +137,12 @@ decide_status(const struct http_request *r, const struct file_facts *facts, stru
 
 	if (r->method != HTTP_METHOD_GET && r->method != HTTP_METHOD_HEAD)
 		return 405;
-	if (precondition_fails(r, facts, a->etag))
+	if (precondition_fails(r, facts))
 		return 412;
-	if (is_unchanged(r, facts, a->etag))
+	if (is_unchanged(r, facts))
 		return 304;
 	/* RFC 9110 section 14.2: ranges are for GET alone. */
-	if (r->method != HTTP_METHOD_GET || !range.p || !range_applies(r, facts, a->etag))
+	if (r->method != HTTP_METHOD_GET || !range.p || !range_applies(r, facts))
 		return 200;
 	switch (parse_range(range, facts->size, a)) {
 	case RANGE_PART:
@@ -147,7 +160,6 @@ file_policy_decide(
 	const struct http_request *request, const struct file_facts *facts, struct file_answer *ret)
 {
 	*ret = (struct file_answer){.status = 200, .minor = request->minor};
-	make_etag(facts, ret->etag);
 	ret->status = decide_status(request, facts, ret);
 	if (ret->status == 200)
 		ret->length = facts->size;
@@ -158,35 +170,40 @@ file_policy_decide(
 static int
 append_content(const struct file_answer *a, const struct file_facts *facts, struct buf *out)
 {
-	if (a->status == 304)
-		return 0;
-	if (buf_printf(out, "Content-Length: %" PRIu64 "\r\n", a->length) < 0)
-		return -1;
 	if (a->status == 416)
-		return buf_printf(out, "Content-Range: bytes */%" PRIu64 "\r\n", facts->size);
-	if (buf_printf(out, "Content-Type: %s\r\nAccept-Ranges: bytes\r\n",
-		    mime_find(facts->name)) < 0)
-		return -1;
+		return buf_printf(out,
+			"Content-Length: 0\r\nContent-Range: bytes */%" PRIu64 "\r\n", facts->size);
 	if (a->status != 206)
 		return 0;
-	return buf_printf(out, "Content-Range: bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64 "\r\n",
-		a->start, a->start + a->length - 1, facts->size);
+	return buf_printf(out,
+		"Content-Length: %" PRIu64 "\r\nContent-Type: %s\r\nAccept-Ranges: bytes\r\n"
+		"Content-Range: bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64 "\r\n",
+		a->length, facts->type, a->start, a->start + a->length - 1, facts->size);
+}
+
+static int
+append_status(const struct file_answer *a, struct buf *out)
+{
+	if (a->status == 200)
+		return buf_append_slice(out, SLICE_LIT("HTTP/1.1 200 OK\r\nDate: "));
+	return buf_printf(
+		out, "HTTP/1.1 %u %s\r\nDate: ", (unsigned)a->status, answer_phrase(a->status));
 }
 
 int
 file_policy_head(const struct file_answer *answer, const struct file_facts *facts,
 	struct slice now_date, bool keep_alive, struct buf *out)
 {
-	char modified[HTTP_DATE_LEN + 1];
+	size_t n = answer->status == 200 ? facts->n_fields : facts->n_validators;
+	struct slice end = SLICE_LIT("\r\n");
 
-	http_date_format(facts->mtime, modified);
-	if (buf_printf(out, "HTTP/1.1 %u %s\r\nDate: %.*s\r\nLast-Modified: %s\r\nETag: %s\r\n",
-		    (unsigned)answer->status, answer_phrase(answer->status), SLICE_ARG(now_date),
-		    modified, answer->etag) < 0)
-		return -1;
-	if (append_content(answer, facts, out) < 0)
-		return -1;
 	if (!keep_alive)
-		return buf_append_str(out, "Connection: close\r\n\r\n");
-	return buf_append_str(out, answer->minor ? "\r\n" : "Connection: keep-alive\r\n\r\n");
+		end = SLICE_LIT("Connection: close\r\n\r\n");
+	else if (answer->minor == 0)
+		end = SLICE_LIT("Connection: keep-alive\r\n\r\n");
+	if (append_status(answer, out) < 0 || buf_append_slice(out, now_date) < 0 ||
+		buf_append_slice(out, SLICE_LIT("\r\n")) < 0 ||
+		buf_append(out, facts->fields, n) < 0 || append_content(answer, facts, out) < 0)
+		return -1;
+	return buf_append_slice(out, end);
 }

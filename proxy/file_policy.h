@@ -11,12 +11,18 @@
 #include "proxy/http_head.h"
 
 #define FILE_ETAG_MAX 40
+#define FILE_FIELDS_MAX 256 /* the fields of every head, with the longest content type */
 
 struct file_facts {
 	uint64_t size;
 	int64_t mtime; /* seconds since 1970 */
 	uint32_t mtime_ns;
-	struct slice name; /* for the content type */
+	const char *type; /* the content type, which outlives this */
+	/* Made of the above by file_facts_write. */
+	char etag[FILE_ETAG_MAX]; /* with its quotes */
+	char fields[FILE_FIELDS_MAX];
+	uint16_t n_validators; /* Last-Modified and ETag: this much of fields */
+	uint16_t n_fields;     /* and what tells of the whole file's content */
 };
 
 struct file_answer {
@@ -25,9 +31,10 @@ struct file_answer {
 	uint64_t length; /* bytes to send (GET) or to announce (HEAD); 0 for 304, 405, 412, 416 */
 	bool body;       /* false for HEAD and for what has none */
 	uint8_t minor;   /* the client's HTTP/1.minor, for Connection */
-	char etag[FILE_ETAG_MAX]; /* with its quotes */
 };
 
+/* Writes the texts, once for a file that is asked for often. */
+void file_facts_write(struct file_facts *facts);
 /* Methods other than GET and HEAD get 405. */
 void file_policy_decide(const struct http_request *request, const struct file_facts *facts,
 	struct file_answer *ret);

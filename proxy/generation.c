@@ -56,8 +56,10 @@ generation_free(struct generation *g)
 			tls_certificate_clear(&g->certificates[i]);
 	}
 	free(g->certificates);
-	for (size_t i = 0; i < g->n_roots; i++)
+	for (size_t i = 0; i < g->n_roots; i++) {
 		close_fd(g->roots[i].fd);
+		free(g->roots[i].path);
+	}
 	free(g->roots);
 	route_index_free(&g->routes);
 	conf_unref(&g->conf);
@@ -96,6 +98,7 @@ int
 generation_add_root(struct generation *g, uint32_t ordinal, const char *path, struct err *e)
 {
 	_fd_ int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_free_ char *copy = strdup(path);
 	struct generation_root *roots;
 
 	if (fd < 0) {
@@ -104,24 +107,25 @@ generation_add_root(struct generation *g, uint32_t ordinal, const char *path, st
 		return -1;
 	}
 	roots = realloc(g->roots, (g->n_roots + 1) * sizeof(*roots));
-	if (!roots)
+	if (!roots || !copy) {
+		g->roots = roots ? roots : g->roots;
 		return err_set(e, "out of memory");
+	}
 	g->roots = roots;
-	roots[g->n_roots++] = (struct generation_root){.ordinal = ordinal, .fd = steal_fd(&fd)};
+	roots[g->n_roots++] = (struct generation_root){
+		.ordinal = ordinal, .fd = steal_fd(&fd), .path = steal_ptr(&copy)};
 	qsort(roots, g->n_roots, sizeof(*roots), generation_root_cmp);
 	return 0;
 }
 
-int
+const struct generation_root *
 generation_root(const struct generation *g, uint32_t ordinal)
 {
 	struct generation_root key = {.ordinal = ordinal};
-	const struct generation_root *root;
 
 	if (g->n_roots == 0)
-		return -1;
-	root = bsearch(&key, g->roots, g->n_roots, sizeof(key), generation_root_cmp);
-	return root ? root->fd : -1;
+		return NULL;
+	return bsearch(&key, g->roots, g->n_roots, sizeof(key), generation_root_cmp);
 }
 
 const struct tls_certificate *

@@ -16,6 +16,7 @@
 struct generation_root {
 	uint32_t ordinal; /* of the route */
 	int fd;           /* O_PATH descriptor of its folder */
+	char *path;       /* where the folder is found */
 };
 
 struct generation {
@@ -40,8 +41,8 @@ int generation_load(struct generation *g, unsigned thread, struct tls_thread *tl
 	const struct slice pem[2], struct err *e);
 /* While it is being built: opens the folder of the route. 0 or -1 with e filled. */
 int generation_add_root(struct generation *g, uint32_t ordinal, const char *path, struct err *e);
-/* The folder's descriptor, which stays the generation's, or -1. */
-int generation_root(const struct generation *g, uint32_t ordinal);
+/* The route's folder, or NULL. */
+const struct generation_root *generation_root(const struct generation *g, uint32_t ordinal);
 /* The certificate for a TLS name on this thread, or NULL: none serves it. */
 const struct tls_certificate *generation_certificate(
 	const struct generation *g, unsigned thread, struct slice name);

@@ -242,7 +242,7 @@ offer_root_missing(const struct generation *g, const struct conf_site *site)
 	for (size_t i = 0; i < site->n_routes; i++) {
 		const struct conf_route *r = &site->routes[i];
 
-		if (r->target.type == CONF_TARGET_DIR && generation_root(g, r->ordinal) < 0)
+		if (r->target.type == CONF_TARGET_DIR && !generation_root(g, r->ordinal))
 			return r->ordinal;
 	}
 	return 0;

@@ -188,7 +188,7 @@ proxy_make_workers(struct proxy *p, struct err *e)
 		return 0;
 	proxy_free_workers(p);
 	for (unsigned i = 0; i < wanted; i++) {
-		p->workers[i] = worker_new(i, p->tickets, &p->notes, e);
+		p->workers[i] = worker_new(i, wanted, p->tickets, &p->notes, e);
 		if (!p->workers[i])
 			return -1;
 		p->n_workers++;

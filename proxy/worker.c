@@ -57,19 +57,21 @@ worker_new_base(void)
 
 /* The parts that only want memory. */
 static int
-worker_init_parts(struct worker *w)
+worker_init_parts(struct worker *w, unsigned n_threads)
 {
 	w->burial = event_new(w->base, -1, 0, worker_on_burial, w);
 	w->bio = conn_bio_new();
 	if (!w->burial || !w->bio || timers_init(&w->timers, w->base) < 0 ||
 		pools_init(&w->pools) < 0 || containers_init(&w->containers) < 0 ||
-		listeners_init(w) < 0 || resolver_init(&w->resolver, w) < 0)
+		listeners_init(w) < 0 || resolver_init(&w->resolver, w) < 0 ||
+		file_cache_init(&w->files, w->base, FILE_CACHE_BYTES_MAX / n_threads) < 0)
 		return -1;
 	return access_log_init(&w->access_log, w->base);
 }
 
 struct worker *
-worker_new(unsigned index, struct tickets *tickets, struct mailbox *notes, struct err *e)
+worker_new(unsigned index, unsigned n_threads, struct tickets *tickets, struct mailbox *notes,
+	struct err *e)
 {
 	struct worker *w = calloc(1, sizeof(*w));
 
@@ -87,7 +89,7 @@ worker_new(unsigned index, struct tickets *tickets, struct mailbox *notes, struc
 	w->tls.choose = conn_choose_certificate;
 	w->tls.choose_arg = w;
 	w->base = worker_new_base();
-	if (!w->base || worker_init_parts(w) < 0)
+	if (!w->base || worker_init_parts(w, n_threads) < 0)
 		err_set(e, "out of memory");
 	else if (mailbox_init(&w->commands, w->base, worker_on_command, w, e) == 0 &&
 		 tls_thread_init(&w->tls, tickets, e) == 0)
@@ -105,6 +107,7 @@ worker_close(struct worker *w)
 	upstream_close_all_idle(w);
 	worker_on_burial(-1, 0, w);
 	exchange_free_spares(w);
+	file_cache_clear(&w->files);
 	access_log_clear(&w->access_log);
 	resolver_clear(&w->resolver);
 	generation_unref(&w->generation);

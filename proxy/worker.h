@@ -13,6 +13,7 @@
 #include "proxy/access_log.h"
 #include "proxy/block.h"
 #include "proxy/containers.h"
+#include "proxy/file_cache.h"
 #include "proxy/generation.h"
 #include "proxy/http_date.h"
 #include "proxy/listener.h"
@@ -88,6 +89,7 @@ struct worker {
 	struct pools pools;
 	struct containers containers;
 	struct resolver resolver;
+	struct file_cache files;
 	struct access_log access_log;
 	struct stats stats;
 	struct http_date date;
@@ -107,8 +109,8 @@ struct grave {
 };
 
 /* Made by the main thread; its thread does not run yet. NULL with e filled. */
-struct worker *worker_new(
-	unsigned index, struct tickets *tickets, struct mailbox *notes, struct err *e);
+struct worker *worker_new(unsigned index, unsigned n_threads, struct tickets *tickets,
+	struct mailbox *notes, struct err *e);
 /* Starts the thread. 0 or -1 with e filled. */
 int worker_start(struct worker *w, struct err *e);
 /* Tells it to stop when it runs, waits for it, frees it; leaves NULL behind; *w may be NULL. */

@@ -1,8 +1,10 @@
 """The file server of `dir` targets: what is served, how, and what is never reached."""
 
 import os
+import threading
 
 import pytest
+from lab import wait_for
 
 CONF = """\
 listen 127.0.0.1:@port@ plain
@@ -127,3 +129,125 @@ def test_a_file_that_shrinks_is_seen_to_be_cut_off(site):
         c.read_until(b"\r\n\r\n")
         os.truncate(site.box.path("root/shrinks"), 1000)
         assert len(c.recv(64 << 20)) < 64 << 20
+
+
+# --- files that change: what was answered from memory once is never answered again ----------------
+
+def replace(box, name, content):
+    box.write("aside", content)
+    os.replace(box.path("aside"), box.path(name))
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_replaced_file_is_sent_from_the_next_request_on(site, tls):
+    port = site.ports["port_tls"] if tls else None
+    with site.client(port, tls=tls, sni="a.example" if tls else None) as c:
+        for i in range(400):
+            replace(site.box, "root/x.css", f"version {i}")
+            for _ in range(i % 4):
+                assert c.request("GET", "/files/x.css").body == f"version {i}".encode()
+
+
+def test_a_replaced_file_is_sent_under_load(site):
+    """Whoever asks after the rename has returned gets that version or a later one."""
+    replace(site.box, "root/x.css", "0")
+    renamed, stop, wrong, asked = [0], threading.Event(), [], [0]
+
+    def ask():
+        with site.client() as c:
+            while not stop.is_set():
+                least = renamed[0]
+                got = int(c.request("GET", "/files/x.css").body)
+                asked[0] += 1
+                if got < least:
+                    wrong.append((least, got))
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for t in threads:
+        t.start()
+    for i in range(1, 1500):
+        replace(site.box, "root/x.css", str(i))
+        renamed[0] = i
+    wait_for(lambda: asked[0] > 2000 or wrong, what="2000 answers")
+    stop.set()
+    for t in threads:
+        t.join()
+    assert not wrong
+
+
+def test_every_change_of_a_file_is_seen_by_the_next_request(site):
+    path = site.box.path("root/sub/index.html")
+    with site.client() as c:
+        def get(name="/files/sub/"):
+            for _ in range(3):
+                last = c.request("GET", name)
+            return last
+        assert get().body == b"sub"
+        with open(path, "r+b") as f:
+            f.write(b"SUB")
+            f.flush()
+            assert c.request("GET", "/files/sub/").body == b"SUB"
+            f.truncate(1)
+            assert c.request("GET", "/files/sub/").body == b"S"
+        first = get()
+        os.utime(path, (1, 1))
+        again = c.request("GET", "/files/sub/", headers=[("If-None-Match", first.header("etag"))])
+        assert again.status == 200
+        assert again.header("last-modified") == "Thu, 01 Jan 1970 00:00:01 GMT"
+        get()
+        path.unlink()
+        assert c.request("GET", "/files/sub/").status == 404
+        path.write_text("back")
+        assert get().body == b"back"
+
+
+def test_a_folder_that_is_moved_or_closed_is_gone_at_once(site):
+    root = site.box.path("root")
+    with site.client() as c:
+        for _ in range(3):
+            assert c.request("GET", "/files/sub/").status == 200
+        (root / "sub").rename(root / "elsewhere")
+        assert c.request("GET", "/files/sub/").status == 404
+        for _ in range(3):
+            assert c.request("GET", "/files/elsewhere/").body == b"sub"
+        (root / "elsewhere").chmod(0o000)
+        assert c.request("GET", "/files/elsewhere/").status == (403 if os.getuid() == 0 else 200)
+        (root / "elsewhere").chmod(0o755)
+        (root / "elsewhere/index.html").chmod(0o000)
+        assert c.request("GET", "/files/elsewhere/").status == (403 if os.getuid() == 0 else 200)
+
+
+def test_a_link_that_leads_elsewhere_is_followed_at_once(site):
+    root = site.box.path("root")
+    with site.client() as c:
+        for i in range(50):
+            (root / f"v{i}").mkdir()
+            (root / f"v{i}/page").write_text(str(i))
+            (root / "new").symlink_to(f"v{i}")
+            os.replace(root / "new", root / "current")
+            for _ in range(3):
+                assert c.request("GET", "/files/current/page").body == str(i).encode()
+
+
+@pytest.mark.parametrize("tls", [False, True])
+@pytest.mark.parametrize("size", [0, 1, 16000, 16384, 40960, 100000, 131072, 131073, 400000])
+def test_a_file_of_any_size_is_the_same_every_time(site, size, tls):
+    content = os.urandom(size)
+    site.box.write("root/any", content)
+    with site.client(site.ports["port_tls"] if tls else None, tls=tls, sni="a.example" if tls else None) as c:
+        for _ in range(4):
+            assert c.request("GET", "/files/any").body == content
+            head = c.request("HEAD", "/files/any")
+            assert (head.body, head.header("content-length")) == (b"", str(size))
+        if size > 1:
+            part = c.request("GET", "/files/any", headers=[("Range", f"bytes=1-{size - 2}")])
+            assert part.body == content[1:size - 1] or size == 2
+
+
+def test_requests_in_one_go_are_answered_in_order(site):
+    with site.client() as c:
+        for _ in range(3):
+            c.send(b"".join(f"GET /files/{n} HTTP/1.1\r\nHost: a\r\n\r\n".encode()
+                            for n in ("x.css", "index.html", "sub/", "none")))
+            assert [c.response().body for _ in range(3)] == [b"p{}", b"front", b"sub"]
+            assert c.response().status == 404
