@@ -96,8 +96,8 @@ same_site(const struct conf_site *a, const struct conf_site *b)
 		a->short_form != b->short_form || a->certificate != b->certificate ||
 		!same_text(a->certificate_name, b->certificate_name) ||
 		!same_texts(a->hosts, b->hosts, a->n_hosts) ||
-		!same_limits(&a->limits, &b->limits) ||
-		!conf_guard_equal(&a->guard, &b->guard) || !same_heads(&a->heads, &b->heads))
+		!same_limits(&a->limits, &b->limits) || !conf_guard_equal(&a->guard, &b->guard) ||
+		!same_heads(&a->heads, &b->heads))
 		return false;
 	for (size_t i = 0; i < a->n_routes; i++)
 		if (!same_route(&a->routes[i], &b->routes[i]))

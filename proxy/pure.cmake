@@ -3,8 +3,10 @@ add_library(sluice_http STATIC
 	access.c
 	access_line.c
 	answer.c
+	client.c
 	file_policy.c
 	forward_head.c
+	head_rules.c
 	http_body.c
 	http_date.c
 	http_field.c
@@ -12,6 +14,7 @@ add_library(sluice_http STATIC
 	http_path.c
 	http_response.c
 	mime.c
+	request_id.c
 	route.c
 	waiting.c)
 target_link_libraries(sluice_http PUBLIC sluice_core sluice_conf)

@@ -19,6 +19,7 @@
 #include "proxy/listener.h"
 #include "proxy/mailbox.h"
 #include "proxy/pool.h"
+#include "proxy/request_id.h"
 #include "proxy/resolve.h"
 #include "proxy/timer.h"
 #include "proxy/tls.h"
@@ -26,7 +27,7 @@
 #include <event2/event_struct.h>
 #include <pthread.h>
 
-#define WORKER_TEXT_MAX (48 * 1024) /* the longest location or file name that is built */
+#define WORKER_TEXT_MAX (64 * 1024) /* the longest location, file name or head that is built */
 #define WORKER_SPARE_EXCHANGES 16   /* finished ones kept for the next request */
 
 /* What the main thread tells a worker. X(id, meaning) */
@@ -93,6 +94,7 @@ struct worker {
 	struct access_log access_log;
 	struct stats stats;
 	struct http_date date;
+	struct request_ids request_ids;
 	struct buf text;    /* scratch: a location, a path, a file's name */
 	struct list conns;  /* every client connection */
 	struct list graves; /* closed objects, freed when the loop comes round */
