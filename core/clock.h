@@ -6,6 +6,8 @@
 
 /* Milliseconds of CLOCK_MONOTONIC. */
 uint64_t clock_mono_ms(void);
+/* Microseconds of CLOCK_MONOTONIC: for how long something took. */
+uint64_t clock_mono_us(void);
 /* Milliseconds since 1970, CLOCK_REALTIME. */
 uint64_t clock_wall_ms(void);
 /* The same two as of the kernel's last tick, a few milliseconds ago, for a fraction of the cost:

@@ -95,7 +95,15 @@
 	X(STATS,       ROLE_BIT(PARENT) | ROLE_BIT(PROXY) | ROLE_BIT(ROUTER) | ROLE_BIT(LXC), ROLE_BIT(CONTROL), 0, "U(hU)*", \
 	  "id, then counter (enum stat_id) and value") \
 	X(EVENT,       ROLE_BIT(PARENT) | ROLE_BIT(PROXY) | ROLE_BIT(ROUTER) | ROLE_BIT(LXC), ROLE_BIT(CONTROL), 0, "s(ss)*", \
-	  "what happened, then key and value: for /v1/events")
+	  "what happened, then key and value: for /v1/events") \
+	X(USAGE_GET,   ROLE_BIT(CONTROL), ROLE_BIT(PARENT) | ROLE_BIT(PROXY) | ROLE_BIT(LXC), 0, "U", \
+	  "id: send the USAGE_ that is yours") \
+	X(USAGE_PROCESSES, ROLE_BIT(PARENT), ROLE_BIT(CONTROL), 0, "U(suUUUUUU)*", \
+	  "id, then name, pid, resident bytes, proportional bytes, CPU ms, descriptors, their limit, started (wall ms)") \
+	X(USAGE_CONTAINERS, ROLE_BIT(LXC), ROLE_BIT(CONTROL), 0, "U(sUU)*", \
+	  "id, then name of a running container, CPU us, bytes of memory") \
+	X(USAGE_PROXY, ROLE_BIT(PROXY), ROLE_BIT(CONTROL), 1, "U", \
+	  "id; descriptor: threads, close reasons and routes (core/report.h), sealed")
 /* clang-format on */
 
 enum msg_type {

@@ -4,11 +4,14 @@
 struct row {
 	const char *name, *meaning;
 	enum role role;
+	bool gauge;
 };
+
+enum kind { KIND_COUNTER, KIND_GAUGE };
 
 static const struct row rows[STAT_COUNT] = {
 #define STATS_ROW(id, name, process, kind, meaning)                                                \
-	[STAT_##id] = {(name), (meaning), ROLE_##process},
+	[STAT_##id] = {(name), (meaning), ROLE_##process, KIND_##kind == KIND_GAUGE},
 	STATS_TABLE(STATS_ROW)
 #undef STATS_ROW
 };
@@ -29,6 +32,12 @@ enum role
 stats_role(enum stat_id which)
 {
 	return rows[which].role;
+}
+
+bool
+stats_is_gauge(enum stat_id which)
+{
+	return rows[which].gauge;
 }
 
 void

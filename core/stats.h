@@ -33,6 +33,7 @@ stats_sub(struct stats *s, enum stat_id which, uint64_t n)
 const char *stats_name(enum stat_id which);
 const char *stats_meaning(enum stat_id which);
 enum role stats_role(enum stat_id which);
+bool stats_is_gauge(enum stat_id which);
 /* Writes the counters of a role, summed over n arrays, as the fields of a STATS message behind
  * its id. */
 void stats_put(struct msg_out *m, enum role role, struct stats *const *arrays, size_t n);
