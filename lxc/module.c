@@ -21,6 +21,7 @@
 #include "lxc/speak.h"
 #include "lxc/task.h"
 #include "lxc/text.h"
+#include "lxc/usage.h"
 #include "lxc/watch.h"
 #include "lxc/world.h"
 
@@ -319,6 +320,8 @@ on_number(struct lxc *l, struct msg_in *m)
 		on_abort(l, n);
 	else if (type == MSG_STATS_GET)
 		on_stats(l, n);
+	else if (type == MSG_USAGE_GET)
+		usage_send(l, n);
 }
 
 static void
