@@ -20,8 +20,7 @@ struct access_line {
 	uint16_t status;      /* 0: the client went before there was one; shown as 499 */
 	uint8_t minor;
 	bool tls;
-	struct slice client; /* its address */
-	struct slice request_id;
+	struct slice peer;
 	struct slice method, target; /* as sent; empty: no request line was understood */
 	struct slice host;           /* as sent */
 	struct slice referer, user_agent;

@@ -27,6 +27,8 @@ enum conn_state {
 #undef CONN_STATE_ENUM
 };
 
+_Static_assert(CONN_CLOSE_COUNT <= WORKER_CLOSES_MAX, "every reason is counted");
+
 #define CONN_LINGER_MS 3000
 #define CONN_LINGER_MAX (16 * 1024 * 1024) /* bytes dropped before the connection is cut */
 #define CONN_TLS_RECORD_MAX 16384

@@ -100,12 +100,12 @@ exchange_new(struct front *f)
 	x->worker = f->conn->worker;
 	f->complete = false;
 	x->file = -1;
-	x->client = x->conn->origin.peer;
 	list_init(&x->container_node);
 	resolve_wait_init(&x->resolve, exchange_on_resolved);
 	timer_init(&x->retry, exchange_on_retry);
 	http_request_init(&x->request);
-	x->began_ms = clock_mono_coarse_ms();
+	x->began_us = clock_mono_us();
+	x->began_ms = x->began_us / 1000;
 	x->began_wall_ms = clock_wall_coarse_ms();
 	return x;
 }
@@ -133,7 +133,7 @@ exchange_drop_upstream(struct exchange *x)
 
 /* One line a request. A head that never became complete has none, unless it was answered. */
 static void
-exchange_log(struct exchange *x)
+exchange_log(struct exchange *x, uint64_t duration_us)
 {
 	struct worker *w = x->worker;
 	const struct http_request *r = &x->request;
@@ -147,9 +147,8 @@ exchange_log(struct exchange *x)
 
 	if (w->access_log.fd < 0 || !conf->access_log || (!x->generation && x->status == 0))
 		return;
-	line.duration_ms = clock_mono_coarse_ms() - x->began_ms;
-	line.client = exchange_client(x);
-	line.request_id = x->request_id;
+	line.duration_ms = duration_us / 1000;
+	line.peer = slice_str(x->conn->peer);
 	if (x->generation) {
 		line.minor = r->minor;
 		line.method = http_request_slice(r, r->method_text);
@@ -165,9 +164,19 @@ exchange_log(struct exchange *x)
 }
 
 static void
-exchange_count(struct exchange *x)
+exchange_count(struct exchange *x, uint64_t duration_us)
 {
 	struct stats *s = &x->worker->stats;
+	const struct generation *g = x->generation ? x->generation : x->worker->generation;
+	const struct route_count count = {.thread = x->worker->index,
+		.status = x->status,
+		.duration_us = duration_us,
+		.sent = x->body_sent,
+		.received = x->request_body.payload};
+
+	/* A head that never became complete is no request, unless it was answered. */
+	if (x->generation || x->status != 0)
+		route_book_count(g->book, x->site, x->route, &count);
 
 	stats_add(s, STAT_BYTES_RECEIVED, x->request_body.payload);
 	stats_add(s, STAT_BYTES_SENT, x->body_sent);
@@ -185,11 +194,12 @@ static void
 exchange_finish(struct exchange *x)
 {
 	struct worker *w = x->worker;
+	uint64_t duration_us = clock_mono_us() - x->began_us;
 
 	exchange_stop_waiting(x);
 	exchange_drop_upstream(x);
-	exchange_log(x);
-	exchange_count(x);
+	exchange_log(x, duration_us);
+	exchange_count(x, duration_us);
 	x->file = close_fd(x->file);
 	file_entry_unref(&x->entry);
 	generation_unref(&x->generation);
@@ -280,8 +290,6 @@ exchange_build_answer(struct exchange *x, struct answer *a, const char *why)
 		x->reason = "answer does not fit";
 		x->keep_alive = false;
 	} else {
-		if (exchange_edit_head(x, CONF_HEADER_RESPONSE, before, &out) < 0)
-			why = "the header rules' fields do not fit";
 		exchange_out_done(x, &out);
 		x->body_sent = exchange_answer_payload(slice_skip(buf_slice(&out), before));
 	}

@@ -51,10 +51,7 @@ relay_build_head(struct exchange *x, struct iobuf *out)
 		.path = &x->path,
 		.matched = x->matched,
 		.replacement = slice_str(t->path),
-		.client = exchange_client(x),
 		.peer = slice_str(x->conn->peer),
-		.trusted = x->trusted,
-		.request_id = x->request_id,
 		.host = slice_str(t->host),
 		.tls = x->conn->ssl != NULL,
 		.port = x->conn->origin.port};
@@ -63,8 +60,7 @@ relay_build_head(struct exchange *x, struct iobuf *out)
 	if (iobuf_hold(out, &x->worker->blocks) < 0)
 		return -1;
 	b.data = out->data;
-	if (forward_request_head(&f, &b) < 0 ||
-		exchange_edit_head(x, CONF_HEADER_REQUEST, 0, &b) < 0)
+	if (forward_request_head(&f, &b) < 0)
 		return -1;
 	out->start = (uint32_t)b.start;
 	out->end = (uint32_t)b.end;
@@ -231,7 +227,6 @@ relay_begin_answer(struct exchange *x)
 	struct forward_response f = {.response = r, .minor = x->request.minor};
 	bool fresh = iobuf_len(&x->front->out) == 0;
 	struct buf out;
-	size_t before;
 
 	exchange_answered(x);
 	/* A front that frames bodies itself gets them as HTTP/1.0 does: without chunks. */
@@ -244,9 +239,7 @@ relay_begin_answer(struct exchange *x)
 	f.keep_alive = x->keep_alive;
 	f.date = worker_date(x->worker);
 	out = exchange_out(x);
-	before = buf_len(&out);
-	if (!out.data || forward_response_head(&f, &out) < 0 ||
-		exchange_edit_head(x, CONF_HEADER_RESPONSE, before, &out) < 0) {
+	if (!out.data || forward_response_head(&f, &out) < 0) {
 		exchange_fail(x, 502, "answer's head does not fit when forwarded");
 		return;
 	}

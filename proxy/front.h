@@ -39,6 +39,7 @@ enum conn_close_reason {
 #define CONN_CLOSE_ENUM(id, text) CONN_CLOSE_##id,
 	CONN_CLOSE_TABLE(CONN_CLOSE_ENUM)
 #undef CONN_CLOSE_ENUM
+		CONN_CLOSE_COUNT
 };
 
 /* What a front's one timer waits for. X(id, what) */

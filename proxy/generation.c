@@ -12,7 +12,8 @@
 #include <stdlib.h>
 
 struct generation *
-generation_new(uint64_t number, struct conf *conf, unsigned n_threads, struct err *e)
+generation_new(uint64_t number, struct conf *conf, unsigned n_threads,
+	const struct generation *before, struct err *e)
 {
 	struct generation *g = calloc(1, sizeof(*g));
 
@@ -28,6 +29,12 @@ generation_new(uint64_t number, struct conf *conf, unsigned n_threads, struct er
 	g->routes = route_index_new(conf, e);
 	if (!g->routes) {
 		generation_unref(&g);
+		return NULL;
+	}
+	g->book = route_book_new(conf, n_threads, before ? before->book : NULL);
+	if (!g->book) {
+		generation_unref(&g);
+		err_set(e, "out of memory");
 		return NULL;
 	}
 	if (conf->n_certificates > 0) {
@@ -62,6 +69,7 @@ generation_free(struct generation *g)
 	}
 	free(g->roots);
 	route_index_free(&g->routes);
+	route_book_free(&g->book);
 	conf_unref(&g->conf);
 	free(g);
 }

@@ -8,6 +8,7 @@
 
 #include "conf/conf.h"
 #include "proxy/route.h"
+#include "proxy/route_book.h"
 #include "proxy/tls.h"
 
 #include <stdatomic.h>
@@ -24,15 +25,17 @@ struct generation {
 	uint64_t number;
 	struct conf *conf;
 	struct route_index *routes;
+	struct route_book *book; /* the numbers of its routes */
 	unsigned n_threads;
 	struct tls_certificate *certificates; /* [thread * conf->n_certificates + index] */
 	struct generation_root *roots;        /* by ordinal */
 	size_t n_roots;
 };
 
-/* One reference. Takes over conf (one reference of it). NULL with e filled. */
-struct generation *generation_new(
-	uint64_t number, struct conf *conf, unsigned n_threads, struct err *e);
+/* One reference. Takes over conf (one reference of it). before: the one that runs, whose numbers
+ * are carried over, or NULL. NULL with e filled. */
+struct generation *generation_new(uint64_t number, struct conf *conf, unsigned n_threads,
+	const struct generation *before, struct err *e);
 struct generation *generation_ref(struct generation *g);
 /* Leaves NULL behind; *g may be NULL. */
 void generation_unref(struct generation **g);

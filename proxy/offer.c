@@ -272,14 +272,15 @@ offer_check_complete(struct offer *o, const struct generation *g)
 }
 
 struct generation *
-offer_build(struct offer *o, struct tls_thread *const *threads, unsigned n_threads)
+offer_build(struct offer *o, struct tls_thread *const *threads, unsigned n_threads,
+	const struct generation *before)
 {
 	struct generation *g;
 	struct err e = {0};
 
 	if (o->failed)
 		return NULL;
-	g = generation_new(o->number, conf_ref(o->conf), n_threads, &e);
+	g = generation_new(o->number, conf_ref(o->conf), n_threads, before, &e);
 	if (!g) {
 		offer_fail(o, &e);
 		return NULL;

@@ -46,8 +46,9 @@ void offer_free(struct offer **o);
 void offer_add(struct offer *o, struct msg_in *m);
 /* One more than the highest thread that a listener is for; at least 1. */
 unsigned offer_threads(const struct offer *o);
-/* Builds the generation with these threads' contexts. NULL: o->err says why. */
-struct generation *offer_build(
-	struct offer *o, struct tls_thread *const *threads, unsigned n_threads);
+/* Builds the generation with these threads' contexts. before: the one that runs, or NULL.
+ * NULL: o->err says why. */
+struct generation *offer_build(struct offer *o, struct tls_thread *const *threads,
+	unsigned n_threads, const struct generation *before);
 
 #endif

@@ -8,8 +8,10 @@
 #include "core/log.h"
 #include "core/own.h"
 #include "core/proc.h"
+#include "core/report.h"
 #include "core/sandbox.h"
 #include "proxy/offer.h"
+#include "proxy/usage.h"
 #include "proxy/worker.h"
 
 #include <errno.h>
@@ -28,13 +30,14 @@ struct proxy {
 	struct tickets *tickets;
 	struct worker *workers[OFFER_THREADS_MAX];
 	unsigned n_workers;
-	bool running;            /* their threads were started */
-	struct offer *offer;     /* being received, or built and waiting for COMMIT */
-	struct generation *next; /* built from the offer */
-	uint64_t committing;     /* the generation that workers are adopting; 0: none */
-	unsigned missing;        /* workers that have not adopted it yet */
-	struct map *containers;  /* the last news of each, for workers that begin later */
-	int access_log;          /* the same; -1: none */
+	bool running;               /* their threads were started */
+	struct offer *offer;        /* being received, or built and waiting for COMMIT */
+	struct generation *next;    /* built from the offer */
+	struct generation *current; /* the last one that was committed */
+	uint64_t committing;        /* the generation that workers are adopting; 0: none */
+	unsigned missing;           /* workers that have not adopted it yet */
+	struct map *containers;     /* the last news of each, for workers that begin later */
+	int access_log;             /* the same; -1: none */
 };
 
 /* --- to the parent --------------------------------------------------------------------------- */
@@ -279,7 +282,7 @@ proxy_on_offer_end(struct proxy *p, struct msg_in *m)
 	}
 	for (unsigned i = 0; i < p->n_workers; i++)
 		threads[i] = &p->workers[i]->tls;
-	p->next = offer_build(p->offer, threads, p->n_workers);
+	p->next = offer_build(p->offer, threads, p->n_workers, p->current);
 	if (p->next) {
 		proxy_say(p, MSG_READY, number);
 	} else {
@@ -300,6 +303,8 @@ proxy_on_commit(struct proxy *p, struct msg_in *m)
 	log_set_level(p->next->conf->log_level);
 	log_set_format(p->next->conf->log_format);
 	proxy_adopt(p);
+	generation_unref(&p->current);
+	p->current = generation_ref(p->next);
 	proxy_forget_offer(p);
 }
 
@@ -364,6 +369,29 @@ proxy_on_stats(struct proxy *p, struct msg_in *m)
 	(void)chan_send(p->chan, &out);
 }
 
+static void
+proxy_on_usage(struct proxy *p, struct msg_in *m)
+{
+	uint64_t id = msg_get_u64(m);
+	struct err e = {0};
+	_fd_ int fd = -1;
+	struct msg_out out;
+	struct buf report;
+
+	buf_init(&report, REPORT_MAX);
+	if (usage_report(p->workers, p->n_workers, p->current, &report) < 0)
+		log_warn("usage report is cut", kv_u("bytes", buf_len(&report)));
+	fd = memfd_new("usage", buf_slice(&report), &e);
+	buf_clear(&report);
+	if (fd < 0 || msg_out_init(&out, MSG_USAGE_PROXY, ROLE_CONTROL) < 0) {
+		log_err("usage cannot be reported", &e);
+		return;
+	}
+	msg_put_u64(&out, id);
+	msg_put_fd(&out, fd);
+	(void)chan_send(p->chan, &out);
+}
+
 /* X(message, handler): what the parent and, through it, lxc and control may send. */
 #define PROXY_MESSAGE_TABLE(X)                                                                     \
 	X(OFFER, proxy_on_offer)                                                                   \
@@ -378,7 +406,8 @@ proxy_on_stats(struct proxy *p, struct msg_in *m)
 	X(ACCESS_LOG, proxy_on_access_log)                                                         \
 	X(CONTAINER, proxy_on_container)                                                           \
 	X(CONTAINER_GONE, proxy_on_container)                                                      \
-	X(STATS_GET, proxy_on_stats)
+	X(STATS_GET, proxy_on_stats)                                                               \
+	X(USAGE_GET, proxy_on_usage)
 
 static void
 proxy_on_msg(struct chan *c, struct msg_in *m, void *ctx)
@@ -494,6 +523,7 @@ proxy_close(struct proxy *p)
 
 	chan_free(&p->chan);
 	proxy_forget_offer(p);
+	generation_unref(&p->current);
 	proxy_free_workers(p);
 	mailbox_clear(&p->notes);
 	while (p->containers && (news = map_next(p->containers, &cursor, &name)) != NULL)

@@ -3,10 +3,8 @@ add_library(sluice_http STATIC
 	access.c
 	access_line.c
 	answer.c
-	client.c
 	file_policy.c
 	forward_head.c
-	head_rules.c
 	http_body.c
 	http_date.c
 	http_field.c
@@ -14,7 +12,6 @@ add_library(sluice_http STATIC
 	http_path.c
 	http_response.c
 	mime.c
-	request_id.c
 	route.c
 	waiting.c)
 target_link_libraries(sluice_http PUBLIC sluice_core sluice_conf)
@@ -22,3 +19,5 @@ target_link_libraries(sluice_http PUBLIC sluice_core sluice_conf)
 # What that half costs a request: prints nanoseconds, built when asked for.
 add_executable(bench_http_head EXCLUDE_FROM_ALL ${PROJECT_SOURCE_DIR}/bench/micro/http_head.c)
 target_link_libraries(bench_http_head PRIVATE sluice_http)
+add_executable(bench_route_count EXCLUDE_FROM_ALL ${PROJECT_SOURCE_DIR}/bench/micro/route_count.c)
+target_link_libraries(bench_route_count PRIVATE sluice_core)

@@ -19,7 +19,6 @@
 #include "proxy/listener.h"
 #include "proxy/mailbox.h"
 #include "proxy/pool.h"
-#include "proxy/request_id.h"
 #include "proxy/resolve.h"
 #include "proxy/timer.h"
 #include "proxy/tls.h"
@@ -27,8 +26,9 @@
 #include <event2/event_struct.h>
 #include <pthread.h>
 
-#define WORKER_TEXT_MAX (64 * 1024) /* the longest location, file name or head that is built */
+#define WORKER_TEXT_MAX (48 * 1024) /* the longest location or file name that is built */
 #define WORKER_SPARE_EXCHANGES 16   /* finished ones kept for the next request */
+#define WORKER_CLOSES_MAX 64        /* reasons for closing a connection (conn.h) */
 
 /* What the main thread tells a worker. X(id, meaning) */
 #define COMMAND_TABLE(X)                                                                           \
@@ -93,8 +93,8 @@ struct worker {
 	struct file_cache files;
 	struct access_log access_log;
 	struct stats stats;
+	_Atomic uint64_t closes[WORKER_CLOSES_MAX]; /* connections, by reason */
 	struct http_date date;
-	struct request_ids request_ids;
 	struct buf text;    /* scratch: a location, a path, a file's name */
 	struct list conns;  /* every client connection */
 	struct list graves; /* closed objects, freed when the loop comes round */
