@@ -210,6 +210,9 @@ static void (*const handlers[MSG_TYPE_COUNT])(struct control *, struct msg_in *)
 	[MSG_OUTCOME] = control_wait_on_outcome,
 	[MSG_JOB_DONE] = control_wait_on_job_done,
 	[MSG_STATS] = control_wait_on_stats,
+	[MSG_USAGE_PROCESSES] = control_wait_on_usage,
+	[MSG_USAGE_CONTAINERS] = control_wait_on_usage,
+	[MSG_USAGE_PROXY] = control_wait_on_usage,
 	[MSG_EVENT] = on_event,
 };
 

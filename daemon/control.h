@@ -57,19 +57,23 @@ int control_http_start(struct control *c, int fd, struct err *e);
 void control_http_stop(struct control *c);
 /* Sends the object, which is taken over (NULL: 500), and ends the request. */
 void control_http_answer(struct evhttp_request *req, int status, json_t *body);
+/* The same of a text of this type, which stays the caller's. */
+void control_http_answer_text(struct evhttp_request *req, const char *type, struct slice body);
 void control_http_error(struct evhttp_request *req, int status, const char *message);
 
 /* control_wait.c */
-enum wait_kind { WAIT_OUTCOME, WAIT_CHECK, WAIT_JOB, WAIT_STATUS };
+enum wait_kind { WAIT_OUTCOME, WAIT_CHECK, WAIT_JOB, WAIT_STATUS, WAIT_USAGE, WAIT_METRICS };
 /* Sends the order and keeps the request until its answer comes, the time is up or the client is
  * gone. Answers by itself when that can't be done. */
 void control_wait_order(struct control *c, struct evhttp_request *req, enum msg_type order);
 void control_wait_job(
 	struct control *c, struct evhttp_request *req, struct slice container, struct slice verb);
-void control_wait_status(struct control *c, struct evhttp_request *req);
+/* STATUS, USAGE or METRICS: asks all processes and answers with what they say. */
+void control_wait_gather(struct control *c, struct evhttp_request *req, enum wait_kind kind);
 void control_wait_on_outcome(struct control *c, struct msg_in *m);
 void control_wait_on_job_done(struct control *c, struct msg_in *m);
 void control_wait_on_stats(struct control *c, struct msg_in *m);
+void control_wait_on_usage(struct control *c, struct msg_in *m);
 /* lxc is gone: its jobs will never be answered. */
 void control_wait_fail_jobs(struct control *c);
 void control_wait_clear(struct control *c);

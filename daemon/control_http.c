@@ -63,6 +63,21 @@ control_http_answer(struct evhttp_request *req, int status, json_t *body)
 }
 
 void
+control_http_answer_text(struct evhttp_request *req, const char *type, struct slice body)
+{
+	struct evbuffer *out = evbuffer_new();
+
+	if (!out || evbuffer_add(out, body.p, body.n) < 0) {
+		control_http_answer(req, 500, NULL);
+	} else {
+		evhttp_add_header(evhttp_request_get_output_headers(req), "Content-Type", type);
+		evhttp_send_reply(req, 200, reason(200), out);
+	}
+	if (out)
+		evbuffer_free(out);
+}
+
+void
 control_http_error(struct evhttp_request *req, int status, const char *message)
 {
 	control_http_answer(req, status, control_json_error(message));
@@ -165,7 +180,13 @@ serve(struct control *c, struct evhttp_request *req, const struct control_match 
 {
 	switch (m->endpoint) {
 	case CONTROL_STATUS:
-		control_wait_status(c, req);
+		control_wait_gather(c, req, WAIT_STATUS);
+		break;
+	case CONTROL_USAGE:
+		control_wait_gather(c, req, WAIT_USAGE);
+		break;
+	case CONTROL_METRICS:
+		control_wait_gather(c, req, WAIT_METRICS);
 		break;
 	case CONTROL_CONFIG:
 		control_http_answer(req, 200, control_json_config(&c->state));

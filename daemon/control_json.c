@@ -80,7 +80,7 @@ processes_json(const struct control_state *s, uint32_t *ret_parent)
 }
 
 json_t *
-control_json_status(const struct control_state *s, json_t *counters)
+control_json_status(const struct control_state *s, const json_t *usage)
 {
 	uint32_t parent = 0;
 	json_t *processes = processes_json(s, &parent);
@@ -91,10 +91,11 @@ control_json_status(const struct control_state *s, json_t *counters)
 		containers += c->managed;
 		running += c->managed && c->state == CONTAINER_RUNNING;
 	}
-	return json_pack("{s:s, s:I, s:I, s:o, s:{s:I, s:I}, s:O}", "version", SLUICE_VERSION,
+	return json_pack("{s:s, s:I, s:I, s:o, s:{s:I, s:I}, s:O, s:O}", "version", SLUICE_VERSION,
 		"pid", (json_int_t)parent, "generation", (json_int_t)s->generation, "processes",
 		processes, "containers", "managed", (json_int_t)containers, "running",
-		(json_int_t)running, "counters", counters);
+		(json_int_t)running, "threads", json_object_get(usage, "threads"), "counters",
+		json_object_get(usage, "counters"));
 }
 
 json_t *

@@ -13,8 +13,8 @@
 json_t *control_json_error(const char *message);
 /* {"ok": …, "generation": …, "errors": […]}; lines: one error a line. */
 json_t *control_json_outcome(bool ok, uint64_t generation, struct slice lines);
-/* counters: an object of counter → value; a new reference is not taken. */
-json_t *control_json_status(const struct control_state *s, json_t *counters);
+/* usage: of control_usage_finish; no reference is kept. */
+json_t *control_json_status(const struct control_state *s, const json_t *usage);
 /* {"generation": …, "text": …} */
 json_t *control_json_config(const struct control_state *s);
 /* All containers of the file and all others, by name. */

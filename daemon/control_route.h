@@ -13,6 +13,8 @@
 /* clang-format off */
 #define CONTROL_ENDPOINT_TABLE(X) \
 	X(STATUS,     "GET",  "/v1/status",         "version, generation, processes, counters") \
+	X(USAGE,      "GET",  "/v1/usage",          "what processes, threads, routes and containers use") \
+	X(METRICS,    "GET",  "/v1/metrics",        "the same for Prometheus, text format 0.0.4") \
 	X(CONFIG,     "GET",  "/v1/config",         "the configuration that runs, as canonical text") \
 	X(RELOAD,     "POST", "/v1/reload",         "read the file again; answers after COMMIT or ABORT") \
 	X(CHECK,      "POST", "/v1/check",          "check the daemon's file, or the text of the body") \

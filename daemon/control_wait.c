@@ -5,10 +5,20 @@
  */
 #include "daemon/control.h"
 
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/memfd.h"
 #include "core/own.h"
+#include "core/report.h"
 #include "daemon/control_json.h"
+#include "daemon/control_metrics.h"
+#include "daemon/control_usage.h"
 
 #include <string.h>
+
+#define USAGE_SHIFT 8 /* of wait.awaited */
+
+_Static_assert(ROLE_COUNT <= USAGE_SHIFT, "the bits of roles do not overlap");
 
 struct wait {
 	struct list node;
@@ -17,8 +27,9 @@ struct wait {
 	enum wait_kind kind;
 	struct evhttp_request *req;
 	struct event *timer;
-	uint32_t awaited; /* STATUS: ROLE_BITs that have not sent their counters */
-	json_t *counters; /* STATUS */
+	uint32_t awaited; /* STATUS, USAGE, METRICS: ROLE_BITs that have not sent their counters,
+			     and above them those that have not sent their usage */
+	json_t *usage;    /* what came so far */
 };
 
 static void
@@ -31,7 +42,7 @@ wait_free(struct wait *w)
 	list_remove(&w->node);
 	w->control->n_waits--;
 	event_free(w->timer);
-	json_decref(w->counters);
+	json_decref(w->usage);
 	free(w);
 }
 
@@ -60,10 +71,39 @@ finish(struct wait *w, int status, json_t *body)
 	control_http_answer(req, status, body);
 }
 
-static void
-answer_status(struct wait *w)
+static bool
+is_gathering(const struct wait *w)
 {
-	finish(w, 200, control_json_status(&w->control->state, w->counters));
+	return w->kind == WAIT_STATUS || w->kind == WAIT_USAGE || w->kind == WAIT_METRICS;
+}
+
+static void
+answer_metrics(struct wait *w)
+{
+	struct evhttp_request *req = w->req;
+	struct buf text;
+
+	buf_init(&text, METRICS_TEXT_MAX);
+	if (control_metrics_print(w->usage, &text) < 0) {
+		finish(w, 500, control_json_error("out of memory"));
+	} else {
+		wait_free(w);
+		control_http_answer_text(req, METRICS_TYPE, buf_slice(&text));
+	}
+	buf_clear(&text);
+}
+
+/* All have answered, or those that did not have had their time. */
+static void
+answer_gathered(struct wait *w)
+{
+	control_usage_finish(w->usage, &w->control->state, clock_wall_ms());
+	if (w->kind == WAIT_METRICS)
+		answer_metrics(w);
+	else if (w->kind == WAIT_USAGE)
+		finish(w, 200, json_incref(w->usage));
+	else
+		finish(w, 200, control_json_status(&w->control->state, w->usage));
 }
 
 static void
@@ -74,8 +114,8 @@ on_timeout(evutil_socket_t fd, short what, void *ctx)
 	(void)fd;
 	(void)what;
 	/* A process that is silent has no counters; the status is still one. */
-	if (w->kind == WAIT_STATUS)
-		answer_status(w);
+	if (is_gathering(w))
+		answer_gathered(w);
 	else
 		finish(w, 504, control_json_error("no answer in time; it may still happen"));
 }
@@ -173,28 +213,41 @@ control_wait_job(
 	send_order(w, &m);
 }
 
-void
-control_wait_status(struct control *c, struct evhttp_request *req)
+/* Asks one process; what it owes us is noted in w->awaited. */
+static void
+ask(struct wait *w, enum msg_type question, enum role role, unsigned shift)
 {
-	static const enum role roles[] = {ROLE_PARENT, ROLE_PROXY, ROLE_ROUTER, ROLE_LXC};
-	struct wait *w = wait_new(c, req, WAIT_STATUS, CONTROL_STATUS_MS);
+	struct control *c = w->control;
+	struct msg_out m;
+
+	if (!control_state_runs(&c->state, role_name(role)) || msg_out_init(&m, question, role) < 0)
+		return;
+	msg_put_u64(&m, w->id);
+	if (chan_send(c->chan, &m) == 0)
+		w->awaited |= (UINT32_C(1) << role) << shift;
+	msg_out_clear(&m);
+}
+
+void
+control_wait_gather(struct control *c, struct evhttp_request *req, enum wait_kind kind)
+{
+	static const enum role counting[] = {ROLE_PARENT, ROLE_PROXY, ROLE_ROUTER, ROLE_LXC};
+	static const enum role using[] = {ROLE_PROXY, ROLE_PARENT, ROLE_LXC};
+	struct wait *w = wait_new(c, req, kind, CONTROL_STATUS_MS);
 
 	if (!w)
 		return;
-	w->counters = json_object();
-	for (size_t i = 0; w->counters && i < ARRAY_SIZE(roles); i++) {
-		struct msg_out m;
-
-		if (!control_state_runs(&c->state, role_name(roles[i])) ||
-			msg_out_init(&m, MSG_STATS_GET, roles[i]) < 0)
-			continue;
-		msg_put_u64(&m, w->id);
-		if (chan_send(c->chan, &m) == 0)
-			w->awaited |= UINT32_C(1) << roles[i];
-		msg_out_clear(&m);
+	w->usage = control_usage_new();
+	if (!w->usage) {
+		finish(w, 500, control_json_error("out of memory"));
+		return;
 	}
+	for (size_t i = 0; i < ARRAY_SIZE(counting); i++)
+		ask(w, MSG_STATS_GET, counting[i], 0);
+	for (size_t i = 0; i < ARRAY_SIZE(using); i++)
+		ask(w, MSG_USAGE_GET, using[i], USAGE_SHIFT);
 	if (w->awaited == 0)
-		answer_status(w);
+		answer_gathered(w);
 }
 
 void
@@ -230,25 +283,67 @@ control_wait_on_job_done(struct control *c, struct msg_in *m)
 		finish(w, 422, control_json_error(why));
 }
 
+/* The wait that gathers under this id, or NULL. */
+static struct wait *
+find_gathering(struct control *c, uint64_t id)
+{
+	list_each(node, &c->waits)
+	{
+		struct wait *w = list_entry(node, struct wait, node);
+
+		if (w->id == id && is_gathering(w))
+			return w;
+	}
+	return NULL;
+}
+
+static void
+take_off(struct wait *w, enum role from, unsigned shift)
+{
+	w->awaited &= ~((UINT32_C(1) << from) << shift);
+	if (w->awaited == 0)
+		answer_gathered(w);
+}
+
 void
 control_wait_on_stats(struct control *c, struct msg_in *m)
 {
-	struct wait *w = find(c, msg_get_u64(m), WAIT_STATUS);
+	struct wait *w = find_gathering(c, msg_get_u64(m));
 
 	if (!w)
 		return;
-	while (msg_more(m) && !m->bad) {
-		uint16_t which = msg_get_u16(m);
-		uint64_t value = msg_get_u64(m);
+	control_usage_counters(w->usage, m);
+	take_off(w, m->from, 0);
+}
 
-		/* A process speaks for its own counters only. */
-		if (!m->bad && which < STAT_COUNT && stats_role((enum stat_id)which) == m->from)
-			json_object_set_new(w->counters, stats_name((enum stat_id)which),
-				json_integer((json_int_t)value));
+static void
+take_report(struct wait *w, int fd)
+{
+	struct memfd_map map = {0};
+	struct err e = {0};
+
+	if (memfd_map(fd, REPORT_MAX, &map, &e) < 0) {
+		log_err("report of the proxy dropped", &e);
+		return;
 	}
-	w->awaited &= ~(UINT32_C(1) << m->from);
-	if (w->awaited == 0)
-		answer_status(w);
+	control_usage_proxy(w->usage, map.bytes);
+	memfd_unmap(&map);
+}
+
+void
+control_wait_on_usage(struct control *c, struct msg_in *m)
+{
+	struct wait *w = find_gathering(c, msg_get_u64(m));
+
+	if (!w)
+		return;
+	if (m->type == MSG_USAGE_PROCESSES)
+		control_usage_processes(w->usage, m);
+	else if (m->type == MSG_USAGE_CONTAINERS)
+		control_usage_containers(w->usage, m);
+	else
+		take_report(w, m->fd);
+	take_off(w, m->from, USAGE_SHIFT);
 }
 
 void

@@ -11,6 +11,7 @@
 #include "daemon/ctl_commands.h"
 #include "daemon/ctl_exec.h"
 #include "daemon/ctl_show.h"
+#include "daemon/ctl_top.h"
 #include "daemon/unix_socket.h"
 
 #include <jansson.h>
@@ -332,6 +333,15 @@ run_end(const struct ctl_line *line, const char *path)
 }
 
 static int
+run_top(const struct ctl_line *line)
+{
+	if (line->n_args == 0 || strcmp(line->args[0], "--once") == 0)
+		return ctl_top(line, line->n_args == 1);
+	(void)fprintf(stderr, "sluice: usage: sluice top [--once]\n");
+	return CTL_USAGE;
+}
+
+static int
 run_exec(const struct ctl_line *line)
 {
 	enum exec_kind kind =
@@ -401,6 +411,8 @@ run(const struct ctl_line *line)
 	switch (line->command) {
 	case CTL_STATUS:
 		return run_show(line, "/v1/status", ctl_show_status);
+	case CTL_TOP:
+		return run_top(line);
 	case CTL_CHECK:
 		return run_check(line);
 	case CTL_RELOAD:

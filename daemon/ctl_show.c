@@ -62,6 +62,8 @@ ctl_show_status(const json_t *status, struct buf *out)
 {
 	static const struct ctl_column columns[] = {{"PROCESS", "name"}, {"PID", "pid"},
 		{"RESTARTS", "restarts"}, {"STARTED", "started"}, {"NOTE", "note"}};
+	static const struct ctl_column threads[] = {{"THREAD", "thread"}, {"CONNECTIONS", "open"},
+		{"ACCEPTED", "accepted"}, {"REQUESTS", "requests"}};
 	const json_t *containers = json_object_get(status, "containers");
 	json_t *processes = with_times(json_object_get(status, "processes"));
 	const char *version = json_string_value(json_object_get(status, "version"));
@@ -74,7 +76,10 @@ ctl_show_status(const json_t *status, struct buf *out)
 	if (rc == 0)
 		rc = ctl_table_print(columns, ARRAY_SIZE(columns), processes, out);
 	json_decref(processes);
-	if (rc < 0 || buf_append_byte(out, '\n') < 0)
+	if (rc < 0 || buf_append_byte(out, '\n') < 0 ||
+		ctl_table_print(threads, ARRAY_SIZE(threads), json_object_get(status, "threads"),
+			out) < 0 ||
+		buf_append_byte(out, '\n') < 0)
 		return -1;
 	return show_counters(json_object_get(status, "counters"), out);
 }

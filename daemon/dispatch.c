@@ -7,6 +7,7 @@
 
 #include "core/log.h"
 #include "core/own.h"
+#include "daemon/process_usage.h"
 #include "daemon/records.h"
 #include "daemon/state.h"
 
@@ -137,6 +138,46 @@ on_stats_get(struct child *c, struct msg_in *m)
 	msg_out_clear(&out);
 }
 
+/* One process in a USAGE_PROCESSES; not running: none. */
+static void
+put_process(struct msg_out *m, const char *name, pid_t pid, uint64_t started_ms)
+{
+	struct process_usage use;
+
+	if (pid <= 0)
+		return;
+	process_usage_read(pid, &use);
+	msg_put_str(m, name);
+	msg_put_u32(m, (uint32_t)pid);
+	msg_put_u64(m, use.rss);
+	msg_put_u64(m, use.pss);
+	msg_put_u64(m, use.cpu_ms);
+	msg_put_u64(m, use.fds);
+	msg_put_u64(m, use.fds_max);
+	msg_put_u64(m, started_ms);
+}
+
+static void
+on_usage_get(struct child *c, struct msg_in *m)
+{
+	struct parent *p = c->parent;
+	uint64_t id = msg_get_u64(m), dnsmasq_started = 0;
+	pid_t dnsmasq = dnsmasq_pid(p->dnsmasq, &dnsmasq_started);
+	struct msg_out out;
+
+	if (msg_finish(m) < 0 || msg_out_init(&out, MSG_USAGE_PROCESSES, ROLE_CONTROL) < 0)
+		return;
+	msg_put_u64(&out, id);
+	for (enum role role = 0; role < ROLE_COUNT; role++) {
+		const struct child *other = &p->children[role];
+
+		put_process(&out, role_name(role), other->proc.pid, other->started_ms);
+	}
+	put_process(&out, "dnsmasq", dnsmasq, dnsmasq_started);
+	(void)chan_send(c->chan, &out);
+	msg_out_clear(&out);
+}
+
 static void
 on_stopped_all(struct child *c, struct msg_in *m)
 {
@@ -182,6 +223,7 @@ static void (*const handlers[MSG_TYPE_COUNT])(struct child *, struct msg_in *) =
 	[MSG_CONTAINER_GONE] = on_container_gone,
 	[MSG_STOPPED_ALL] = on_stopped_all,
 	[MSG_STATS_GET] = on_stats_get,
+	[MSG_USAGE_GET] = on_usage_get,
 	[MSG_RELOAD] = on_order,
 	[MSG_CHECK] = on_order,
 	[MSG_QUIT] = on_order,

@@ -86,6 +86,15 @@ dnsmasq_tell(struct dnsmasq *d)
 	d->tell(&d->process, d->ctx);
 }
 
+pid_t
+dnsmasq_pid(const struct dnsmasq *d, uint64_t *ret_started_ms)
+{
+	if (!d || d->pid == 0)
+		return 0;
+	*ret_started_ms = d->process.started_ms;
+	return d->pid;
+}
+
 /* Whether the process is a dnsmasq with our configuration. */
 static bool
 is_ours(const struct dnsmasq *d, pid_t pid)

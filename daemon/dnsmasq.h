@@ -30,6 +30,8 @@ void dnsmasq_set_host(struct dnsmasq *d, const struct dnsmasq_host *host);
 void dnsmasq_remove_host(struct dnsmasq *d, struct slice name);
 /* Calls tell with how things stand. */
 void dnsmasq_tell(struct dnsmasq *d);
+/* Its pid and start (wall ms), 0: it does not run; d may be NULL. */
+pid_t dnsmasq_pid(const struct dnsmasq *d, uint64_t *ret_started_ms);
 /* Ends the process and waits for its end, briefly; frees all and leaves NULL behind. */
 void dnsmasq_free(struct dnsmasq **d);
 

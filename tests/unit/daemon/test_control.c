@@ -239,7 +239,7 @@ static void
 the_status(void **state)
 {
 	struct control_state *s = *state;
-	json_t *counters = json_pack("{s:i}", "requests", 7), *status;
+	json_t *counters = json_pack("{s:i}", "requests", 7), *usage, *status;
 	struct msg_out m;
 	struct msg_in in;
 
@@ -255,14 +255,15 @@ the_status(void **state)
 	msg_out_clear(&m);
 	assert_true(control_state_runs(s, "parent"));
 	assert_false(control_state_runs(s, "lxc"));
-	status = control_json_status(s, counters);
+	usage = json_pack("{s:o, s:[]}", "counters", counters, "threads");
+	status = control_json_status(s, usage);
 	assert_int_equal(json_integer_value(json_object_get(status, "pid")), 77);
 	assert_int_equal(json_integer_value(json_object_get(status, "generation")), 5);
 	assert_int_equal(json_integer_value(
 				 json_object_get(json_object_get(status, "counters"), "requests")),
 		7);
 	json_decref(status);
-	json_decref(counters);
+	json_decref(usage);
 }
 
 static void

@@ -1,0 +1,17 @@
+/*
+ * The metrics of /v1/metrics in the text format of Prometheus, version 0.0.4. Pure.
+ */
+#ifndef DAEMON_CONTROL_METRICS_H
+#define DAEMON_CONTROL_METRICS_H
+
+#include "core/buf.h"
+
+#include <jansson.h>
+
+#define METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
+#define METRICS_TEXT_MAX (64 * 1024 * 1024)
+
+/* usage: of control_usage_finish. Appends; 0, or -1 when out is full. */
+int control_metrics_print(const json_t *usage, struct buf *out);
+
+#endif
