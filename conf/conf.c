@@ -23,20 +23,8 @@ free_texts(char **texts, size_t n)
 }
 
 static void
-free_heads(struct conf_heads *heads)
-{
-	for (size_t i = 0; i < heads->n_rules; i++) {
-		free(heads->rules[i].name);
-		free(heads->rules[i].value);
-		free(heads->rules[i].parts);
-	}
-	free(heads->rules);
-}
-
-static void
 free_site(struct conf_site *site)
 {
-	free_heads(&site->heads);
 	free_texts(site->hosts, site->n_hosts);
 	free(site->certificate_name);
 	for (size_t i = 0; i < site->n_routes; i++) {
@@ -44,7 +32,6 @@ free_site(struct conf_site *site)
 		free(site->routes[i].target.host);
 		free(site->routes[i].target.path);
 		conf_guard_clear(&site->routes[i].guard);
-		free_heads(&site->routes[i].heads);
 	}
 	free(site->routes);
 	conf_guard_clear(&site->guard);
@@ -81,8 +68,6 @@ free_conf(struct conf *c)
 		free(c->forwards[i].from);
 	}
 	conf_guard_clear(&c->guard);
-	free_heads(&c->heads);
-	free(c->trusted);
 	free(c->wan);
 	free(c->bridge);
 	free(c->listens);

@@ -11,7 +11,6 @@
 #define CONF_CONF_H
 
 #include "conf/guard.h"
-#include "conf/template.h"
 #include "core/addr.h"
 #include "core/buf.h"
 #include "core/err.h"
@@ -30,8 +29,6 @@
 #define CONF_NAME_MAX 63  /* a container's or certificate's name */
 #define CONF_HOST_MAX 253 /* a site's host name */
 #define CONF_IFNAME_MAX 15
-#define CONF_HEADER_RULES_MAX 64 /* of one place: top level, a site, a route */
-#define CONF_TRUSTED_MAX 256
 #define CONF_PORTS_MAX 16384 /* forwarded ports, ranges counted port by port */
 
 #define CONF_DEFAULT_CONTROL "/run/sluice/control.sock"
@@ -83,29 +80,6 @@ struct conf_limits {
 	uint32_t body_limit_ordinal;
 };
 
-enum conf_header_side { CONF_HEADER_REQUEST, CONF_HEADER_RESPONSE, CONF_HEADER_SIDES };
-
-enum conf_header_verb { CONF_HEADER_SET, CONF_HEADER_ADD, CONF_HEADER_REMOVE };
-
-/* `header request X-Real-Host $host`: one field of the heads that the proxy sends. */
-struct conf_header_rule {
-	uint32_t ordinal;
-	enum conf_header_side side;
-	enum conf_header_verb verb;
-	char *name;                  /* as written */
-	char *value;                 /* as written; NULL: REMOVE */
-	struct template_part *parts; /* of the value */
-	size_t n_parts;
-};
-
-/* The rules of one place, in the order of the text. Those of the top level run first, then the
- * site's, then the route's. */
-struct conf_heads {
-	struct conf_header_rule *rules;
-	size_t n_rules;
-	size_t n_side[CONF_HEADER_SIDES]; /* how many there are of each */
-};
-
 enum conf_target_type {
 	CONF_TARGET_CONTAINER, /* CONTAINER:PORT[/PATH] */
 	CONF_TARGET_HTTP,      /* http://HOST[:PORT][/PATH] */
@@ -131,7 +105,6 @@ struct conf_route {
 	struct conf_target target;
 	struct conf_limits limits;
 	struct conf_guard guard;
-	struct conf_heads heads;
 };
 
 struct conf_site {
@@ -143,7 +116,6 @@ struct conf_site {
 	int32_t certificate; /* index into conf.certificates; -1: none */
 	struct conf_limits limits;
 	struct conf_guard guard;
-	struct conf_heads heads;
 	bool short_form; /* `site HOST… -> TARGET`: its one route is "/" */
 	struct conf_route *routes;
 	size_t n_routes;
@@ -223,10 +195,6 @@ struct conf {
 	size_t n_forwards;
 	struct conf_limits limits;
 	struct conf_guard guard;
-	struct conf_heads heads;
-	struct prefix *trusted; /* peers that may say who the client is */
-	size_t n_trusted;
-	uint32_t trusted_ordinal; /* of the first line; 0: none */
 	char *control_path;       /* never NULL: the default when not written */
 	char *control_group;      /* NULL: root only */
 	uint32_t control_ordinal; /* 0 where not written, and so below */

@@ -3,7 +3,7 @@
  * tab, everything absolute, words quoted only where they must be, defaults only where they were
  * written. What this prints, the parser reads back as an equal configuration.
  */
-#include "conf/print.h"
+#include "conf/conf.h"
 
 #include "conf/lex.h"
 #include "conf/print_guard.h"
@@ -122,15 +122,13 @@ print_route(struct writer *w, const struct conf_route *route)
 		writer_raw(w, " =");
 	writer_word(w, route->path);
 	put_target(w, &route->target);
-	if (!limits_written(&route->limits) && !conf_guard_written(&route->guard) &&
-		!print_heads_written(&route->heads)) {
+	if (!limits_written(&route->limits) && !conf_guard_written(&route->guard)) {
 		writer_end(w);
 		return;
 	}
 	writer_open(w);
 	print_limits(w, &route->limits);
 	print_guard(w, &route->guard);
-	print_heads(w, &route->heads);
 	writer_close(w);
 }
 
@@ -153,7 +151,6 @@ print_site(struct writer *w, const struct conf_site *site)
 	}
 	print_limits(w, &site->limits);
 	print_guard(w, &site->guard);
-	print_heads(w, &site->heads);
 	for (size_t i = 0; i < site->n_routes; i++)
 		print_route(w, &site->routes[i]);
 	writer_close(w);
@@ -405,8 +402,6 @@ print_all(struct writer *w, const struct conf *c)
 		print_certificate(w, &c->certificates[i]);
 	print_limits(w, &c->limits);
 	print_guard(w, &c->guard);
-	print_trusted(w, c);
-	print_heads(w, &c->heads);
 	for (size_t i = 0; i < c->n_sites; i++)
 		print_site(w, &c->sites[i]);
 	for (size_t i = 0; i < c->n_containers; i++)

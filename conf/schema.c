@@ -6,13 +6,7 @@
 #include <string.h>
 
 static const struct schema_table *const tables[] = {
-	&schema_network,
-	&schema_proxy,
-	&schema_heads,
-	&schema_guard,
-	&schema_container,
-	&schema_daemon,
-};
+	&schema_network, &schema_proxy, &schema_guard, &schema_container, &schema_daemon};
 
 #define N_TABLES (sizeof(tables) / sizeof(tables[0]))
 

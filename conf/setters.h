@@ -62,9 +62,6 @@ int set_body_limit(struct parse *p, const struct directive *d);
 int set_timeout(struct parse *p, const struct directive *d);
 /* set_guard.c */
 int set_access(struct parse *p, const struct directive *d);
-/* set_heads.c */
-int set_trusted(struct parse *p, const struct directive *d);
-int set_header(struct parse *p, const struct directive *d);
 /* set_container.c */
 int set_container(struct parse *p, const struct directive *d);
 int set_image(struct parse *p, const struct directive *d);

@@ -1,5 +1,5 @@
 # The proxy's pure half (proxy/pure.cmake).
-foreach(name access access_line answer client file_policy forward_head head_rules http_body http_date http_field http_head
+foreach(name access access_line answer file_policy forward_head http_body http_date http_field http_head
 		http_path http_response mime route waiting)
 	sluice_unit_test(http ${name})
 endforeach()
