@@ -53,6 +53,7 @@ struct conf_listen {
 	struct addr addr; /* family 0: 0.0.0.0 and ::, bound separately */
 	uint16_t port;
 	enum conf_listen_mode mode;
+	bool http2; /* TLS only: HTTP/2 is offered by ALPN, HTTP/1.1 beside it */
 };
 
 struct conf_certificate {

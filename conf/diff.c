@@ -178,7 +178,8 @@ part_changed(const struct conf *old, const struct conf *new, const struct conf_d
 
 	switch (item->kind) {
 	case CONF_DIFF_LISTEN:
-		return old->listens[o].mode != new->listens[n].mode;
+		return old->listens[o].mode != new->listens[n].mode ||
+		       old->listens[o].http2 != new->listens[n].http2;
 	case CONF_DIFF_CERTIFICATE:
 		return !same_files(&old->certificates[o], &new->certificates[n]);
 	case CONF_DIFF_ROOT:

@@ -51,7 +51,8 @@ same_bridge(const struct conf_bridge *a, const struct conf_bridge *b)
 static bool
 same_listen(const struct conf_listen *a, const struct conf_listen *b)
 {
-	return addr_eq(&a->addr, &b->addr) && a->port == b->port && a->mode == b->mode;
+	return addr_eq(&a->addr, &b->addr) && a->port == b->port && a->mode == b->mode &&
+	       a->http2 == b->http2;
 }
 
 static bool

@@ -292,6 +292,8 @@ print_listen(struct writer *w, const struct conf_listen *l)
 		writer_number(w, l->port);
 	if (l->mode != CONF_LISTEN_REDIRECT)
 		writer_word(w, conf_listen_mode_name(l->mode));
+	if (l->http2)
+		writer_word(w, "http2");
 	writer_end(w);
 }
 

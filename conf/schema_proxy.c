@@ -9,16 +9,16 @@ static const struct schema_row rows[] = {
 		.name = "listen",
 		.context = CONTEXT_TOP,
 		.min = 1,
-		.max = 2,
+		.max = 3,
 		.repeats = true,
 		.set = set_listen,
-		.arguments = "[ADDRESS:]PORT [plain|tls]",
+		.arguments = "[ADDRESS:]PORT [plain|tls [http2]]",
 		.doc = "Opens a port for HTTP; every site answers on every listener.",
 		.more = "A port alone is opened on all IPv4 and all IPv6 addresses. Without a "
 			"further word the "
 			"port redirects every request to the first tls port, except paths below "
 			"/.well-known/acme-challenge/ that a site routes to a folder.",
-		.example = "listen 443 tls",
+		.example = "listen 443 tls http2",
 	},
 	{
 		.name = "certificate",
@@ -163,7 +163,9 @@ static const struct schema_row rows[] = {
 
 static const struct schema_word words[] = {
 	{"listen", "plain", CONF_LISTEN_PLAIN, "", "serves without TLS"},
-	{"listen", "tls", CONF_LISTEN_TLS, "", "serves with TLS 1.2 and 1.3"},
+	{"listen", "tls", CONF_LISTEN_TLS, "[http2]", "serves with TLS 1.2 and 1.3"},
+	{"listen tls", "http2", 1, "",
+		"offers HTTP/2 too; which one is spoken is agreed in the handshake (ALPN)"},
 	{"body-limit", "off", 0, "", "no limit"},
 	{"timeout", "connect", CONF_TIMEOUT_CONNECT, "TIME",
 		"to get a connection to the backend, waiting for its container included; then 504"},

@@ -104,6 +104,21 @@ read_listen_address(struct parse *p, const struct word *w, struct conf_listen *l
 		WORD_ARG(w));
 }
 
+/* Browsers speak HTTP/2 over TLS only, and the upgrade from clear text is refused everywhere. */
+static int
+read_listen_http2(struct parse *p, const struct word *w, struct conf_listen *listen)
+{
+	int value;
+
+	if (word_read_word(p, "listen tls", w, &value) < 0)
+		return -1;
+	if (listen->mode != CONF_LISTEN_TLS)
+		return parse_error(p, w,
+			"HTTP/2 is spoken over TLS only; write: listen %u tls http2", listen->port);
+	listen->http2 = true;
+	return 0;
+}
+
 int
 set_listen(struct parse *p, const struct directive *d)
 {
@@ -120,7 +135,7 @@ set_listen(struct parse *p, const struct directive *d)
 	if (d->n > 2 && word_read_word(p, "listen", &d->words[2], &mode) < 0)
 		return -1;
 	listen->mode = (enum conf_listen_mode)mode;
-	return 0;
+	return d->n > 3 ? read_listen_http2(p, &d->words[3], listen) : 0;
 }
 
 /* ---- certificate ---- */

@@ -41,6 +41,7 @@ struct conn_origin {
 	uint16_t peer_port;
 	uint16_t port; /* the listener's */
 	enum conf_listen_mode mode;
+	bool http2; /* the listener offers it by ALPN */
 };
 
 struct conn {

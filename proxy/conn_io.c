@@ -128,7 +128,7 @@ conn_start_tls(struct conn *c)
 {
 	BIO *bio = BIO_new(c->worker->bio);
 
-	c->ssl = bio ? tls_thread_accept(&c->worker->tls) : NULL;
+	c->ssl = bio ? tls_thread_accept(&c->worker->tls, c->origin.http2) : NULL;
 	if (!c->ssl) {
 		BIO_free(bio);
 		return -1;

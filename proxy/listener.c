@@ -20,6 +20,7 @@ struct listener {
 	struct addr addr;
 	uint16_t port;
 	enum conf_listen_mode mode;
+	bool http2;
 	int fd;
 	struct event *event;
 	bool wanted;        /* while adopting: the new generation has it */
@@ -68,7 +69,7 @@ listener_accept(struct listener *l)
 	struct worker *w = l->worker;
 	struct sockaddr_storage ss;
 	socklen_t len = sizeof(ss);
-	struct conn_origin origin = {.port = l->port, .mode = l->mode};
+	struct conn_origin origin = {.port = l->port, .mode = l->mode, .http2 = l->http2};
 	int fd = accept4(l->fd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	if (fd >= 0) {
@@ -178,6 +179,7 @@ listener_adopt(struct worker *w, struct listener_part *part)
 		return;
 	}
 	l->mode = conf->mode;
+	l->http2 = conf->http2;
 	l->wanted = true;
 }
 

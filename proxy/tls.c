@@ -21,6 +21,7 @@
 
 /* Protocol names as they stand in a ClientHello: length, name (RFC 7301). */
 static const unsigned char tls_alpn_http1[] = "\x08http/1.1";
+static const unsigned char tls_alpn_http2[] = "\x02h2\x08http/1.1"; /* in our order */
 static const unsigned char tls_session_context[] = "sluice";
 
 /* Fills e with OpenSSL's own words for the oldest error, and empties its queue. -1. */
@@ -42,21 +43,33 @@ tls_process_init(struct err *e)
 	return 0;
 }
 
-/* RFC 7301 section 3.2: a client that offers none of our protocols gets the alert
- * no_application_protocol. One without ALPN is not asked; it speaks HTTP/1.1. */
+/* RFC 7301 section 3.2: the first of our protocols that the client offers, and the alert
+ * no_application_protocol when it offers none of them. A client without ALPN is not asked; it
+ * speaks HTTP/1.1 (RFC 9113 section 3.2). */
 static int
 tls_on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in,
 	unsigned in_len, void *arg)
 {
+	bool http2 = SSL_get_app_data(ssl) == tls_alpn_http2;
+	const unsigned char *ours = http2 ? tls_alpn_http2 : tls_alpn_http1;
+	unsigned n = http2 ? sizeof(tls_alpn_http2) - 1 : sizeof(tls_alpn_http1) - 1;
 	unsigned char *picked = NULL;
 
-	(void)ssl;
 	(void)arg;
-	if (SSL_select_next_proto(&picked, out_len, tls_alpn_http1, sizeof(tls_alpn_http1) - 1, in,
-		    in_len) != OPENSSL_NPN_NEGOTIATED)
+	if (SSL_select_next_proto(&picked, out_len, ours, n, in, in_len) != OPENSSL_NPN_NEGOTIATED)
 		return SSL_TLSEXT_ERR_ALERT_FATAL;
 	*out = picked;
 	return SSL_TLSEXT_ERR_OK;
+}
+
+bool
+tls_is_h2(const SSL *ssl)
+{
+	const unsigned char *name = NULL;
+	unsigned n = 0;
+
+	SSL_get0_alpn_selected(ssl, &name, &n);
+	return slice_eq(slice_of(name, n), SLICE_LIT("h2"));
 }
 
 static struct slice
@@ -169,14 +182,20 @@ tls_thread_clear(struct tls_thread *t)
 }
 
 SSL *
-tls_thread_accept(struct tls_thread *t)
+tls_thread_accept(struct tls_thread *t, bool http2)
 {
 	SSL *ssl = SSL_new(t->ctx);
 
-	if (ssl)
-		SSL_set_accept_state(ssl);
-	else
+	if (!ssl) {
 		ERR_clear_error();
+		return NULL;
+	}
+	SSL_set_accept_state(ssl);
+	if (http2 && SSL_set_app_data(ssl, (void *)(uintptr_t)tls_alpn_http2) != 1) {
+		ERR_clear_error();
+		SSL_free(ssl);
+		return NULL;
+	}
 	return ssl;
 }
 

@@ -36,8 +36,11 @@ int tls_process_init(struct err *e);
 /* choose and choose_arg are filled by the caller. 0 or -1 with e filled. */
 int tls_thread_init(struct tls_thread *t, struct tickets *tickets, struct err *e);
 void tls_thread_clear(struct tls_thread *t);
-/* A server's SSL without a BIO, in accept state; NULL when memory is short. */
-SSL *tls_thread_accept(struct tls_thread *t);
+/* A server's SSL without a BIO, in accept state; NULL when memory is short. http2: HTTP/2 is
+ * offered beside HTTP/1.1, and taken when the client offers both. */
+SSL *tls_thread_accept(struct tls_thread *t, bool http2);
+/* After the handshake: whether HTTP/2 was agreed on. */
+bool tls_is_h2(const SSL *ssl);
 
 /* Reads both, checks that they fit and that OpenSSL would use them. 0 or -1 with e filled. */
 int tls_certificate_load(struct tls_thread *t, struct slice chain_pem, struct slice key_pem,

@@ -9,7 +9,7 @@ import pytest
 from lab import wait_for
 
 NAMES = """\
-listen 127.0.0.1:@port@ tls
+listen 127.0.0.1:@port@ tls@words@
 certificate www @www@
 certificate wild @wild@
 site www.example {
@@ -27,8 +27,8 @@ site *.b.example {
 def names(sluice, certs):
     www, wild = certs.make("www.example"), certs.make("*.b.example", key="rsa")
 
-    def make(extra="", **variables):
-        return sluice(NAMES + extra, www=www.pair, wild=wild.pair, **variables)
+    def make(extra="", words="", **variables):
+        return sluice(NAMES + extra, www=www.pair, wild=wild.pair, words=words, **variables)
     return make
 
 
@@ -89,17 +89,30 @@ def test_tls_1_1_is_refused(names):
                  maximum=ssl.TLSVersion.TLSv1_1, ciphers="DEFAULT@SECLEVEL=0")
 
 
-def test_alpn(names):
-    with names().client(tls=True, sni="www.example", alpn=["h2", "http/1.1"]) as c:
-        assert c.tls.selected_alpn_protocol() == "http/1.1"
+@pytest.mark.parametrize("words,offer,picked", [
+    ("", ["h2", "http/1.1"], "http/1.1"), ("", ["http/1.1"], "http/1.1"),
+    (" http2", ["http/1.1", "h2"], "h2"), (" http2", ["http/1.1"], "http/1.1")])
+def test_alpn(names, words, offer, picked):
+    s = names(words=words)
+    with s.client(tls=True, sni="www.example", alpn=offer) as c:
+        assert c.tls.selected_alpn_protocol() == picked
 
 
-@pytest.mark.parametrize("offer", [["h2"], ["spdy/3"]])
-def test_no_protocol_in_common_is_refused(names, offer):
-    s = names()
+@pytest.mark.parametrize("words,offer", [("", ["h2"]), ("", ["spdy/3"]), (" http2", ["h2c"])])
+def test_no_protocol_in_common_is_refused(names, words, offer):
+    s = names(words=words)
     with pytest.raises(ssl.SSLError) as refused:
         s.client(tls=True, sni="www.example", alpn=offer)
     assert "no application protocol" in str(refused.value).lower()
+
+
+def test_a_reload_takes_http2_away(names):
+    s = names(words=" http2")
+    s.variables.update(words="")
+    s.write(NAMES)
+    s.reload()
+    with s.client(tls=True, sni="www.example", alpn=["h2", "http/1.1"]) as c:
+        assert c.tls.selected_alpn_protocol() == "http/1.1"
 
 
 def test_clear_text_on_a_tls_port_is_closed(names):
