@@ -12,6 +12,9 @@
 	X(TLS_HANDSHAKES, "tls_handshakes", PROXY, COUNTER, "TLS handshakes completed") \
 	X(TLS_RESUMED, "tls_resumed", PROXY, COUNTER, "TLS handshakes that resumed a session") \
 	X(TLS_FAILED, "tls_failed", PROXY, COUNTER, "TLS handshakes that failed") \
+	X(H2_CONNECTIONS, "h2_connections", PROXY, COUNTER, "client connections that speak HTTP/2") \
+	X(H2_STREAMS, "h2_streams", PROXY, COUNTER, "requests that came as a stream of HTTP/2") \
+	X(H2_FLOODS, "h2_floods", PROXY, COUNTER, "HTTP/2 connections ended because their frames moved nothing") \
 	X(REQUESTS, "requests", PROXY, COUNTER, "requests answered") \
 	X(REQUESTS_BAD, "requests_bad", PROXY, COUNTER, "requests refused because they were malformed") \
 	X(ACCESS_DENIED, "access_denied", PROXY, COUNTER, "requests refused by access rules") \

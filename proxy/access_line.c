@@ -109,6 +109,14 @@ shown_status(const struct access_line *l)
 	return l->status ? l->status : STATUS_CLIENT_GONE;
 }
 
+static const char *
+protocol(const struct access_line *l)
+{
+	if (l->http2)
+		return "HTTP/2.0";
+	return l->minor ? "HTTP/1.1" : "HTTP/1.0";
+}
+
 static int
 print_combined(const struct access_line *l, struct buf *out)
 {
@@ -120,7 +128,7 @@ print_combined(const struct access_line *l, struct buf *out)
 		return -1;
 	if (l->method.n && (put_plain(out, cut(l->method)) < 0 || buf_append_byte(out, ' ') < 0 ||
 				   put_plain(out, cut(l->target)) < 0 ||
-				   buf_printf(out, " HTTP/1.%u", l->minor) < 0))
+				   buf_printf(out, " %s", protocol(l)) < 0))
 		return -1;
 	if (buf_printf(out, "\" %u %" PRIu64 " \"", shown_status(l), l->bytes) < 0 ||
 		put_or_dash(out, l->referer) < 0 || buf_append_str(out, "\" \"") < 0 ||
@@ -141,7 +149,7 @@ print_json(const struct access_line *l, struct buf *out)
 		put_json_field(out, "target", l->target) < 0 ||
 		put_json_field(out, "host", l->host) < 0)
 		return -1;
-	if (l->method.n && buf_printf(out, ",\"protocol\":\"HTTP/1.%u\"", l->minor) < 0)
+	if (l->method.n && buf_printf(out, ",\"protocol\":\"%s\"", protocol(l)) < 0)
 		return -1;
 	if (buf_printf(out,
 		    ",\"tls\":%s,\"status\":%u,\"bytes\":%" PRIu64 ",\"received\":%" PRIu64

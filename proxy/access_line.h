@@ -19,6 +19,7 @@ struct access_line {
 	uint64_t received;    /* of the request's body */
 	uint16_t status;      /* 0: the client went before there was one; shown as 499 */
 	uint8_t minor;
+	bool http2;
 	bool tls;
 	struct slice peer;
 	struct slice method, target; /* as sent; empty: no request line was understood */

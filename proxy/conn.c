@@ -8,6 +8,7 @@
 #include "core/log.h"
 #include "core/own.h"
 #include "proxy/exchange.h"
+#include "proxy/h2.h"
 
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -39,6 +40,7 @@ conn_bury(struct grave *g)
 {
 	struct conn *c = (struct conn *)(void *)g;
 
+	h2_free(&c->h2);
 	SSL_free(c->ssl);
 	free(c);
 }
@@ -69,6 +71,8 @@ conn_close(struct conn *c, enum conn_close_reason reason)
 	atomic_fetch_add_explicit(&c->worker->closes[reason], 1, memory_order_relaxed);
 	if (c->front.exchange)
 		exchange_cancel(c->front.exchange, reason);
+	if (c->h2)
+		h2_close(c->h2, reason);
 	conn_set_state(c, CONN_CLOSED);
 	c->front.closed = true;
 	conn_release(c);
@@ -125,8 +129,15 @@ conn_step_handshake(struct conn *c)
 	if (SSL_session_reused(c->ssl))
 		stats_add(stats, STAT_TLS_RESUMED, 1);
 	front_set_wait(&c->front, CONN_WAIT_REQUEST, conn_idle_ms(c));
-	conn_set_state(c, CONN_IDLE);
-	return true;
+	if (!tls_is_h2(c->ssl)) {
+		conn_set_state(c, CONN_IDLE);
+		return true;
+	}
+	conn_set_state(c, CONN_H2);
+	c->h2 = h2_new(c);
+	if (!c->h2)
+		conn_close(c, CONN_CLOSE_MEMORY);
+	return c->h2 != NULL;
 }
 
 /* Waits for the first byte of the next request, or finds it read already (pipelining). */
@@ -170,7 +181,7 @@ conn_step_head(struct conn *c)
 	return result == FRONT_IO_OK;
 }
 
-static void
+void
 conn_start_linger(struct conn *c)
 {
 	conn_finish_output(c);
@@ -240,6 +251,8 @@ conn_step(struct conn *c)
 		return conn_step_head(c);
 	case CONN_EXCHANGE:
 		return conn_step_exchange(c);
+	case CONN_H2:
+		return h2_run(c->h2);
 	case CONN_LINGER:
 		return conn_step_linger(c);
 	case CONN_CLOSED:
@@ -291,6 +304,10 @@ conn_on_timeout(struct timer *t)
 {
 	struct conn *c = list_entry(t, struct conn, front.timer);
 
+	if (c->state == CONN_H2) {
+		h2_on_timeout(c->h2, c->front.wait);
+		return;
+	}
 	switch (c->front.wait) {
 	case CONN_WAIT_NOTHING:
 		return;

@@ -18,6 +18,7 @@
 	X(IDLE, "between requests: not a byte of the next one is here")                            \
 	X(HEAD, "a request's head is being read")                                                  \
 	X(EXCHANGE, "a request is being answered")                                                 \
+	X(H2, "HTTP/2: streams come and go")                                                       \
 	X(LINGER, "our side is closed; what still comes is dropped, so that the answer arrives")   \
 	X(CLOSED, "closed; memory is about to be freed")
 
@@ -44,6 +45,8 @@ struct conn_origin {
 	bool http2; /* the listener offers it by ALPN */
 };
 
+struct h2;
+
 struct conn {
 	struct grave grave;
 	struct worker *worker;
@@ -52,6 +55,7 @@ struct conn {
 	enum conn_state state;
 	struct conn_origin origin;
 	SSL *ssl;                 /* NULL: clear text */
+	struct h2 *h2;            /* NULL: HTTP/1.1 */
 	struct front front;       /* of HTTP/1.1; its timer is the connection's */
 	bool driving;             /* conn_drive is on the stack */
 	bool readable, writable;  /* what the kernel last said */
@@ -68,6 +72,8 @@ void conn_new(struct worker *w, const struct conn_origin *origin);
 /* Goes on until nothing moves. Calls from inside are remembered by the outer one. The connection
  * may be closed afterwards. */
 void conn_drive(struct conn *c);
+/* Our side is closed when all is written; what still comes is dropped. */
+void conn_start_linger(struct conn *c);
 /* Has conn_drive called in the next turn of the loop. */
 void conn_kick(struct conn *c);
 /* At once, saying goodbye only where it costs nothing. An exchange is ended with it. */

@@ -151,6 +151,7 @@ exchange_log(struct exchange *x, uint64_t duration_us)
 	line.peer = slice_str(x->conn->peer);
 	if (x->generation) {
 		line.minor = r->minor;
+		line.http2 = x->front->framed;
 		line.method = http_request_slice(r, r->method_text);
 		line.target = http_request_slice(r, r->target);
 		line.host = http_request_slice(r, r->host_field);

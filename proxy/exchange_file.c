@@ -237,6 +237,7 @@ file_send_buffered(struct exchange *x)
 
 	if (x->file_left > 0 && (!f->out.data || iobuf_room(&f->out) > 0) && !file_fill(x))
 		return FRONT_IO_CLOSED;
+	f->complete = x->file_left == 0;
 	return front_flush(f);
 }
 

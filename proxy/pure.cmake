@@ -5,6 +5,7 @@ add_library(sluice_http STATIC
 	answer.c
 	file_policy.c
 	forward_head.c
+	h2_head.c
 	http_body.c
 	http_date.c
 	http_field.c

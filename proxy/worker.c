@@ -9,6 +9,7 @@
 #include "core/own.h"
 #include "proxy/conn.h"
 #include "proxy/exchange.h"
+#include "proxy/h2.h"
 #include "proxy/upstream.h"
 
 #include <stdio.h>
@@ -61,7 +62,8 @@ worker_init_parts(struct worker *w, unsigned n_threads)
 {
 	w->burial = event_new(w->base, -1, 0, worker_on_burial, w);
 	w->bio = conn_bio_new();
-	if (!w->burial || !w->bio || timers_init(&w->timers, w->base) < 0 ||
+	w->h2 = h2_shared_new();
+	if (!w->burial || !w->bio || !w->h2 || timers_init(&w->timers, w->base) < 0 ||
 		pools_init(&w->pools) < 0 || containers_init(&w->containers) < 0 ||
 		listeners_init(w) < 0 || resolver_init(&w->resolver, w) < 0 ||
 		file_cache_init(&w->files, w->base, FILE_CACHE_BYTES_MAX / n_threads) < 0)
@@ -163,6 +165,7 @@ worker_free(struct worker **w)
 	timers_clear(&gone->timers);
 	tls_thread_clear(&gone->tls);
 	BIO_meth_free(gone->bio);
+	h2_shared_free(&gone->h2);
 	block_pool_clear(&gone->blocks);
 	buf_clear(&gone->text);
 	if (gone->burial)

@@ -72,6 +72,8 @@ struct note {
 	char why[NOTE_TEXT_MAX];
 };
 
+struct h2_shared;
+
 struct worker {
 	unsigned index;
 	bool running; /* its thread was started */
@@ -84,6 +86,7 @@ struct worker {
 	struct generation *generation; /* the current one; NULL before the first */
 	struct tls_thread tls;
 	BIO_METHOD *bio; /* between OpenSSL and a connection */
+	struct h2_shared *h2;
 	struct listeners listeners;
 	struct timers timers;
 	struct block_pool blocks;

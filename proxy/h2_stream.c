@@ -1,0 +1,464 @@
+/*
+ * A stream as the front of an exchange: its head becomes HTTP/1.1 text, its body waits in two
+ * blocks until the backend takes it, its answer's head is taken apart into fields, its answer's
+ * body goes from the exchange's buffer into DATA frames.
+ */
+#include "proxy/h2.h"
+
+#include "core/own.h"
+#include "proxy/exchange.h"
+
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define H2_FRAME_HEAD 9
+
+extern const struct front_ops h2_front_ops;
+
+static struct h2_stream *
+h2_stream_of(struct front *f)
+{
+	return list_entry(f, struct h2_stream, front);
+}
+
+/* --- life ------------------------------------------------------------------------------------ */
+
+static void
+h2_stream_bury(struct grave *g)
+{
+	free(list_entry(g, struct h2_stream, grave));
+}
+
+static void
+h2_stream_on_timeout(struct timer *t)
+{
+	struct h2_stream *s = list_entry(t, struct h2_stream, front.timer);
+	struct front *f = &s->front;
+
+	if (!f->exchange)
+		return;
+	switch (f->wait) {
+	case CONN_WAIT_NOTHING:
+	case CONN_WAIT_HANDSHAKE:
+	case CONN_WAIT_REQUEST:
+	case CONN_WAIT_LINGER:
+		return;
+	case CONN_WAIT_CLIENT:
+		front_close(f, CONN_CLOSE_SEND_TIMEOUT);
+		return;
+	case CONN_WAIT_HEAD:
+	case CONN_WAIT_BODY:
+	case CONN_WAIT_CONNECT:
+	case CONN_WAIT_SEND:
+	case CONN_WAIT_READ:
+		exchange_on_timeout(f->exchange, f->wait);
+		front_drive(f);
+		return;
+	}
+}
+
+struct h2_stream *
+h2_stream_new(struct h2 *h2, int32_t id)
+{
+	struct h2_stream *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->h2 = h2;
+	s->id = id;
+	s->grave.bury = h2_stream_bury;
+	list_init(&s->grave.node);
+	list_init(&s->ready);
+	s->front.ops = &h2_front_ops;
+	s->front.conn = h2->conn;
+	s->front.framed = true;
+	timer_init(&s->front.timer, h2_stream_on_timeout);
+	list_append(&h2->streams, &s->node);
+	h2->n_streams++;
+	return s;
+}
+
+/* Nothing of it is left but its memory, which stays until the loop comes round. */
+static void
+h2_stream_release(struct h2_stream *s)
+{
+	struct worker *w = s->h2->conn->worker;
+
+	timer_remove(&w->timers, &s->front.timer);
+	iobuf_release(&s->front.in, &w->blocks);
+	iobuf_release(&s->front.out, &w->blocks);
+	iobuf_release(&s->more, &w->blocks);
+	list_remove(&s->node);
+	list_remove(&s->ready);
+	s->h2->n_streams--;
+	worker_bury(w, &s->grave);
+}
+
+/* What the client was not told to be taken must not be missing from the connection's window. */
+static void
+h2_stream_give_back(struct h2_stream *s)
+{
+	if (s->unconsumed)
+		(void)nghttp2_session_consume_connection(s->h2->session, s->unconsumed);
+	s->unconsumed = 0;
+}
+
+void
+h2_stream_drop(struct h2_stream *s, enum conn_close_reason reason)
+{
+	s->front.closed = true;
+	if (s->front.exchange)
+		exchange_cancel(s->front.exchange, reason);
+	if (s->open)
+		(void)nghttp2_session_set_stream_user_data(s->h2->session, s->id, NULL);
+	s->open = false;
+	h2_stream_give_back(s);
+	h2_stream_release(s);
+}
+
+void
+h2_stream_closed(struct h2_stream *s, uint32_t error)
+{
+	struct front *f = &s->front;
+
+	s->open = false;
+	/* All of the answer went out: the exchange only has to notice. */
+	if (f->exchange && error == NGHTTP2_NO_ERROR && s->finished && iobuf_len(&f->out) == 0) {
+		h2_wake(s);
+		return;
+	}
+	h2_stream_drop(s, CONN_CLOSE_CLIENT_ABORT);
+}
+
+static uint32_t
+h2_error_of(enum conn_close_reason reason)
+{
+	switch (reason) {
+	case CONN_CLOSE_CLIENT_ABORT:
+	case CONN_CLOSE_SEND_TIMEOUT:
+	case CONN_CLOSE_IDLE_TIMEOUT:
+		return NGHTTP2_CANCEL;
+	case CONN_CLOSE_PROTOCOL:
+		return NGHTTP2_PROTOCOL_ERROR;
+	case CONN_CLOSE_FLOOD:
+		return NGHTTP2_ENHANCE_YOUR_CALM;
+	case CONN_CLOSE_DONE:
+	case CONN_CLOSE_CLIENT:
+	case CONN_CLOSE_CLIENT_ERROR:
+	case CONN_CLOSE_HANDSHAKE:
+	case CONN_CLOSE_HANDSHAKE_TIMEOUT:
+	case CONN_CLOSE_BODY_CUT:
+	case CONN_CLOSE_FILE_CUT:
+	case CONN_CLOSE_DRAIN:
+	case CONN_CLOSE_MEMORY:
+	case CONN_CLOSE_STOP:
+		break;
+	}
+	return NGHTTP2_INTERNAL_ERROR;
+}
+
+static void
+h2_front_close(struct front *f, enum conn_close_reason reason)
+{
+	struct h2_stream *s = h2_stream_of(f);
+
+	if (f->closed)
+		return;
+	if (s->open)
+		(void)nghttp2_submit_rst_stream(
+			s->h2->session, NGHTTP2_FLAG_NONE, s->id, h2_error_of(reason));
+	h2_want_run(s->h2);
+	h2_stream_drop(s, reason);
+}
+
+/* --- the request ----------------------------------------------------------------------------- */
+
+/* RFC 6455 section 4.1: the backend is asked as a client of HTTP/1.1 would ask it. */
+static void
+h2_make_key(char key[static H2_KEY_LEN + 1])
+{
+	unsigned char bytes[16];
+
+	if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
+		memset(bytes, 0, sizeof(bytes));
+	(void)EVP_EncodeBlock((unsigned char *)key, bytes, sizeof(bytes));
+}
+
+void
+h2_stream_begin(struct h2_stream *s, bool ended)
+{
+	struct h2_head *h = &s->h2->head;
+	struct front *f = &s->front;
+	char key[H2_KEY_LEN + 1] = "";
+	struct h2_request_facts facts = {.ended = ended, .websocket_key = key};
+	enum http_reason reason;
+	char *text;
+	size_t n = 0;
+
+	s->ended = ended;
+	stats_add(&f->conn->worker->stats, STAT_H2_STREAMS, 1);
+	f->conn->requests++;
+	f->exchange = exchange_new(f);
+	if (!f->exchange) {
+		front_close(f, CONN_CLOSE_MEMORY);
+		return;
+	}
+	if (h2_head_is_websocket(h))
+		h2_make_key(key);
+	text = arena_alloc(f->exchange->arena, h2_head_text_max(h));
+	reason = text ? h2_head_print(h, &facts, text, &n) : HTTP_REASON_HEAD_TOO_LARGE;
+	if (reason == HTTP_REASON_NONE)
+		exchange_take_head(f->exchange, slice_of(text, n));
+	else
+		exchange_refuse_head(f->exchange, reason);
+	if (!f->closed)
+		h2_wake(s);
+}
+
+static int
+h2_append(struct h2_stream *s, struct iobuf *b, struct slice *bytes)
+{
+	size_t n = bytes->n;
+
+	if (iobuf_hold(b, &s->h2->conn->worker->blocks) < 0)
+		return -1;
+	if (iobuf_room(b) < n)
+		iobuf_compact(b);
+	if (n > iobuf_room(b))
+		n = iobuf_room(b);
+	if (n > 0 && iobuf_append(b, slice_head(*bytes, n)) < 0)
+		return -1;
+	*bytes = slice_skip(*bytes, n);
+	return 0;
+}
+
+int
+h2_stream_body(struct h2_stream *s, struct slice bytes)
+{
+	s->unconsumed += (uint32_t)bytes.n;
+	if (iobuf_len(&s->more) == 0 && h2_append(s, &s->front.in, &bytes) < 0)
+		return -1;
+	if (bytes.n && h2_append(s, &s->more, &bytes) < 0)
+		return -1;
+	if (bytes.n) /* the library keeps to the window, so this can't be */
+		return -1;
+	h2_wake(s);
+	return 0;
+}
+
+void
+h2_stream_end(struct h2_stream *s)
+{
+	s->ended = true;
+	if (s->front.exchange)
+		h2_wake(s);
+}
+
+static enum front_io
+h2_front_read(struct front *f)
+{
+	struct h2_stream *s = h2_stream_of(f);
+
+	if (iobuf_len(&f->in) > 0)
+		return FRONT_IO_OK;
+	if (iobuf_len(&s->more) > 0) {
+		iobuf_release(&f->in, &f->conn->worker->blocks);
+		f->in = s->more;
+		s->more = (struct iobuf){0};
+		return FRONT_IO_OK;
+	}
+	iobuf_release(&f->in, &f->conn->worker->blocks);
+	return s->ended ? FRONT_IO_END : FRONT_IO_BLOCKED;
+}
+
+static void
+h2_front_take(struct front *f, size_t n)
+{
+	struct h2_stream *s = h2_stream_of(f);
+
+	iobuf_consume(&f->in, n);
+	s->unconsumed -= (uint32_t)n;
+	if (s->open)
+		(void)nghttp2_session_consume(s->h2->session, s->id, n);
+	else
+		(void)nghttp2_session_consume_connection(s->h2->session, n);
+	h2_want_run(s->h2);
+}
+
+/* --- the answer ------------------------------------------------------------------------------ */
+
+/* How much of the body the next DATA frame takes. */
+static ssize_t
+h2_on_read(nghttp2_session *session, int32_t id, uint8_t *to, size_t max, uint32_t *flags,
+	nghttp2_data_source *source, void *ctx)
+{
+	struct h2_stream *s = source->ptr;
+	struct front *f = &s->front;
+	size_t n = iobuf_len(&f->out);
+
+	(void)session;
+	(void)id;
+	(void)to;
+	(void)ctx;
+	if (n == 0 && !f->complete)
+		return NGHTTP2_ERR_DEFERRED;
+	*flags |= NGHTTP2_DATA_FLAG_NO_COPY;
+	if (n > max)
+		return (ssize_t)max;
+	if (f->complete) {
+		*flags |= NGHTTP2_DATA_FLAG_EOF;
+		s->finished = true;
+	}
+	return (ssize_t)n;
+}
+
+int
+h2_stream_send(struct h2_stream *s, const uint8_t head[static H2_FRAME_HEAD], size_t n)
+{
+	struct iobuf *out = &s->h2->conn->front.out, *from = &s->front.out;
+
+	if (BLOCK_SIZE - iobuf_len(out) < H2_FRAME_HEAD + n)
+		return NGHTTP2_ERR_WOULDBLOCK;
+	(void)iobuf_append(out, slice_of((const char *)head, H2_FRAME_HEAD));
+	(void)iobuf_append(out, slice_head(iobuf_slice(from), n));
+	iobuf_consume(from, n);
+	h2_wake(s);
+	return 0;
+}
+
+static int
+h2_submit(struct h2_stream *s, const struct h2_field *fields, size_t n, uint16_t status)
+{
+	struct front *f = &s->front;
+	nghttp2_data_provider body = {.source = {.ptr = s}, .read_callback = h2_on_read};
+	nghttp2_nv nv[H2_ANSWER_FIELDS_MAX];
+
+	for (size_t i = 0; i < n; i++)
+		nv[i] = (nghttp2_nv){.name = (uint8_t *)(uintptr_t)fields[i].name.p,
+			.namelen = fields[i].name.n,
+			.value = (uint8_t *)(uintptr_t)fields[i].value.p,
+			.valuelen = fields[i].value.n};
+	if (status < 200)
+		return nghttp2_submit_headers(
+			s->h2->session, NGHTTP2_FLAG_NONE, s->id, NULL, nv, n, NULL);
+	s->answered = true;
+	if (f->complete && iobuf_len(&f->out) == 0) {
+		s->finished = true;
+		return nghttp2_submit_response(s->h2->session, s->id, nv, n, NULL);
+	}
+	return nghttp2_submit_response(s->h2->session, s->id, nv, n, &body);
+}
+
+/* The heads at the front of the buffer: interim ones, then the final one. */
+static int
+h2_submit_heads(struct h2_stream *s)
+{
+	struct iobuf *out = &s->front.out;
+	struct h2_field fields[H2_ANSWER_FIELDS_MAX];
+
+	while (!s->answered && iobuf_len(out) > 0) {
+		char *text = out->data + out->start;
+		char *end = memmem(text, iobuf_len(out), "\r\n\r\n", 4);
+		uint16_t status = 0;
+		size_t n_fields = 0, n;
+		int rc;
+
+		if (!end)
+			return -1;
+		n = (size_t)(end + 4 - text);
+		if (h2_answer_split(text, n, fields, ARRAY_SIZE(fields), &n_fields, &status) < 0)
+			return -1;
+		/* The bytes stay where they are until the next append: the library copies now. */
+		iobuf_consume(out, n);
+		rc = s->open ? h2_submit(s, fields, n_fields, status) : -1;
+		if (rc != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static enum front_io
+h2_front_flush(struct front *f)
+{
+	struct h2_stream *s = h2_stream_of(f);
+
+	if (!s->answered && h2_submit_heads(s) < 0)
+		return FRONT_IO_CLOSED;
+	if (s->open && s->answered && !s->finished && (f->complete || iobuf_len(&f->out) > 0))
+		(void)nghttp2_session_resume_data(s->h2->session, s->id);
+	h2_want_run(s->h2);
+	if (iobuf_len(&f->out) > 0)
+		return s->open ? FRONT_IO_BLOCKED : FRONT_IO_CLOSED;
+	iobuf_release(&f->out, &f->conn->worker->blocks);
+	return FRONT_IO_OK;
+}
+
+/* --- driving --------------------------------------------------------------------------------- */
+
+void
+h2_stream_drive(struct h2_stream *s)
+{
+	struct front *f = &s->front;
+	enum exchange_end end;
+
+	if (f->closed || s->driving)
+		return;
+	if (f->exchange) {
+		s->driving = true;
+		end = exchange_run(f->exchange);
+		s->driving = false;
+		if (f->closed || end == EXCHANGE_GOES_ON)
+			return;
+		timer_off(&f->timer);
+	}
+	/* Over. Whatever of the body still comes is not wanted. */
+	iobuf_release(&f->in, &f->conn->worker->blocks);
+	iobuf_release(&s->more, &f->conn->worker->blocks);
+	h2_stream_give_back(s);
+	if (!s->open)
+		h2_stream_drop(s, CONN_CLOSE_DONE);
+}
+
+static void
+h2_front_drive(struct front *f)
+{
+	struct h2_stream *s = h2_stream_of(f);
+
+	/* Those that move in one round of the loop share their records. */
+	if (!f->closed)
+		h2_wake(s);
+}
+
+static void
+h2_front_kick(struct front *f)
+{
+	h2_wake(h2_stream_of(f));
+	conn_kick(f->conn);
+}
+
+/* The library tells when the client resets a stream. */
+static bool
+h2_front_is_gone(struct front *f)
+{
+	(void)f;
+	return false;
+}
+
+static void
+h2_front_settle(struct front *f)
+{
+	(void)f;
+}
+
+const struct front_ops h2_front_ops = {
+	.read = h2_front_read,
+	.take = h2_front_take,
+	.flush = h2_front_flush,
+	.close = h2_front_close,
+	.drive = h2_front_drive,
+	.kick = h2_front_kick,
+	.is_gone = h2_front_is_gone,
+	.settle = h2_front_settle,
+};
