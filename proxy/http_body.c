@@ -2,9 +2,13 @@
  * Bodies. The chunked decoder is a machine over single bytes, except for payload, which is handed
  * out in runs:
  *
- *	SIZE -> EXTENSION? -> SIZE_LF -> DATA -> DATA_CR -> DATA_LF -> SIZE …
- *	SIZE(0) -> EXTENSION? -> SIZE_LF -> TRAILER_START -> TRAILER_NAME -> TRAILER_VALUE ->
+ *	SIZE -> EXT_…? -> SIZE_LF -> DATA -> DATA_CR -> DATA_LF -> SIZE …
+ *	SIZE(0) -> EXT_…? -> SIZE_LF -> TRAILER_START -> TRAILER_NAME -> TRAILER_VALUE ->
  *	TRAILER_LF -> TRAILER_START …  -> END_LF -> done
+ *
+ *	EXT_START -> EXT_NAME -> EXT_NAME_BLANK? -> (next extension, or)
+ *	EXT_EQUALS -> EXT_VALUE or EXT_QUOTED (<-> EXT_ESCAPE) -> EXT_QUOTED_END ->
+ *	EXT_VALUE_BLANK? -> EXT_START …
  */
 #include "proxy/http_body.h"
 
@@ -14,7 +18,15 @@
 
 enum state {
 	STATE_SIZE,
-	STATE_EXTENSION,
+	STATE_EXT_START,
+	STATE_EXT_NAME,
+	STATE_EXT_NAME_BLANK,
+	STATE_EXT_EQUALS,
+	STATE_EXT_VALUE,
+	STATE_EXT_QUOTED,
+	STATE_EXT_ESCAPE,
+	STATE_EXT_QUOTED_END,
+	STATE_EXT_VALUE_BLANK,
 	STATE_SIZE_LF,
 	STATE_DATA,
 	STATE_DATA_CR,
@@ -57,9 +69,49 @@ on_size(struct http_body *b, char c)
 	}
 	if (b->digits == 0 || (c != '\r' && c != ';'))
 		return refuse(b, HTTP_REASON_CHUNK_SIZE);
-	b->state = c == '\r' ? STATE_SIZE_LF : STATE_EXTENSION;
+	b->state = c == '\r' ? STATE_SIZE_LF : STATE_EXT_START;
 	b->extension = c == ';';
 	return 0;
+}
+
+/* Behind a name or a value: the next extension or, where no blank came between, the end. */
+static enum state
+behind_extension(enum state s, char c)
+{
+	bool name = s == STATE_EXT_NAME || s == STATE_EXT_NAME_BLANK;
+	bool after_blank = s == STATE_EXT_NAME_BLANK || s == STATE_EXT_VALUE_BLANK;
+
+	if (c == ' ' || c == '\t')
+		return name ? STATE_EXT_NAME_BLANK : STATE_EXT_VALUE_BLANK;
+	if (c == '=' && name)
+		return STATE_EXT_EQUALS;
+	if (c == '\r' && !after_blank)
+		return STATE_SIZE_LF;
+	return c == ';' ? STATE_EXT_START : STATE_BAD;
+}
+
+/* *( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] ), RFC 9112 section 7.1.1. */
+static enum state
+next_in_extension(enum state s, char c)
+{
+	bool token = http_in_class(c, HTTP_CLASS_TOKEN), blank = c == ' ' || c == '\t';
+
+	if (s == STATE_EXT_START || s == STATE_EXT_EQUALS) {
+		if (c == '"' && s == STATE_EXT_EQUALS)
+			return STATE_EXT_QUOTED;
+		if (token)
+			return s == STATE_EXT_START ? STATE_EXT_NAME : STATE_EXT_VALUE;
+		return blank ? s : STATE_BAD;
+	}
+	if (s == STATE_EXT_QUOTED && c == '"')
+		return STATE_EXT_QUOTED_END;
+	if (s == STATE_EXT_QUOTED && c == '\\')
+		return STATE_EXT_ESCAPE;
+	if (s == STATE_EXT_QUOTED || s == STATE_EXT_ESCAPE)
+		return http_is_value_byte(c) ? STATE_EXT_QUOTED : STATE_BAD;
+	if (token && (s == STATE_EXT_NAME || s == STATE_EXT_VALUE))
+		return s;
+	return behind_extension(s, c);
 }
 
 /* Nobody needs them, and they cost their sender nothing: a chunk of one byte with a long
@@ -67,15 +119,16 @@ on_size(struct http_body *b, char c)
 static int
 on_extension(struct http_body *b, char c)
 {
-	if (c == '\r') {
+	enum state next = next_in_extension((enum state)b->state, c);
+
+	if (next == STATE_SIZE_LF)
 		b->extensions += b->extension;
-		b->state = STATE_SIZE_LF;
-		return b->extensions > HTTP_CHUNK_EXTENSIONS_MAX
-			       ? refuse(b, HTTP_REASON_CHUNK_EXTENSION)
-			       : 0;
-	}
-	if (!http_is_value_byte(c) || ++b->extension > HTTP_CHUNK_EXTENSION_MAX)
+	else
+		b->extension++;
+	if (next == STATE_BAD || b->extension > HTTP_CHUNK_EXTENSION_MAX ||
+		b->extensions > HTTP_CHUNK_EXTENSIONS_MAX)
 		return refuse(b, HTTP_REASON_CHUNK_EXTENSION);
+	b->state = (uint8_t)next;
 	return 0;
 }
 
@@ -140,7 +193,15 @@ on_byte(struct http_body *b, char c)
 	switch ((enum state)b->state) {
 	case STATE_SIZE:
 		return on_size(b, c);
-	case STATE_EXTENSION:
+	case STATE_EXT_START:
+	case STATE_EXT_NAME:
+	case STATE_EXT_NAME_BLANK:
+	case STATE_EXT_EQUALS:
+	case STATE_EXT_VALUE:
+	case STATE_EXT_QUOTED:
+	case STATE_EXT_ESCAPE:
+	case STATE_EXT_QUOTED_END:
+	case STATE_EXT_VALUE_BLANK:
 		return on_extension(b, c);
 	case STATE_SIZE_LF:
 		return on_size_lf(b, c);

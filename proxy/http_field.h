@@ -133,6 +133,7 @@ enum http_name {
 	X(LENGTH_DIFFERS, 400, "Content-Length fields differ") \
 	X(ENCODING_IN_1_0, 400, "Transfer-Encoding in HTTP/1.0") \
 	X(ENCODING, 400, "Transfer-Encoding is not chunked") \
+	X(TYPE_DIFFERS, 400, "Content-Type fields differ") \
 	X(CONNECTION_SYNTAX, 400, "malformed Connection field") \
 	X(EXPECT, 417, "unknown expectation") \
 	X(STATUS_LINE, 502, "malformed status line") \

@@ -141,6 +141,16 @@ parse_form(struct http_request *r, struct slice target)
 	return reason;
 }
 
+/* No client sends a bare backslash in a path, and some servers take it for a slash. Queries have
+ * them: browsers do not encode it there. */
+static enum http_reason
+check_path(const struct http_request *r, const char *data, enum http_reason reason)
+{
+	if (reason == HTTP_REASON_NONE && r->path.n && memchr(data + r->path.at, '\\', r->path.n))
+		return HTTP_REASON_TARGET_BYTE;
+	return reason;
+}
+
 /* Splits target into path and query once its bytes are known to be allowed. */
 static enum http_reason
 parse_target(struct http_request *r, const char *data, size_t question)
@@ -154,7 +164,7 @@ parse_target(struct http_request *r, const char *data, size_t question)
 		r->query.at = (uint16_t)(r->target.at + question + 1);
 		r->query.n = (uint16_t)(target.n - question - 1);
 	}
-	return parse_form(r, target);
+	return check_path(r, data, parse_form(r, target));
 }
 
 /* method SP request-target SP HTTP-version, single blanks only (RFC 9112 section 3). */
@@ -226,6 +236,31 @@ add_expect(struct http_request *r, struct slice value)
 	return HTTP_REASON_NONE;
 }
 
+/* Which of two a backend believes is its own choice, so what was checked before it may not be what
+ * it uses (RFC 9110 section 8.3). */
+static enum http_reason
+add_content_type(const struct http_request *r, struct slice value)
+{
+	struct slice first = http_request_value(r, HTTP_NAME_CONTENT_TYPE);
+
+	return slice_eq(first, value) ? HTTP_REASON_NONE : HTTP_REASON_TYPE_DIFFERS;
+}
+
+/* The two fields that decide where a body ends are taken only as every client writes them, though
+ * the grammar allows more: one blank at most before the value and none behind it, and a length
+ * without leading zeros. */
+static enum http_reason
+check_plain(const struct http_field *field, struct slice line, struct slice value)
+{
+	bool length = field->id == HTTP_NAME_CONTENT_LENGTH;
+	size_t before = (size_t)field->name.n + 1;
+
+	if (line.n - value.n > before + 1 || (line.n - value.n > before && line.p[before] != ' ') ||
+		(length && value.n > 1 && value.p[0] == '0'))
+		return length ? HTTP_REASON_LENGTH_SYNTAX : HTTP_REASON_ENCODING;
+	return HTTP_REASON_NONE;
+}
+
 /* What a field means to us, beyond being forwarded. */
 static enum http_reason
 note_field(struct http_request *r, const char *data, const struct http_field *field)
@@ -238,6 +273,8 @@ note_field(struct http_request *r, const char *data, const struct http_field *fi
 		return add_te(r, value);
 	if (field->id == HTTP_NAME_EXPECT)
 		return add_expect(r, value);
+	if (field->id == HTTP_NAME_CONTENT_TYPE)
+		return add_content_type(r, value);
 	return http_framing_add(&r->framing, field, value);
 }
 
@@ -257,7 +294,10 @@ parse_field(struct http_request *r, const char *data, size_t n)
 		r->n_odd++;
 	if (field->id == HTTP_NAME_OTHER)
 		return HTTP_REASON_NONE;
-	return note_field(r, data, field);
+	if (field->id == HTTP_NAME_CONTENT_LENGTH || field->id == HTTP_NAME_TRANSFER_ENCODING)
+		reason = check_plain(
+			field, slice_of(data + r->lines.line, n), http_span_of(data, field->value));
+	return reason == HTTP_REASON_NONE ? note_field(r, data, field) : reason;
 }
 
 /* The absolute form's authority must be what Host says, a default port apart; a client of
@@ -357,6 +397,17 @@ parse_line(struct http_request *r, const char *data, size_t n)
 	return last ? finish(r, data) : HTTP_NEED_MORE;
 }
 
+/* What cannot become a request, a TLS handshake or an endless method, need not be waited for. */
+static bool
+may_begin(const char *line, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && i <= HTTP_METHOD_MAX && http_in_class(line[i], HTTP_CLASS_TOKEN))
+		i++;
+	return n == 0 || (i > 0 && i <= HTTP_METHOD_MAX);
+}
+
 enum http_parse
 http_parse_request(struct http_request *r, const char *data, size_t n)
 {
@@ -366,9 +417,7 @@ http_parse_request(struct http_request *r, const char *data, size_t n)
 	r->base = data;
 	if (r->step == STEP_START && skip_empty_line(r, data, n) != HTTP_DONE)
 		return r->step == STEP_OVER ? HTTP_BAD : HTTP_NEED_MORE;
-	/* What cannot become a request, a TLS handshake for one, need not be waited for. */
-	if (r->step == STEP_REQUEST_LINE && n > r->lines.line &&
-		!http_in_class(data[r->lines.line], HTTP_CLASS_TOKEN))
+	if (r->step == STEP_REQUEST_LINE && !may_begin(data + r->lines.line, n - r->lines.line))
 		return refuse(r, HTTP_REASON_METHOD_NAME);
 	for (;;) {
 		enum http_reason too_long;

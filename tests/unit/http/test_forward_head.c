@@ -50,7 +50,7 @@ static const struct request_case requests[] = {
 	{GET "Content_Length: 5\r\nX.Y: z\r\nX_Forwarded_For: 1\r\nA-B: c\r\n\r\n", 5, NULL,
 		GOT "A-B: c\r\n\r\n"},
 	/* Framing is our own. */
-	{GET "content-length: 0005\r\nContent-Length: 5\r\n\r\n", 5, NULL,
+	{GET "content-length: 5\r\nContent-Length: 5\r\n\r\n", 5, NULL,
 		GOT "Content-Length: 5\r\n\r\n"},
 	{GET "Content-Length: 0\r\n\r\n", 5, NULL, GOT "Content-Length: 0\r\n\r\n"},
 	{GET "transfer-encoding: CHUNKED\r\n\r\n", 5, NULL,

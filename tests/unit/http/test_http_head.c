@@ -83,7 +83,7 @@ static const struct head_case request_lines[] = {
 	CASE(NONE, "GET /a?b HTTP/1.1\r\n" H END),
 	CASE(NONE, "GET /a?b?c=%2F&d HTTP/1.1\r\n" H END),
 	CASE(NONE, "GET //a//b HTTP/1.1\r\n" H END),
-	CASE(NONE, "GET /a|b\"<>^`{}\\ HTTP/1.1\r\n" H END),
+	CASE(NONE, "GET /a|b\"<>^`{} HTTP/1.1\r\n" H END),
 	CASE(NONE, "GET / HTTP/1.0\r\n\r\n"),
 	CASE(NONE, "OPTIONS * HTTP/1.1\r\n" H END),
 	CASE(NONE, "OPTIONS / HTTP/1.1\r\n" H END),
@@ -139,6 +139,10 @@ static const struct head_case request_lines[] = {
 	CASE(TARGET_BYTE, "GET /a\x80 HTTP/1.1\r\n" H END),
 	CASE(TARGET_BYTE, "GET /a\xff HTTP/1.1\r\n" H END),
 	CASE(TARGET_BYTE, "GET /a#b HTTP/1.1\r\n" H END),
+	CASE(TARGET_BYTE, "GET /a\\b HTTP/1.1\r\n" H END),
+	CASE(TARGET_BYTE, "GET http://a/\\b?q HTTP/1.1\r\n" H END),
+	CASE(NONE, "GET /?a\\b HTTP/1.1\r\n" H END),
+	CASE(NONE, "GET /%5c HTTP/1.1\r\n" H END),
 	CASE(TARGET_BYTE, "GET /a\rb HTTP/1.1\r\n" H END),
 	CASE(TARGET_BYTE, "GET /?\xc3\xa9 HTTP/1.1\r\n" H END),
 	CASE(TARGET_FORM, "GET * HTTP/1.1\r\n" H END),
@@ -211,7 +215,8 @@ static const struct head_case hosts[] = {
 static const struct head_case framings[] = {
 	CASE(NONE, POST "Content-Length: 0\r\n\r\n"),
 	CASE(NONE, POST "Content-Length: 5\r\n\r\n"),
-	CASE(NONE, POST "content-length:  5 \r\n\r\n"),
+	CASE(NONE, POST "content-length:5\r\n\r\n"),
+	CASE(NONE, POST "transfer-encoding:chunked\r\n\r\n"),
 	CASE(NONE, POST "Content-Length: 5\r\nContent-Length: 5\r\n\r\n"),
 	CASE(NONE, POST "Content-Length: 9223372036854775807\r\n\r\n"),
 	CASE(NONE, POST "Transfer-Encoding: chunked\r\n\r\n"),
@@ -235,6 +240,11 @@ static const struct head_case framings[] = {
 	CASE(LENGTH_SYNTAX, POST "Content-Length: 5.0\r\n\r\n"),
 	CASE(LENGTH_SYNTAX, POST "Content-Length: 5;\r\n\r\n"),
 	CASE(LENGTH_SYNTAX, POST "Content-Length: \"5\"\r\n\r\n"),
+	CASE(LENGTH_SYNTAX, POST "Content-Length:  5\r\n\r\n"),
+	CASE(LENGTH_SYNTAX, POST "Content-Length: 5 \r\n\r\n"),
+	CASE(LENGTH_SYNTAX, POST "Content-Length:5 \r\n\r\n"),
+	CASE(LENGTH_SYNTAX, POST "Content-Length: 05\r\n\r\n"),
+	CASE(LENGTH_SYNTAX, POST "Content-Length: 00\r\n\r\n"),
 	CASE(LENGTH_SYNTAX, POST "Content-Length:\t5\r\n\r\n"),
 	CASE(LENGTH_SYNTAX, POST "Content-Length: 5\t\r\n\r\n"),
 	CASE(LENGTH_SYNTAX, POST "Content-Length: 9223372036854775808\r\n\r\n"),
@@ -256,6 +266,9 @@ static const struct head_case framings[] = {
 	CASE(ENCODING, POST "Transfer-Encoding: xchunked\r\n\r\n"),
 	CASE(ENCODING, POST "Transfer-Encoding: chunkedx\r\n\r\n"),
 	CASE(ENCODING, POST "Transfer-Encoding: chunk\r\n\r\n"),
+	CASE(ENCODING, POST "Transfer-Encoding:  chunked\r\n\r\n"),
+	CASE(ENCODING, POST "Transfer-Encoding: chunked \r\n\r\n"),
+	CASE(ENCODING, POST "Transfer-Encoding:chunked \r\n\r\n"),
 	CASE(ENCODING, POST "Transfer-Encoding:\tchunked\r\n\r\n"),
 	CASE(ENCODING, POST "Transfer-Encoding: chunked\t\r\n\r\n"),
 	CASE(ENCODING, POST "Transfer-Encoding: chunk\xc3\xa9"
@@ -283,6 +296,9 @@ static const struct head_case fields[] = {
 	CASE(NONE, GET "Connection: close\r\n\r\n"),
 	CASE(NONE, GET "Connection: , keep-alive ,, X-A ,\r\n\r\n"),
 	CASE(NONE, GET "Connection:\r\n\r\n"),
+	CASE(NONE, GET "Content-Type: a/b\r\nContent-Type: a/b\r\n\r\n"),
+	CASE(TYPE_DIFFERS, GET "Content-Type: a/b\r\nContent-Type: a/c\r\n\r\n"),
+	CASE(TYPE_DIFFERS, GET "Content-Type:\r\nContent-Type: a/c\r\n\r\n"),
 	CASE(EXPECT, GET "Expect: 200-ok\r\n\r\n"),
 	CASE(EXPECT, GET "Expect:\r\n\r\n"),
 	CASE(EXPECT, GET "Expect: 100-continue, x\r\n\r\n"),
@@ -386,6 +402,7 @@ sizes_end_exactly_at_their_maxima(void **state)
 	check_long("GET /", HTTP_TARGET_MAX - 1, " HTTP/1.1\r\n" H END, HTTP_REASON_NONE);
 	check_long("GET /", HTTP_TARGET_MAX, " HTTP/1.1\r\n" H END, HTTP_REASON_TARGET_TOO_LONG);
 	check_long("GET /", 3 * HTTP_TARGET_MAX, "", HTTP_REASON_TARGET_TOO_LONG);
+	check_long("A", 3 * HTTP_TARGET_MAX, "", HTTP_REASON_METHOD_NAME);
 	/* "X:", the value and CRLF. */
 	check_long(GET "X:", HTTP_FIELD_MAX - 4, "\r\n\r\n", HTTP_REASON_NONE);
 	check_long(GET "X:", HTTP_FIELD_MAX - 3, "\r\n\r\n", HTTP_REASON_FIELD_TOO_LONG);
