@@ -39,7 +39,13 @@ enum conn_close_reason {
 #define CONN_CLOSE_ENUM(id, text) CONN_CLOSE_##id,
 	CONN_CLOSE_TABLE(CONN_CLOSE_ENUM)
 #undef CONN_CLOSE_ENUM
-		CONN_CLOSE_COUNT
+};
+
+/* How many there are; no reason itself, so that no switch has to name it. */
+enum {
+#define CONN_CLOSE_ONE(id, text) +1
+	CONN_CLOSE_COUNT = 0 CONN_CLOSE_TABLE(CONN_CLOSE_ONE)
+#undef CONN_CLOSE_ONE
 };
 
 /* What a front's one timer waits for. X(id, what) */
