@@ -154,7 +154,6 @@ h2_error_of(enum conn_close_reason reason)
 	case CONN_CLOSE_DRAIN:
 	case CONN_CLOSE_MEMORY:
 	case CONN_CLOSE_STOP:
-	case CONN_CLOSE_COUNT:
 		break;
 	}
 	return NGHTTP2_INTERNAL_ERROR;
