@@ -121,7 +121,8 @@ unknown_container(struct parse *p, const struct reference *r, const char *name, 
 static void
 resolve_route(struct parse *p, const struct reference *r)
 {
-	struct conf_target *t = &p->conf->sites[r->site].routes[r->route].target;
+	struct conf_route *route = &p->conf->sites[r->site].routes[r->route];
+	struct conf_target *t = r->target ? &route->more[r->target - 1] : &route->target;
 	int64_t index = find_container(p, t->host);
 
 	if (index < 0)
@@ -222,6 +223,14 @@ default_certificates(struct parse *p)
 
 /* ---- absences ---- */
 
+static uint32_t
+referred_container(const struct parse *p, const struct reference *r)
+{
+	const struct conf_route *route = &p->conf->sites[r->site].routes[r->route];
+
+	return conf_route_target(route, r->target)->container;
+}
+
 static void
 check_route_addresses(struct parse *p)
 {
@@ -231,9 +240,8 @@ check_route_addresses(struct parse *p)
 
 		if (r->kind == REFERENCE_CERTIFICATE)
 			continue;
-		index = r->kind == REFERENCE_ROUTE
-				? p->conf->sites[r->site].routes[r->route].target.container
-				: p->conf->forwards[r->forward].container;
+		index = r->kind == REFERENCE_ROUTE ? referred_container(p, r)
+						   : p->conf->forwards[r->forward].container;
 		if (!p->conf->containers[index].address.family)
 			parse_error_reference(p, r,
 				"the container \"%s\" has no address; write in its block: address "
@@ -287,6 +295,7 @@ parse_check(struct parse *p)
 	default_path(p, &c->lxc_path, CONF_DEFAULT_LXC_PATH);
 	resolve_references(p);
 	default_certificates(p);
+	parse_check_upstreams(p);
 	parse_check_network(p);
 	if (p->stopped || p->errs->n)
 		return;

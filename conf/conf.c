@@ -23,15 +23,25 @@ free_texts(char **texts, size_t n)
 }
 
 static void
+free_target(struct conf_target *t)
+{
+	free(t->host);
+	free(t->path);
+}
+
+static void
 free_site(struct conf_site *site)
 {
 	free_texts(site->hosts, site->n_hosts);
 	free(site->certificate_name);
 	for (size_t i = 0; i < site->n_routes; i++) {
 		free(site->routes[i].path);
-		free(site->routes[i].target.host);
-		free(site->routes[i].target.path);
 		conf_guard_clear(&site->routes[i].guard);
+		free_target(&site->routes[i].target);
+		for (size_t k = 0; k < site->routes[i].n_more; k++)
+			free_target(&site->routes[i].more[k]);
+		free(site->routes[i].more);
+		free(site->routes[i].upstream.balance_name);
 	}
 	free(site->routes);
 	conf_guard_clear(&site->guard);
@@ -167,6 +177,26 @@ const char *
 conf_timeout_name(enum conf_timeout timeout)
 {
 	return schema_word_name("timeout", (int)timeout);
+}
+
+const char *
+conf_balance_name(enum conf_balance balance)
+{
+	return schema_word_name(
+		balance < CONF_BALANCE_HASH_CLIENT ? "balance" : "balance hash", (int)balance);
+}
+
+const struct conf_target *
+conf_route_target(const struct conf_route *route, size_t index)
+{
+	assert(index <= route->n_more);
+	return index == 0 ? &route->target : &route->more[index - 1];
+}
+
+size_t
+conf_route_targets(const struct conf_route *route)
+{
+	return 1 + route->n_more;
 }
 
 const char *

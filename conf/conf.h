@@ -26,9 +26,15 @@
 #define CONF_TEXT_MAX ((size_t)16 * 1024 * 1024) /* all files together */
 #define CONF_INCLUDE_DEPTH_MAX 8
 #define CONF_INCLUDE_FILES_MAX 256
-#define CONF_NAME_MAX 63  /* a container's or certificate's name */
-#define CONF_HOST_MAX 253 /* a site's host name */
+#define CONF_NAME_MAX 63   /* a container's or certificate's name */
+#define CONF_TOKEN_MAX 127 /* the name of a header or cookie */
+#define CONF_HOST_MAX 253  /* a site's host name */
 #define CONF_IFNAME_MAX 15
+#define CONF_TARGETS_MAX 64 /* targets of one route */
+#define CONF_WEIGHT_MAX 100
+#define CONF_PASSIVE_FAIL 3 /* what `passive` means where it is not written */
+#define CONF_PASSIVE_IN_MS 10000
+#define CONF_PASSIVE_FOR_MS 10000
 #define CONF_PORTS_MAX 16384 /* forwarded ports, ranges counted port by port */
 
 #define CONF_DEFAULT_CONTROL "/run/sluice/control.sock"
@@ -94,9 +100,29 @@ struct conf_target {
 	char *host;         /* container's name, or host name or address literal without brackets */
 	uint32_t container; /* CONTAINER: index into conf.containers */
 	uint16_t port;
-	char *path;    /* replaces the matched prefix; NULL: the path goes through as sent.
-			* DIR: the folder, absolute. REDIRECT: the URL. */
-	uint16_t code; /* REDIRECT: 301 302 303 307 308. STATUS: 200 to 599 */
+	char *path;      /* replaces the matched prefix; NULL: the path goes through as sent.
+			  * DIR: the folder, absolute. REDIRECT: the URL. */
+	uint16_t code;   /* REDIRECT: 301 302 303 307 308. STATUS: 200 to 599 */
+	uint16_t weight; /* its share among the targets of its route; 1 when not written */
+};
+
+enum conf_balance {
+	CONF_BALANCE_ROUND_ROBIN,
+	CONF_BALANCE_LEAST_CONNECTIONS,
+	CONF_BALANCE_HASH_CLIENT,
+	CONF_BALANCE_HASH_URI,
+	CONF_BALANCE_HASH_HEADER,
+	CONF_BALANCE_HASH_COOKIE,
+};
+
+/* How a route treats its targets. What is not written has its default here after the checks. */
+struct conf_upstream {
+	enum conf_balance balance;
+	char *balance_name; /* of the header or the cookie */
+	uint32_t balance_ordinal;
+	uint32_t passive_fail; /* failures in a row that take a target out; 0: `passive off` */
+	uint64_t passive_in_ms, passive_for_ms;
+	uint32_t passive_ordinal;
 };
 
 struct conf_route {
@@ -104,6 +130,11 @@ struct conf_route {
 	bool exact; /* `route = PATH` */
 	char *path; /* begins with '/', normalised as requests are before matching */
 	struct conf_target target;
+	struct conf_target *more; /* the targets behind the first */
+	size_t n_more;
+	struct conf_upstream upstream;
+	uint32_t pool; /* from 1: its number among the routes whose targets are watched; 0: it has
+			* one target, and nothing is asked of it */
 	struct conf_limits limits;
 	struct conf_guard guard;
 };
@@ -196,6 +227,7 @@ struct conf {
 	size_t n_forwards;
 	struct conf_limits limits;
 	struct conf_guard guard;
+	uint32_t n_pools;         /* the highest conf_route.pool */
 	char *control_path;       /* never NULL: the default when not written */
 	char *control_group;      /* NULL: root only */
 	uint32_t control_ordinal; /* 0 where not written, and so below */
@@ -288,7 +320,13 @@ int32_t conf_find_certificate(const struct conf *c, struct slice name);
 const char *conf_proto_name(enum conf_proto proto);
 const char *conf_timeout_name(enum conf_timeout timeout);
 const char *conf_listen_mode_name(enum conf_listen_mode mode);
+const char *conf_balance_name(enum conf_balance balance);
+/* The targets of a route, by index: the first, and those behind it. */
+const struct conf_target *conf_route_target(const struct conf_route *route, size_t index);
+size_t conf_route_targets(const struct conf_route *route);
 /* "jenkins:8080/jenkins/", "redirect 301 /wiki/": the target as the file says it. 0 or -1. */
 int conf_target_print(const struct conf_target *t, struct buf *out);
+/* All targets of a route, with their weights. 0 or -1. */
+int conf_route_print(const struct conf_route *route, struct buf *out);
 
 #endif

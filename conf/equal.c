@@ -66,14 +66,36 @@ static bool
 same_target(const struct conf_target *a, const struct conf_target *b)
 {
 	return a->type == b->type && same_text(a->host, b->host) && a->container == b->container &&
-	       a->port == b->port && same_text(a->path, b->path) && a->code == b->code;
+	       a->port == b->port && same_text(a->path, b->path) && a->code == b->code &&
+	       a->weight == b->weight;
+}
+
+static bool
+same_targets(const struct conf_route *a, const struct conf_route *b)
+{
+	if (a->n_more != b->n_more)
+		return false;
+	for (size_t i = 0; i < conf_route_targets(a); i++)
+		if (!same_target(conf_route_target(a, i), conf_route_target(b, i)))
+			return false;
+	return true;
+}
+
+static bool
+same_upstream(const struct conf_upstream *a, const struct conf_upstream *b)
+{
+	return a->balance == b->balance && same_text(a->balance_name, b->balance_name) &&
+	       same_presence(a->balance_ordinal, b->balance_ordinal) &&
+	       a->passive_fail == b->passive_fail && a->passive_in_ms == b->passive_in_ms &&
+	       a->passive_for_ms == b->passive_for_ms &&
+	       same_presence(a->passive_ordinal, b->passive_ordinal);
 }
 
 static bool
 same_route(const struct conf_route *a, const struct conf_route *b)
 {
-	return a->exact == b->exact && same_text(a->path, b->path) &&
-	       same_target(&a->target, &b->target) && same_limits(&a->limits, &b->limits) &&
+	return a->exact == b->exact && same_text(a->path, b->path) && same_targets(a, b) &&
+	       same_upstream(&a->upstream, &b->upstream) && same_limits(&a->limits, &b->limits) &&
 	       conf_guard_equal(&a->guard, &b->guard);
 }
 

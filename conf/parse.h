@@ -39,6 +39,7 @@ enum reference_kind { REFERENCE_ROUTE, REFERENCE_FORWARD, REFERENCE_CERTIFICATE 
 struct reference {
 	enum reference_kind kind;
 	size_t site, route, forward; /* where it stands */
+	size_t target;               /* of the route, by index */
 	uint32_t ordinal;
 	uint32_t line, col;
 };
@@ -81,6 +82,7 @@ struct parse {
 	struct scope scopes[SCOPES_MAX];
 	size_t depth;                  /* index of the innermost open scope */
 	size_t site, route, container; /* those whose block is open */
+	size_t target;                 /* of the route, that is being read */
 
 	struct names names;
 };
@@ -126,7 +128,8 @@ int parse_refer(struct parse *p, enum reference_kind kind, const struct directiv
 
 /* Resolves limits and references and checks whatever needs the whole file; errors are reported. */
 void parse_check(struct parse *p);
-/* The parts of it that are in check_net.c. */
+/* The parts of it that are in check_upstream.c and check_net.c. */
+void parse_check_upstreams(struct parse *p);
 void parse_check_network(struct parse *p);
 void parse_check_bridge(struct parse *p);
 

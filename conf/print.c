@@ -5,15 +5,13 @@
  */
 #include "conf/conf.h"
 
-#include "conf/lex.h"
 #include "conf/print_guard.h"
+#include "conf/print_upstream.h"
 #include "conf/schema.h"
 #include "conf/write.h"
 #include "core/own.h"
 
 #include <stdlib.h>
-
-#define WORD_BUF_MAX ((size_t)2 * LEX_WORD_MAX)
 
 /* ---- limits ---- */
 
@@ -58,62 +56,6 @@ print_limits(struct writer *w, const struct conf_limits *limits)
 
 /* ---- sites ---- */
 
-static int
-append_container_target(const struct conf_target *t, struct buf *word)
-{
-	return buf_printf(word, "%s:%u%s", t->host, t->port, t->path ? t->path : "");
-}
-
-static int
-append_http_target(const struct conf_target *t, struct buf *word)
-{
-	bool v6 = strchr(t->host, ':') != NULL;
-
-	return buf_printf(word, "http://%s%s%s:%u%s", v6 ? "[" : "", t->host, v6 ? "]" : "",
-		t->port, t->path ? t->path : "");
-}
-
-static int
-append_url_target(const struct conf_target *t, struct buf *out)
-{
-	_cleanup_(buf_clear) struct buf word;
-	int ret;
-
-	buf_init(&word, WORD_BUF_MAX);
-	ret = t->type == CONF_TARGET_CONTAINER ? append_container_target(t, &word)
-					       : append_http_target(t, &word);
-	return ret < 0 ? -1 : writer_append_word(out, buf_slice(&word));
-}
-
-int
-conf_target_print(const struct conf_target *t, struct buf *out)
-{
-	switch (t->type) {
-	case CONF_TARGET_CONTAINER:
-	case CONF_TARGET_HTTP:
-		return append_url_target(t, out);
-	case CONF_TARGET_DIR:
-		if (buf_append_str(out, "dir ") < 0)
-			return -1;
-		return writer_append_word(out, slice_str(t->path));
-	case CONF_TARGET_REDIRECT:
-		if (buf_printf(out, "redirect %u ", t->code) < 0)
-			return -1;
-		return writer_append_word(out, slice_str(t->path));
-	case CONF_TARGET_STATUS:
-		return buf_printf(out, "status %u", t->code);
-	}
-	return -1;
-}
-
-static void
-put_target(struct writer *w, const struct conf_target *t)
-{
-	writer_raw(w, " -> ");
-	if (!w->failed && conf_target_print(t, w->out) < 0)
-		w->failed = true;
-}
-
 static void
 print_route(struct writer *w, const struct conf_route *route)
 {
@@ -121,12 +63,14 @@ print_route(struct writer *w, const struct conf_route *route)
 	if (route->exact)
 		writer_raw(w, " =");
 	writer_word(w, route->path);
-	put_target(w, &route->target);
-	if (!limits_written(&route->limits) && !conf_guard_written(&route->guard)) {
+	print_targets(w, route);
+	if (!limits_written(&route->limits) && !upstream_written(&route->upstream) &&
+		!conf_guard_written(&route->guard)) {
 		writer_end(w);
 		return;
 	}
 	writer_open(w);
+	print_upstream(w, &route->upstream);
 	print_limits(w, &route->limits);
 	print_guard(w, &route->guard);
 	writer_close(w);
@@ -139,7 +83,7 @@ print_site(struct writer *w, const struct conf_site *site)
 	for (size_t i = 0; i < site->n_hosts; i++)
 		writer_word(w, site->hosts[i]);
 	if (site->short_form) {
-		put_target(w, &site->routes[0].target);
+		print_targets(w, &site->routes[0]);
 		writer_end(w);
 		return;
 	}

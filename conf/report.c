@@ -214,6 +214,7 @@ parse_refer(
 		.kind = kind,
 		.site = p->site,
 		.route = p->route,
+		.target = p->target,
 		.forward = p->conf->n_forwards ? p->conf->n_forwards - 1 : 0,
 		.ordinal = d->ordinal,
 		.line = at->line,

@@ -56,8 +56,8 @@ struct schema_table {
 	size_t n_words;
 };
 
-extern const struct schema_table schema_daemon, schema_network, schema_proxy, schema_container,
-	schema_guard;
+extern const struct schema_table schema_daemon, schema_network, schema_proxy, schema_upstream,
+	schema_container, schema_guard;
 
 /* All rows of all parts, numbered from 0, below SCHEMA_ROWS_MAX. */
 size_t schema_n_rows(void);

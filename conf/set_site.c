@@ -79,7 +79,7 @@ set_short_form(struct parse *p, const struct directive *d)
 	route->path = parse_dup(p, SLICE_LIT("/"));
 	if (!route->path)
 		return -1;
-	return directive_read_target(p, d, &route->target);
+	return directive_read_targets(p, d, route);
 }
 
 int
@@ -173,5 +173,5 @@ set_route(struct parse *p, const struct directive *d)
 	if (!route)
 		return -1;
 	ret = read_route_path(p, d, route);
-	return directive_read_target(p, d, &route->target) < 0 ? -1 : ret;
+	return directive_read_targets(p, d, route) < 0 ? -1 : ret;
 }

@@ -1,4 +1,7 @@
-/* The target behind an arrow: a container, a server elsewhere, a folder, a redirect, a status. */
+/*
+ * What stands behind an arrow: a container, a server elsewhere, or several of these with their
+ * weights; a folder, a redirect, a status.
+ */
 #include "conf/setters.h"
 
 #include "conf/parse.h"
@@ -46,9 +49,9 @@ word_read_container(struct parse *p, const struct word *w, char **ret_name, stru
 }
 
 static int
-read_container_target(struct parse *p, const struct directive *d, struct conf_target *t)
+read_container_target(
+	struct parse *p, const struct directive *d, const struct word *w, struct conf_target *t)
 {
-	const struct word *w = &d->target[0];
 	struct slice rest = {0};
 	size_t slash;
 
@@ -94,14 +97,15 @@ read_http_host(struct parse *p, const struct word *w, struct slice authority, st
 }
 
 static int
-read_http_target(struct parse *p, const struct directive *d, struct conf_target *t)
+read_http_target(
+	struct parse *p, const struct directive *d, const struct word *w, struct conf_target *t)
 {
-	const struct word *w = &d->target[0];
 	struct slice rest = slice_skip(w->text, sizeof("http://") - 1);
 	struct slice authority = slice_head(rest, slice_index(rest, '/'));
 	struct slice port = {0};
 
 	t->type = CONF_TARGET_HTTP;
+	(void)d;
 	t->port = HTTP_PORT;
 	if (slice_index(authority, '@') < authority.n)
 		return parse_error(p, w, "a target has no user or password");
@@ -117,18 +121,22 @@ read_http_target(struct parse *p, const struct directive *d, struct conf_target 
 /* ---- dir, redirect, status ---- */
 
 static int
-read_dir_target(struct parse *p, const struct directive *d, struct conf_target *t)
+read_dir_target(
+	struct parse *p, const struct directive *d, const struct word *w, struct conf_target *t)
 {
+	(void)d;
 	t->type = CONF_TARGET_DIR;
-	return word_read_file(p, &d->target[1], &t->path);
+	return word_read_file(p, &w[1], &t->path);
 }
 
 static int
-read_redirect_target(struct parse *p, const struct directive *d, struct conf_target *t)
+read_redirect_target(
+	struct parse *p, const struct directive *d, const struct word *w, struct conf_target *t)
 {
-	const struct word *code = &d->target[1], *url = &d->target[2];
+	const struct word *code = &w[1], *url = &w[2];
 	uint64_t n;
 
+	(void)d;
 	t->type = CONF_TARGET_REDIRECT;
 	if (num_parse(code->text, 301, 308, &n) < 0 || (n > 303 && n < 307))
 		return parse_error(p, code,
@@ -140,13 +148,15 @@ read_redirect_target(struct parse *p, const struct directive *d, struct conf_tar
 }
 
 static int
-read_status_target(struct parse *p, const struct directive *d, struct conf_target *t)
+read_status_target(
+	struct parse *p, const struct directive *d, const struct word *w, struct conf_target *t)
 {
 	static const uint64_t range[2] = {STATUS_MIN, STATUS_MAX};
 	uint64_t code;
 
+	(void)d;
 	t->type = CONF_TARGET_STATUS;
-	if (word_read_number(p, &d->target[1], range, &code) < 0)
+	if (word_read_number(p, &w[1], range, &code) < 0)
 		return -1;
 	t->code = (uint16_t)code;
 	return 0;
@@ -156,7 +166,8 @@ read_status_target(struct parse *p, const struct directive *d, struct conf_targe
 struct target_form {
 	enum conf_target_type type;
 	size_t words;
-	int (*read)(struct parse *p, const struct directive *d, struct conf_target *t);
+	int (*read)(struct parse *p, const struct directive *d, const struct word *w,
+		struct conf_target *t);
 	const char *shape;
 };
 
@@ -193,11 +204,131 @@ target_type(struct parse *p, const struct word *w)
 	return CONF_TARGET_CONTAINER;
 }
 
+static bool
+is_server(int type)
+{
+	return type == CONF_TARGET_CONTAINER || type == CONF_TARGET_HTTP;
+}
+
+/* A target that stands alone: all the words are its own. */
+static int
+read_alone(struct parse *p, const struct directive *d, int type, struct conf_target *ret)
+{
+	const struct target_form *form = &forms[type];
+	const struct word *first = &d->target[0];
+
+	if (d->n_target < form->words)
+		return parse_error(p, first, "the target is not complete; write: %s", form->shape);
+	if (d->n_target > form->words)
+		return parse_error(p, &d->target[form->words],
+			"\"%.*s\" is one word too many; write: %s",
+			WORD_ARG(&d->target[form->words]), form->shape);
+	return form->read(p, d, first, ret);
+}
+
+/* ---- several targets ---- */
+
+static bool
+same_server(const struct conf_target *a, const struct conf_target *b)
+{
+	return a->type == b->type && a->port == b->port && strcmp(a->host, b->host) == 0;
+}
+
+static bool
+same_path(const struct conf_target *a, const struct conf_target *b)
+{
+	return a->path && b->path ? strcmp(a->path, b->path) == 0 : a->path == b->path;
+}
+
+/* A request goes to any of them, so they must all mean the same by it, and each stands once. */
+static int
+check_beside(struct parse *p, const struct conf_route *route, const struct word *w)
+{
+	size_t last = conf_route_targets(route) - 1;
+	const struct conf_target *t = conf_route_target(route, last);
+
+	for (size_t i = 0; i < last; i++)
+		if (same_server(t, conf_route_target(route, i)))
+			return parse_error(
+				p, w, "the target \"%.*s\" stands here twice", WORD_ARG(w));
+	if (!same_path(t, &route->target))
+		return parse_error(p, w,
+			"the targets of a route have the same path; the first one has %s%s",
+			route->target.path ? "the path " : "none",
+			route->target.path ? route->target.path : "");
+	return 0;
+}
+
+/* One server of several; w is its first word. The number of words it takes, or -1. */
+static int
+read_server(
+	struct parse *p, const struct directive *d, const struct word *w, struct conf_route *route)
+{
+	struct conf_target *t = &route->target;
+	int type = w->text.n ? target_type(p, w) : parse_error(p, w, "the target is empty");
+
+	if (type < 0)
+		return -1;
+	if (!is_server(type))
+		return parse_error(p, w, "\"%.*s\" can't stand beside other targets", WORD_ARG(w));
+	p->target = w == d->target ? 0 : 1 + route->n_more;
+	if (p->target == CONF_TARGETS_MAX)
+		return parse_error(p, w, "a route has at most %d targets", CONF_TARGETS_MAX);
+	if (p->target > 0)
+		t = parse_add(p, &route->more, &route->n_more, sizeof(*t));
+	if (!t)
+		return -1;
+	t->weight = 1;
+	if (forms[type].read(p, d, w, t) < 0 || check_beside(p, route, w) < 0)
+		return -1;
+	return 1;
+}
+
+/* `weight N` behind a target. The number of words it takes, or -1. */
+static int
+read_weight(
+	struct parse *p, const struct directive *d, const struct word *w, struct conf_route *route)
+{
+	static const uint64_t range[2] = {1, CONF_WEIGHT_MAX};
+	struct conf_target *t = route->n_more ? &route->more[route->n_more - 1] : &route->target;
+	size_t left = d->n_target - (size_t)(w - d->target);
+	uint64_t weight;
+
+	if (left == 0 || !slice_eq_str(w->text, "weight"))
+		return 0;
+	if (left == 1)
+		return parse_error(p, w, "the number of \"weight\" is missing");
+	if (word_read_number(p, w + 1, range, &weight) < 0)
+		return -1;
+	if (d->n_target == 3)
+		return parse_error(p, w, "a weight needs a second target");
+	t->weight = (uint16_t)weight;
+	return 2;
+}
+
+static int
+read_servers(struct parse *p, const struct directive *d, struct conf_route *route)
+{
+	size_t at = 0;
+
+	while (at < d->n_target) {
+		int taken = read_server(p, d, &d->target[at], route);
+
+		if (taken < 0)
+			return -1;
+		at += (size_t)taken;
+		taken = read_weight(p, d, &d->target[at], route);
+		if (taken < 0)
+			return -1;
+		at += (size_t)taken;
+	}
+	return 0;
+}
+
 int
-directive_read_target(struct parse *p, const struct directive *d, struct conf_target *ret)
+directive_read_targets(struct parse *p, const struct directive *d, struct conf_route *route)
 {
 	const struct word *first = &d->target[0];
-	const struct target_form *form;
 	int type;
 
 	if (first->text.n == 0)
@@ -205,12 +336,5 @@ directive_read_target(struct parse *p, const struct directive *d, struct conf_ta
 	type = target_type(p, first);
 	if (type < 0)
 		return -1;
-	form = &forms[type];
-	if (d->n_target < form->words)
-		return parse_error(p, first, "the target is not complete; write: %s", form->shape);
-	if (d->n_target > form->words)
-		return parse_error(p, &d->target[form->words],
-			"\"%.*s\" is one word too many; write: %s",
-			WORD_ARG(&d->target[form->words]), form->shape);
-	return form->read(p, d, ret);
+	return is_server(type) ? read_servers(p, d, route) : read_alone(p, d, type, &route->target);
 }

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 struct addr;
-struct conf_target;
+struct conf_route;
 struct parse;
 struct prefix;
 struct directive;
@@ -33,8 +33,8 @@ int word_read_network(struct parse *p, const struct word *w, struct prefix *ret)
 int word_read_file(struct parse *p, const struct word *w, char **ret);
 /* Copies the word into the configuration unless why says what is wrong with it. */
 int word_read_checked(struct parse *p, const struct word *w, const char *why, char **ret);
-/* The target behind the arrow (set_target.c). */
-int directive_read_target(struct parse *p, const struct directive *d, struct conf_target *ret);
+/* The targets behind the arrow (set_target.c). */
+int directive_read_targets(struct parse *p, const struct directive *d, struct conf_route *route);
 /* CONTAINER:PORT… split at the first colon; what follows it is the rest. 0 or -1. */
 int word_read_container(
 	struct parse *p, const struct word *w, char **ret_name, struct slice *ret_rest);
@@ -62,6 +62,9 @@ int set_body_limit(struct parse *p, const struct directive *d);
 int set_timeout(struct parse *p, const struct directive *d);
 /* set_guard.c */
 int set_access(struct parse *p, const struct directive *d);
+/* set_upstream.c */
+int set_balance(struct parse *p, const struct directive *d);
+int set_passive(struct parse *p, const struct directive *d);
 /* set_container.c */
 int set_container(struct parse *p, const struct directive *d);
 int set_image(struct parse *p, const struct directive *d);

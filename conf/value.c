@@ -65,6 +65,23 @@ value_word(struct slice s)
 }
 
 const char *
+value_token(struct slice s)
+{
+	static const char marks[] = "!#$%&'*+-.^_`|~";
+
+	if (s.n == 0 || s.n > CONF_TOKEN_MAX)
+		return "must have 1 to 127 bytes";
+	for (size_t i = 0; i < s.n; i++) {
+		char c = s.p[i];
+
+		if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
+			!memchr(marks, c, sizeof(marks) - 1))
+			return "may hold letters, digits and the marks of a token only";
+	}
+	return NULL;
+}
+
+const char *
 value_group(struct slice s)
 {
 	if (s.n == 0 || s.n > GROUP_MAX)

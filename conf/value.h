@@ -23,6 +23,8 @@ const char *value_host(struct slice s);
 const char *value_file(struct slice s);
 /* A relative path inside a container, without "." and "..". */
 const char *value_inner_path(struct slice s);
+/* The name of a header or cookie: a token (RFC 9110 section 5.6.2). */
+const char *value_token(struct slice s);
 /* The path of a target. */
 const char *value_target_path(struct slice s);
 /* The path of a route: a target's, in the only spelling that it may have. */

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TARGET_TEXT_MAX 4096
+#define TARGET_TEXT_MAX (64 * 1024)
 
 static json_t *
 text(struct slice s)
@@ -223,7 +223,7 @@ route_json(
 	struct buf target;
 
 	buf_init(&target, TARGET_TEXT_MAX);
-	if (conf_target_print(&route->target, &target) < 0)
+	if (conf_route_print(route, &target) < 0)
 		buf_reset(&target);
 	object = json_pack("{s:o, s:o, s:b, s:o}", "hosts", hosts_json(site), "path",
 		text_str(route->path), "exact", route->exact, "target", text(buf_slice(&target)));

@@ -30,7 +30,7 @@ put_example(struct buf *text, const struct schema_row *row)
 		after = "\n}";
 		break;
 	case CONTEXT_ROUTE:
-		before = "site x.example { route / -> status 200 {\n";
+		before = "site x.example { route / -> http://a http://b {\n";
 		after = "\n} }";
 		break;
 	case CONTEXT_CONTAINER:
@@ -159,7 +159,7 @@ the_sample_is_right(void **state)
 		fail_msg("%u:%u: %s", errs.errors[0].line, errs.errors[0].col, errs.errors[0].msg);
 		return;
 	}
-	assert_int_equal(c->n_sites, 3);
+	assert_int_equal(c->n_sites, 4);
 	assert_int_equal(c->n_containers, 4);
 	conf_unref(&c);
 	buf_clear(&text);

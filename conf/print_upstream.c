@@ -1,0 +1,129 @@
+/* Targets as the file writes them, and the directives about them. */
+#include "conf/print_upstream.h"
+
+#include "conf/lex.h"
+#include "core/own.h"
+
+#define WORD_BUF_MAX ((size_t)2 * LEX_WORD_MAX)
+
+/* ---- targets ---- */
+
+static int
+append_container_target(const struct conf_target *t, struct buf *word)
+{
+	return buf_printf(word, "%s:%u%s", t->host, t->port, t->path ? t->path : "");
+}
+
+static int
+append_http_target(const struct conf_target *t, struct buf *word)
+{
+	bool v6 = strchr(t->host, ':') != NULL;
+
+	return buf_printf(word, "http://%s%s%s:%u%s", v6 ? "[" : "", t->host, v6 ? "]" : "",
+		t->port, t->path ? t->path : "");
+}
+
+static int
+append_url_target(const struct conf_target *t, struct buf *out)
+{
+	_cleanup_(buf_clear) struct buf word;
+	int ret;
+
+	buf_init(&word, WORD_BUF_MAX);
+	ret = t->type == CONF_TARGET_CONTAINER ? append_container_target(t, &word)
+					       : append_http_target(t, &word);
+	return ret < 0 ? -1 : writer_append_word(out, buf_slice(&word));
+}
+
+int
+conf_target_print(const struct conf_target *t, struct buf *out)
+{
+	switch (t->type) {
+	case CONF_TARGET_CONTAINER:
+	case CONF_TARGET_HTTP:
+		return append_url_target(t, out);
+	case CONF_TARGET_DIR:
+		if (buf_append_str(out, "dir ") < 0)
+			return -1;
+		return writer_append_word(out, slice_str(t->path));
+	case CONF_TARGET_REDIRECT:
+		if (buf_printf(out, "redirect %u ", t->code) < 0)
+			return -1;
+		return writer_append_word(out, slice_str(t->path));
+	case CONF_TARGET_STATUS:
+		return buf_printf(out, "status %u", t->code);
+	}
+	return -1;
+}
+
+int
+conf_route_print(const struct conf_route *route, struct buf *out)
+{
+	for (size_t i = 0; i < conf_route_targets(route); i++) {
+		const struct conf_target *t = conf_route_target(route, i);
+
+		if (i > 0 && buf_append_byte(out, ' ') < 0)
+			return -1;
+		if (conf_target_print(t, out) < 0)
+			return -1;
+		if (t->weight > 1 && buf_printf(out, " weight %u", t->weight) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+void
+print_targets(struct writer *w, const struct conf_route *route)
+{
+	writer_raw(w, " -> ");
+	if (!w->failed && conf_route_print(route, w->out) < 0)
+		w->failed = true;
+}
+
+/* ---- the directives ---- */
+
+static void
+print_balance(struct writer *w, const struct conf_upstream *u)
+{
+	if (!u->balance_ordinal)
+		return;
+	writer_begin(w, u->balance_ordinal, "balance");
+	if (u->balance >= CONF_BALANCE_HASH_CLIENT)
+		writer_word(w, "hash");
+	writer_word(w, conf_balance_name(u->balance));
+	if (u->balance_name)
+		writer_word(w, u->balance_name);
+	writer_end(w);
+}
+
+static void
+print_passive(struct writer *w, const struct conf_upstream *u)
+{
+	if (!u->passive_ordinal)
+		return;
+	writer_begin(w, u->passive_ordinal, "passive");
+	if (u->passive_fail == 0) {
+		writer_word(w, "off");
+	} else {
+		writer_raw(w, " fail");
+		writer_number(w, u->passive_fail);
+		writer_raw(w, " in");
+		writer_time(w, u->passive_in_ms);
+		writer_raw(w, " for");
+		writer_time(w, u->passive_for_ms);
+	}
+	writer_end(w);
+}
+
+bool
+upstream_written(const struct conf_upstream *u)
+{
+	return u->balance_ordinal || u->passive_ordinal;
+}
+
+void
+print_upstream(struct writer *w, const struct conf_upstream *u)
+{
+	print_balance(w, u);
+	print_passive(w, u);
+}

@@ -1,0 +1,68 @@
+/* The language: how a route treats its targets. */
+#include "conf/schema.h"
+
+#include "conf/conf.h"
+#include "conf/setters.h"
+
+static const struct schema_row rows[] = {
+	{
+		.name = "balance",
+		.context = CONTEXT_ROUTE,
+		.min = 1,
+		.max = 3,
+		.set = set_balance,
+		.arguments = "round-robin|least-connections|hash "
+			     "{client|uri|header NAME|cookie NAME}",
+		.default_value = "round-robin",
+		.doc = "Says which of several targets a request goes to.",
+		.more = "Targets that are down or have no room are passed over. With hash, "
+			"requests that agree in what is hashed go to the same target while it is "
+			"up, and has no more than 16 requests under way or a quarter above its "
+			"share "
+			"of them; when a target comes or goes, only its own part of the requests "
+			"moves.",
+		.example = "balance hash cookie session",
+	},
+	{
+		.name = "passive",
+		.context = CONTEXT_ROUTE,
+		.min = 1,
+		.max = 6,
+		.set = set_passive,
+		.arguments = "off | [fail N] [in TIME] [for TIME]",
+		.default_value = "fail 3 in 10s for 10s, where a route has several targets",
+		.doc = "Takes a target out after failures of real requests.",
+		.more = "So many failures in a row within this time, and it gets no request for "
+			"that time; then one request tries it, and a further failure takes it out "
+			"again. A failure is a connection that is not made, or ends or is silent "
+			"before the answer, or an answer that is no HTTP. When every target is "
+			"down, the one whose failure is the longest ago is tried.",
+		.example = "passive fail 3 in 10s for 30s",
+	},
+};
+
+static const struct schema_word words[] = {
+	{"balance", "round-robin", CONF_BALANCE_ROUND_ROBIN, "", "each in turn, by weight"},
+	{"balance", "least-connections", CONF_BALANCE_LEAST_CONNECTIONS, "",
+		"the one with the fewest requests under way, by weight"},
+	{"balance", "hash", CONF_BALANCE_HASH_CLIENT, "{client|uri|header NAME|cookie NAME}",
+		"the same one for the same client, URI, header or cookie"},
+	{"balance hash", "client", CONF_BALANCE_HASH_CLIENT, "",
+		"the client's address (IPv6: its /64)"},
+	{"balance hash", "uri", CONF_BALANCE_HASH_URI, "", "path and query"},
+	{"balance hash", "header", CONF_BALANCE_HASH_HEADER, "NAME",
+		"that request header; without it, the client"},
+	{"balance hash", "cookie", CONF_BALANCE_HASH_COOKIE, "NAME",
+		"that cookie; without it, the client"},
+	{"passive", "off", 0, "", "failures of requests take no target out"},
+	{"passive", "fail", 1, "N", "failures in a row"},
+	{"passive", "in", 2, "TIME", "within this time"},
+	{"passive", "for", 3, "TIME", "how long it gets no request"},
+};
+
+const struct schema_table schema_upstream = {
+	.rows = rows,
+	.n_rows = sizeof(rows) / sizeof(rows[0]),
+	.words = words,
+	.n_words = sizeof(words) / sizeof(words[0]),
+};
