@@ -321,8 +321,9 @@ void
 exchange_fail(struct exchange *x, uint16_t status, const char *why)
 {
 	struct worker *w = x->worker;
-	const char *target = x->route->target.host;
+	const char *target = x->target ? x->target->host : x->route->target.host;
 
+	exchange_blame(x, why);
 	stats_add(&w->stats, STAT_UPSTREAM_FAILED, 1);
 	if (x->began_ms >= w->backend_noted_ms + EXCHANGE_NOTE_MS) {
 		w->backend_noted_ms = x->began_ms;

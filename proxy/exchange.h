@@ -1,9 +1,9 @@
 /*
  * One request and its answer. It begins with the first byte of a head and ends when the last byte
  * of the answer was handed to the kernel; the generation that was current at its head's end is its
- * own until then. Six files: exchange.c (life, own answers, end), exchange_begin.c (what the head
+ * own until then. Seven files: exchange.c (life, own answers, end), exchange_begin.c (what the head
  * and the routes decide), exchange_guard.c (who may come in), exchange_connect.c (a connection to
- * the backend, waiting included), exchange_relay.c (bytes both ways), exchange_file.c (folders).
+ * the backend, waiting included), exchange_pool.c (which of several), exchange_relay.c (bytes both ways), exchange_file.c (folders).
  */
 #ifndef PROXY_EXCHANGE_H
 #define PROXY_EXCHANGE_H
@@ -82,6 +82,11 @@ struct exchange {
 	struct http_body answer_body;
 
 	struct upstream *upstream;
+	const struct conf_target *target; /* of the route; NULL: no server was wanted yet */
+	struct backend_pool *pool;        /* NULL: the route's one target, and nothing asked */
+	struct backend *place;            /* taken, and not handed to an upstream yet */
+	size_t target_index;              /* in the pool */
+	uint64_t tried;                   /* bit per target: failed for this request */
 	struct container_entry *container;
 	struct list container_node; /* in container.exchanges */
 	struct resolve_wait resolve;
@@ -92,7 +97,9 @@ struct exchange {
 	bool fresh_only;  /* no pooled connection any more */
 	bool awaits_news; /* in WAIT: for a container's change only */
 	unsigned sends;
-	unsigned closes;           /* without a byte of an answer */
+	const char *failure; /* why the last try ended, where it is no error of connecting */
+	unsigned tries;      /* of a pool: targets that failed since the request last waited */
+	unsigned closes;     /* without a byte of an answer */
 	uint64_t connect_began_ms; /* 0: no connection was wanted yet */
 	enum waiting_error error;
 	uint64_t error_at_ms;
@@ -176,6 +183,36 @@ void exchange_lost(struct exchange *x, const char *why);
 void exchange_stop_waiting(struct exchange *x);
 /* The backend has answered. */
 void exchange_answered(struct exchange *x);
+/* The exchange fails: is it the fault of the backend it has, that one hears of it. */
+void exchange_blame(struct exchange *x, const char *why);
+/* One more failed attempt, and its connection is dropped; the caller decides what comes of it. */
+void exchange_note_error(struct exchange *x, enum waiting_error error);
+/* For exchange_pool.c: the addresses of x->target. 0 with x->addrs; 1: they are being asked for;
+ * -1: there are none. */
+int exchange_find_addresses(struct exchange *x);
+/* A pooled or a new connection to x->addrs[x->next_addr]. False: it failed at once, and *ret_error
+ * says how. */
+bool exchange_reach(struct exchange *x, uint64_t until_ms, enum waiting_error *ret_error);
+/* What waiting.h says of this container, for this request. */
+struct waiting exchange_decide(const struct exchange *x, const struct container_entry *entry);
+struct container_entry *exchange_container(struct exchange *x, const struct conf_target *t);
+/* Waits until a moment, or until the container it hangs on changes. */
+void exchange_wait(struct exchange *x, uint64_t until_ms);
+/* The request is idempotent or did not go out (RFC 9110 section 9.2.2), no byte of an answer has
+ * come, and its body was not touched. */
+bool exchange_is_repeatable(const struct exchange *x);
+
+/* --- exchange_pool.c ------------------------------------------------------------------------- */
+
+/* Wants a connection to one of several targets: chooses, connects, goes on to the next, waits or
+ * fails. */
+void exchange_pool_connect(struct exchange *x);
+/* The attempt to connect failed. */
+void exchange_pool_failed(struct exchange *x, enum waiting_error error);
+/* Closed before the first byte of the answer: again, or 502. */
+void exchange_pool_lost(struct exchange *x, const char *why);
+/* Gives the place up, where no upstream has it. */
+void exchange_leave_place(struct exchange *x);
 
 /* --- exchange_relay.c ------------------------------------------------------------------------ */
 

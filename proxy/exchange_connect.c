@@ -16,7 +16,7 @@
 static bool
 exchange_to_container(const struct exchange *x)
 {
-	return x->route->target.type == CONF_TARGET_CONTAINER;
+	return x->target->type == CONF_TARGET_CONTAINER;
 }
 
 static void
@@ -37,6 +37,7 @@ void
 exchange_stop_waiting(struct exchange *x)
 {
 	exchange_count_waiting(x, false);
+	exchange_leave_place(x);
 	resolve_cancel(&x->resolve);
 	timer_remove(&x->worker->timers, &x->retry);
 	list_remove(&x->container_node);
@@ -61,8 +62,7 @@ exchange_classify(int error)
 	}
 }
 
-/* One more failed attempt; the caller decides what comes of it. */
-static void
+void
 exchange_note_error(struct exchange *x, enum waiting_error error)
 {
 	struct container_entry *entry = x->container;
@@ -80,6 +80,8 @@ exchange_answered(struct exchange *x)
 {
 	struct container_entry *entry = x->container;
 
+	if (x->upstream->place)
+		backend_answered(x->upstream->place, clock_mono_coarse_ms());
 	if (!entry)
 		return;
 	entry->failing_since = 0;
@@ -91,6 +93,12 @@ exchange_answered(struct exchange *x)
 
 /* --- where to -------------------------------------------------------------------------------- */
 
+struct container_entry *
+exchange_container(struct exchange *x, const struct conf_target *t)
+{
+	return containers_get(&x->worker->containers, slice_str(t->host));
+}
+
 /* The container's entry; the exchange hangs on it from here on. */
 static int
 exchange_join_container(struct exchange *x)
@@ -98,7 +106,7 @@ exchange_join_container(struct exchange *x)
 	struct container_entry *entry = x->container;
 
 	if (!entry)
-		entry = containers_get(&x->worker->containers, slice_str(x->route->target.host));
+		entry = exchange_container(x, x->target);
 	if (!entry)
 		return -1;
 	x->container = entry;
@@ -113,18 +121,13 @@ exchange_join_container(struct exchange *x)
 	return 0;
 }
 
-/* 0 with x->addrs; 1: an answer or a state was set, nothing to do now. */
-static int
-exchange_find_address(struct exchange *x)
+int
+exchange_find_addresses(struct exchange *x)
 {
-	struct slice host = slice_str(x->route->target.host);
+	struct slice host = slice_str(x->target->host);
 
-	if (exchange_to_container(x)) {
-		if (exchange_join_container(x) == 0)
-			return 0;
-		exchange_fail(x, 502, "out of memory");
-		return 1;
-	}
+	if (exchange_to_container(x))
+		return exchange_join_container(x);
 	if (x->n_addrs > 0)
 		return 0;
 	switch (resolver_get(&x->worker->resolver, host, &x->resolve, x->addrs, &x->n_addrs)) {
@@ -138,16 +141,27 @@ exchange_find_address(struct exchange *x)
 	case RESOLVE_FAILED:
 		break;
 	}
-	exchange_fail(x, 502, "the backend's name does not resolve");
+	return -1;
+}
+
+/* 0 with x->addrs; 1: an answer or a state was set, nothing to do now. */
+static int
+exchange_find_address(struct exchange *x)
+{
+	int found = exchange_find_addresses(x);
+
+	if (found >= 0)
+		return found;
+	exchange_fail(x, 502,
+		exchange_to_container(x) ? "out of memory" : "the backend's name does not resolve");
 	return 1;
 }
 
 /* --- whether, and when ----------------------------------------------------------------------- */
 
-static struct waiting
-exchange_decide(const struct exchange *x)
+struct waiting
+exchange_decide(const struct exchange *x, const struct container_entry *entry)
 {
-	const struct container_entry *entry = x->container;
 	struct waiting_input in = {.now = clock_mono_coarse_ms(),
 		.began = x->connect_began_ms,
 		.connect_timeout = x->limits->timeout_ms[CONF_TIMEOUT_CONNECT],
@@ -158,7 +172,7 @@ exchange_decide(const struct exchange *x)
 
 	if (!entry)
 		return waiting_decide(&in);
-	in.has_address = x->n_addrs > 0;
+	in.has_address = entry->address.family || entry->address6.family;
 	in.state = entry->state;
 	in.changed_at = entry->changed_at;
 	in.failing_since = entry->failing_since;
@@ -171,8 +185,7 @@ exchange_decide(const struct exchange *x)
 	return waiting_decide(&in);
 }
 
-/* Until a moment, or until the container changes. */
-static void
+void
 exchange_wait(struct exchange *x, uint64_t until_ms)
 {
 	exchange_count_waiting(x, true);
@@ -181,22 +194,23 @@ exchange_wait(struct exchange *x, uint64_t until_ms)
 	exchange_set_state(x, EXCHANGE_WAIT);
 }
 
-/* A new connection to the next address. False: it failed at once; what is noted decides. */
+/* A new connection to the next address. */
 static bool
-exchange_dial(struct exchange *x, uint64_t until_ms)
+exchange_dial(struct exchange *x, uint64_t until_ms, enum waiting_error *ret_error)
 {
 	const struct addr *addr = &x->addrs[x->next_addr];
 	uint64_t now = clock_mono_coarse_ms();
 	uint64_t wait = until_ms > now ? until_ms - now : 1;
 	int error = 0;
 
-	if (x->next_addr + 1 < x->n_addrs && wait > CONNECT_ATTEMPT_MS)
+	if ((x->pool || x->next_addr + 1 < x->n_addrs) && wait > CONNECT_ATTEMPT_MS)
 		wait = CONNECT_ATTEMPT_MS;
-	x->upstream = upstream_connect(x->worker, addr, x->route->target.port, x, &error);
+	x->upstream = upstream_connect(x->worker, addr, x->target->port, x, &error);
 	if (!x->upstream) {
-		exchange_note_error(x, exchange_classify(error));
+		*ret_error = exchange_classify(error);
 		return false;
 	}
+	x->upstream->place = steal_ptr(&x->place);
 	front_set_wait(x->front, CONN_WAIT_CONNECT, wait);
 	exchange_set_state(x, EXCHANGE_CONNECT);
 	return true;
@@ -213,7 +227,7 @@ exchange_lease(struct exchange *x)
 	if (x->fresh_only)
 		return false;
 	for (;;) {
-		u = upstream_lease(x->worker, &x->addrs[x->next_addr], x->route->target.port, x);
+		u = upstream_lease(x->worker, &x->addrs[x->next_addr], x->target->port, x);
 		if (!u || safe || !upstream_is_stale(u))
 			break;
 		upstream_close(u);
@@ -221,7 +235,17 @@ exchange_lease(struct exchange *x)
 	if (!u)
 		return false;
 	stats_add(&x->worker->stats, STAT_UPSTREAM_REUSED, 1);
+	u->place = steal_ptr(&x->place);
 	x->upstream = u;
+	return true;
+}
+
+bool
+exchange_reach(struct exchange *x, uint64_t until_ms, enum waiting_error *ret_error)
+{
+	if (!exchange_lease(x))
+		return exchange_dial(x, until_ms, ret_error);
+	exchange_start_relay(x);
 	return true;
 }
 
@@ -229,7 +253,8 @@ exchange_lease(struct exchange *x)
 static bool
 exchange_try(struct exchange *x)
 {
-	struct waiting w = exchange_decide(x);
+	struct waiting w = exchange_decide(x, x->container);
+	enum waiting_error error;
 
 	switch (w.verdict) {
 	case WAITING_FAIL:
@@ -242,17 +267,25 @@ exchange_try(struct exchange *x)
 		break;
 	}
 	exchange_count_waiting(x, false);
-	if (!exchange_lease(x))
-		return exchange_dial(x, w.until);
-	exchange_start_relay(x);
-	return true;
+	if (exchange_reach(x, w.until, &error))
+		return true;
+	exchange_note_error(x, error);
+	return false;
 }
 
 void
 exchange_connect(struct exchange *x)
 {
-	if (x->connect_began_ms == 0)
+	if (x->connect_began_ms == 0) {
 		x->connect_began_ms = clock_mono_coarse_ms();
+		x->target = &x->route->target;
+		x->pool = generation_pool(x->generation, x->route);
+	}
+	if (x->pool) {
+		exchange_count_waiting(x, false);
+		exchange_pool_connect(x);
+		return;
+	}
 	if (exchange_find_address(x) != 0)
 		return;
 	while (!exchange_try(x))
@@ -267,9 +300,20 @@ exchange_try_next(struct exchange *x)
 		x->next_addr++;
 		x->error = WAITING_NO_ERROR;
 	} else if (!exchange_to_container(x)) {
-		resolver_forget(&x->worker->resolver, slice_str(x->route->target.host));
+		resolver_forget(&x->worker->resolver, slice_str(x->target->host));
 	}
 	exchange_connect(x);
+}
+
+static void
+exchange_attempt_failed(struct exchange *x, enum waiting_error error)
+{
+	if (x->pool) {
+		exchange_pool_failed(x, error);
+		return;
+	}
+	exchange_note_error(x, error);
+	exchange_try_next(x);
 }
 
 void
@@ -285,29 +329,56 @@ exchange_on_connecting(struct exchange *x)
 		exchange_start_relay(x);
 		return;
 	}
-	exchange_note_error(x, exchange_classify(error));
-	exchange_try_next(x);
+	exchange_attempt_failed(x, exchange_classify(error));
 }
 
 void
 exchange_connect_timeout(struct exchange *x)
 {
-	if (x->state == EXCHANGE_RESOLVE) {
+	resolve_cancel(&x->resolve);
+	if (x->state == EXCHANGE_RESOLVE && !x->pool) {
 		exchange_fail(x, 504, "the backend's name did not resolve until the timeout");
 		return;
 	}
-	exchange_note_error(x, WAITING_UNREACHABLE);
-	exchange_try_next(x);
+	exchange_attempt_failed(x, WAITING_UNREACHABLE);
 }
 
-/* RFC 9110 section 9.2.2: only what is safe is sent again without being asked, and only when not
- * a byte of an answer has come. */
+/* RFC 9110 section 9.2.2: what has the same effect when it is done twice. */
 static bool
+exchange_is_idempotent(const struct exchange *x)
+{
+	switch (x->request.method) {
+	case HTTP_METHOD_GET:
+	case HTTP_METHOD_HEAD:
+	case HTTP_METHOD_OPTIONS:
+	case HTTP_METHOD_PUT:
+	case HTTP_METHOD_DELETE:
+		return true;
+	case HTTP_METHOD_POST:
+	case HTTP_METHOD_PATCH:
+	case HTTP_METHOD_TRACE:
+	case HTTP_METHOD_CONNECT:
+	case HTTP_METHOD_OTHER:
+		break;
+	}
+	return false;
+}
+
+bool
 exchange_is_repeatable(const struct exchange *x)
 {
-	bool safe = x->request.method == HTTP_METHOD_GET || x->request.method == HTTP_METHOD_HEAD;
+	bool unsent = x->upstream && !x->upstream->wrote;
 
-	return safe && !x->got_bytes && !x->body_touched;
+	return (unsent || exchange_is_idempotent(x)) && !x->got_bytes && !x->body_touched;
+}
+
+void
+exchange_blame(struct exchange *x, const char *why)
+{
+	struct upstream *u = x->upstream;
+
+	if (u && u->place)
+		backend_failed(u->place, x->pool, why, clock_mono_coarse_ms());
 }
 
 /* A container that dies takes its last connections in and closes them, before anyone is told: for
@@ -359,13 +430,17 @@ exchange_lost(struct exchange *x, const char *why)
 {
 	x->closes++;
 	x->fresh_only = true;
-	if (!exchange_is_repeatable(x) || !exchange_send_again(x))
+	if (x->pool)
+		exchange_pool_lost(x, why);
+	else if (!exchange_is_repeatable(x) || !exchange_send_again(x))
 		exchange_fail(x, 502, why);
 }
 
 void
 exchange_on_wait_over(struct exchange *x)
 {
+	x->tried = 0;
+	x->tries = 0;
 	if (x->awaits_news)
 		exchange_fail(x, 502, "backend closed without an answer");
 	else
@@ -382,6 +457,8 @@ exchange_reconsider(struct exchange *x)
 	x->attempts = 0;
 	x->sends = 0;
 	x->awaits_news = false;
+	x->tried = 0;
+	x->tries = 0;
 	exchange_drop_upstream(x);
 	exchange_connect(x);
 }

@@ -46,7 +46,7 @@ relay_append(struct iobuf *out, enum http_body_kind kind, struct slice payload)
 static int
 relay_build_head(struct exchange *x, struct iobuf *out)
 {
-	const struct conf_target *t = &x->route->target;
+	const struct conf_target *t = x->target;
 	struct forward_request f = {.request = &x->request,
 		.path = &x->path,
 		.matched = x->matched,

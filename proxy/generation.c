@@ -68,6 +68,9 @@ generation_free(struct generation *g)
 		free(g->roots[i].path);
 	}
 	free(g->roots);
+	for (size_t i = 0; g->pools && i < g->conf->n_pools; i++)
+		backend_pool_free(&g->pools[i]);
+	free(g->pools);
 	route_index_free(&g->routes);
 	route_book_free(&g->book);
 	conf_unref(&g->conf);
@@ -91,6 +94,34 @@ generation_load(struct generation *g, unsigned thread, struct tls_thread *tls, s
 
 	assert(thread < g->n_threads && index < g->conf->n_certificates);
 	return tls_certificate_load(tls, pem[0], pem[1], &g->certificates[at], e);
+}
+
+static int
+generation_add_pool(struct generation *g, struct backends *backends, const struct conf_site *site,
+	const struct conf_route *route)
+{
+	if (route->pool == 0)
+		return 0;
+	g->pools[route->pool - 1] = backend_pool_new(backends, site, route);
+	return g->pools[route->pool - 1] ? 0 : -1;
+}
+
+int
+generation_add_pools(struct generation *g, struct backends *backends, struct err *e)
+{
+	const struct conf *c = g->conf;
+
+	if (c->n_pools == 0)
+		return 0;
+	g->pools = calloc(c->n_pools, sizeof(struct backend_pool *));
+	if (!g->pools)
+		return err_set(e, "out of memory");
+	for (size_t i = 0; i < c->n_sites; i++)
+		for (size_t k = 0; k < c->sites[i].n_routes; k++)
+			if (generation_add_pool(g, backends, &c->sites[i], &c->sites[i].routes[k]) <
+				0)
+				return err_set(e, "out of memory");
+	return 0;
 }
 
 static int

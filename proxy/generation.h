@@ -7,6 +7,7 @@
 #define PROXY_GENERATION_H
 
 #include "conf/conf.h"
+#include "proxy/backends.h"
 #include "proxy/route.h"
 #include "proxy/route_book.h"
 #include "proxy/tls.h"
@@ -30,6 +31,7 @@ struct generation {
 	struct tls_certificate *certificates; /* [thread * conf->n_certificates + index] */
 	struct generation_root *roots;        /* by ordinal */
 	size_t n_roots;
+	struct backend_pool **pools; /* [conf_route.pool - 1] */
 };
 
 /* One reference. Takes over conf (one reference of it). before: the one that runs, whose numbers
@@ -46,6 +48,15 @@ int generation_load(struct generation *g, unsigned thread, struct tls_thread *tl
 int generation_add_root(struct generation *g, uint32_t ordinal, const char *path, struct err *e);
 /* The route's folder, or NULL. */
 const struct generation_root *generation_root(const struct generation *g, uint32_t ordinal);
+/* While it is being built: the pools of its routes. 0 or -1 with e filled. */
+int generation_add_pools(struct generation *g, struct backends *backends, struct err *e);
+/* The pool of the route, or NULL: it has one target, of which nothing is asked. */
+static inline struct backend_pool *
+generation_pool(const struct generation *g, const struct conf_route *route)
+{
+	return route->pool ? g->pools[route->pool - 1] : NULL;
+}
+
 /* The certificate for a TLS name on this thread, or NULL: none serves it. */
 const struct tls_certificate *generation_certificate(
 	const struct generation *g, unsigned thread, struct slice name);

@@ -273,7 +273,7 @@ offer_check_complete(struct offer *o, const struct generation *g)
 
 struct generation *
 offer_build(struct offer *o, struct tls_thread *const *threads, unsigned n_threads,
-	const struct generation *before)
+	const struct generation *before, struct backends *backends)
 {
 	struct generation *g;
 	struct err e = {0};
@@ -285,8 +285,12 @@ offer_build(struct offer *o, struct tls_thread *const *threads, unsigned n_threa
 		offer_fail(o, &e);
 		return NULL;
 	}
-	if (offer_load_certificates(o, g, threads) < 0 || offer_open_roots(o, g) < 0 ||
-		offer_check_complete(o, g) < 0)
+	if (generation_add_pools(g, backends, &e) < 0) {
+		offer_fail(o, &e);
 		generation_unref(&g);
+	} else if (offer_load_certificates(o, g, threads) < 0 || offer_open_roots(o, g) < 0 ||
+		   offer_check_complete(o, g) < 0) {
+		generation_unref(&g);
+	}
 	return g;
 }

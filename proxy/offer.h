@@ -49,6 +49,6 @@ unsigned offer_threads(const struct offer *o);
 /* Builds the generation with these threads' contexts. before: the one that runs, or NULL.
  * NULL: o->err says why. */
 struct generation *offer_build(struct offer *o, struct tls_thread *const *threads,
-	unsigned n_threads, const struct generation *before);
+	unsigned n_threads, const struct generation *before, struct backends *backends);
 
 #endif

@@ -28,6 +28,7 @@ struct proxy {
 	struct chan *chan;
 	struct mailbox notes; /* from the workers */
 	struct tickets *tickets;
+	struct backends *backends;
 	struct worker *workers[OFFER_THREADS_MAX];
 	unsigned n_workers;
 	bool running;               /* their threads were started */
@@ -282,7 +283,7 @@ proxy_on_offer_end(struct proxy *p, struct msg_in *m)
 	}
 	for (unsigned i = 0; i < p->n_workers; i++)
 		threads[i] = &p->workers[i]->tls;
-	p->next = offer_build(p->offer, threads, p->n_workers, p->current);
+	p->next = offer_build(p->offer, threads, p->n_workers, p->current, p->backends);
 	if (p->next) {
 		proxy_say(p, MSG_READY, number);
 	} else {
@@ -506,7 +507,8 @@ proxy_open(struct proxy *p, struct err *e)
 	p->base = event_base_new();
 	p->containers = map_new();
 	p->tickets = tickets_new();
-	if (!p->base || !p->containers || !p->tickets)
+	p->backends = backends_new();
+	if (!p->base || !p->containers || !p->tickets || !p->backends)
 		return err_set(e, "out of memory");
 	if (mailbox_init(&p->notes, p->base, proxy_on_note, p, e) < 0)
 		return -1;
@@ -529,6 +531,7 @@ proxy_close(struct proxy *p)
 	while (p->containers && (news = map_next(p->containers, &cursor, &name)) != NULL)
 		free(news);
 	map_free(&p->containers);
+	backends_free(&p->backends);
 	tickets_free(&p->tickets);
 	close_fd(p->access_log);
 	if (p->base)

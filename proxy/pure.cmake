@@ -3,8 +3,10 @@ add_library(sluice_http STATIC
 	access.c
 	access_line.c
 	answer.c
+	balance.c
 	file_policy.c
 	forward_head.c
+	health.c
 	h2_head.c
 	http_body.c
 	http_date.c
@@ -13,9 +15,10 @@ add_library(sluice_http STATIC
 	http_path.c
 	http_response.c
 	mime.c
+	request_key.c
 	route.c
 	waiting.c)
-target_link_libraries(sluice_http PUBLIC sluice_core sluice_conf)
+target_link_libraries(sluice_http PUBLIC sluice_core sluice_conf PRIVATE m)
 
 # What that half costs a request: prints nanoseconds, built when asked for.
 add_executable(bench_http_head EXCLUDE_FROM_ALL ${PROJECT_SOURCE_DIR}/bench/micro/http_head.c)

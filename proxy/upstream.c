@@ -61,6 +61,7 @@ upstream_lease(struct worker *w, const struct addr *addr, uint16_t port, struct 
 	timer_off(&u->timer);
 	u->exchange = x;
 	u->reused = true;
+	u->wrote = false;
 	return u;
 }
 
@@ -201,11 +202,22 @@ upstream_write(struct upstream *u)
 		}
 		if (n < 0)
 			return UPSTREAM_CLOSED;
+		u->wrote = true;
 		if ((size_t)n < left.n)
 			u->writable = false;
 		iobuf_consume(&u->out, (size_t)n);
 	}
 	return UPSTREAM_OK;
+}
+
+/* The target has one request less. */
+static void
+upstream_leave_place(struct upstream *u)
+{
+	struct backend *place = steal_ptr(&u->place);
+
+	if (place)
+		backend_release(place);
 }
 
 static void
@@ -225,6 +237,7 @@ upstream_return(struct upstream *u)
 		upstream_close(u);
 		return;
 	}
+	upstream_leave_place(u);
 	u->readable = false;
 	upstream_release_buffers(u);
 	u->exchange = NULL;
@@ -246,6 +259,7 @@ upstream_close(struct upstream *u)
 		u->pool->n_idle--;
 		w->pools.n_idle--;
 	}
+	upstream_leave_place(u);
 	timer_remove(&w->timers, &u->timer);
 	event_del(&u->event);
 	u->fd = close_fd(u->fd);

@@ -15,6 +15,7 @@ struct upstream {
 	struct worker *worker;
 	struct pool *pool;
 	struct exchange *exchange; /* the lessee; NULL: idle or closed */
+	struct backend *place;     /* counted as under way there until the lease ends; or NULL */
 	struct list node;          /* in the pool's idle list */
 	struct event event;
 	struct timer timer; /* of an idle one */
@@ -24,6 +25,7 @@ struct upstream {
 	bool drained;  /* the last read was a short one: the socket was empty */
 	bool finished; /* the kernel told of the peer's FIN: read on until it is reached */
 	bool reused;   /* it has carried a request before */
+	bool wrote;    /* bytes of the lessee's request went out */
 	bool lost; /* its container is another one now: no more bytes than those here will come */
 	struct iobuf in, out;
 };

@@ -67,8 +67,8 @@ wait_for_container(const struct waiting_input *in, uint64_t deadline, uint64_t p
 	return fail(502, "container is not running");
 }
 
-static const char *
-error_text(enum waiting_error error)
+const char *
+waiting_error_text(enum waiting_error error)
 {
 	switch (error) {
 	case WAITING_REFUSED:
@@ -90,11 +90,11 @@ after_error(const struct waiting_input *in, uint64_t deadline, uint64_t patience
 	uint64_t next = in->error_at + retry_pause(in->attempts);
 
 	if (in->error == WAITING_OTHER || in->error_at >= patience)
-		return fail(502, error_text(in->error));
+		return fail(502, waiting_error_text(in->error));
 	if (next < in->now)
 		next = in->now;
 	if (next >= patience)
-		return fail(502, error_text(in->error));
+		return fail(502, waiting_error_text(in->error));
 	if (next > in->now)
 		return wait_until(earlier(next, deadline));
 	return (struct waiting){.verdict = WAITING_CONNECT, .until = deadline};

@@ -51,6 +51,8 @@ struct waiting {
 	const char *reason; /* FAIL: for the log */
 };
 
+/* What to say of it, for the log. */
+const char *waiting_error_text(enum waiting_error error);
 struct waiting waiting_decide(const struct waiting_input *in);
 
 #endif

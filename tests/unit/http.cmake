@@ -3,8 +3,10 @@ foreach(name
 		access
 		access_line
 		answer
+		balance
 		file_policy
 		forward_head
+		health
 		h2_head
 		http_body
 		http_date
@@ -13,6 +15,7 @@ foreach(name
 		http_path
 		http_response
 		mime
+		request_key
 		route
 		waiting
 	)

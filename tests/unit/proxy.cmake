@@ -1,5 +1,5 @@
 # The proxy's acting half, as far as it can be tested without clients.
-foreach(name block containers file_cache handshake offer pool route_book tickets timer tls)
+foreach(name backends block containers file_cache handshake offer pool route_book tickets timer tls)
 	sluice_unit_test(proxy ${name})
 endforeach()
 

@@ -129,7 +129,7 @@ complete_offer(const char *key)
 static void
 expect_refused(struct offer *o, const char *why)
 {
-	assert_null(offer_build(o, threads, 1, NULL));
+	assert_null(offer_build(o, threads, 1, NULL, NULL));
 	assert_true(o->failed);
 	if (!strstr(o->err.msg, why))
 		fail_msg("\"%s\" does not say \"%s\"", o->err.msg, why);
@@ -146,7 +146,7 @@ a_complete_offer_becomes_a_generation(void **state)
 
 	(void)state;
 	assert_int_equal(offer_threads(o), 1);
-	g = offer_build(o, threads, 1, NULL);
+	g = offer_build(o, threads, 1, NULL, NULL);
 	assert_non_null(g);
 	assert_int_equal(g->number, NUMBER);
 	assert_int_equal(generation_listen(g, &local, 8443)->mode, CONF_LISTEN_TLS);
@@ -183,7 +183,7 @@ a_key_that_does_not_fit_names_the_certificate(void **state)
 	uint32_t ordinal = o->conf->certificates[0].ordinal;
 
 	(void)state;
-	assert_null(offer_build(o, threads, 1, NULL));
+	assert_null(offer_build(o, threads, 1, NULL, NULL));
 	assert_int_equal(o->err.ordinal, ordinal);
 	assert_non_null(strstr(o->err.msg, "certificate default"));
 	assert_non_null(strstr(o->err.msg, "does not match"));

@@ -1,0 +1,61 @@
+/*
+ * The targets of routes that have several, or ask for more than a connection: their health, the
+ * requests under way to each, whose turn it is, and how much may be sent again. Shared by all
+ * threads, with the locks inside. What is known of a target outlives reloads as long as its route
+ * names it.
+ *
+ *	registry (one a process)  ->  set (a route's, by site and path)  ->  backend (a target)
+ *	generation                ->  pool (a route's targets in order, with its rules)
+ */
+#ifndef PROXY_BACKENDS_H
+#define PROXY_BACKENDS_H
+
+#include "conf/conf.h"
+#include "proxy/balance.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define BACKENDS_EXTRA_TRIES 2 /* of one request, on other targets */
+/* At most a fifth of the requests may be sent again, with some to spare at first and over time. */
+#define BACKENDS_BUDGET_PER_REQUEST 20 /* hundredths of a try */
+#define BACKENDS_BUDGET_PER_SECOND 100
+#define BACKENDS_BUDGET_MAX 1000
+
+struct backends;
+struct backend;
+struct backend_pool;
+
+/* NULL when memory is short. */
+struct backends *backends_new(void);
+/* All pools must be gone; leaves NULL behind; *b may be NULL. */
+void backends_free(struct backends **b);
+
+/* The pool of a route with conf_route.pool set; route and site must outlive it. NULL when memory is
+ * short. */
+struct backend_pool *backend_pool_new(
+	struct backends *b, const struct conf_site *site, const struct conf_route *route);
+void backend_pool_free(struct backend_pool **p);
+const struct conf_route *backend_pool_route(const struct backend_pool *p);
+
+/* What a request is to be sent to. */
+struct backend_ask {
+	uint64_t usable; /* bit per target: those that may be chosen */
+	uint64_t key;    /* for consistent hashing */
+	uint64_t now;    /* monotonic ms */
+};
+
+/* Chooses among the usable ones that are up; when none is up, the one whose failure is the longest
+ * ago. The index with *ret, which counts as under way until backend_release; -1: none is usable.
+ */
+int backend_pool_take(struct backend_pool *p, const struct backend_ask *ask, struct backend **ret);
+void backend_release(struct backend *b);
+/* A request failed at it, or was answered. Changes of its state are logged. */
+void backend_failed(struct backend *b, const struct backend_pool *p, const char *why, uint64_t now);
+void backend_answered(struct backend *b, uint64_t now);
+/* Whether one more request of this route may be sent once more; if so, it is spent. */
+bool backend_pool_may_retry(struct backend_pool *p, uint64_t now);
+/* "10.0.3.7:80": the target as the file says it. */
+const char *backend_name(const struct backend *b);
+
+#endif

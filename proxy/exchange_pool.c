@@ -1,0 +1,232 @@
+/*
+ * One of several targets: which, and what to do when it fails. A container that does not run is
+ * passed over; a request waits for one, by the rules of waiting.h, only when no other target can
+ * answer it. A failed request goes on to another target at most BACKENDS_EXTRA_TRIES times, and as
+ * long as the route's budget lasts.
+ */
+#include "proxy/exchange.h"
+
+#include "core/clock.h"
+#include "core/own.h"
+#include "proxy/request_key.h"
+
+#define POOL_LOOK_MS 250 /* who waits for one of several containers looks at all of them again */
+
+void
+exchange_leave_place(struct exchange *x)
+{
+	struct backend *place = steal_ptr(&x->place);
+
+	if (place)
+		backend_release(place);
+}
+
+static void
+pool_leave_container(struct exchange *x)
+{
+	list_remove(&x->container_node);
+	x->container = NULL;
+}
+
+/* --- which ----------------------------------------------------------------------------------- */
+
+static bool
+pool_can_connect(struct exchange *x, const struct conf_target *t)
+{
+	const struct container_entry *entry;
+
+	if (t->type != CONF_TARGET_CONTAINER)
+		return true;
+	entry = exchange_container(x, t);
+	return entry && entry->state == CONTAINER_RUNNING &&
+	       (entry->address.family || entry->address6.family);
+}
+
+static uint64_t
+pool_usable(struct exchange *x)
+{
+	uint64_t usable = 0;
+
+	for (size_t i = 0; i < conf_route_targets(x->route); i++)
+		if (!((x->tried >> i) & 1) && pool_can_connect(x, conf_route_target(x->route, i)))
+			usable |= UINT64_C(1) << i;
+	return usable;
+}
+
+/* A further target for a request that failed at one. */
+static bool
+pool_may_go_on(struct exchange *x, uint64_t now)
+{
+	if (x->tries == 0)
+		return true;
+	if (x->tries > BACKENDS_EXTRA_TRIES || !backend_pool_may_retry(x->pool, now))
+		return false;
+	stats_add(&x->worker->stats, STAT_UPSTREAM_RETRIES, 1);
+	return true;
+}
+
+static void
+pool_fail(struct exchange *x)
+{
+	const char *why = x->failure;
+
+	if (!why)
+		why = waiting_error_text(x->error);
+	exchange_fail(x, 502, why);
+}
+
+/* Nobody is left to be tried. Waits for a container that may come up, or fails. */
+static void
+pool_wait(struct exchange *x, uint64_t now)
+{
+	struct container_entry *awaited = NULL;
+	struct waiting last = {.verdict = WAITING_CONNECT};
+	uint64_t until = now + POOL_LOOK_MS;
+
+	for (size_t i = 0; i < conf_route_targets(x->route); i++) {
+		const struct conf_target *t = conf_route_target(x->route, i);
+		struct container_entry *entry;
+
+		if (t->type != CONF_TARGET_CONTAINER)
+			continue;
+		entry = exchange_container(x, t);
+		if (!entry)
+			continue;
+		last = exchange_decide(x, entry);
+		if (last.verdict == WAITING_FAIL)
+			continue;
+		awaited = entry;
+		if (last.verdict == WAITING_CONNECT)
+			until = now;
+		else if (last.until < until)
+			until = last.until;
+	}
+	if (awaited) {
+		x->container = awaited;
+		list_append(&awaited->exchanges, &x->container_node);
+		exchange_wait(x, until);
+	} else if (x->failure || x->error != WAITING_NO_ERROR || last.verdict != WAITING_FAIL) {
+		pool_fail(x);
+	} else {
+		exchange_fail(x, last.status, last.reason);
+	}
+}
+
+static uint64_t
+pool_key(const struct exchange *x)
+{
+	const struct request_key_input in = {.request = &x->request,
+		.balance = x->route->upstream.balance,
+		.name = slice_str(x->route->upstream.balance_name),
+		.client = &x->conn->origin.peer};
+
+	return request_key(&in);
+}
+
+/* Takes a place at a target. False: it waits, or has failed. */
+static bool
+pool_choose(struct exchange *x)
+{
+	struct backend_ask ask = {.now = clock_mono_coarse_ms(), .usable = pool_usable(x)};
+	int index;
+
+	pool_leave_container(x);
+	if (ask.now >= x->connect_began_ms + x->limits->timeout_ms[CONF_TIMEOUT_CONNECT]) {
+		exchange_fail(x, 504, "no connection to a backend until the timeout");
+		return false;
+	}
+	if (ask.usable && !pool_may_go_on(x, ask.now)) {
+		pool_fail(x);
+		return false;
+	}
+	if (x->route->upstream.balance >= CONF_BALANCE_HASH_CLIENT)
+		ask.key = pool_key(x);
+	index = backend_pool_take(x->pool, &ask, &x->place);
+	if (index < 0) {
+		pool_wait(x, ask.now);
+		return false;
+	}
+	x->target_index = (size_t)index;
+	x->target = conf_route_target(x->route, (size_t)index);
+	x->n_addrs = 0;
+	x->next_addr = 0;
+	return true;
+}
+
+/* --- connecting ------------------------------------------------------------------------------ */
+
+/* The target that the request has a place at failed. */
+static void
+pool_note(struct exchange *x, enum waiting_error error)
+{
+	struct backend *b = x->upstream ? x->upstream->place : x->place;
+
+	if (b)
+		backend_failed(b, x->pool, waiting_error_text(error), clock_mono_coarse_ms());
+	x->tried |= UINT64_C(1) << x->target_index;
+	x->tries++;
+	exchange_note_error(x, error);
+	exchange_leave_place(x);
+}
+
+/* To any of the target's addresses. False: none of them can be had. */
+static bool
+pool_reach(struct exchange *x, enum waiting_error *ret_error)
+{
+	uint64_t until = x->connect_began_ms + x->limits->timeout_ms[CONF_TIMEOUT_CONNECT];
+
+	for (; x->next_addr < x->n_addrs; x->next_addr++)
+		if (exchange_reach(x, until, ret_error))
+			return true;
+	return false;
+}
+
+void
+exchange_pool_connect(struct exchange *x)
+{
+	while (x->place || pool_choose(x)) {
+		enum waiting_error error = WAITING_UNREACHABLE;
+		int found = exchange_find_addresses(x);
+
+		if (found > 0 || (found == 0 && pool_reach(x, &error)))
+			return;
+		pool_note(x, error);
+	}
+}
+
+void
+exchange_pool_failed(struct exchange *x, enum waiting_error error)
+{
+	struct upstream *u = x->upstream;
+
+	if (u && x->next_addr + 1 < x->n_addrs) {
+		x->place = steal_ptr(&u->place);
+		exchange_drop_upstream(x);
+		x->next_addr++;
+	} else {
+		if (!x->container)
+			resolver_forget(&x->worker->resolver, slice_str(x->target->host));
+		pool_note(x, error);
+	}
+	exchange_pool_connect(x);
+}
+
+/* --- after connecting ------------------------------------------------------------------------ */
+
+void
+exchange_pool_lost(struct exchange *x, const char *why)
+{
+	if (!exchange_is_repeatable(x)) {
+		exchange_fail(x, 502, why);
+		return;
+	}
+	x->failure = why;
+	/* One that was kept and is closed by its server at that very moment is nobody's fault. */
+	if (!x->upstream->reused) {
+		exchange_blame(x, why);
+		x->tried |= UINT64_C(1) << x->target_index;
+	}
+	x->tries++;
+	exchange_drop_upstream(x);
+	exchange_pool_connect(x);
+}

@@ -1,0 +1,210 @@
+"""Routes with several targets: who gets a request, and what happens when one fails.
+
+The proxy process alone, so that the test says what lxc would say, and when.
+"""
+
+import collections
+import time
+
+import pytest
+from daemon import free_port
+from lab import wait_for
+from proxy_alone import Host
+
+CONF = """\
+listen 127.0.0.1:@port@ plain
+timeout connect 5s
+"""
+
+
+@pytest.fixture
+def host(box):
+    hosts = []
+
+    def make(targets, block="", top=""):
+        words = " ".join(t if isinstance(t, str) else f"http://{t.address}" for t in targets)
+        hosts.append(Host(box, f"{CONF}{top}\nsite * {{ route / -> {words} {{ {block} }} }}\n"))
+        return hosts[-1]
+    yield make
+    for h in hosts:
+        h.stop()
+
+
+def named(backend, name):
+    return backend.http(lambda r, name=name: (200, {}, name.encode()))
+
+
+@pytest.fixture
+def three(backend):
+    return [named(backend, n) for n in "abc"]
+
+
+def dead():
+    return f"http://127.0.0.1:{free_port()}"
+
+
+def ask(h, method="GET", path="/", fields="", body=b""):
+    c = h.client(timeout=20)
+    length = f"Content-Length: {len(body)}\r\n" if body or method in ("POST", "PUT") else ""
+    c.send(f"{method} {path} HTTP/1.1\r\nHost: a\r\n{length}{fields}\r\n".encode() + body)
+    answer = c.response()
+    c.close()
+    return answer
+
+
+def spread(h, n, **kwargs):
+    return collections.Counter(ask(h, **kwargs).body.decode() for _ in range(n))
+
+
+def log(h):
+    return open(h.errors.name).read()
+
+
+def test_each_in_turn_whatever_the_thread(host, three):
+    assert spread(host(three), 12) == {"a": 4, "b": 4, "c": 4}
+
+
+def test_weights(host, three):
+    h = host([f"http://{three[0].address} weight 3", three[1]])
+    assert spread(h, 12) == {"a": 9, "b": 3}
+
+
+def test_least_connections_passes_over_the_busy_one(host, backend):
+    def slow(r):
+        time.sleep(2 if r.target == "/slow" else 0)
+        return (200, {}, b"slow")
+    busy, idle = backend.http(slow), named(backend, "idle")
+    h = host([busy, idle], "balance least-connections")
+    c = h.client(timeout=20)
+    for _ in range(4):
+        if not busy.requests() or busy.requests()[-1].target != "/slow":
+            c = h.client(timeout=20)
+            c.send(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
+            wait_for(lambda: busy.requests() or idle.requests(), what="the request")
+    assert spread(h, 6) == {"idle": 6}
+    assert c.response().status == 200
+
+
+@pytest.mark.parametrize("what,fields", [
+    ("client", lambda i: ""), ("header X-User", lambda i: f"x-uSER: {i}\r\n"),
+    ("cookie sid", lambda i: f"Cookie: a=b; sid={i}; c=d\r\n")])
+def test_hash_keeps_those_that_agree_together(host, three, what, fields):
+    h = host(three, f"balance hash {what}")
+    seen = {i: spread(h, 3, fields=fields(i)) for i in range(24)}
+    assert all(len(s) == 1 for s in seen.values())
+    targets = {next(iter(s)) for s in seen.values()}
+    assert targets == {"a", "b", "c"} if "client" not in what else len(targets) == 1
+
+
+def test_hash_of_the_uri_spreads(host, three):
+    h = host(three, "balance hash uri")
+    seen = {i: spread(h, 2, path=f"/x?{i}") for i in range(24)}
+    assert all(len(s) == 1 for s in seen.values())
+    assert {next(iter(s)) for s in seen.values()} == {"a", "b", "c"}
+
+
+@pytest.mark.parametrize("method,size", [("GET", 0), ("POST", 10), ("POST", 200000)])
+def test_a_refused_connection_goes_on_to_the_next(host, three, method, size):
+    """Nothing was sent yet, so any method may; the body has not been taken."""
+    h = host([dead(), three[0]])
+    for _ in range(4):
+        assert ask(h, method, body=b"x" * size).body == b"a"
+    assert h.stats()["upstream_retries"] >= 2
+
+
+def test_failures_take_a_target_out_and_an_answer_brings_it_back(host, backend, three):
+    port = free_port()
+    h = host([f"http://127.0.0.1:{port}", three[0]], "passive fail 2 in 10s for 1s")
+    assert spread(h, 8) == {"a": 8}
+    assert h.stats()["upstream_retries"] == 2
+    assert "target is down" in log(h)
+    again = backend.http(lambda r: (200, {}, b"z"), port=port)
+    wait_for(lambda: ask(h).body == b"z", what="the target that came back")
+    assert "target is up" in log(h)
+    assert again.connections() >= 1
+
+
+def test_passive_off_keeps_trying(host, three):
+    h = host([dead(), three[0]], "passive off")
+    assert spread(h, 12) == {"a": 12}
+    assert h.stats()["upstream_retries"] == 6
+    assert "target is down" not in log(h)
+
+
+def test_all_down_is_502_and_the_first_to_be_back_answers(host, backend):
+    ports = [free_port(), free_port()]
+    h = host([f"http://127.0.0.1:{p}" for p in ports], "passive fail 1 in 10s for 60s")
+    assert ask(h).status == 502
+    assert ask(h).status == 502
+    assert "refuses connections" in log(h)
+    backend.http(lambda r: (200, {}, b"back"), port=ports[1])
+    assert [ask(h).body for _ in range(3)] == [b"back"] * 3
+
+
+def test_not_more_than_two_extra_tries(host, three):
+    h = host([dead(), dead(), dead(), dead(), three[0]], "passive off")
+    answers = collections.Counter(ask(h).status for _ in range(5))
+    assert answers[502] >= 1 and answers[200] >= 1
+
+
+def test_the_budget_bounds_what_is_sent_again(host, three):
+    h = host([dead(), three[0]], "passive off")
+    answers = collections.Counter(ask(h).status for _ in range(80))
+    assert answers[502] > 5
+    assert h.stats()["upstream_retries"] < 40
+
+
+@pytest.mark.parametrize("method,status", [
+    ("GET", 200), ("DELETE", 200), ("OPTIONS", 200), ("POST", 502), ("PATCH", 502)])
+def test_only_the_idempotent_is_sent_again(host, backend, three, method, status):
+    """RFC 9110 section 9.2.2: the first backend took the request and closed."""
+    closing = backend.http(lambda r: backend.CLOSE)
+    h = host([closing, three[0]])
+    answers = [ask(h, method).status for _ in range(2)]
+    assert sorted(answers) == sorted([200, status])
+    assert len(closing.requests()) == 1
+
+
+def test_a_body_that_was_taken_is_not_sent_again(host, backend, three):
+    closing = backend.http(lambda r: backend.CLOSE)
+    h = host([closing, three[0]])
+    answers = [ask(h, "PUT", body=b"x" * 100).status for _ in range(2)]
+    assert sorted(answers) == [200, 502]
+
+
+def test_an_answer_that_is_no_http_counts_as_a_failure(host, backend, three):
+    garbled = backend.http(lambda r: b"HTTP/9 what\r\n\r\n")
+    h = host([garbled, three[0]], "passive fail 2 in 10s for 60s")
+    answers = collections.Counter(ask(h).status for _ in range(12))
+    assert answers == {200: 10, 502: 2}
+
+
+CONTAINERS = """\
+bridge lxcbr0 10.0.3.1/24
+container web { image busybox ; address 10.0.3.101 }
+"""
+
+
+def test_a_container_that_does_not_run_is_passed_over(host, three):
+    h = host([f"web:{three[0].port}", three[1]], top=CONTAINERS)
+    h.container("stopped")
+    assert spread(h, 6) == {"b": 6}
+    h.container("running", 7, "127.0.0.1")
+    wait_for(lambda: set(spread(h, 4)) == {"a", "b"}, what="both")
+
+
+def test_a_container_is_waited_for_when_nobody_else_answers(host, three):
+    h = host([f"web:{three[0].port}", dead()], top=CONTAINERS)
+    h.container("starting")
+    answer = h.ask()
+    h.wait_waiting(1)
+    h.container("running", 7, "127.0.0.1")
+    assert answer().body == b"a"
+
+
+def test_a_container_that_dies_hands_over_to_the_other(host, three):
+    h = host([f"web:{three[0].port}", three[1]], top=CONTAINERS)
+    h.container("running", 7, "127.0.0.1")
+    assert set(spread(h, 4)) == {"a", "b"}
+    three[0].stop()
+    assert spread(h, 6) == {"b": 6}
