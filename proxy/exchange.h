@@ -3,7 +3,8 @@
  * of the answer was handed to the kernel; the generation that was current at its head's end is its
  * own until then. Seven files: exchange.c (life, own answers, end), exchange_begin.c (what the head
  * and the routes decide), exchange_guard.c (who may come in), exchange_connect.c (a connection to
- * the backend, waiting included), exchange_pool.c (which of several), exchange_relay.c (bytes both ways), exchange_file.c (folders).
+ * the backend, waiting included), exchange_pool.c (which of several), exchange_relay.c (bytes both
+ * ways), exchange_file.c (folders).
  */
 #ifndef PROXY_EXCHANGE_H
 #define PROXY_EXCHANGE_H
