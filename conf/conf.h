@@ -11,6 +11,7 @@
 #define CONF_CONF_H
 
 #include "conf/guard.h"
+#include "conf/tls.h"
 #include "core/addr.h"
 #include "core/buf.h"
 #include "core/err.h"
@@ -64,7 +65,9 @@ struct conf_listen {
 
 struct conf_certificate {
 	uint32_t ordinal;
-	char *name; /* "default" serves what no other does */
+	char *name;     /* "default" serves what no other does */
+	int32_t second; /* index of the second one of that name; -1: none, or it is that */
+	bool is_second;
 	char *chain_file;
 	char *key_file;
 };
@@ -219,6 +222,7 @@ struct conf {
 	size_t n_listens;
 	struct conf_certificate *certificates;
 	size_t n_certificates;
+	struct conf_tls tls;
 	struct conf_site *sites;
 	size_t n_sites;
 	struct conf_container *containers;
@@ -315,6 +319,7 @@ bool conf_needs_router(const struct conf *c); /* bridge or forward */
 bool conf_needs_lxc(const struct conf *c);    /* container */
 /* The index of the container, or -1. */
 int32_t conf_find_container(const struct conf *c, struct slice name);
+/* The first of that name. */
 int32_t conf_find_certificate(const struct conf *c, struct slice name);
 /* "tcp", "connect", "tls", …: the words of the language for these values. */
 const char *conf_proto_name(enum conf_proto proto);

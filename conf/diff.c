@@ -126,20 +126,25 @@ add_forward(struct parts *parts, const struct conf *c, size_t i)
 }
 
 static void
+add_certificate(struct parts *parts, const struct conf *c, size_t i)
+{
+	struct conf_diff_item part = {.kind = CONF_DIFF_CERTIFICATE, .new_index = (uint32_t)i};
+	char key[CONF_NAME_MAX + sizeof(" second")];
+
+	(void)snprintf(key, sizeof(key), "%s%s", c->certificates[i].name,
+		c->certificates[i].is_second ? " second" : "");
+	add_part(parts, &part, key);
+}
+
+static void
 list_parts(struct parts *parts, const struct conf *c)
 {
 	*parts = (struct parts){.by_key = map_new()};
 	parts->failed = !parts->by_key;
 	for (size_t i = 0; i < c->n_listens; i++)
 		add_listen(parts, c, i);
-	for (size_t i = 0; i < c->n_certificates; i++) {
-		struct conf_diff_item part = {
-			.kind = CONF_DIFF_CERTIFICATE,
-			.new_index = (uint32_t)i,
-		};
-
-		add_part(parts, &part, c->certificates[i].name);
-	}
+	for (size_t i = 0; i < c->n_certificates; i++)
+		add_certificate(parts, c, i);
 	for (size_t i = 0; i < c->n_sites; i++)
 		add_roots(parts, &c->sites[i]);
 	for (size_t i = 0; i < c->n_containers; i++) {

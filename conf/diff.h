@@ -13,7 +13,7 @@
 
 enum conf_diff_kind {
 	CONF_DIFF_LISTEN,      /* key: one socket's address, "0.0.0.0:80"; index into listens */
-	CONF_DIFF_CERTIFICATE, /* key: its name; index into certificates */
+	CONF_DIFF_CERTIFICATE, /* key: its name, and " second" for the second of a name */
 	CONF_DIFF_ROOT,        /* key: the folder of `dir` routes; index: ordinal of the first */
 	CONF_DIFF_CONTAINER,   /* key: its name; index into containers */
 	CONF_DIFF_FORWARD,     /* key: "tcp 6000-6010"; index into forwards */

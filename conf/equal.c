@@ -59,7 +59,7 @@ static bool
 same_certificate(const struct conf_certificate *a, const struct conf_certificate *b)
 {
 	return same_text(a->name, b->name) && same_text(a->chain_file, b->chain_file) &&
-	       same_text(a->key_file, b->key_file);
+	       same_text(a->key_file, b->key_file) && a->second == b->second;
 }
 
 static bool
@@ -214,7 +214,7 @@ conf_equal(const struct conf *a, const struct conf *b)
 {
 	if (a->n_sites != b->n_sites || a->n_containers != b->n_containers || !same_network(a, b) ||
 		!same_daemon(a, b) || !same_logs(a, b) || !same_limits(&a->limits, &b->limits) ||
-		!conf_guard_equal(&a->guard, &b->guard))
+		!conf_guard_equal(&a->guard, &b->guard) || !conf_tls_equal(&a->tls, &b->tls))
 		return false;
 	for (size_t i = 0; i < a->n_sites; i++)
 		if (!same_site(&a->sites[i], &b->sites[i]))

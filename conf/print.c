@@ -6,6 +6,7 @@
 #include "conf/conf.h"
 
 #include "conf/print_guard.h"
+#include "conf/print_tls.h"
 #include "conf/print_upstream.h"
 #include "conf/schema.h"
 #include "conf/write.h"
@@ -346,6 +347,7 @@ print_all(struct writer *w, const struct conf *c)
 		print_listen(w, &c->listens[i]);
 	for (size_t i = 0; i < c->n_certificates; i++)
 		print_certificate(w, &c->certificates[i]);
+	print_tls(w, &c->tls);
 	print_limits(w, &c->limits);
 	print_guard(w, &c->guard);
 	for (size_t i = 0; i < c->n_sites; i++)

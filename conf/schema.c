@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct schema_table *const tables[] = {&schema_network, &schema_proxy,
+static const struct schema_table *const tables[] = {&schema_network, &schema_proxy, &schema_tls,
 	&schema_upstream, &schema_guard, &schema_container, &schema_daemon};
 
 #define N_TABLES (sizeof(tables) / sizeof(tables[0]))

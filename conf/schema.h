@@ -57,7 +57,7 @@ struct schema_table {
 };
 
 extern const struct schema_table schema_daemon, schema_network, schema_proxy, schema_upstream,
-	schema_container, schema_guard;
+	schema_container, schema_guard, schema_tls;
 
 /* All rows of all parts, numbered from 0, below SCHEMA_ROWS_MAX. */
 size_t schema_n_rows(void);

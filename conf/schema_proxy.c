@@ -21,24 +21,6 @@ static const struct schema_row rows[] = {
 		.example = "listen 443 tls http2",
 	},
 	{
-		.name = "certificate",
-		.context = CONTEXT_TOP,
-		.min = 3,
-		.max = 3,
-		.repeats = true,
-		.set = set_certificate,
-		.arguments = "NAME CHAIN-FILE KEY-FILE",
-		.doc = "Defines a certificate: its chain and its private key, both in PEM.",
-		.more = "The one with the name default is served for every site that names no "
-			"other, and to "
-			"clients that ask for an unknown name or for none. Without it such a "
-			"handshake ends "
-			"with the alert unrecognized_name. The files are read again at every "
-			"reload.",
-		.example = "certificate default /etc/sluice/tls/fullchain.pem "
-			   "/etc/sluice/tls/privkey.pem",
-	},
-	{
 		.name = "site",
 		.context = CONTEXT_TOP,
 		.min = 1,
@@ -129,17 +111,6 @@ static const struct schema_row rows[] = {
 		.arguments = "{connect|read|send|idle} TIME ...",
 		.default_value = "those of the site",
 		.doc = "The same for this route.",
-	},
-	{
-		.name = "certificate",
-		.context = CONTEXT_SITE,
-		.min = 1,
-		.max = 1,
-		.set = set_site_certificate,
-		.arguments = "NAME",
-		.default_value = "default",
-		.doc = "Names the certificate of this site, which the top level defines.",
-		.example = "certificate wildcard",
 	},
 	{
 		.name = "route",

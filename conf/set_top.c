@@ -1,5 +1,4 @@
-/* Directives of the top level that say where traffic comes in: wan, bridge, listen, certificate,
- * forward. */
+/* Directives of the top level that say where traffic comes in: wan, bridge, listen, forward. */
 #include "conf/setters.h"
 
 #include "conf/parse.h"
@@ -136,39 +135,6 @@ set_listen(struct parse *p, const struct directive *d)
 		return -1;
 	listen->mode = (enum conf_listen_mode)mode;
 	return d->n > 3 ? read_listen_http2(p, &d->words[3], listen) : 0;
-}
-
-/* ---- certificate ---- */
-
-int
-set_certificate(struct parse *p, const struct directive *d)
-{
-	struct conf *c = p->conf;
-	struct conf_certificate *certificate;
-	const struct word *name = &d->words[1];
-	uint32_t taken;
-	int ret;
-
-	certificate = parse_add(p, &c->certificates, &c->n_certificates, sizeof(*certificate));
-	if (!certificate)
-		return -1;
-	certificate->ordinal = d->ordinal;
-	if (word_read_checked(p, name, value_name(name->text), &certificate->name) < 0)
-		return -1;
-	ret = names_take(&p->names, (struct name){.kind = NAME_CERTIFICATE, .text = name->text},
-		(uint32_t)c->n_certificates - 1, &taken);
-	if (ret < 0)
-		return parse_no_memory(p);
-	if (ret > 0) {
-		char where[PARSE_WHERE_MAX];
-
-		return parse_error(p, name, "the certificate \"%.*s\" is defined already, %s",
-			WORD_ARG(name),
-			parse_where(p, c->certificates[taken].ordinal, d->ordinal, where));
-	}
-	if (word_read_file(p, &d->words[2], &certificate->chain_file) < 0)
-		return -1;
-	return word_read_file(p, &d->words[3], &certificate->key_file);
 }
 
 /* ---- forward ---- */

@@ -45,7 +45,6 @@ int set_include(struct parse *p, const struct directive *d);
 int set_wan(struct parse *p, const struct directive *d);
 int set_bridge(struct parse *p, const struct directive *d);
 int set_listen(struct parse *p, const struct directive *d);
-int set_certificate(struct parse *p, const struct directive *d);
 int set_forward(struct parse *p, const struct directive *d);
 /* set_daemon.c */
 int set_control(struct parse *p, const struct directive *d);
@@ -60,6 +59,10 @@ int set_route(struct parse *p, const struct directive *d);
 /* set_limits.c */
 int set_body_limit(struct parse *p, const struct directive *d);
 int set_timeout(struct parse *p, const struct directive *d);
+/* set_tls.c */
+int set_certificate(struct parse *p, const struct directive *d);
+int set_tls(struct parse *p, const struct directive *d);
+int set_unknown_name(struct parse *p, const struct directive *d);
 /* set_guard.c */
 int set_access(struct parse *p, const struct directive *d);
 /* set_upstream.c */

@@ -25,10 +25,10 @@
 	  "generation; descriptor: the canonical text, sealed") \
 	X(LISTENER,    ROLE_BIT(PARENT), ROLE_BIT(PROXY), 1, "Ushh", \
 	  "generation, address, port, thread; descriptor: a listening socket") \
-	X(CERTIFICATE, ROLE_BIT(PARENT), ROLE_BIT(PROXY), 1, "Us", \
-	  "generation, certificate's name; descriptor: the chain in PEM, sealed") \
-	X(PRIVATE_KEY, ROLE_BIT(PARENT), ROLE_BIT(PROXY), 1, "Us", \
-	  "generation, certificate's name; descriptor: the key in PEM, sealed") \
+	X(CERTIFICATE, ROLE_BIT(PARENT), ROLE_BIT(PROXY), 1, "Uu", \
+	  "generation, ordinal of the certificate; descriptor: the chain in PEM, sealed") \
+	X(PRIVATE_KEY, ROLE_BIT(PARENT), ROLE_BIT(PROXY), 1, "Uu", \
+	  "generation, ordinal of the certificate; descriptor: the key in PEM, sealed") \
 	X(ROOT,        ROLE_BIT(PARENT), ROLE_BIT(PROXY), 0, "Uus", \
 	  "generation, ordinal of the route, the folder's path as the proxy sees it") \
 	X(OFFER_END,   ROLE_BIT(PARENT), MSG_CHILDREN, 0, "U", \
@@ -48,6 +48,8 @@
 	  "number of keys; descriptor: TICKET_KEY_SIZE bytes each, the newest first, sealed") \
 	X(ACCESS_LOG,  ROLE_BIT(PARENT), ROLE_BIT(PROXY), 1, "s", \
 	  "path; descriptor: the access log, opened for appending") \
+	X(CERTIFICATE_STATE, ROLE_BIT(PROXY), ROLE_BIT(CONTROL), 0, "ussUs", \
+	  "number in the list (0: a new list begins), name, type of its key, expires (wall ms), notes (one a line)") \
 	X(SOCKET,      ROLE_BIT(PARENT), ROLE_BIT(CONTROL), 1, "su", \
 	  "kind (http or exec), gid that may use it (4294967295: root only); descriptor: the listening unix socket") \
 	X(PROCESS,     ROLE_BIT(PARENT), ROLE_BIT(CONTROL), 0, "suuUs", \
@@ -57,8 +59,8 @@
 	X(RECORDED,    ROLE_BIT(PARENT), ROLE_BIT(ROUTER), 0, "s", \
 	  "name: the record is on disk, the change may be made") \
 	/* containers */ \
-	X(SYNC,        ROLE_BIT(PARENT), ROLE_BIT(LXC), 0, "s", \
-	  "name of the role that just started: send every CONTAINER again") \
+	X(SYNC,        ROLE_BIT(PARENT), ROLE_BIT(LXC) | ROLE_BIT(PROXY), 0, "s", \
+	  "name of the role that just started: send every CONTAINER, CERTIFICATE_STATE again") \
 	X(CONTAINER,   ROLE_BIT(LXC), ROLE_BIT(PARENT) | ROLE_BIT(PROXY) | ROLE_BIT(ROUTER) | ROLE_BIT(CONTROL), 0, "sbbUuussssss", \
 	  "name, state (enum container_state), managed, changed (wall ms), init's pid, restarts, address, address6, mac, veth, job, notes (one a line)") \
 	X(CONTAINER_GONE, ROLE_BIT(LXC), ROLE_BIT(PARENT) | ROLE_BIT(PROXY) | ROLE_BIT(ROUTER) | ROLE_BIT(CONTROL), 0, "s", \

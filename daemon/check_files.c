@@ -33,19 +33,46 @@ buf_wipe(struct buf *b)
 }
 
 static void
-check_certificate(
-	const struct conf_certificate *c, check_certificate_fn *check, struct conf_errors *errs)
+check_certificate(const struct conf *c, size_t index, check_certificate_fn *check,
+	char ret_type[CHECK_KEY_TYPE_MAX], struct conf_errors *errs)
 {
+	const struct conf_certificate *of = &c->certificates[index];
 	struct buf chain, key;
 	struct err e = {0};
 
 	buf_init(&chain, CHECK_CERTIFICATE_MAX);
 	buf_init(&key, CHECK_CERTIFICATE_MAX);
-	if (file_read(c->chain_file, &chain, &e) < 0 || file_read(c->key_file, &key, &e) < 0 ||
-		(check && check(buf_slice(&chain), buf_slice(&key), &e) < 0))
-		fail(errs, c->ordinal, &e);
+	if (file_read(of->chain_file, &chain, &e) < 0 || file_read(of->key_file, &key, &e) < 0 ||
+		(check && check(c, index, (struct slice[]){buf_slice(&chain), buf_slice(&key)},
+				  ret_type, &e) < 0))
+		fail(errs, of->ordinal, &e);
 	buf_wipe(&key);
 	buf_clear(&chain);
+}
+
+/* The types are compared when the second of a name is read, which stands behind the first. */
+static void
+check_certificates(const struct conf *c, check_certificate_fn *check, struct conf_errors *errs)
+{
+	_free_ char(*types)[CHECK_KEY_TYPE_MAX] = calloc(c->n_certificates + 1, sizeof(*types));
+	struct err e = {0};
+
+	if (!types) {
+		err_set(&e, "out of memory");
+		load_add_error(errs, &e);
+		return;
+	}
+	for (size_t i = 0; i < c->n_certificates; i++)
+		check_certificate(c, i, check, types[i], errs);
+	for (size_t i = 0; i < c->n_certificates; i++) {
+		int32_t second = c->certificates[i].second;
+
+		if (second < 0 || types[i][0] == '\0' || strcmp(types[i], types[second]) != 0)
+			continue;
+		err_set(&e, "both certificates \"%s\" have an %s key", c->certificates[i].name,
+			types[i]);
+		fail(errs, c->certificates[second].ordinal, &e);
+	}
 }
 
 static void
@@ -120,8 +147,7 @@ check_files(const struct conf *c, check_certificate_fn *check, struct conf_error
 	size_t before = errs->n;
 	gid_t gid;
 
-	for (size_t i = 0; i < c->n_certificates; i++)
-		check_certificate(&c->certificates[i], check, errs);
+	check_certificates(c, check, errs);
 	for (size_t i = 0; i < c->n_sites; i++)
 		check_site(&c->sites[i], errs);
 	for (size_t i = 0; i < c->n_containers; i++)

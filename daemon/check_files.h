@@ -9,11 +9,14 @@
 
 #include <sys/types.h>
 
+#define CHECK_KEY_TYPE_MAX 16
 #define CHECK_CERTIFICATE_MAX (1024 * 1024) /* bytes of a chain or a key file */
 
-/* Whether a key belongs to its certificate; proxy_check_certificate, or NULL to leave that to
+/* Whether a key belongs to its certificate, and of which type it is; proxy_check_certificate, or
+ * NULL to leave that to
  * the proxy, which refuses the offer (so that the parent never parses a certificate). */
-typedef int check_certificate_fn(struct slice chain_pem, struct slice key_pem, struct err *e);
+typedef int check_certificate_fn(const struct conf *c, size_t index, const struct slice pem[2],
+	char ret_type[CHECK_KEY_TYPE_MAX], struct err *e);
 
 /* Appends what is wrong to errs, with the ordinals of c as they are. 0, or -1 when something
  * is. */

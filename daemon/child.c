@@ -226,6 +226,7 @@ child_spawn(struct child *c)
 	}
 	c->started_ms = clock_wall_ms();
 	c->synced = false;
+	c->has_certificates = false;
 	c->note[0] = '\0';
 	log_info("child started", kv_s("name", role_name(c->role)), kv_i("pid", c->proc.pid));
 	tell_process(c->parent, role_name(c->role), c->proc.pid, c);

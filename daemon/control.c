@@ -172,6 +172,13 @@ on_process(struct control *c, struct msg_in *m)
 }
 
 static void
+on_certificate(struct control *c, struct msg_in *m)
+{
+	if (control_state_certificate(&c->state, m) < 0)
+		log_warn("news of a certificate dropped");
+}
+
+static void
 on_container(struct control *c, struct msg_in *m)
 {
 	const struct control_container *container;
@@ -205,6 +212,7 @@ static void (*const handlers[MSG_TYPE_COUNT])(struct control *, struct msg_in *)
 	[MSG_ABORT] = on_abort,
 	[MSG_SOCKET] = on_socket,
 	[MSG_PROCESS] = on_process,
+	[MSG_CERTIFICATE_STATE] = on_certificate,
 	[MSG_CONTAINER] = on_container,
 	[MSG_CONTAINER_GONE] = on_container_gone,
 	[MSG_OUTCOME] = control_wait_on_outcome,

@@ -79,6 +79,22 @@ processes_json(const struct control_state *s, uint32_t *ret_parent)
 	return array;
 }
 
+static json_t *
+certificates_json(const struct control_state *s)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < s->n_certificates; i++) {
+		const struct control_certificate *c = &s->certificates[i];
+
+		json_array_append_new(
+			array, json_pack("{s:o, s:o, s:I, s:o}", "name", text_str(c->name), "key",
+				       text_str(c->key_type), "expires", (json_int_t)c->expires_ms,
+				       "notes", lines_to_array(slice_str(c->notes))));
+	}
+	return array;
+}
+
 json_t *
 control_json_status(const struct control_state *s, const json_t *usage)
 {
@@ -91,11 +107,11 @@ control_json_status(const struct control_state *s, const json_t *usage)
 		containers += c->managed;
 		running += c->managed && c->state == CONTAINER_RUNNING;
 	}
-	return json_pack("{s:s, s:I, s:I, s:o, s:{s:I, s:I}, s:O, s:O}", "version", SLUICE_VERSION,
-		"pid", (json_int_t)parent, "generation", (json_int_t)s->generation, "processes",
-		processes, "containers", "managed", (json_int_t)containers, "running",
-		(json_int_t)running, "threads", json_object_get(usage, "threads"), "counters",
-		json_object_get(usage, "counters"));
+	return json_pack("{s:s, s:I, s:I, s:o, s:{s:I, s:I}, s:o, s:O, s:O}", "version",
+		SLUICE_VERSION, "pid", (json_int_t)parent, "generation", (json_int_t)s->generation,
+		"processes", processes, "containers", "managed", (json_int_t)containers, "running",
+		(json_int_t)running, "certificates", certificates_json(s), "threads",
+		json_object_get(usage, "threads"), "counters", json_object_get(usage, "counters"));
 }
 
 json_t *

@@ -30,6 +30,17 @@ container_free(struct control_container *c)
 	free(c);
 }
 
+static void
+certificates_free(struct control_certificate *certificates, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		free(certificates[i].name);
+		free(certificates[i].key_type);
+		free(certificates[i].notes);
+	}
+	free(certificates);
+}
+
 int
 control_state_init(struct control_state *s)
 {
@@ -48,6 +59,9 @@ control_state_clear(struct control_state *s)
 	cursor = 0;
 	while (s->containers && (value = map_next(s->containers, &cursor, NULL)))
 		container_free(value);
+	certificates_free(s->certificates, s->n_certificates);
+	s->certificates = NULL;
+	s->n_certificates = 0;
 	map_free(&s->processes);
 	map_free(&s->containers);
 	conf_unref(&s->conf);
@@ -75,6 +89,38 @@ control_state_process(struct control_state *s, struct msg_in *m)
 	}
 	process_free(old);
 	return 0;
+}
+
+/* Number 0 begins a new list; the others follow in order. */
+int
+control_state_certificate(struct control_state *s, struct msg_in *m)
+{
+	uint32_t index = msg_get_u32(m);
+	struct control_certificate *grown, c = {0};
+
+	c.name = slice_dup(msg_get_slice(m));
+	c.key_type = slice_dup(msg_get_slice(m));
+	c.expires_ms = msg_get_u64(m);
+	c.notes = slice_dup(msg_get_slice(m));
+	if (msg_finish(m) < 0 || (index && index != s->n_certificates) || !c.name || !c.key_type ||
+		!c.notes)
+		goto fail;
+	if (index == 0) {
+		certificates_free(s->certificates, s->n_certificates);
+		s->certificates = NULL;
+		s->n_certificates = 0;
+	}
+	grown = reallocarray(s->certificates, s->n_certificates + 1, sizeof(*grown));
+	if (!grown)
+		goto fail;
+	s->certificates = grown;
+	grown[s->n_certificates++] = c;
+	return 0;
+fail:
+	free(c.name);
+	free(c.key_type);
+	free(c.notes);
+	return -1;
 }
 
 static int

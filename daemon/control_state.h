@@ -29,12 +29,20 @@ struct control_container {
 	char *notes; /* one a line */
 };
 
+struct control_certificate {
+	char *name, *key_type;
+	uint64_t expires_ms; /* wall clock */
+	char *notes;         /* one a line */
+};
+
 struct control_state {
 	struct conf *conf; /* NULL until the first COMMIT */
 	char *text;        /* canonical */
 	uint64_t generation;
-	struct map *processes;  /* name → struct control_process */
-	struct map *containers; /* name → struct control_container */
+	struct map *processes;                    /* name → struct control_process */
+	struct map *containers;                   /* name → struct control_container */
+	struct control_certificate *certificates; /* in the order of the file */
+	size_t n_certificates;
 };
 
 /* 0 or -1. */
@@ -43,6 +51,7 @@ void control_state_clear(struct control_state *s);
 /* Take a message's contents over. 0, or -1 when it is malformed or memory is short: then nothing
  * changed. */
 int control_state_process(struct control_state *s, struct msg_in *m);
+int control_state_certificate(struct control_state *s, struct msg_in *m);
 int control_state_container(
 	struct control_state *s, struct msg_in *m, const struct control_container **ret);
 void control_state_container_gone(struct control_state *s, struct slice name);

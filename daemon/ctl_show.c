@@ -25,22 +25,56 @@ print_time(json_int_t ms, char out[static TIME_MAX])
 	return out;
 }
 
-/* The processes with their start as text: a copy, since the answer is not ours to change. */
+/* Objects with the time under this key as text: a copy, since the answer is not ours to change. */
 static json_t *
-with_times(const json_t *array)
+with_times(const json_t *array, const char *key)
 {
 	json_t *copy = json_deep_copy(array);
 	char text[TIME_MAX];
 
 	for (size_t i = 0; i < json_array_size(copy); i++) {
 		json_t *object = json_array_get(copy, i);
-		json_int_t ms = json_integer_value(json_object_get(object, "started"));
+		json_int_t ms = json_integer_value(json_object_get(object, key));
 
-		json_object_set_new(object, "started", json_string(print_time(ms, text)));
+		json_object_set_new(object, key, json_string(print_time(ms, text)));
+	}
+	return copy;
+}
+
+static int
+show_processes(const json_t *status, struct buf *out)
+{
+	static const struct ctl_column columns[] = {{"PROCESS", "name"}, {"PID", "pid"},
+		{"RESTARTS", "restarts"}, {"STARTED", "started"}, {"NOTE", "note"}};
+	json_t *processes = with_times(json_object_get(status, "processes"), "started");
+	int rc;
+
+	for (size_t i = 0; i < json_array_size(processes); i++) {
+		json_t *object = json_array_get(processes, i);
+
 		if (json_integer_value(json_object_get(object, "pid")) == 0)
 			json_object_set_new(object, "pid", json_null());
 	}
-	return copy;
+	rc = ctl_table_print(columns, ARRAY_SIZE(columns), processes, out);
+	json_decref(processes);
+	return rc;
+}
+
+static int
+show_certificates(const json_t *status, struct buf *out)
+{
+	static const struct ctl_column columns[] = {{"CERTIFICATE", "name"}, {"KEY", "key"},
+		{"EXPIRES", "expires"}, {"NOTES", "notes"}};
+	json_t *certificates = with_times(json_object_get(status, "certificates"), "expires");
+	int rc = 0;
+
+	if (json_array_size(certificates) > 0) {
+		rc = buf_append_byte(out, '\n');
+		if (rc == 0)
+			rc = ctl_table_print(columns, ARRAY_SIZE(columns), certificates, out);
+	}
+	json_decref(certificates);
+	return rc;
 }
 
 static int
@@ -60,12 +94,9 @@ show_counters(const json_t *counters, struct buf *out)
 int
 ctl_show_status(const json_t *status, struct buf *out)
 {
-	static const struct ctl_column columns[] = {{"PROCESS", "name"}, {"PID", "pid"},
-		{"RESTARTS", "restarts"}, {"STARTED", "started"}, {"NOTE", "note"}};
 	static const struct ctl_column threads[] = {{"THREAD", "thread"}, {"CONNECTIONS", "open"},
 		{"ACCEPTED", "accepted"}, {"REQUESTS", "requests"}};
 	const json_t *containers = json_object_get(status, "containers");
-	json_t *processes = with_times(json_object_get(status, "processes"));
 	const char *version = json_string_value(json_object_get(status, "version"));
 	int rc = buf_printf(out, "sluiced %s, generation %lld, %lld of %lld containers run\n\n",
 		version ? version : "?",
@@ -73,10 +104,8 @@ ctl_show_status(const json_t *status, struct buf *out)
 		(long long)json_integer_value(json_object_get(containers, "running")),
 		(long long)json_integer_value(json_object_get(containers, "managed")));
 
-	if (rc == 0)
-		rc = ctl_table_print(columns, ARRAY_SIZE(columns), processes, out);
-	json_decref(processes);
-	if (rc < 0 || buf_append_byte(out, '\n') < 0 ||
+	if (rc < 0 || show_processes(status, out) < 0 || show_certificates(status, out) < 0 ||
+		buf_append_byte(out, '\n') < 0 ||
 		ctl_table_print(threads, ARRAY_SIZE(threads), json_object_get(status, "threads"),
 			out) < 0 ||
 		buf_append_byte(out, '\n') < 0)

@@ -266,19 +266,19 @@ const struct chan_ops dispatch_ops = {
 };
 
 static void
-send_sync(struct child *lxc, enum role about)
+send_sync(struct child *to, enum role about)
 {
 	struct msg_out m;
 
-	if (!lxc->chan || msg_out_init(&m, MSG_SYNC, ROLE_LXC) < 0)
+	if (!to->chan || msg_out_init(&m, MSG_SYNC, to->role) < 0)
 		return;
 	msg_put_str(&m, role_name(about));
-	(void)chan_send(lxc->chan, &m);
+	(void)chan_send(to->chan, &m);
 	msg_out_clear(&m);
 }
 
-void
-dispatch_sync(struct parent *p)
+static void
+sync_containers(struct parent *p)
 {
 	struct child *lxc = &p->children[ROLE_LXC];
 
@@ -292,4 +292,22 @@ dispatch_sync(struct parent *p)
 		c->synced = true;
 		send_sync(lxc, role == ROLE_LXC ? ROLE_PARENT : role);
 	}
+}
+
+static void
+sync_certificates(struct parent *p)
+{
+	struct child *proxy = &p->children[ROLE_PROXY], *control = &p->children[ROLE_CONTROL];
+
+	if (proxy->state != CHILD_UP || control->state != CHILD_UP || control->has_certificates)
+		return;
+	control->has_certificates = true;
+	send_sync(proxy, ROLE_CONTROL);
+}
+
+void
+dispatch_sync(struct parent *p)
+{
+	sync_containers(p);
+	sync_certificates(p);
 }

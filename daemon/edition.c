@@ -130,7 +130,7 @@ read_certificates(struct edition *g, struct err *e)
 	for (size_t i = 0; i < c->n_certificates; i++) {
 		struct edition_certificate *to = &g->certificates[i];
 
-		to->name = c->certificates[i].name;
+		to->ordinal = c->certificates[i].ordinal;
 		to->chain_fd = seal_file(c->certificates[i].chain_file, "certificate", e);
 		to->key_fd =
 			to->chain_fd < 0 ? -1 : seal_file(c->certificates[i].key_file, "key", e);

@@ -12,7 +12,7 @@
 #include "daemon/roots.h"
 
 struct edition_certificate {
-	const char *name;     /* the configuration's */
+	uint32_t ordinal;
 	int chain_fd, key_fd; /* sealed */
 };
 

@@ -47,8 +47,9 @@ struct child {
 	struct backoff backoff;
 	struct reload bring_up; /* a restart: this child alone, with the current generation */
 	uint32_t restarts;
-	uint64_t started_ms; /* wall clock */
-	bool synced;         /* lxc was asked to tell it all containers */
+	uint64_t started_ms;   /* wall clock */
+	bool synced;           /* lxc was asked to tell it all containers */
+	bool has_certificates; /* of control: the proxy was asked to tell it all of them */
 	char note[PROC_NAME_MAX];
 };
 

@@ -56,14 +56,14 @@ send_listener(struct child *c, uint64_t generation, const struct listening *l, u
 }
 
 static void
-send_pem(struct child *c, enum msg_type type, uint64_t generation, const char *name, int fd)
+send_pem(struct child *c, enum msg_type type, uint64_t generation, uint32_t ordinal, int fd)
 {
 	struct msg_out m;
 
 	if (begin(&m, type, c) < 0)
 		return;
 	msg_put_u64(&m, generation);
-	msg_put_str(&m, name);
+	msg_put_u32(&m, ordinal);
 	msg_put_fd(&m, fd);
 	finish(&m, c);
 }
@@ -90,8 +90,8 @@ send_proxy_parts(struct child *c, const struct edition *g)
 	for (size_t i = 0; i < g->n_certificates; i++) {
 		const struct edition_certificate *cert = &g->certificates[i];
 
-		send_pem(c, MSG_CERTIFICATE, g->number, cert->name, cert->chain_fd);
-		send_pem(c, MSG_PRIVATE_KEY, g->number, cert->name, cert->key_fd);
+		send_pem(c, MSG_CERTIFICATE, g->number, cert->ordinal, cert->chain_fd);
+		send_pem(c, MSG_PRIVATE_KEY, g->number, cert->ordinal, cert->key_fd);
 	}
 	for (size_t i = 0; i < g->roots.n; i++)
 		send_root(c, g->number, &g->roots.items[i]);

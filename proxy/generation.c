@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct generation *
 generation_new(uint64_t number, struct conf *conf, unsigned n_threads,
@@ -94,6 +95,23 @@ generation_load(struct generation *g, unsigned thread, struct tls_thread *tls, s
 
 	assert(thread < g->n_threads && index < g->conf->n_certificates);
 	return tls_certificate_load(tls, pem[0], pem[1], &g->certificates[at], e);
+}
+
+int
+generation_join(struct generation *g, size_t first, size_t second, struct err *e)
+{
+	for (unsigned t = 0; t < g->n_threads; t++) {
+		struct tls_certificate *of = &g->certificates[t * g->conf->n_certificates];
+		const char *type = tls_certificate_key_type(&of[first]);
+
+		if (strcmp(type, tls_certificate_key_type(&of[second])) == 0)
+			return err_set(e,
+				"both certificates \"%s\" have an %s key; a name has two only to "
+				"offer one with an ECDSA and one with an RSA key",
+				g->conf->certificates[first].name, type);
+		of[first].second = &of[second];
+	}
+	return 0;
 }
 
 static int

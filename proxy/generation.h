@@ -44,6 +44,9 @@ void generation_unref(struct generation **g);
 /* While it is being built: loads one certificate into one thread's context. 0 or -1. */
 int generation_load(struct generation *g, unsigned thread, struct tls_thread *tls, size_t index,
 	const struct slice pem[2], struct err *e);
+/* While it is being built: makes the second certificate of a name known to the first. 0, or -1 when
+ * both have a key of the same type. */
+int generation_join(struct generation *g, size_t first, size_t second, struct err *e);
 /* While it is being built: opens the folder of the route. 0 or -1 with e filled. */
 int generation_add_root(struct generation *g, uint32_t ordinal, const char *path, struct err *e);
 /* The route's folder, or NULL. */

@@ -132,11 +132,19 @@ offer_add_listener(struct offer *o, struct msg_in *m)
 	grown[o->n_listeners++] = l;
 }
 
+static int32_t
+offer_find_certificate(const struct offer *o, uint32_t ordinal)
+{
+	for (size_t i = 0; i < o->conf->n_certificates; i++)
+		if (o->conf->certificates[i].ordinal == ordinal)
+			return (int32_t)i;
+	return -1;
+}
+
 static void
 offer_add_pem(struct offer *o, struct msg_in *m, struct memfd_map *maps)
 {
-	struct slice name = msg_get_slice(m);
-	int32_t index = conf_find_certificate(o->conf, name);
+	int32_t index = offer_find_certificate(o, msg_get_u32(m));
 	struct err e = {0};
 
 	if (msg_finish(m) < 0 || index < 0 || maps[index].base) {
@@ -200,6 +208,24 @@ offer_threads(const struct offer *o)
 	return n;
 }
 
+/* Two of one name are of use to different clients only. */
+static int
+offer_join_certificates(struct offer *o, struct generation *g)
+{
+	struct err e = {0};
+
+	for (size_t i = 0; i < g->conf->n_certificates; i++) {
+		int32_t second = g->conf->certificates[i].second;
+
+		if (second < 0 || generation_join(g, i, (size_t)second, &e) == 0)
+			continue;
+		e.ordinal = g->conf->certificates[second].ordinal;
+		offer_fail(o, &e);
+		return -1;
+	}
+	return 0;
+}
+
 /* Every certificate into every thread's context. */
 static int
 offer_load_certificates(struct offer *o, struct generation *g, struct tls_thread *const *threads)
@@ -216,6 +242,21 @@ offer_load_certificates(struct offer *o, struct generation *g, struct tls_thread
 				offer_fail(o, &e);
 				return -1;
 			}
+		}
+	}
+	return offer_join_certificates(o, g);
+}
+
+static int
+offer_prepare_tls(struct offer *o, struct tls_thread *const *threads, unsigned n_threads)
+{
+	struct err e = {0};
+
+	for (unsigned i = 0; i < n_threads; i++) {
+		if (tls_thread_prepare(threads[i], o->conf->tls.profile, &e) < 0) {
+			e.ordinal = o->conf->tls.profile_ordinal;
+			offer_fail(o, &e);
+			return -1;
 		}
 	}
 	return 0;
@@ -288,7 +329,8 @@ offer_build(struct offer *o, struct tls_thread *const *threads, unsigned n_threa
 	if (generation_add_pools(g, backends, &e) < 0) {
 		offer_fail(o, &e);
 		generation_unref(&g);
-	} else if (offer_load_certificates(o, g, threads) < 0 || offer_open_roots(o, g) < 0 ||
+	} else if (offer_prepare_tls(o, threads, n_threads) < 0 ||
+		   offer_load_certificates(o, g, threads) < 0 || offer_open_roots(o, g) < 0 ||
 		   offer_check_complete(o, g) < 0) {
 		generation_unref(&g);
 	}

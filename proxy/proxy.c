@@ -10,6 +10,7 @@
 #include "core/proc.h"
 #include "core/report.h"
 #include "core/sandbox.h"
+#include "proxy/certificate_report.h"
 #include "proxy/offer.h"
 #include "proxy/usage.h"
 #include "proxy/worker.h"
@@ -39,6 +40,7 @@ struct proxy {
 	unsigned missing;           /* workers that have not adopted it yet */
 	struct map *containers;     /* the last news of each, for workers that begin later */
 	int access_log;             /* the same; -1: none */
+	struct certificate_report report;
 };
 
 /* --- to the parent --------------------------------------------------------------------------- */
@@ -306,6 +308,7 @@ proxy_on_commit(struct proxy *p, struct msg_in *m)
 	proxy_adopt(p);
 	generation_unref(&p->current);
 	p->current = generation_ref(p->next);
+	certificate_report_set(&p->report, p->next);
 	proxy_forget_offer(p);
 }
 
@@ -393,6 +396,13 @@ proxy_on_usage(struct proxy *p, struct msg_in *m)
 	(void)chan_send(p->chan, &out);
 }
 
+static void
+proxy_on_sync(struct proxy *p, struct msg_in *m)
+{
+	if (slice_eq_str(msg_get_slice(m), role_name(ROLE_CONTROL)))
+		certificate_report_tell(&p->report);
+}
+
 /* X(message, handler): what the parent and, through it, lxc and control may send. */
 #define PROXY_MESSAGE_TABLE(X)                                                                     \
 	X(OFFER, proxy_on_offer)                                                                   \
@@ -408,6 +418,7 @@ proxy_on_usage(struct proxy *p, struct msg_in *m)
 	X(CONTAINER, proxy_on_container)                                                           \
 	X(CONTAINER_GONE, proxy_on_container)                                                      \
 	X(STATS_GET, proxy_on_stats)                                                               \
+	X(SYNC, proxy_on_sync)                                                                     \
 	X(USAGE_GET, proxy_on_usage)
 
 static void
@@ -510,6 +521,8 @@ proxy_open(struct proxy *p, struct err *e)
 	p->backends = backends_new();
 	if (!p->base || !p->containers || !p->tickets || !p->backends)
 		return err_set(e, "out of memory");
+	if (certificate_report_init(&p->report, p->base, &p->chan) < 0)
+		return err_set(e, "out of memory");
 	if (mailbox_init(&p->notes, p->base, proxy_on_note, p, e) < 0)
 		return -1;
 	p->chan = chan_new(p->base, PROC_FD_CHANNEL, ROLE_PROXY, ROLE_PARENT, &ops, p, e);
@@ -526,6 +539,7 @@ proxy_close(struct proxy *p)
 	chan_free(&p->chan);
 	proxy_forget_offer(p);
 	generation_unref(&p->current);
+	certificate_report_clear(&p->report);
 	proxy_free_workers(p);
 	mailbox_clear(&p->notes);
 	while (p->containers && (news = map_next(p->containers, &cursor, &name)) != NULL)

@@ -4,6 +4,7 @@
 #ifndef PROXY_PROXY_H
 #define PROXY_PROXY_H
 
+#include "conf/conf.h"
 #include "core/err.h"
 #include "core/slice.h"
 
@@ -11,8 +12,13 @@
  * until the channel closes. Returns the exit status. */
 int proxy_main(void);
 
-/* Checks that chain_pem holds certificates and that key_pem is the key of the first one, as the
- * proxy will at an offer. 0, or -1 with e->msg filled. */
-int proxy_check_certificate(struct slice chain_pem, struct slice key_pem, struct err *e);
+#define PROXY_KEY_TYPE_MAX 16
+
+/* Checks the certificate with this index as the proxy will at an offer: that pem[0] holds its
+ * chain and that pem[1] is the key of the first one. What is no error but will not do (it expires,
+ * it does not name a host of its site) is logged. 0 with the key's type ("ECDSA", "RSA"), or -1
+ * with e->msg filled. */
+int proxy_check_certificate(const struct conf *c, size_t index, const struct slice pem[2],
+	char ret_type[PROXY_KEY_TYPE_MAX], struct err *e);
 
 #endif

@@ -348,6 +348,8 @@ route_find_certificate(const struct route_index *r, struct slice sni)
 {
 	const struct site_index *s = find_named_site(r, sni);
 
+	if (!s && r->conf->tls.refuse_unknown)
+		return -1;
 	if (s && s->site->certificate >= 0)
 		return s->site->certificate;
 	return r->default_certificate;

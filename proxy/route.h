@@ -37,8 +37,9 @@ const struct conf *route_index_conf(const struct route_index *r);
 const struct conf_site *route_find_site(const struct route_index *r, struct slice host);
 /* path: the match form of http_path_resolve. */
 struct route_match route_find(const struct route_index *r, struct slice host, struct slice path);
-/* The index of the certificate for a TLS name (exact, then "*.", then the one named default);
- * empty: no name was sent. -1: none, send the alert unrecognized_name. */
+/* The index of the certificate for a TLS name (exact, then "*.", then the one named default,
+ * unless unknown names are refused); empty: no name was sent. -1: none, send the alert
+ * unrecognized_name. */
 int32_t route_find_certificate(const struct route_index *r, struct slice sni);
 /* Whether a request for site may be answered on a TLS connection that was opened with this
  * certificate; if not, 421 (RFC 9110 section 7.4). */

@@ -4,28 +4,41 @@
  */
 #include "proxy/tls.h"
 
-#include "core/own.h"
-#include "proxy/proxy.h"
-
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <string.h>
 
 /* Cipher suites of TLS 1.2: forward secret and authenticated only; those of 1.3 all are. */
-#define TLS_CIPHERS_1_2                                                                            \
+#define TLS_CIPHERS_AEAD                                                                           \
 	"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"                               \
 	"ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"                               \
 	"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
+/* MAC-then-encrypt, which OpenSSL decrypts in constant time; the last resort of old clients. */
+#define TLS_CIPHERS_CBC                                                                            \
+	"ECDHE-ECDSA-AES128-SHA256:ECDHE-RSA-AES128-SHA256:"                                       \
+	"ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA:"                                             \
+	"ECDHE-ECDSA-AES256-SHA:ECDHE-RSA-AES256-SHA"
 #define TLS_CIPHERS_1_3 "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
-#define TLS_CHAIN_MAX 16 /* certificates behind the leaf */
+/* No SHA-1. ECDSA first: of two certificates it is the one that costs less. */
+#define TLS_SIGNATURES                                                                             \
+	"ecdsa_secp256r1_sha256:ed25519:ecdsa_secp384r1_sha384:ecdsa_secp521r1_sha512:"            \
+	"rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512:"                             \
+	"rsa_pkcs1_sha256:rsa_pkcs1_sha384:rsa_pkcs1_sha512"
+
+/* P-384 takes OpenSSL a millisecond, which a client could ask for again and again; nobody who
+ * speaks TLS 1.3 needs it. */
+static const struct {
+	const char *ciphers, *groups;
+} tls_profiles[CONF_TLS_PROFILE_COUNT] = {
+	[CONF_TLS_MODERN] = {TLS_CIPHERS_AEAD, "X25519:P-256"},
+	[CONF_TLS_COMPAT] = {TLS_CIPHERS_AEAD ":" TLS_CIPHERS_CBC, "X25519:P-256:P-384"},
+};
 
 /* Protocol names as they stand in a ClientHello: length, name (RFC 7301). */
 static const unsigned char tls_alpn_http1[] = "\x08http/1.1";
 static const unsigned char tls_alpn_http2[] = "\x02h2\x08http/1.1"; /* in our order */
 static const unsigned char tls_session_context[] = "sluice";
 
-/* Fills e with OpenSSL's own words for the oldest error, and empties its queue. -1. */
-static int
+int
 tls_err(struct err *e, const char *what)
 {
 	unsigned long code = ERR_get_error();
@@ -91,14 +104,19 @@ tls_on_server_name(SSL *ssl, int *alert, void *arg)
 	return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-/* Called for full handshakes only: a resumed one needs no certificate. */
+/* Called for full handshakes only: a resumed one needs no certificate. Of two, OpenSSL takes the
+ * one whose signature the client can verify. */
 static int
 tls_on_certificate(SSL *ssl, void *arg)
 {
 	struct tls_thread *t = arg;
 	const struct tls_certificate *c = t->choose(ssl, tls_name(ssl), t->choose_arg);
+	const struct tls_certificate *second = c ? c->second : NULL;
 
-	return c && SSL_use_cert_and_key(ssl, c->leaf, c->key, c->chain, 1) == 1;
+	if (!c || SSL_use_cert_and_key(ssl, c->leaf, c->key, c->chain, 1) != 1)
+		return 0;
+	return !second ||
+	       SSL_use_cert_and_key(ssl, second->leaf, second->key, second->chain, 1) == 1;
 }
 
 /* NOLINTBEGIN(readability-non-const-parameter): OpenSSL says how its callbacks look. */
@@ -119,11 +137,11 @@ tls_on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *
 }
 /* NOLINTEND(readability-non-const-parameter) */
 
-static int
-tls_thread_set(struct tls_thread *t, struct err *e)
+static void
+tls_context_set_modes(SSL_CTX *ctx)
 {
-	SSL_CTX *ctx = t->ctx;
-
+	/* Our order holds where it matters: AEAD before CBC, and AES-128, which costs least; a
+	 * client without AES in hardware says so by putting ChaCha20 first. */
 	SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
 					 SSL_OP_CIPHER_SERVER_PREFERENCE |
 					 SSL_OP_PRIORITIZE_CHACHA | SSL_OP_IGNORE_UNEXPECTED_EOF);
@@ -134,36 +152,67 @@ tls_thread_set(struct tls_thread *t, struct err *e)
 	SSL_CTX_set_read_ahead(ctx, 1);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_max_early_data(ctx, 0);
+	SSL_CTX_set_recv_max_early_data(ctx, 0);
+}
+
+static void
+tls_context_set_callbacks(SSL_CTX *ctx, struct tls_thread *t)
+{
 	SSL_CTX_set_app_data(ctx, t);
 	SSL_CTX_set_alpn_select_cb(ctx, tls_on_alpn, NULL);
 	SSL_CTX_set_tlsext_servername_callback(ctx, tls_on_server_name);
 	SSL_CTX_set_tlsext_servername_arg(ctx, t);
 	SSL_CTX_set_cert_cb(ctx, tls_on_certificate, t);
+}
+
+static int
+tls_context_set(struct tls_thread *t, enum conf_tls_profile profile)
+{
+	SSL_CTX *ctx = t->contexts[profile];
+
+	tls_context_set_modes(ctx);
+	tls_context_set_callbacks(ctx, t);
 	if (SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
-		SSL_CTX_set_cipher_list(ctx, TLS_CIPHERS_1_2) != 1 ||
+		SSL_CTX_set_cipher_list(ctx, tls_profiles[profile].ciphers) != 1 ||
 		SSL_CTX_set_ciphersuites(ctx, TLS_CIPHERS_1_3) != 1 ||
+		SSL_CTX_set1_groups_list(ctx, tls_profiles[profile].groups) != 1 ||
+		SSL_CTX_set1_sigalgs_list(ctx, TLS_SIGNATURES) != 1 ||
 		SSL_CTX_set_num_tickets(ctx, 1) != 1 ||
-		SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, tls_on_ticket) != 1 ||
-		SSL_CTX_set_session_id_context(
-			ctx, tls_session_context, sizeof(tls_session_context) - 1) != 1)
-		return tls_err(e, "TLS cannot be set up");
-	return 0;
+		SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, tls_on_ticket) != 1)
+		return -1;
+	return SSL_CTX_set_session_id_context(
+		       ctx, tls_session_context, sizeof(tls_session_context) - 1) == 1
+		       ? 0
+		       : -1;
+}
+
+int
+tls_thread_prepare(struct tls_thread *t, enum conf_tls_profile profile, struct err *e)
+{
+	if (t->contexts[profile])
+		return 0;
+	t->contexts[profile] = SSL_CTX_new_ex(t->libctx, NULL, TLS_server_method());
+	if (t->contexts[profile] && tls_context_set(t, profile) == 0)
+		return 0;
+	SSL_CTX_free(t->contexts[profile]);
+	t->contexts[profile] = NULL;
+	return tls_err(e, "TLS cannot be set up");
 }
 
 int
 tls_thread_init(struct tls_thread *t, struct tickets *tickets, struct err *e)
 {
 	t->tickets = tickets;
+	t->profile = CONF_TLS_MODERN;
 	t->libctx = OSSL_LIB_CTX_new();
 	if (!t->libctx)
 		return tls_err(e, "OpenSSL library context");
-	t->ctx = SSL_CTX_new_ex(t->libctx, NULL, TLS_server_method());
 	t->ticket_cipher = EVP_CIPHER_fetch(t->libctx, "AES-256-CBC", NULL);
-	if (!t->ctx || !t->ticket_cipher) {
+	if (!t->ticket_cipher) {
 		tls_thread_clear(t);
 		return tls_err(e, "TLS context");
 	}
-	if (tls_thread_set(t, e) < 0) {
+	if (tls_thread_prepare(t, CONF_TLS_MODERN, e) < 0) {
 		tls_thread_clear(t);
 		return -1;
 	}
@@ -173,10 +222,12 @@ tls_thread_init(struct tls_thread *t, struct tickets *tickets, struct err *e)
 void
 tls_thread_clear(struct tls_thread *t)
 {
-	SSL_CTX_free(t->ctx);
+	for (size_t i = 0; i < CONF_TLS_PROFILE_COUNT; i++) {
+		SSL_CTX_free(t->contexts[i]);
+		t->contexts[i] = NULL;
+	}
 	EVP_CIPHER_free(t->ticket_cipher);
 	OSSL_LIB_CTX_free(t->libctx);
-	t->ctx = NULL;
 	t->ticket_cipher = NULL;
 	t->libctx = NULL;
 }
@@ -184,7 +235,7 @@ tls_thread_clear(struct tls_thread *t)
 SSL *
 tls_thread_accept(struct tls_thread *t, bool http2)
 {
-	SSL *ssl = SSL_new(t->ctx);
+	SSL *ssl = SSL_new(t->contexts[t->profile]);
 
 	if (!ssl) {
 		ERR_clear_error();
@@ -197,155 +248,4 @@ tls_thread_accept(struct tls_thread *t, bool http2)
 		return NULL;
 	}
 	return ssl;
-}
-
-static BIO *
-tls_pem_bio(struct slice pem)
-{
-	return pem.n > 0 && pem.n <= TLS_PEM_MAX ? BIO_new_mem_buf(pem.p, (int)pem.n) : NULL;
-}
-
-/* A file that is read by nobody: an encrypted key has no one to ask for its password. */
-static int
-/* NOLINTNEXTLINE(readability-non-const-parameter): OpenSSL says how its callbacks look. */
-tls_on_password(char *buf, int size, int writing, void *arg)
-{
-	(void)buf;
-	(void)size;
-	(void)writing;
-	(void)arg;
-	return 0;
-}
-
-/* The next certificate of the file, or NULL at its end or at what is none. */
-static X509 *
-tls_read_certificate(struct tls_thread *t, BIO *bio)
-{
-	X509 *x = X509_new_ex(t->libctx, NULL);
-
-	if (!x || !PEM_read_bio_X509(bio, &x, tls_on_password, NULL)) {
-		X509_free(x);
-		return NULL;
-	}
-	return x;
-}
-
-/* True when the last error only says that the file has no further PEM block. */
-static bool
-tls_at_end(void)
-{
-	unsigned long code = ERR_peek_last_error();
-	bool end = ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE;
-
-	if (end)
-		ERR_clear_error();
-	return end;
-}
-
-static int
-tls_read_chain(struct tls_thread *t, BIO *bio, struct tls_certificate *ret, struct err *e)
-{
-	X509 *x;
-
-	ret->leaf = tls_read_certificate(t, bio);
-	if (!ret->leaf)
-		return tls_at_end() ? err_set(e, "the chain file holds no certificate in PEM")
-				    : tls_err(e, "the chain file cannot be read");
-	while ((x = tls_read_certificate(t, bio)) != NULL) {
-		if (!ret->chain)
-			ret->chain = sk_X509_new_null();
-		if (!ret->chain || sk_X509_num(ret->chain) >= TLS_CHAIN_MAX ||
-			sk_X509_push(ret->chain, x) <= 0) {
-			X509_free(x);
-			return err_set(e, "the chain file holds more than %d certificates",
-				TLS_CHAIN_MAX + 1);
-		}
-	}
-	return tls_at_end() ? 0 : tls_err(e, "the chain file cannot be read");
-}
-
-/* What a handshake would do with them, done now, so that the refusal reaches the user. */
-static int
-tls_try(struct tls_thread *t, const struct tls_certificate *c, struct err *e)
-{
-	SSL *ssl = SSL_new(t->ctx);
-	int ok = ssl && SSL_use_cert_and_key(ssl, c->leaf, c->key, c->chain, 1) == 1;
-
-	SSL_free(ssl);
-	return ok ? 0 : tls_err(e, "OpenSSL refuses the certificate");
-}
-
-/* The decoder's own errors do not tell a file without a key from a broken key. */
-static bool
-tls_has_key(BIO *bio)
-{
-	static const char mark[] = "PRIVATE KEY-----";
-	char *text = NULL;
-	long n = BIO_get_mem_data(bio, &text);
-
-	return n > 0 && memmem(text, (size_t)n, mark, sizeof(mark) - 1) != NULL;
-}
-
-static int
-tls_read_pair(
-	struct tls_thread *t, BIO *chain, BIO *key, struct tls_certificate *ret, struct err *e)
-{
-	if (!chain || !key)
-		return err_set(e, "the chain or key is missing or too large");
-	if (tls_read_chain(t, chain, ret, e) < 0)
-		return -1;
-	if (!tls_has_key(key))
-		return err_set(e, "the key file holds no private key in PEM");
-	ret->key = PEM_read_bio_PrivateKey_ex(key, NULL, tls_on_password, NULL, t->libctx, NULL);
-	if (!ret->key)
-		return tls_err(e, "the key file cannot be read");
-	if (X509_check_private_key(ret->leaf, ret->key) != 1) {
-		ERR_clear_error();
-		return err_set(e, "the key does not match the certificate");
-	}
-	return tls_try(t, ret, e);
-}
-
-int
-tls_certificate_load(struct tls_thread *t, struct slice chain_pem, struct slice key_pem,
-	struct tls_certificate *ret, struct err *e)
-{
-	BIO *chain = tls_pem_bio(chain_pem);
-	BIO *key = tls_pem_bio(key_pem);
-	struct tls_certificate loaded = {0};
-	int result;
-
-	ERR_clear_error();
-	result = tls_read_pair(t, chain, key, &loaded, e);
-	BIO_free(chain);
-	BIO_free(key);
-	if (result < 0)
-		tls_certificate_clear(&loaded);
-	else
-		*ret = loaded;
-	return result;
-}
-
-void
-tls_certificate_clear(struct tls_certificate *c)
-{
-	X509_free(c->leaf);
-	sk_X509_pop_free(c->chain, X509_free);
-	EVP_PKEY_free(c->key);
-	*c = (struct tls_certificate){0};
-}
-
-int
-proxy_check_certificate(struct slice chain_pem, struct slice key_pem, struct err *e)
-{
-	struct tls_thread thread = {0};
-	struct tls_certificate certificate = {0};
-	int result;
-
-	if (tls_process_init(e) < 0 || tls_thread_init(&thread, NULL, e) < 0)
-		return -1;
-	result = tls_certificate_load(&thread, chain_pem, key_pem, &certificate, e);
-	tls_certificate_clear(&certificate);
-	tls_thread_clear(&thread);
-	return result;
 }

@@ -229,6 +229,7 @@ worker_adopt(struct worker *w, struct command *c)
 {
 	generation_unref(&w->generation);
 	w->generation = steal_ptr(&c->generation);
+	w->tls.profile = w->generation->conf->tls.profile;
 	listeners_adopt(w, c->listeners, c->n_listeners);
 	resolver_refresh(&w->resolver);
 	if (!w->generation->conf->access_log)

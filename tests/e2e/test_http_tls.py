@@ -64,6 +64,69 @@ def test_the_default_certificate_serves_the_rest(names, sni):
     assert served(s, sni) == "a.example"
 
 
+@pytest.mark.parametrize("sni", ["other.example", None])
+def test_unknown_names_can_be_refused(names, sni):
+    s = names("certificate default @cert@\nunknown-name refuse\n")
+    with pytest.raises(ssl.SSLError) as refused:
+        s.client(tls=True, sni=sni)
+    assert "UNRECOGNIZED_NAME" in str(refused.value).upper()
+    assert served(s, "www.example") == "www.example"
+
+
+def test_two_certificates_of_one_name(sluice, certs):
+    ecdsa, rsa = certs.make("ec.example"), certs.make("rsa.example", key="rsa")
+    s = sluice("listen 127.0.0.1:@port@ tls\ncertificate default @one@\ncertificate default @two@\n"
+               "site * -> status 204\n", one=rsa.pair, two=ecdsa.pair)
+
+    def subject(signatures):
+        out = subprocess.run([shutil.which("openssl"), "s_client", "-connect", f"127.0.0.1:{s.port}",
+                              "-sigalgs", signatures], input=b"", capture_output=True, timeout=20)
+        return out.stdout.decode().split("subject=")[1].split("\n")[0]
+    assert "ec.example" in subject("ECDSA+SHA256:rsa_pss_rsae_sha256")
+    assert "ec.example" in subject("ECDSA+SHA256")
+    assert "rsa.example" in subject("rsa_pss_rsae_sha256")
+
+
+def test_two_certificates_of_one_type_are_refused(sluice, certs):
+    one, two = certs.make("one.example"), certs.make("two.example")
+    s = sluice("listen 127.0.0.1:@port@ tls\ncertificate default @cert@\nsite * -> status 204\n")
+    s.write(f"listen 127.0.0.1:@port@ tls\ncertificate default {one.pair}\n"
+            f"certificate default {two.pair}\nsite * -> status 204\n")
+    assert ":3:1: both certificates \"default\" have an ECDSA key" in s.reload(ok=False)
+    assert ":3:1: both certificates \"default\" have an ECDSA key" in s.ctl("check", s.conf_path, check=False).stderr
+    assert s.get("/", tls=True).status == 204
+
+
+def test_a_profile_is_changed_by_a_reload(sluice):
+    conf = "listen 127.0.0.1:@port@ tls\ncertificate default @cert@\nsite * -> status 204\n"
+    s = sluice(conf)
+    old = {"tls": True, "maximum": ssl.TLSVersion.TLSv1_2, "ciphers": "ECDHE-ECDSA-AES128-SHA256"}
+    with pytest.raises(ssl.SSLError):
+        s.client(**old)
+    s.write(conf + "tls compat\n")
+    s.reload()
+    with s.client(**old) as c:
+        assert c.request("GET", "/").status == 204
+    s.write(conf)
+    s.reload()
+    with pytest.raises(ssl.SSLError):
+        s.client(**old)
+
+
+def test_what_will_not_do_is_warned_of(sluice, certs):
+    s = sluice("listen 127.0.0.1:@port@ tls\ncertificate default @pair@\nsite www.example other.example -> status 204\n",
+               pair=certs.make("www.example").pair)
+    wait_for(lambda: 'name=default why="does not name other.example"' in s.log, what="the warning")
+    assert "does not name www.example" not in s.log
+    assert "expires" not in s.log
+    for _ in range(2):
+        wait_for(lambda: "does not name other.example" in s.ctl("status").stdout, what="the note")
+        [one] = s.ctl("status", json=True)["certificates"]
+        assert (one["name"], one["key"], one["notes"]) == (
+            "default", "ECDSA", ["does not name other.example"])
+        s.kill("control")
+
+
 def test_a_host_with_another_certificate_is_421(names):
     s = names("certificate default @cert@\nsite a.example -> status 203\n")
     with s.client(tls=True, sni="www.example") as c:

@@ -59,7 +59,7 @@ host_begin(struct msg_out *m, enum msg_type type)
 }
 
 static void
-host_send_text(struct host *h, enum msg_type type, const char *name, struct slice bytes)
+host_send_text(struct host *h, enum msg_type type, uint32_t ordinal, struct slice bytes)
 {
 	struct err e = {0};
 	_fd_ int fd = memfd_new("part", bytes, &e);
@@ -72,14 +72,14 @@ host_send_text(struct host *h, enum msg_type type, const char *name, struct slic
 		msg_put_u32(&m, h->n_keys);
 	else
 		msg_put_u64(&m, h->number);
-	if (name)
-		msg_put_str(&m, name);
+	if (ordinal)
+		msg_put_u32(&m, ordinal);
 	msg_put_fd(&m, fd);
 	(void)chan_send(h->chan, &m);
 }
 
 static void
-host_send_file(struct host *h, enum msg_type type, const char *name, const char *path)
+host_send_file(struct host *h, enum msg_type type, uint32_t ordinal, const char *path)
 {
 	struct err e = {0};
 	struct buf b;
@@ -87,7 +87,7 @@ host_send_file(struct host *h, enum msg_type type, const char *name, const char 
 	buf_init(&b, 1024 * 1024);
 	if (file_read(path, &b, &e) < 0)
 		host_die("file", &e);
-	host_send_text(h, type, name, buf_slice(&b));
+	host_send_text(h, type, ordinal, buf_slice(&b));
 	buf_clear(&b);
 }
 
@@ -188,13 +188,13 @@ host_offer(struct host *h)
 		return;
 	}
 	h->number++;
-	host_send_text(h, MSG_OFFER, NULL, buf_slice(&text));
+	host_send_text(h, MSG_OFFER, 0, buf_slice(&text));
 	host_send_listeners(h, c);
 	for (size_t i = 0; i < c->n_certificates; i++) {
 		const struct conf_certificate *cert = &c->certificates[i];
 
-		host_send_file(h, MSG_CERTIFICATE, cert->name, cert->chain_file);
-		host_send_file(h, MSG_PRIVATE_KEY, cert->name, cert->key_file);
+		host_send_file(h, MSG_CERTIFICATE, cert->ordinal, cert->chain_file);
+		host_send_file(h, MSG_PRIVATE_KEY, cert->ordinal, cert->key_file);
 	}
 	host_send_roots(h, c);
 	host_say(h, MSG_OFFER_END);
@@ -213,7 +213,7 @@ host_tickets(struct host *h, const char *seed)
 	if (h->n_keys < HOST_KEYS_MAX)
 		h->n_keys++;
 	host_send_text(
-		h, MSG_TICKET_KEYS, NULL, slice_of(h->keys, (size_t)h->n_keys * TICKET_KEY_SIZE));
+		h, MSG_TICKET_KEYS, 0, slice_of(h->keys, (size_t)h->n_keys * TICKET_KEY_SIZE));
 }
 
 static void

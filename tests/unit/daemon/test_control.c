@@ -240,6 +240,7 @@ the_status(void **state)
 {
 	struct control_state *s = *state;
 	json_t *counters = json_pack("{s:i}", "requests", 7), *usage, *status;
+	const json_t *certificates;
 	struct msg_out m;
 	struct msg_in in;
 
@@ -253,6 +254,18 @@ the_status(void **state)
 	in = deliver(&m, ROLE_PARENT, ROLE_CONTROL);
 	assert_int_equal(control_state_process(s, &in), 0);
 	msg_out_clear(&m);
+	for (uint32_t i = 0; i < 4; i++) { /* the last two begin a list anew */
+		assert_int_equal(msg_out_init(&m, MSG_CERTIFICATE_STATE, ROLE_CONTROL), 0);
+		msg_put_u32(&m, i % 2);
+		msg_put_str(&m, i % 2 ? "wildcard" : "default");
+		msg_put_str(&m, "ECDSA");
+		msg_put_u64(&m, 1800000000000);
+		msg_put_str(&m, i % 2 ? "expires soon\ndoes not name a.example" : "");
+		m.bytes[2] = ROLE_PROXY;
+		in = deliver(&m, ROLE_PROXY, ROLE_CONTROL);
+		assert_int_equal(control_state_certificate(s, &in), 0);
+		msg_out_clear(&m);
+	}
 	assert_true(control_state_runs(s, "parent"));
 	assert_false(control_state_runs(s, "lxc"));
 	usage = json_pack("{s:o, s:[]}", "counters", counters, "threads");
@@ -262,6 +275,11 @@ the_status(void **state)
 	assert_int_equal(json_integer_value(
 				 json_object_get(json_object_get(status, "counters"), "requests")),
 		7);
+	certificates = json_object_get(status, "certificates");
+	assert_int_equal(json_array_size(certificates), 2);
+	assert_string_equal(text_of(json_array_get(certificates, 1), "name"), "wildcard");
+	assert_int_equal(
+		json_array_size(json_object_get(json_array_get(certificates, 1), "notes")), 2);
 	json_decref(status);
 	json_decref(usage);
 }

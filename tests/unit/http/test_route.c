@@ -306,6 +306,24 @@ without_a_default_unknown_names_get_no_certificate(void **state)
 }
 
 static void
+unknown_names_can_be_refused(void **state)
+{
+	struct conf *c = make_conf(SITE_COUNT);
+	struct route_index *r;
+	struct err e;
+
+	(void)state;
+	c->tls.refuse_unknown = true;
+	r = route_index_new(c, &e);
+	assert_non_null(r);
+	assert_int_equal(route_find_certificate(r, SLICE_LIT("few.example")), 0);
+	assert_int_equal(route_find_certificate(r, SLICE_LIT("nobody.example")), -1);
+	assert_int_equal(route_find_certificate(r, SLICE_LIT("")), -1);
+	route_index_free(&r);
+	c->tls.refuse_unknown = false;
+}
+
+static void
 sites_with_another_certificate_are_misdirected(void **state)
 {
 	(void)state;
@@ -408,6 +426,7 @@ main(void)
 		cmocka_unit_test(routes_are_found_on_segment_borders),
 		cmocka_unit_test(certificates_are_found_by_name),
 		cmocka_unit_test(without_a_default_unknown_names_get_no_certificate),
+		cmocka_unit_test(unknown_names_can_be_refused),
 		cmocka_unit_test(sites_with_another_certificate_are_misdirected),
 		cmocka_unit_test(challenges_are_served_where_all_else_is_redirected),
 		cmocka_unit_test(paths_that_cannot_be_resolved_are_refused),

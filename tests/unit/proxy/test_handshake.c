@@ -9,10 +9,10 @@
 #include <string.h>
 #include <cmocka.h>
 
-static struct pem_pair pem;
+static struct pem_pair pem, rsa_pem;
 static struct tickets *tickets;
 static struct tls_thread thread;
-static struct tls_certificate certificate;
+static struct tls_certificate certificate, rsa_certificate;
 
 static const struct tls_certificate *
 choose(SSL *ssl, struct slice name, void *arg)
@@ -87,6 +87,142 @@ a_client_without_alpn_is_served(void **state)
 	assert_string_equal(agree(NULL, false), "");
 }
 
+/* --- versions, suites, curves ---------------------------------------------------------------- */
+
+/* What a client with these gets: its suite, or NULL. */
+static const char *
+suite_of(enum conf_tls_profile profile, int version, const char *suites, const char *groups)
+{
+	const char *name = NULL;
+	struct handshake h;
+
+	handshake_init(&h);
+	thread.profile = profile;
+	SSL_CTX_set_security_level(h.ctx, 0);
+	SSL_CTX_set_min_proto_version(h.ctx, version);
+	SSL_CTX_set_max_proto_version(h.ctx, version);
+	if (suites)
+		assert_int_equal(SSL_CTX_set_cipher_list(h.ctx, suites), 1);
+	if (groups)
+		assert_int_equal(SSL_CTX_set1_groups_list(h.ctx, groups), 1);
+	handshake_begin(&h, tls_thread_accept(&thread, false), "one.example");
+	if (handshake_run(&h))
+		name = SSL_CIPHER_get_name(SSL_get_current_cipher(h.client));
+	handshake_clear(&h);
+	thread.profile = CONF_TLS_MODERN;
+	return name;
+}
+
+static void
+nothing_older_than_1_2_is_spoken(void **state)
+{
+	(void)state;
+	for (int p = 0; p < CONF_TLS_PROFILE_COUNT; p++) {
+		assert_null(suite_of(p, TLS1_VERSION, NULL, NULL));
+		assert_null(suite_of(p, TLS1_1_VERSION, NULL, NULL));
+		assert_non_null(suite_of(p, TLS1_2_VERSION, NULL, NULL));
+		assert_non_null(suite_of(p, TLS1_3_VERSION, NULL, NULL));
+	}
+}
+
+static void
+cbc_is_for_compat_and_its_last_resort(void **state)
+{
+	static const char both[] = "ECDHE-ECDSA-AES256-SHA:ECDHE-ECDSA-AES256-GCM-SHA384";
+
+	(void)state;
+	assert_null(suite_of(CONF_TLS_MODERN, TLS1_2_VERSION, "ECDHE-ECDSA-AES256-SHA", NULL));
+	assert_string_equal(
+		suite_of(CONF_TLS_COMPAT, TLS1_2_VERSION, "ECDHE-ECDSA-AES256-SHA", NULL),
+		"ECDHE-ECDSA-AES256-SHA");
+	assert_string_equal(suite_of(CONF_TLS_COMPAT, TLS1_2_VERSION, both, NULL),
+		"ECDHE-ECDSA-AES256-GCM-SHA384");
+}
+
+static void
+no_suite_without_forward_secrecy(void **state)
+{
+	static const char *const suites[] = {
+		"AES128-GCM-SHA256", "AES256-SHA", "kDHE", "aNULL", "NULL-SHA256", "PSK"};
+
+	(void)state;
+	thread.choose_arg = &rsa_certificate;
+	for (int p = 0; p < CONF_TLS_PROFILE_COUNT; p++)
+		for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++)
+			assert_null(suite_of(p, TLS1_2_VERSION, suites[i], NULL));
+	thread.choose_arg = &certificate;
+}
+
+static void
+the_cheapest_suite_is_taken_unless_the_client_has_no_aes(void **state)
+{
+	(void)state;
+	assert_string_equal(
+		suite_of(CONF_TLS_MODERN, TLS1_3_VERSION, NULL, NULL), "TLS_AES_128_GCM_SHA256");
+	assert_string_equal(
+		suite_of(CONF_TLS_MODERN, TLS1_2_VERSION,
+			"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES128-GCM-SHA256", NULL),
+		"ECDHE-ECDSA-CHACHA20-POLY1305");
+}
+
+static void
+curves(void **state)
+{
+	(void)state;
+	assert_non_null(suite_of(CONF_TLS_MODERN, TLS1_3_VERSION, NULL, "X25519"));
+	assert_non_null(suite_of(CONF_TLS_MODERN, TLS1_3_VERSION, NULL, "P-256"));
+	assert_null(suite_of(CONF_TLS_MODERN, TLS1_3_VERSION, NULL, "P-384"));
+	assert_non_null(suite_of(CONF_TLS_COMPAT, TLS1_3_VERSION, NULL, "P-384"));
+	assert_null(suite_of(CONF_TLS_COMPAT, TLS1_3_VERSION, NULL, "X448"));
+}
+
+/* --- two certificates of one name ------------------------------------------------------------ */
+
+/* The type of the certificate that a client with these signature algorithms gets; 0: refused. */
+static int
+key_type_for(int version, const char *signatures)
+{
+	struct handshake h;
+	X509 *x = NULL;
+	int type = 0;
+
+	handshake_init(&h);
+	SSL_CTX_set_max_proto_version(h.ctx, version);
+	if (signatures)
+		assert_int_equal(SSL_CTX_set1_sigalgs_list(h.ctx, signatures), 1);
+	handshake_begin(&h, tls_thread_accept(&thread, false), "one.example");
+	if (handshake_run(&h))
+		x = SSL_get0_peer_certificate(h.client);
+	if (x)
+		type = EVP_PKEY_get_base_id(X509_get0_pubkey(x));
+	handshake_clear(&h);
+	return type;
+}
+
+static void
+each_client_gets_the_certificate_that_it_can_verify(void **state)
+{
+	(void)state;
+	certificate.second = &rsa_certificate;
+	for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+		assert_int_equal(key_type_for(version, "ECDSA+SHA256"), EVP_PKEY_EC);
+		assert_int_equal(key_type_for(version, "rsa_pss_rsae_sha256"), EVP_PKEY_RSA);
+		assert_int_equal(key_type_for(version, NULL), EVP_PKEY_EC);
+		assert_int_equal(
+			key_type_for(version, "rsa_pss_rsae_sha256:ECDSA+SHA256"), EVP_PKEY_EC);
+	}
+	certificate.second = NULL;
+	assert_int_equal(key_type_for(TLS1_3_VERSION, "rsa_pss_rsae_sha256"), 0);
+}
+
+static int
+load(struct pem_pair *from, struct tls_certificate *ret)
+{
+	struct err e = {0};
+
+	return tls_certificate_load(&thread, slice_str(from->chain), slice_str(from->key), ret, &e);
+}
+
 static int
 set_up(void **state)
 {
@@ -99,8 +235,11 @@ set_up(void **state)
 		return -1;
 	thread.choose = choose;
 	thread.choose_arg = &certificate;
-	return tls_certificate_load(
-		&thread, slice_str(pem.chain), slice_str(pem.key), &certificate, &e);
+	pem_make(&rsa_pem, "one.example", 2048);
+	return load(&pem, &certificate) < 0 || load(&rsa_pem, &rsa_certificate) < 0 ||
+			       tls_thread_prepare(&thread, CONF_TLS_COMPAT, &e) < 0
+		       ? -1
+		       : 0;
 }
 
 static int
@@ -108,6 +247,7 @@ tear_down(void **state)
 {
 	(void)state;
 	tls_certificate_clear(&certificate);
+	tls_certificate_clear(&rsa_certificate);
 	tls_thread_clear(&thread);
 	tickets_free(&tickets);
 	return 0;
@@ -121,6 +261,12 @@ main(void)
 		cmocka_unit_test(without_http2_only_http_1_1_is_spoken),
 		cmocka_unit_test(nothing_in_common_ends_the_handshake),
 		cmocka_unit_test(a_client_without_alpn_is_served),
+		cmocka_unit_test(nothing_older_than_1_2_is_spoken),
+		cmocka_unit_test(cbc_is_for_compat_and_its_last_resort),
+		cmocka_unit_test(no_suite_without_forward_secrecy),
+		cmocka_unit_test(the_cheapest_suite_is_taken_unless_the_client_has_no_aes),
+		cmocka_unit_test(curves),
+		cmocka_unit_test(each_client_gets_the_certificate_that_it_can_verify),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

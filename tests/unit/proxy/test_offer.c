@@ -84,13 +84,13 @@ add_listener(struct offer *o, const char *address, uint16_t port, uint16_t threa
 }
 
 static void
-add_pem(struct offer *o, enum msg_type type, const char *name, const char *pem)
+add_pem(struct offer *o, enum msg_type type, uint32_t ordinal, const char *pem)
 {
 	struct err e = {0};
 	struct msg_out m;
 
 	begin(&m, type);
-	msg_put_str(&m, name);
+	msg_put_u32(&m, ordinal);
 	add(o, &m, memfd_new("pem", slice_str(pem), &e));
 }
 
@@ -111,6 +111,12 @@ root_ordinal(const struct offer *o)
 	return o->conf->sites[0].routes[0].ordinal;
 }
 
+static uint32_t
+certificate_ordinal(const struct offer *o)
+{
+	return o->conf->certificates[0].ordinal;
+}
+
 static struct offer *
 complete_offer(const char *key)
 {
@@ -120,8 +126,8 @@ complete_offer(const char *key)
 	add_listener(o, "127.0.0.1", 8443, 0);
 	add_listener(o, "0.0.0.0", 8080, 0);
 	add_listener(o, "::", 8080, 0);
-	add_pem(o, MSG_CERTIFICATE, "default", pair.chain);
-	add_pem(o, MSG_PRIVATE_KEY, "default", key);
+	add_pem(o, MSG_CERTIFICATE, certificate_ordinal(o), pair.chain);
+	add_pem(o, MSG_PRIVATE_KEY, certificate_ordinal(o), key);
 	add_root(o, root_ordinal(o), "/tmp");
 	return o;
 }
@@ -180,7 +186,7 @@ static void
 a_key_that_does_not_fit_names_the_certificate(void **state)
 {
 	struct offer *o = complete_offer(other.key);
-	uint32_t ordinal = o->conf->certificates[0].ordinal;
+	uint32_t ordinal = certificate_ordinal(o);
 
 	(void)state;
 	assert_null(offer_build(o, threads, 1, NULL, NULL));
@@ -206,8 +212,8 @@ a_part_that_is_missing_is_noticed(void **state)
 	add_root(o, root_ordinal(o), "/tmp");
 	expect_refused(o, "certificate default");
 	o = offer_of(with_all);
-	add_pem(o, MSG_CERTIFICATE, "default", pair.chain);
-	add_pem(o, MSG_PRIVATE_KEY, "default", pair.key);
+	add_pem(o, MSG_CERTIFICATE, certificate_ordinal(o), pair.chain);
+	add_pem(o, MSG_PRIVATE_KEY, certificate_ordinal(o), pair.key);
 	expect_refused(o, "folder");
 }
 
@@ -217,7 +223,7 @@ a_part_of_something_else_is_refused(void **state)
 	struct offer *o = offer_of(with_all);
 
 	(void)state;
-	add_pem(o, MSG_CERTIFICATE, "nobody", pair.chain);
+	add_pem(o, MSG_CERTIFICATE, certificate_ordinal(o) + 1, pair.chain);
 	expect_refused(o, "does not name");
 	o = complete_offer(pair.key);
 	add_listener(o, "127.0.0.1", 9, 0);

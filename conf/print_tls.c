@@ -1,0 +1,21 @@
+/* What the file says about TLS as canonical text. */
+#include "conf/print_tls.h"
+
+#include "conf/schema.h"
+
+static void
+print_word(struct writer *w, uint32_t ordinal, const char *directive, int value)
+{
+	if (!ordinal)
+		return;
+	writer_begin(w, ordinal, directive);
+	writer_word(w, schema_word_name(directive, value));
+	writer_end(w);
+}
+
+void
+print_tls(struct writer *w, const struct conf_tls *tls)
+{
+	print_word(w, tls->profile_ordinal, "tls", (int)tls->profile);
+	print_word(w, tls->unknown_ordinal, "unknown-name", tls->refuse_unknown);
+}

@@ -1,0 +1,82 @@
+/* The language: certificates and TLS. */
+#include "conf/schema.h"
+
+#include "conf/conf.h"
+#include "conf/setters.h"
+
+static const struct schema_row rows[] = {
+	{
+		.name = "certificate",
+		.context = CONTEXT_TOP,
+		.min = 3,
+		.max = 3,
+		.repeats = true,
+		.set = set_certificate,
+		.arguments = "NAME CHAIN-FILE KEY-FILE",
+		.doc = "Defines a certificate: its chain and its private key, both in PEM.",
+		.more = "The one with the name default is served for every site that names no "
+			"other, and to clients that ask for an unknown name or for none. Without "
+			"it such a handshake ends with the alert unrecognized_name. A name may be "
+			"defined twice, with an ECDSA and with an RSA key; each client gets the "
+			"one that it can verify, and the ECDSA one when it can verify both. The "
+			"chain file holds the certificate itself first, then each issuer behind "
+			"what it has issued. The files are read again at every reload. One that "
+			"expires soon, or does not name a host of its site, is warned of in the "
+			"log.",
+		.example = "certificate default /etc/sluice/tls/fullchain.pem "
+			   "/etc/sluice/tls/privkey.pem",
+	},
+	{
+		.name = "certificate",
+		.context = CONTEXT_SITE,
+		.min = 1,
+		.max = 1,
+		.set = set_site_certificate,
+		.arguments = "NAME",
+		.default_value = "default",
+		.doc = "Names the certificate of this site, which the top level defines.",
+		.example = "certificate wildcard",
+	},
+	{
+		.name = "tls",
+		.context = CONTEXT_TOP,
+		.min = 1,
+		.max = 1,
+		.set = set_tls,
+		.arguments = "{modern|compat}",
+		.default_value = "modern",
+		.doc = "Says how old a client may be.",
+		.more = "Both speak TLS 1.2 and 1.3 and nothing older, with forward secrecy only, "
+			"and take no early data.",
+		.example = "tls compat",
+	},
+	{
+		.name = "unknown-name",
+		.context = CONTEXT_TOP,
+		.min = 1,
+		.max = 1,
+		.set = set_unknown_name,
+		.arguments = "{default|refuse}",
+		.default_value = "default",
+		.doc = "Says what a TLS client gets that asks for a name of no site, or for none.",
+		.more = "The site * has no name, so with refuse it is served without TLS only.",
+		.example = "unknown-name refuse",
+	},
+};
+
+static const struct schema_word words[] = {
+	{"tls", "modern", CONF_TLS_MODERN, "",
+		"authenticated encryption only (AES-GCM, ChaCha20-Poly1305), curves X25519 and "
+		"P-256"},
+	{"tls", "compat", CONF_TLS_COMPAT, "",
+		"also AES-CBC in TLS 1.2 and the curve P-384, for clients from before 2015"},
+	{"unknown-name", "default", false, "", "the certificate default, when there is one"},
+	{"unknown-name", "refuse", true, "", "the alert unrecognized_name"},
+};
+
+const struct schema_table schema_tls = {
+	.rows = rows,
+	.n_rows = sizeof(rows) / sizeof(rows[0]),
+	.words = words,
+	.n_words = sizeof(words) / sizeof(words[0]),
+};
