@@ -15,6 +15,7 @@ static const uint64_t default_timeout_ms[CONF_TIMEOUT_COUNT] = {
 	[CONF_TIMEOUT_READ] = 60000,
 	[CONF_TIMEOUT_SEND] = 60000,
 	[CONF_TIMEOUT_IDLE] = 60000,
+	[CONF_TIMEOUT_TUNNEL] = 3600000,
 };
 
 /* ---- inheritance and defaults ---- */

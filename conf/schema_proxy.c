@@ -81,10 +81,10 @@ static const struct schema_row rows[] = {
 		.max = WORDS_ANY,
 		.repeats = true,
 		.set = set_timeout,
-		.arguments = "{connect|read|send|idle} TIME ...",
-		.default_value = "connect 30s read 60s send 60s idle 60s",
+		.arguments = "{connect|read|send|idle|tunnel} TIME ...",
+		.default_value = "connect 30s read 60s send 60s idle 60s tunnel 1h",
 		.doc = "Says how long the proxy waits for others.",
-		.more = "Several may stand in one line; each of the four once in one place. Each "
+		.more = "Several may stand in one line; each once in one place. Each "
 			"may also be set in a site or in a "
 			"route, where it "
 			"holds instead of the outer one, wherever in the file that stands.",
@@ -97,7 +97,7 @@ static const struct schema_row rows[] = {
 		.max = WORDS_ANY,
 		.repeats = true,
 		.set = set_timeout,
-		.arguments = "{connect|read|send|idle} TIME ...",
+		.arguments = "{connect|read|send|idle|tunnel} TIME ...",
 		.default_value = "those of the top level",
 		.doc = "The same for this site.",
 	},
@@ -108,7 +108,7 @@ static const struct schema_row rows[] = {
 		.max = WORDS_ANY,
 		.repeats = true,
 		.set = set_timeout,
-		.arguments = "{connect|read|send|idle} TIME ...",
+		.arguments = "{connect|read|send|idle|tunnel} TIME ...",
 		.default_value = "those of the site",
 		.doc = "The same for this route.",
 	},
@@ -148,6 +148,8 @@ static const struct schema_word words[] = {
 	{"timeout", "idle", CONF_TIMEOUT_IDLE, "TIME",
 		"silence of the client: between requests its connection is closed, inside one it "
 		"gets 408"},
+	{"timeout", "tunnel", CONF_TIMEOUT_TUNNEL, "TIME",
+		"silence on both sides of a WebSocket; then it is closed"},
 	{"target", "dir", CONF_TARGET_DIR, "FOLDER", "the files of a folder of the host"},
 	{"target", "redirect", CONF_TARGET_REDIRECT, "CODE URL",
 		"an answer with 301, 302, 303, 307 or 308 and this Location"},

@@ -27,6 +27,7 @@
 	X(UPSTREAM_FAILED, "upstream_failed", PROXY, COUNTER, "exchanges that ended with 502 or 504") \
 	X(UPSTREAM_RETRIES, "upstream_retries", PROXY, COUNTER, "requests sent once more") \
 	X(REQUESTS_WAITING, "requests_waiting", PROXY, GAUGE, "requests waiting for a container now") \
+	X(TUNNELS_OPEN, "tunnels_open", PROXY, GAUGE, "WebSockets open now") \
 	X(ACCEPT_PAUSED, "accept_paused", PROXY, COUNTER, "times accepting paused for want of descriptors") \
 	X(RULESET_COMMITS, "ruleset_commits", ROUTER, COUNTER, "nftables batches accepted by the kernel") \
 	X(RULESET_REINSTALLED, "ruleset_reinstalled", ROUTER, COUNTER, "times the table was re-installed because somebody removed it") \

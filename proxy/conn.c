@@ -328,6 +328,7 @@ conn_on_timeout(struct timer *t)
 	case CONN_WAIT_CONNECT:
 	case CONN_WAIT_SEND:
 	case CONN_WAIT_READ:
+	case CONN_WAIT_TUNNEL:
 		if (c->state == CONN_HEAD)
 			conn_set_state(c, CONN_EXCHANGE);
 		exchange_on_timeout(c->front.exchange, c->front.wait);

@@ -101,6 +101,7 @@ exchange_new(struct front *f)
 	f->complete = false;
 	x->file = -1;
 	list_init(&x->container_node);
+	list_init(&x->tunnel_node);
 	resolve_wait_init(&x->resolve, exchange_on_resolved);
 	timer_init(&x->retry, exchange_on_retry);
 	http_request_init(&x->request);
@@ -198,6 +199,7 @@ exchange_finish(struct exchange *x)
 	uint64_t duration_us = clock_mono_us() - x->began_us;
 
 	exchange_stop_waiting(x);
+	exchange_end_tunnel(x);
 	exchange_drop_upstream(x);
 	exchange_log(x, duration_us);
 	exchange_count(x, duration_us);
@@ -514,6 +516,9 @@ exchange_run(struct exchange *x)
 		case EXCHANGE_RELAY:
 			moved = exchange_relay(x);
 			break;
+		case EXCHANGE_TUNNEL:
+			moved = exchange_tunnel(x);
+			break;
 		case EXCHANGE_FILE:
 			moved = exchange_send_file(x);
 			break;
@@ -575,6 +580,10 @@ exchange_on_timeout(struct exchange *x, enum conn_wait wait)
 		break;
 	case CONN_WAIT_READ:
 		exchange_backend_timeout(x, "backend does not answer");
+		break;
+	case CONN_WAIT_TUNNEL:
+		front_close(
+			x->front, x->tunnel->draining ? CONN_CLOSE_DRAIN : CONN_CLOSE_IDLE_TIMEOUT);
 		break;
 	case CONN_WAIT_NOTHING:
 	case CONN_WAIT_HANDSHAKE:

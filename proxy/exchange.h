@@ -19,6 +19,7 @@
 #include "proxy/http_response.h"
 #include "proxy/upstream.h"
 #include "proxy/waiting.h"
+#include "proxy/ws_border.h"
 
 /* X(id, what it does) */
 #define EXCHANGE_STATE_TABLE(X)                                                                    \
@@ -27,6 +28,7 @@
 	X(WAIT, "waiting for a container, or before the next attempt to connect")                  \
 	X(CONNECT, "connecting to the backend")                                                    \
 	X(RELAY, "request and answer pass through")                                                \
+	X(TUNNEL, "a WebSocket: bytes pass both ways as they come")                                \
 	X(FILE, "a file is being sent")                                                            \
 	X(ANSWER, "an answer of ours is being sent")                                               \
 	X(END, "answered: what remains is to be written and, perhaps, to be read away")
@@ -48,6 +50,17 @@ enum exchange_end { EXCHANGE_GOES_ON, EXCHANGE_END_KEEP, EXCHANGE_END_CLOSE };
 	1000 /* a failed backend is told of at most once in this time, a thread                    \
 	      */
 #define EXCHANGE_DRAIN_MAX (64 * 1024) /* of a body nobody wants, to keep the connection */
+
+#define TUNNEL_DRAIN_MS 10000 /* for goodbyes, once the route of a tunnel is gone */
+
+struct tunnel {
+	struct ws_border up, down;      /* where the frames of each direction begin */
+	bool client_done, backend_done; /* nothing more comes from there */
+	bool told_backend;              /* our side towards it is closed */
+	bool draining;                  /* it ends soon */
+	bool said_up, said_down;        /* a Close frame of ours went there */
+	bool hurried;                   /* the time for goodbyes runs */
+};
 
 struct exchange {
 	struct list node; /* in worker.spare_exchanges */
@@ -106,6 +119,9 @@ struct exchange {
 	uint64_t error_at_ms;
 	unsigned attempts;
 	char upstream_text[ADDR_PORT_TEXT_MAX];
+
+	struct tunnel *tunnel;   /* in the arena; NULL: none */
+	struct list tunnel_node; /* in worker.tunnels */
 
 	int file;                 /* -1: none */
 	struct file_entry *entry; /* of the cache, instead of file */
@@ -221,6 +237,20 @@ void exchange_leave_place(struct exchange *x);
 void exchange_start_relay(struct exchange *x);
 /* Moves bytes both ways. True when something moved. */
 bool exchange_relay(struct exchange *x);
+
+/* --- exchange_tunnel.c ----------------------------------------------------------------------- */
+
+/* The backend has switched to WebSocket: the state is TUNNEL from here on, and the head of the
+ * answer may be queued. False: it is answered with an error instead. */
+bool exchange_start_tunnel(struct exchange *x);
+/* Moves bytes both ways. True when something moved. */
+bool exchange_tunnel(struct exchange *x);
+/* It says goodbye to both sides and ends within TUNNEL_DRAIN_MS. */
+void exchange_drain_tunnel(struct exchange *x);
+/* Leaves the worker's list; also for an exchange that has no tunnel. */
+void exchange_end_tunnel(struct exchange *x);
+/* The worker has a new generation: tunnels whose route is there go over to it, the others drain. */
+void exchange_adopt_tunnels(struct worker *w);
 
 /* --- exchange_file.c ------------------------------------------------------------------------- */
 

@@ -472,6 +472,7 @@ exchange_on_container_change(struct exchange *x, enum container_change change)
 		exchange_reconsider(x);
 		break;
 	case EXCHANGE_RELAY:
+	case EXCHANGE_TUNNEL:
 		if (change != CONTAINER_LOST || !x->upstream)
 			return;
 		/* It died under the request and has not refused it. Bytes that the dead one had

@@ -80,6 +80,7 @@ exchange_start_relay(struct exchange *x)
 	x->spoiled = false;
 	x->interims = 0;
 	http_response_init(&x->response, x->request.method);
+	x->response.may_switch = x->request.websocket;
 	if (relay_build_head(x, &u->out) < 0) {
 		exchange_answer(x, 431, NULL, "head does not fit when forwarded");
 		return;
@@ -228,6 +229,11 @@ relay_begin_answer(struct exchange *x)
 	bool fresh = iobuf_len(&x->front->out) == 0;
 	struct buf out;
 
+	/* RFC 8441 section 5: to an HTTP/2 client 2xx would say that the tunnel stands. */
+	if (x->front->framed && x->request.websocket && r->status < 300) {
+		exchange_fail(x, 502, "backend does not switch to WebSocket");
+		return;
+	}
 	exchange_answered(x);
 	/* A front that frames bodies itself gets them as HTTP/1.0 does: without chunks. */
 	x->answer_kind = forward_response_body(
@@ -251,12 +257,39 @@ relay_begin_answer(struct exchange *x)
 	iobuf_consume(&x->upstream->in, r->head_len);
 }
 
+/* 101: the head goes on, and what follows it is a tunnel. */
+static void
+relay_switch(struct exchange *x)
+{
+	struct forward_response f = {.response = &x->response,
+		.minor = 1,
+		.switched = true,
+		.framed = x->front->framed,
+		.keep_alive = true,
+		.date = worker_date(x->worker)};
+	struct buf out;
+
+	exchange_answered(x);
+	if (!exchange_start_tunnel(x))
+		return;
+	out = exchange_out(x);
+	if (!out.data || forward_response_head(&f, &out) < 0) {
+		front_close(x->front, CONN_CLOSE_MEMORY);
+		return;
+	}
+	exchange_out_done(x, &out);
+	x->status = x->front->framed ? 200 : x->response.status;
+	x->answer_begun = true;
+	iobuf_consume(&x->upstream->in, x->response.head_len);
+}
+
 /* 1xx: not passed on (RFC 9110 section 15.2 lets a proxy drop what it did not ask for). */
 static void
 relay_skip_interim(struct exchange *x)
 {
 	iobuf_consume(&x->upstream->in, x->response.head_len);
 	http_response_init(&x->response, x->request.method);
+	x->response.may_switch = x->request.websocket;
 	if (++x->interims > HTTP_INTERIM_MAX)
 		exchange_fail(x, 502, "too many interim answers");
 }
@@ -278,6 +311,10 @@ relay_parse_head(struct exchange *x)
 			return true;
 		case HTTP_DONE:
 			break;
+		}
+		if (x->response.switched) {
+			relay_switch(x);
+			return true;
 		}
 		if (!x->response.interim) {
 			relay_begin_answer(x);

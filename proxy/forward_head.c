@@ -145,6 +145,8 @@ forward_request_head(const struct forward_request *f, struct buf *out)
 	put_request_fields(&p, r);
 	if (r->te_trailers)
 		PUT(&p, "TE: trailers\r\n");
+	if (r->websocket)
+		PUT(&p, "Connection: Upgrade\r\nUpgrade: websocket\r\n");
 	put_framing(&p, r->body, r->content_length);
 	PUT(&p, "\r\n");
 	buf_commit(out, (size_t)(p.at - start));
@@ -191,11 +193,15 @@ forward_response_head(const struct forward_response *f, struct buf *out)
 	if (!start)
 		return -1;
 	p = (struct pen){.at = start, .end = start + max};
-	PUT(&p, "HTTP/1.1 ");
-	put_number(&p, r->status);
-	PUT(&p, " ");
-	put(&p, http_span_of(r->base, r->status_text));
-	PUT(&p, "\r\n");
+	if (f->switched && f->framed) {
+		PUT(&p, "HTTP/1.1 200 OK\r\n");
+	} else {
+		PUT(&p, "HTTP/1.1 ");
+		put_number(&p, r->status);
+		PUT(&p, " ");
+		put(&p, http_span_of(r->base, r->status_text));
+		PUT(&p, "\r\n");
+	}
 	if (!put_response_fields(&p, r))
 		put_field(&p, SLICE_LIT("Date"), f->date);
 	/* HEAD and 304 say how long the body would be (RFC 9110 section 8.6). */
@@ -203,7 +209,9 @@ forward_response_head(const struct forward_response *f, struct buf *out)
 		put_framing(&p, HTTP_BODY_LENGTH, r->content_length);
 	else
 		put_framing(&p, f->body, r->content_length);
-	if (!f->keep_alive)
+	if (f->switched)
+		PUT(&p, "Connection: Upgrade\r\nUpgrade: websocket\r\n");
+	else if (!f->keep_alive)
 		PUT(&p, "Connection: close\r\n");
 	else if (f->minor == 0)
 		PUT(&p, "Connection: keep-alive\r\n");

@@ -6,7 +6,7 @@
  * Towards the backend: exactly one Host (as the client sent it), X-Real-IP and
  * X-Forwarded-For/-Proto/-Host/-Port from what we know (whatever the client claimed is dropped),
  * nothing that concerns the client's connection, nothing that Connection lists, no name with '_'
- * or '.', no Expect, no Upgrade.
+ * or '.', no Expect, and no Upgrade but to WebSocket.
  */
 #ifndef PROXY_FORWARD_HEAD_H
 #define PROXY_FORWARD_HEAD_H
@@ -36,6 +36,8 @@ struct forward_response {
 	bool keep_alive;          /* of the client's connection */
 	uint8_t minor;            /* the client's HTTP/1.minor */
 	struct slice date;        /* IMF-fixdate, added when the backend sent no Date */
+	bool switched;            /* 101 to WebSocket */
+	bool framed;              /* to HTTP/2, where a switch is said by 200 (RFC 8441) */
 };
 
 /* How the body goes to a client that speaks HTTP/1.minor and used this method. */

@@ -59,6 +59,7 @@ enum {
 	X(SEND, "the backend takes request bytes: 504")                                            \
 	X(READ, "the backend answers: 504")                                                        \
 	X(CLIENT, "the client takes response bytes: close")                                        \
+	X(TUNNEL, "a byte of either side of a tunnel: close")                                      \
 	X(LINGER, "the client closes: close")
 
 enum conn_wait {

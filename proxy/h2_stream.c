@@ -53,6 +53,7 @@ h2_stream_on_timeout(struct timer *t)
 	case CONN_WAIT_CONNECT:
 	case CONN_WAIT_SEND:
 	case CONN_WAIT_READ:
+	case CONN_WAIT_TUNNEL:
 		exchange_on_timeout(f->exchange, f->wait);
 		front_drive(f);
 		return;

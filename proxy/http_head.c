@@ -345,6 +345,26 @@ decide_body(struct http_request *r)
 	return HTTP_REASON_NONE;
 }
 
+/* RFC 6455 section 4.1: a GET without a body that lists this protocol. Whatever else is asked for
+ * is not answered to (RFC 9110 section 7.8 lets a server ignore it), h2c above all. */
+static bool
+wants_websocket(const struct http_request *r, const char *data)
+{
+	if (!r->upgrade || r->method != HTTP_METHOD_GET || r->body != HTTP_BODY_NONE)
+		return false;
+	for (size_t i = 0; i < r->n_fields; i++) {
+		struct slice rest = http_span_of(data, r->fields[i].value), protocol;
+
+		if (r->fields[i].id != HTTP_NAME_UPGRADE)
+			continue;
+		while (http_list_next(&rest, &protocol)) {
+			if (slice_ieq(protocol, SLICE_LIT("websocket")))
+				return true;
+		}
+	}
+	return false;
+}
+
 static enum http_parse
 finish(struct http_request *r, const char *data)
 {
@@ -357,6 +377,7 @@ finish(struct http_request *r, const char *data)
 	r->keep_alive = !r->framing.close && (r->minor == 1 || r->framing.keep_alive);
 	r->upgrade = r->framing.upgrade && r->minor == 1 &&
 		     http_request_find(r, HTTP_NAME_UPGRADE) != NULL;
+	r->websocket = wants_websocket(r, data);
 	if (r->framing.lists_names)
 		http_fields_mark_listed(data, r->fields, r->n_fields);
 	r->head_len = r->lines.line;

@@ -59,7 +59,8 @@ struct http_request {
 	uint64_t content_length;  /* when LENGTH */
 	bool keep_alive;          /* the client wants the connection kept */
 	bool expect_continue;     /* send "100 Continue" before reading the body */
-	bool upgrade;             /* Upgrade asked for; a server may ignore that, and we do */
+	bool upgrade;             /* Upgrade asked for; a server may ignore that */
+	bool websocket;           /* the one protocol that is switched to (RFC 6455) */
 	bool te_trailers;         /* TE names trailers */
 	uint16_t n_odd;           /* fields with '_' or '.' in the name: to be logged */
 	uint16_t n_fields;

@@ -68,14 +68,23 @@ parse_field(struct http_response *r, const char *data, size_t n)
 }
 
 /* An interim answer has no body; one that announces a body is not to be trusted with where the
- * next answer begins. 101 would end HTTP on this connection, and nobody asked for it. */
+ * next answer begins. 101 ends HTTP on this connection, if it was asked for, and to no other
+ * protocol than was asked for (RFC 9110 section 15.2.2). */
 static enum http_reason
 decide_interim(struct http_response *r)
 {
-	r->interim = true;
+	const struct http_field *upgrade;
+
 	r->body = HTTP_BODY_NONE;
-	if (r->status == 101)
-		return HTTP_REASON_UPGRADE;
+	r->interim = r->status != 101;
+	if (r->status == 101) {
+		upgrade = http_response_find(r, HTTP_NAME_UPGRADE);
+		r->switched =
+			r->may_switch && r->framing.upgrade && upgrade &&
+			slice_ieq(http_response_slice(r, upgrade->value), SLICE_LIT("websocket"));
+		if (!r->switched)
+			return HTTP_REASON_UPGRADE;
+	}
 	if (r->framing.has_encoding || r->framing.content_length)
 		return HTTP_REASON_STATUS_LINE;
 	return HTTP_REASON_NONE;

@@ -30,6 +30,8 @@ struct http_response {
 	uint8_t minor;
 	uint16_t status; /* 100 to 999 */
 	bool interim;    /* 100 to 199: the real answer follows */
+	bool may_switch; /* set by the caller: 101 to "websocket" was asked for */
+	bool switched;   /* 101: what follows the head is no HTTP any more */
 	struct http_span status_text;
 
 	struct http_framing framing;

@@ -17,7 +17,8 @@ add_library(sluice_http STATIC
 	mime.c
 	request_key.c
 	route.c
-	waiting.c)
+	waiting.c
+	ws_border.c)
 target_link_libraries(sluice_http PUBLIC sluice_core sluice_conf PRIVATE m)
 
 # What that half costs a request: prints nanoseconds, built when asked for.

@@ -210,6 +210,12 @@ upstream_write(struct upstream *u)
 	return UPSTREAM_OK;
 }
 
+void
+upstream_finish(struct upstream *u)
+{
+	(void)shutdown(u->fd, SHUT_WR);
+}
+
 /* The target has one request less. */
 static void
 upstream_leave_place(struct upstream *u)

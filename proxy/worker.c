@@ -85,6 +85,7 @@ worker_new(unsigned index, unsigned n_threads, struct tickets *tickets, struct m
 	w->notes = notes;
 	w->started_ms = clock_mono_coarse_ms();
 	list_init(&w->conns);
+	list_init(&w->tunnels);
 	list_init(&w->graves);
 	list_init(&w->spare_exchanges);
 	buf_init(&w->text, WORKER_TEXT_MAX);
@@ -232,6 +233,7 @@ worker_adopt(struct worker *w, struct command *c)
 	w->tls.profile = w->generation->conf->tls.profile;
 	listeners_adopt(w, c->listeners, c->n_listeners);
 	resolver_refresh(&w->resolver);
+	exchange_adopt_tunnels(w);
 	if (!w->generation->conf->access_log)
 		access_log_set(&w->access_log, -1);
 	worker_note(w, NOTE_ADOPTED, "", "");

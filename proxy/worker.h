@@ -98,9 +98,10 @@ struct worker {
 	struct stats stats;
 	_Atomic uint64_t closes[WORKER_CLOSES_MAX]; /* connections, by reason */
 	struct http_date date;
-	struct buf text;    /* scratch: a location, a path, a file's name */
-	struct list conns;  /* every client connection */
-	struct list graves; /* closed objects, freed when the loop comes round */
+	struct buf text;     /* scratch: a location, a path, a file's name */
+	struct list tunnels; /* exchanges that are WebSockets */
+	struct list conns;   /* every client connection */
+	struct list graves;  /* closed objects, freed when the loop comes round */
 	struct event *burial;
 	uint64_t odd_fields_logged_ms, backend_noted_ms; /* for rate limits of the log */
 	struct list spare_exchanges;

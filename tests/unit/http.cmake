@@ -18,6 +18,7 @@ foreach(name
 		request_key
 		route
 		waiting
+		ws_border
 	)
 	sluice_unit_test(http ${name})
 endforeach()

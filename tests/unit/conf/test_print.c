@@ -172,7 +172,7 @@ static void
 put_limits(struct maker *m)
 {
 	static const char *const units[] = {"ms", "s", "m", "h"};
-	static const char *const words[] = {"connect", "read", "send", "idle"};
+	static const char *const words[] = {"connect", "read", "send", "idle", "tunnel"};
 	uint32_t first = pick(m, 4);
 
 	if (pick(m, 3) == 0)
