@@ -103,7 +103,7 @@ buf_consume(struct buf *b, size_t n)
 }
 
 int
-buf_append(struct buf *b, const void *p, size_t n)
+buf_append_slowly(struct buf *b, const void *p, size_t n)
 {
 	char *to;
 
@@ -115,18 +115,6 @@ buf_append(struct buf *b, const void *p, size_t n)
 	memcpy(to, p, n);
 	buf_commit(b, n);
 	return 0;
-}
-
-int
-buf_append_slice(struct buf *b, struct slice s)
-{
-	return buf_append(b, s.p, s.n);
-}
-
-int
-buf_append_str(struct buf *b, const char *s)
-{
-	return buf_append(b, s, strlen(s));
 }
 
 int

@@ -47,9 +47,30 @@ size_t buf_room(const struct buf *b);
 /* Drops the first n bytes (n <= buf_len). */
 void buf_consume(struct buf *b, size_t n);
 /* Return 0, or -1 when the maximum or memory is exceeded; then nothing was appended. */
-int buf_append(struct buf *b, const void *p, size_t n) __attribute__((warn_unused_result));
-int buf_append_slice(struct buf *b, struct slice s) __attribute__((warn_unused_result));
-int buf_append_str(struct buf *b, const char *s) __attribute__((warn_unused_result));
+int buf_append_slowly(struct buf *b, const void *p, size_t n) __attribute__((warn_unused_result));
+
+__attribute__((warn_unused_result)) static inline int
+buf_append(struct buf *b, const void *p, size_t n)
+{
+	if (n == 0 || !b->data || n > b->cap - b->end || n > b->max - buf_len(b))
+		return buf_append_slowly(b, p, n);
+	memcpy(b->data + b->end, p, n);
+	b->end += n;
+	return 0;
+}
+
+__attribute__((warn_unused_result)) static inline int
+buf_append_slice(struct buf *b, struct slice s)
+{
+	return buf_append(b, s.p, s.n);
+}
+
+__attribute__((warn_unused_result)) static inline int
+buf_append_str(struct buf *b, const char *s)
+{
+	return buf_append(b, s, strlen(s));
+}
+
 int buf_append_byte(struct buf *b, char c) __attribute__((warn_unused_result));
 int buf_printf(struct buf *b, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3), warn_unused_result));

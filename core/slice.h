@@ -33,20 +33,62 @@ slice_of(const void *p, size_t n)
 	return (struct slice){.p = p, .n = n};
 }
 
+/* s without its first n bytes; n beyond the end gives the empty slice at the end. */
+static inline struct slice
+slice_skip(struct slice s, size_t n)
+{
+	if (n > s.n)
+		n = s.n;
+	/* NULL + 0 is undefined in C, and NULL is allowed for the empty slice. */
+	return (struct slice){.p = n ? s.p + n : s.p, .n = s.n - n};
+}
+
+/* The first n bytes of s; n beyond the end gives all of s. */
+static inline struct slice
+slice_head(struct slice s, size_t n)
+{
+	return (struct slice){.p = s.p, .n = n < s.n ? n : s.n};
+}
+
 /* Byte for byte equal. */
-bool slice_eq(struct slice a, struct slice b);
+static inline bool
+slice_eq(struct slice a, struct slice b)
+{
+	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
 /* Equal but for the case of ASCII letters. */
 bool slice_ieq(struct slice a, struct slice b);
-bool slice_eq_str(struct slice a, const char *s);
-bool slice_starts(struct slice s, struct slice prefix);
+
+static inline bool
+slice_eq_str(struct slice a, const char *s)
+{
+	return slice_eq(a, slice_str(s));
+}
+
+static inline bool
+slice_starts(struct slice s, struct slice prefix)
+{
+	return s.n >= prefix.n && slice_eq(slice_head(s, prefix.n), prefix);
+}
+
 bool slice_istarts(struct slice s, struct slice prefix);
-bool slice_ends(struct slice s, struct slice suffix);
+
+static inline bool
+slice_ends(struct slice s, struct slice suffix)
+{
+	return s.n >= suffix.n && slice_eq(slice_skip(s, s.n - suffix.n), suffix);
+}
+
 /* Index of the first byte c, or s.n when there is none. */
-size_t slice_index(struct slice s, char c);
-/* s without its first n bytes; n beyond the end gives the empty slice at the end. */
-struct slice slice_skip(struct slice s, size_t n);
-/* The first n bytes of s; n beyond the end gives all of s. */
-struct slice slice_head(struct slice s, size_t n);
+static inline size_t
+slice_index(struct slice s, char c)
+{
+	const char *at = s.n ? memchr(s.p, c, s.n) : NULL;
+
+	return at ? (size_t)(at - s.p) : s.n;
+}
+
 /* s without the blanks and tabs (OWS, RFC 9110 section 5.6.3) at both ends. */
 struct slice slice_trim(struct slice s);
 /* A NUL-terminated copy, owned by the caller (free); NULL when memory is short. */
