@@ -259,6 +259,8 @@ http_path_file(const struct http_path *p, size_t from, struct buf *out)
 
 	if (rest.n && rest.p[0] == '/')
 		rest = slice_skip(rest, 1);
+	if (!memchr(rest.p, '%', rest.n))
+		return buf_append_slice(out, rest);
 	for (size_t i = 0; i < rest.n; i++) {
 		char c = rest.p[i];
 

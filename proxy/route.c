@@ -33,8 +33,10 @@ struct site_index {
 struct route_index {
 	struct conf *conf;
 	struct site_index *sites;
-	struct map *hosts;   /* "name", "*.name", "*" -> struct site_index */
-	struct arena *paths; /* of routes whose path is not its own match form */
+	struct map *hosts;      /* "name", "*.name" -> struct site_index */
+	struct site_index *any; /* of `site *`, or NULL */
+	bool has_wildcards;     /* there is a "*.name" */
+	struct arena *paths;    /* of routes whose path is not its own match form */
 	int32_t default_certificate;
 	uint16_t tls_port;
 };
@@ -130,7 +132,14 @@ build_site(struct route_index *r, struct site_index *s, const struct conf_site *
 	qsort(s->exacts, s->n_exacts, sizeof(*s->exacts), compare_entries);
 	link_parents(s->prefixes, s->n_prefixes);
 	for (size_t i = 0; i < site->n_hosts; i++) {
-		if (map_set(r->hosts, slice_str(site->hosts[i]), s, NULL) < 0)
+		struct slice host = slice_str(site->hosts[i]);
+
+		if (slice_eq_str(host, "*")) {
+			r->any = s;
+			continue;
+		}
+		r->has_wildcards = r->has_wildcards || slice_starts(host, SLICE_LIT("*"));
+		if (map_set(r->hosts, host, s, NULL) < 0)
 			return err_set(e, "out of memory");
 	}
 	return 0;
@@ -227,7 +236,7 @@ find_named_site(const struct route_index *r, struct slice host)
 	if (fold_host(host, text, &n) < 0 || text[0] == '*')
 		return NULL;
 	found = map_find(r->hosts, slice_of(text, n));
-	for (size_t i = 1; !found && i < n; i++) {
+	for (size_t i = 1; !found && r->has_wildcards && i < n; i++) {
 		if (text[i] != '.')
 			continue;
 		/* The byte in front of the dot has been used up: "*.example" in its place. */
@@ -242,7 +251,7 @@ find_site(const struct route_index *r, struct slice host)
 {
 	struct site_index *found = find_named_site(r, host);
 
-	return found ? found : map_find(r->hosts, SLICE_LIT("*"));
+	return found ? found : r->any;
 }
 
 const struct conf_site *
@@ -381,6 +390,5 @@ route_find_plain(
 {
 	if (!slice_starts(path, SLICE_LIT("/.well-known/acme-challenge/")))
 		return false;
-	return serves_plain(find_named_site(r, host), path, ret) ||
-	       serves_plain(map_find(r->hosts, SLICE_LIT("*")), path, ret);
+	return serves_plain(find_named_site(r, host), path, ret) || serves_plain(r->any, path, ret);
 }
