@@ -4,6 +4,10 @@
  */
 #include "proxy/tls.h"
 
+#include "core/own.h"
+#include "proxy/proxy.h"
+#include "proxy/tls_memory.h"
+
 #include <openssl/err.h>
 #include <string.h>
 
@@ -51,6 +55,7 @@ tls_err(struct err *e, const char *what)
 int
 tls_process_init(struct err *e)
 {
+	tls_memory_init();
 	if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, NULL) != 1)
 		return tls_err(e, "OpenSSL does not start");
 	return 0;

@@ -10,6 +10,7 @@
 #include "proxy/conn.h"
 #include "proxy/exchange.h"
 #include "proxy/h2.h"
+#include "proxy/tls_memory.h"
 #include "proxy/upstream.h"
 
 #include <stdio.h>
@@ -124,6 +125,7 @@ worker_run(void *arg)
 	while (!w->stopping && event_base_loop(w->base, EVLOOP_NO_EXIT_ON_EMPTY) == 0)
 		;
 	worker_close(w);
+	tls_memory_clear();
 	return NULL;
 }
 
