@@ -32,6 +32,7 @@ free_target(struct conf_target *t)
 static void
 free_site(struct conf_site *site)
 {
+	conf_heads_clear(&site->heads);
 	free_texts(site->hosts, site->n_hosts);
 	free(site->certificate_name);
 	for (size_t i = 0; i < site->n_routes; i++) {
@@ -42,6 +43,7 @@ free_site(struct conf_site *site)
 			free_target(&site->routes[i].more[k]);
 		free(site->routes[i].more);
 		free(site->routes[i].upstream.balance_name);
+		conf_heads_clear(&site->routes[i].heads);
 	}
 	free(site->routes);
 	conf_guard_clear(&site->guard);
@@ -78,6 +80,8 @@ free_conf(struct conf *c)
 		free(c->forwards[i].from);
 	}
 	conf_guard_clear(&c->guard);
+	conf_heads_clear(&c->heads);
+	free(c->trusted);
 	free(c->wan);
 	free(c->bridge);
 	free(c->listens);

@@ -12,6 +12,7 @@
 
 #include "conf/guard.h"
 #include "conf/tls.h"
+#include "conf/heads.h"
 #include "core/addr.h"
 #include "core/buf.h"
 #include "core/err.h"
@@ -36,6 +37,7 @@
 #define CONF_PASSIVE_FAIL 3 /* what `passive` means where it is not written */
 #define CONF_PASSIVE_IN_MS 10000
 #define CONF_PASSIVE_FOR_MS 10000
+#define CONF_TRUSTED_MAX 256
 #define CONF_PORTS_MAX 16384 /* forwarded ports, ranges counted port by port */
 
 #define CONF_DEFAULT_CONTROL "/run/sluice/control.sock"
@@ -141,6 +143,7 @@ struct conf_route {
 			* one target, and nothing is asked of it */
 	struct conf_limits limits;
 	struct conf_guard guard;
+	struct conf_heads heads;
 };
 
 struct conf_site {
@@ -152,6 +155,7 @@ struct conf_site {
 	int32_t certificate; /* index into conf.certificates; -1: none */
 	struct conf_limits limits;
 	struct conf_guard guard;
+	struct conf_heads heads;
 	bool short_form; /* `site HOST… -> TARGET`: its one route is "/" */
 	struct conf_route *routes;
 	size_t n_routes;
@@ -232,7 +236,11 @@ struct conf {
 	size_t n_forwards;
 	struct conf_limits limits;
 	struct conf_guard guard;
-	uint32_t n_pools;         /* the highest conf_route.pool */
+	uint32_t n_pools; /* the highest conf_route.pool */
+	struct conf_heads heads;
+	struct prefix *trusted; /* peers that may say who the client is */
+	size_t n_trusted;
+	uint32_t trusted_ordinal; /* of the first line; 0: none */
 	char *control_path;       /* never NULL: the default when not written */
 	char *control_group;      /* NULL: root only */
 	uint32_t control_ordinal; /* 0 where not written, and so below */

@@ -96,7 +96,7 @@ same_route(const struct conf_route *a, const struct conf_route *b)
 {
 	return a->exact == b->exact && same_text(a->path, b->path) && same_targets(a, b) &&
 	       same_upstream(&a->upstream, &b->upstream) && same_limits(&a->limits, &b->limits) &&
-	       conf_guard_equal(&a->guard, &b->guard);
+	       conf_guard_equal(&a->guard, &b->guard) && conf_heads_equal(&a->heads, &b->heads);
 }
 
 static bool
@@ -106,7 +106,8 @@ same_site(const struct conf_site *a, const struct conf_site *b)
 		a->short_form != b->short_form || a->certificate != b->certificate ||
 		!same_text(a->certificate_name, b->certificate_name) ||
 		!same_texts(a->hosts, b->hosts, a->n_hosts) ||
-		!same_limits(&a->limits, &b->limits) || !conf_guard_equal(&a->guard, &b->guard))
+		!same_limits(&a->limits, &b->limits) || !conf_guard_equal(&a->guard, &b->guard) ||
+		!conf_heads_equal(&a->heads, &b->heads))
 		return false;
 	for (size_t i = 0; i < a->n_routes; i++)
 		if (!same_route(&a->routes[i], &b->routes[i]))
@@ -154,6 +155,15 @@ conf_container_equal(const struct conf_container *a, const struct conf_container
 	       same_presence(a->privileged_ordinal, b->privileged_ordinal);
 }
 
+static bool
+same_prefixes(const struct prefix *a, const struct prefix *b, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!same_prefix(&a[i], &b[i]))
+			return false;
+	return true;
+}
+
 bool
 conf_forward_equal(const struct conf_forward *a, const struct conf_forward *b)
 {
@@ -161,10 +171,7 @@ conf_forward_equal(const struct conf_forward *a, const struct conf_forward *b)
 		!same_text(a->host, b->host) || a->target_low != b->target_low ||
 		a->target_high != b->target_high || a->n_from != b->n_from)
 		return false;
-	for (size_t i = 0; i < a->n_from; i++)
-		if (!same_prefix(&a->from[i], &b->from[i]))
-			return false;
-	return true;
+	return same_prefixes(a->from, b->from, a->n_from);
 }
 
 static bool
@@ -194,7 +201,8 @@ same_network(const struct conf *a, const struct conf *b)
 {
 	if (!same_text(a->wan, b->wan) || !same_bridge(a->bridge, b->bridge) ||
 		a->n_listens != b->n_listens || a->n_certificates != b->n_certificates ||
-		a->n_forwards != b->n_forwards)
+		a->n_forwards != b->n_forwards || a->n_trusted != b->n_trusted ||
+		!same_prefixes(a->trusted, b->trusted, a->n_trusted))
 		return false;
 	for (size_t i = 0; i < a->n_listens; i++)
 		if (!same_listen(&a->listens[i], &b->listens[i]))
@@ -214,7 +222,8 @@ conf_equal(const struct conf *a, const struct conf *b)
 {
 	if (a->n_sites != b->n_sites || a->n_containers != b->n_containers || !same_network(a, b) ||
 		!same_daemon(a, b) || !same_logs(a, b) || !same_limits(&a->limits, &b->limits) ||
-		!conf_guard_equal(&a->guard, &b->guard) || !conf_tls_equal(&a->tls, &b->tls))
+		!conf_guard_equal(&a->guard, &b->guard) || !conf_tls_equal(&a->tls, &b->tls) ||
+		!conf_heads_equal(&a->heads, &b->heads))
 		return false;
 	for (size_t i = 0; i < a->n_sites; i++)
 		if (!same_site(&a->sites[i], &b->sites[i]))

@@ -7,6 +7,7 @@
 
 #include "conf/print_guard.h"
 #include "conf/print_tls.h"
+#include "conf/print_heads.h"
 #include "conf/print_upstream.h"
 #include "conf/schema.h"
 #include "conf/write.h"
@@ -66,7 +67,7 @@ print_route(struct writer *w, const struct conf_route *route)
 	writer_word(w, route->path);
 	print_targets(w, route);
 	if (!limits_written(&route->limits) && !upstream_written(&route->upstream) &&
-		!conf_guard_written(&route->guard)) {
+		!conf_guard_written(&route->guard) && !conf_heads_written(&route->heads)) {
 		writer_end(w);
 		return;
 	}
@@ -74,6 +75,7 @@ print_route(struct writer *w, const struct conf_route *route)
 	print_upstream(w, &route->upstream);
 	print_limits(w, &route->limits);
 	print_guard(w, &route->guard);
+	print_heads(w, &route->heads);
 	writer_close(w);
 }
 
@@ -96,6 +98,7 @@ print_site(struct writer *w, const struct conf_site *site)
 	}
 	print_limits(w, &site->limits);
 	print_guard(w, &site->guard);
+	print_heads(w, &site->heads);
 	for (size_t i = 0; i < site->n_routes; i++)
 		print_route(w, &site->routes[i]);
 	writer_close(w);
@@ -350,6 +353,8 @@ print_all(struct writer *w, const struct conf *c)
 	print_tls(w, &c->tls);
 	print_limits(w, &c->limits);
 	print_guard(w, &c->guard);
+	print_trusted(w, c);
+	print_heads(w, &c->heads);
 	for (size_t i = 0; i < c->n_sites; i++)
 		print_site(w, &c->sites[i]);
 	for (size_t i = 0; i < c->n_containers; i++)

@@ -5,8 +5,16 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct schema_table *const tables[] = {&schema_network, &schema_proxy, &schema_tls,
-	&schema_upstream, &schema_guard, &schema_container, &schema_daemon};
+static const struct schema_table *const tables[] = {
+	&schema_network,
+	&schema_proxy,
+	&schema_tls,
+	&schema_heads,
+	&schema_upstream,
+	&schema_guard,
+	&schema_container,
+	&schema_daemon,
+};
 
 #define N_TABLES (sizeof(tables) / sizeof(tables[0]))
 

@@ -56,8 +56,14 @@ struct schema_table {
 	size_t n_words;
 };
 
-extern const struct schema_table schema_daemon, schema_network, schema_proxy, schema_upstream,
-	schema_container, schema_guard, schema_tls;
+extern const struct schema_table schema_container;
+extern const struct schema_table schema_daemon;
+extern const struct schema_table schema_guard;
+extern const struct schema_table schema_heads;
+extern const struct schema_table schema_network;
+extern const struct schema_table schema_proxy;
+extern const struct schema_table schema_tls;
+extern const struct schema_table schema_upstream;
 
 /* All rows of all parts, numbered from 0, below SCHEMA_ROWS_MAX. */
 size_t schema_n_rows(void);

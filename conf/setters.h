@@ -68,6 +68,10 @@ int set_access(struct parse *p, const struct directive *d);
 /* set_upstream.c */
 int set_balance(struct parse *p, const struct directive *d);
 int set_passive(struct parse *p, const struct directive *d);
+/* set_heads.c */
+int set_trusted(struct parse *p, const struct directive *d);
+int set_rewrite(struct parse *p, const struct directive *d);
+int set_header(struct parse *p, const struct directive *d);
 /* set_container.c */
 int set_container(struct parse *p, const struct directive *d);
 int set_image(struct parse *p, const struct directive *d);

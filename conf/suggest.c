@@ -29,7 +29,6 @@ static const struct {
 	{"proxy_read_timeout", "write: timeout read TIME"},
 	{"proxy_send_timeout", "write: timeout send TIME"},
 	{"return", "write: route PATH -> redirect CODE URL, or -> status CODE"},
-	{"rewrite", "write: route PATH -> redirect CODE URL"},
 	{"root", "write: route / -> dir FOLDER"},
 	{"server", "write: site HOST { ... }"},
 	{"server_name", "the names stand in the site's first line: site HOST... { ... }"},

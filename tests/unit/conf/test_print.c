@@ -184,6 +184,22 @@ put_limits(struct maker *m)
 }
 
 static void
+put_heads(struct maker *m)
+{
+	static const char *const rules[] = {"request X-A $host", "request add X-A \"a  b\"",
+		"request remove X-A", "response add add add", "response X \"${host}$$\"",
+		"response remove remove"};
+	uint32_t rule;
+
+	if (pick(m, 3) == 0)
+		put(m, "rewrite%s%s%s", gap(m), pick(m, 2) ? "on" : "off", ending(m));
+	for (uint32_t k = pick(m, 4); k > 0; k--) {
+		rule = pick(m, ARRAY_SIZE(rules));
+		put(m, "header%s%s%s", gap(m), rules[rule], ending(m));
+	}
+}
+
+static void
 put_target(struct maker *m)
 {
 	switch (pick(m, 6)) {
@@ -227,11 +243,13 @@ put_site(struct maker *m, uint32_t i)
 		if (pick(m, 2)) {
 			put(m, "{%s", ending(m));
 			put_limits(m);
+			put_heads(m);
 			put(m, "}");
 		}
 		put(m, "%s", ending(m));
 	}
 	put_limits(m);
+	put_heads(m);
 	put(m, "}%s", ending(m));
 }
 
@@ -306,6 +324,8 @@ put_all(struct maker *m)
 			break;
 		case 2:
 			put_limits(m);
+			put_heads(m);
+			put(m, "trusted%s10.0.0.0/8%s2001:db8::1%s", gap(m), gap(m), ending(m));
 			break;
 		case 3:
 			for (uint32_t i = 0; i < 3; i++)

@@ -1,0 +1,49 @@
+/* What is said about heads: inherited, compared, freed. */
+#include "conf/heads.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool
+same_rule(const struct conf_header_rule *a, const struct conf_header_rule *b)
+{
+	if (a->side != b->side || a->verb != b->verb || strcmp(a->name, b->name) != 0)
+		return false;
+	return a->verb == CONF_HEADER_REMOVE || strcmp(a->value, b->value) == 0;
+}
+
+bool
+conf_heads_equal(const struct conf_heads *a, const struct conf_heads *b)
+{
+	if (a->n_rules != b->n_rules || a->rewrite != b->rewrite ||
+		!a->rewrite_ordinal != !b->rewrite_ordinal)
+		return false;
+	for (size_t i = 0; i < a->n_rules; i++)
+		if (!same_rule(&a->rules[i], &b->rules[i]))
+			return false;
+	return true;
+}
+
+void
+conf_heads_inherit(struct conf_heads *heads, const struct conf_heads *outer)
+{
+	if (outer && !heads->rewrite_ordinal)
+		heads->rewrite = outer->rewrite;
+}
+
+bool
+conf_heads_written(const struct conf_heads *heads)
+{
+	return heads->n_rules > 0 || heads->rewrite_ordinal;
+}
+
+void
+conf_heads_clear(struct conf_heads *heads)
+{
+	for (size_t i = 0; i < heads->n_rules; i++) {
+		free(heads->rules[i].name);
+		free(heads->rules[i].value);
+		free(heads->rules[i].parts);
+	}
+	free(heads->rules);
+}

@@ -1,0 +1,11 @@
+/* Who is trusted, and what is said about heads, as text. Private to conf/. */
+#ifndef CONF_PRINT_HEADS_H
+#define CONF_PRINT_HEADS_H
+
+#include "conf/conf.h"
+#include "conf/write.h"
+
+void print_trusted(struct writer *w, const struct conf *c);
+void print_heads(struct writer *w, const struct conf_heads *heads);
+
+#endif
