@@ -122,7 +122,7 @@ print_combined(const struct access_line *l, struct buf *out)
 {
 	struct http_time t = http_time_split((int64_t)(l->wall_ms / 1000));
 
-	if (put_or_dash(out, l->peer) < 0 ||
+	if (put_or_dash(out, l->client) < 0 ||
 		buf_printf(out, " - - [%02u/%.3s/%04u:%02u:%02u:%02u +0000] \"", t.day,
 			http_month_name(t.month).p, t.year, t.hour, t.minute, t.second) < 0)
 		return -1;
@@ -144,7 +144,8 @@ print_json(const struct access_line *l, struct buf *out)
 
 	if (buf_printf(out, "{\"time\":\"%04u-%02u-%02uT%02u:%02u:%02u.%03uZ\"", t.year, t.month,
 		    t.day, t.hour, t.minute, t.second, (unsigned)(l->wall_ms % 1000)) < 0 ||
-		put_json_field(out, "client", l->peer) < 0 ||
+		put_json_field(out, "client", l->client) < 0 ||
+		put_json_field(out, "request_id", l->request_id) < 0 ||
 		put_json_field(out, "method", l->method) < 0 ||
 		put_json_field(out, "target", l->target) < 0 ||
 		put_json_field(out, "host", l->host) < 0)

@@ -21,7 +21,8 @@ struct access_line {
 	uint8_t minor;
 	bool http2;
 	bool tls;
-	struct slice peer;
+	struct slice client; /* its address */
+	struct slice request_id;
 	struct slice method, target; /* as sent; empty: no request line was understood */
 	struct slice host;           /* as sent */
 	struct slice referer, user_agent;

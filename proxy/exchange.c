@@ -100,6 +100,7 @@ exchange_new(struct front *f)
 	x->worker = f->conn->worker;
 	f->complete = false;
 	x->file = -1;
+	x->client = x->conn->origin.peer;
 	list_init(&x->container_node);
 	list_init(&x->tunnel_node);
 	resolve_wait_init(&x->resolve, exchange_on_resolved);
@@ -149,7 +150,8 @@ exchange_log(struct exchange *x, uint64_t duration_us)
 	if (w->access_log.fd < 0 || !conf->access_log || (!x->generation && x->status == 0))
 		return;
 	line.duration_ms = duration_us / 1000;
-	line.peer = slice_str(x->conn->peer);
+	line.client = exchange_client(x);
+	line.request_id = x->request_id;
 	if (x->generation) {
 		line.minor = r->minor;
 		line.http2 = x->front->framed;
@@ -293,6 +295,8 @@ exchange_build_answer(struct exchange *x, struct answer *a, const char *why)
 		x->reason = "answer does not fit";
 		x->keep_alive = false;
 	} else {
+		if (exchange_edit_head(x, CONF_HEADER_RESPONSE, before, &out) < 0)
+			why = "the header rules' fields do not fit";
 		exchange_out_done(x, &out);
 		x->body_sent = exchange_answer_payload(slice_skip(buf_slice(&out), before));
 	}

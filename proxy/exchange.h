@@ -1,10 +1,10 @@
 /*
  * One request and its answer. It begins with the first byte of a head and ends when the last byte
  * of the answer was handed to the kernel; the generation that was current at its head's end is its
- * own until then. Seven files: exchange.c (life, own answers, end), exchange_begin.c (what the head
- * and the routes decide), exchange_guard.c (who may come in), exchange_connect.c (a connection to
- * the backend, waiting included), exchange_pool.c (which of several), exchange_relay.c (bytes both
- * ways), exchange_file.c (folders).
+ * own until then. Eight files: exchange.c (life, own answers, end), exchange_begin.c (what the head
+ * and the routes decide), exchange_heads.c (who the client is, header rules), exchange_guard.c (who
+ * may come in), exchange_connect.c (a connection to the backend, waiting included), exchange_pool.c
+ * (which of several), exchange_relay.c (bytes both ways), exchange_file.c (folders).
  */
 #ifndef PROXY_EXCHANGE_H
 #define PROXY_EXCHANGE_H
@@ -77,6 +77,12 @@ struct exchange {
 	const struct conf_limits *limits; /* the generation's; NULL before there is one */
 	size_t matched;
 	struct http_path path;
+	struct addr client;      /* who asks: the peer, or whom a trusted peer names */
+	bool client_named;       /* by a trusted peer; then client_text holds the address */
+	bool trusted;            /* the peer is in `trusted` */
+	struct slice request_id; /* of the request, or request_id_text */
+	char client_text[ADDR_TEXT_MAX];
+	char request_id_text[REQUEST_ID_LEN];
 	uint64_t began_ms, began_us, began_wall_ms;
 
 	bool keep_alive;     /* the client's connection may go on afterwards */
@@ -183,6 +189,22 @@ void exchange_begin(struct exchange *x);
 
 /* Asks the guards of the place that the request has reached. False: it was answered. */
 bool exchange_guard(struct exchange *x, const struct route_match *m);
+
+/* --- exchange_heads.c ------------------------------------------------------------------------ */
+
+/* The head and the generation are known: finds the client and the request's id. */
+void exchange_find_client(struct exchange *x);
+/* The client's address as text, without brackets or port. */
+struct slice exchange_client(const struct exchange *x);
+/* The part of the path that the route takes away; empty when it takes none. */
+struct slice exchange_prefix(const struct exchange *x);
+/* Brings what the backend's head says about its place into the client's words; the head begins from
+ * bytes behind out's start. 0, or -1 when it does not fit. */
+int exchange_rewrite_head(struct exchange *x, size_t from, struct buf *out);
+/* Applies the header rules to the head that begins from bytes behind out's start. 0, or -1 when it
+ * does not fit: then it is as it was. */
+int exchange_edit_head(
+	struct exchange *x, enum conf_header_side side, size_t from, struct buf *out);
 
 /* --- exchange_connect.c ---------------------------------------------------------------------- */
 

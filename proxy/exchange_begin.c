@@ -131,6 +131,7 @@ exchange_route(struct exchange *x)
 		exchange_answer(x, 421, NULL, "site has another certificate");
 		return;
 	}
+	x->site = m.site;
 	if (!exchange_guard(x, &m))
 		return;
 	switch (m.verdict) {
@@ -171,6 +172,7 @@ exchange_begin(struct exchange *x)
 	x->wants_continue = r->expect_continue && !http_body_done(&x->request_body);
 	if (http_body_done(&x->request_body))
 		front_settle(x->front);
+	exchange_find_client(x);
 	exchange_note_odd_fields(x);
 	if (r->form == HTTP_FORM_ASTERISK) {
 		exchange_answer(x, 204, NULL, NULL);

@@ -69,6 +69,7 @@ file_start(struct exchange *x, const struct file_facts *facts)
 {
 	struct file_answer answer;
 	struct buf out;
+	size_t before;
 
 	file_policy_decide(&x->request, facts, &answer);
 	if (answer.status == 405 || answer.status == 412) {
@@ -77,9 +78,11 @@ file_start(struct exchange *x, const struct file_facts *facts)
 	}
 	x->keep_alive = x->keep_alive && http_body_done(&x->request_body);
 	out = exchange_out(x);
+	before = buf_len(&out);
 	if (!out.data ||
-		file_policy_head(&answer, facts, worker_date(x->worker), x->keep_alive, &out) < 0) {
-		exchange_answer(x, 500, NULL, "out of memory");
+		file_policy_head(&answer, facts, worker_date(x->worker), x->keep_alive, &out) < 0 ||
+		exchange_edit_head(x, CONF_HEADER_RESPONSE, before, &out) < 0) {
+		exchange_answer(x, 500, NULL, "head does not fit");
 		return;
 	}
 	exchange_out_done(x, &out);

@@ -20,7 +20,7 @@ exchange_guard(struct exchange *x, const struct route_match *m)
 {
 	const struct conf_guard *guard = exchange_guard_of(x, m);
 
-	if (!access_allowed(guard, &x->conn->origin.peer)) {
+	if (!access_allowed(guard, &x->client)) {
 		stats_add(&x->worker->stats, STAT_ACCESS_DENIED, 1);
 		exchange_answer(x, 403, NULL, "denied by access");
 		return false;

@@ -118,7 +118,7 @@ pool_key(const struct exchange *x)
 	const struct request_key_input in = {.request = &x->request,
 		.balance = x->route->upstream.balance,
 		.name = slice_str(x->route->upstream.balance_name),
-		.client = &x->conn->origin.peer};
+		.client = &x->client};
 
 	return request_key(&in);
 }

@@ -51,7 +51,11 @@ relay_build_head(struct exchange *x, struct iobuf *out)
 		.path = &x->path,
 		.matched = x->matched,
 		.replacement = slice_str(t->path),
+		.prefix = exchange_prefix(x),
+		.client = exchange_client(x),
 		.peer = slice_str(x->conn->peer),
+		.trusted = x->trusted,
+		.request_id = x->request_id,
 		.host = slice_str(t->host),
 		.tls = x->conn->ssl != NULL,
 		.port = x->conn->origin.port};
@@ -60,7 +64,8 @@ relay_build_head(struct exchange *x, struct iobuf *out)
 	if (iobuf_hold(out, &x->worker->blocks) < 0)
 		return -1;
 	b.data = out->data;
-	if (forward_request_head(&f, &b) < 0)
+	if (forward_request_head(&f, &b) < 0 ||
+		exchange_edit_head(x, CONF_HEADER_REQUEST, 0, &b) < 0)
 		return -1;
 	out->start = (uint32_t)b.start;
 	out->end = (uint32_t)b.end;
@@ -228,6 +233,7 @@ relay_begin_answer(struct exchange *x)
 	struct forward_response f = {.response = r, .minor = x->request.minor};
 	bool fresh = iobuf_len(&x->front->out) == 0;
 	struct buf out;
+	size_t before;
 
 	/* RFC 8441 section 5: to an HTTP/2 client 2xx would say that the tunnel stands. */
 	if (x->front->framed && x->request.websocket && r->status < 300) {
@@ -245,7 +251,10 @@ relay_begin_answer(struct exchange *x)
 	f.keep_alive = x->keep_alive;
 	f.date = worker_date(x->worker);
 	out = exchange_out(x);
-	if (!out.data || forward_response_head(&f, &out) < 0) {
+	before = buf_len(&out);
+	if (!out.data || forward_response_head(&f, &out) < 0 ||
+		exchange_rewrite_head(x, before, &out) < 0 ||
+		exchange_edit_head(x, CONF_HEADER_RESPONSE, before, &out) < 0) {
 		exchange_fail(x, 502, "answer's head does not fit when forwarded");
 		return;
 	}

@@ -66,30 +66,107 @@ put_framing(struct pen *p, enum http_body_kind kind, uint64_t length)
 	}
 }
 
-/* What the backend is told about the client. The client's own claims were left out. */
-static void
-put_client(struct pen *p, const struct forward_request *f, struct slice host)
+/* The value that a trusted peer sent, or an empty slice. */
+static struct slice
+claimed(const struct forward_request *f, enum http_name id)
 {
-	put_field(p, SLICE_LIT("X-Real-IP"), f->peer);
-	put_field(p, SLICE_LIT("X-Forwarded-For"), f->peer);
-	if (f->tls)
-		PUT(p, "X-Forwarded-Proto: https\r\n");
-	else
-		PUT(p, "X-Forwarded-Proto: http\r\n");
-	if (host.n)
-		put_field(p, SLICE_LIT("X-Forwarded-Host"), host);
-	PUT(p, "X-Forwarded-Port: ");
-	put_number(p, f->port);
+	return f->trusted ? http_request_value(f->request, id) : (struct slice){0};
+}
+
+/* What came, when it is to be believed, and the peer behind it. */
+static void
+put_forwarded_for(struct pen *p, const struct forward_request *f)
+{
+	const struct http_request *r = f->request;
+
+	PUT(p, "X-Forwarded-For: ");
+	for (size_t i = 0; f->trusted && i < r->n_fields; i++) {
+		struct slice value = http_span_of(r->base, r->fields[i].value);
+
+		if (r->fields[i].id != HTTP_NAME_X_FORWARDED_FOR || value.n == 0)
+			continue;
+		put(p, value);
+		PUT(p, ", ");
+	}
+	put(p, f->peer);
 	PUT(p, "\r\n");
 }
 
 static void
-put_request_fields(struct pen *p, const struct http_request *r)
+put_forwarded_port(struct pen *p, const struct forward_request *f)
 {
+	struct slice sent = claimed(f, HTTP_NAME_X_FORWARDED_PORT);
+
+	PUT(p, "X-Forwarded-Port: ");
+	if (sent.n)
+		put(p, sent);
+	else
+		put_number(p, f->port);
+	PUT(p, "\r\n");
+}
+
+/* The prefix that a trusted proxy took away stands in front of ours. */
+static void
+put_forwarded_prefix(struct pen *p, const struct forward_request *f)
+{
+	struct slice sent = claimed(f, HTTP_NAME_X_FORWARDED_PREFIX);
+
+	if (slice_ends(sent, SLICE_LIT("/")))
+		sent = slice_head(sent, sent.n - 1);
+	if (sent.n + f->prefix.n == 0)
+		return;
+	PUT(p, "X-Forwarded-Prefix: ");
+	put(p, sent);
+	put(p, f->prefix);
+	PUT(p, "\r\n");
+}
+
+/* What the backend is told about the client: what is known here, or what a trusted peer says. */
+static void
+put_client(struct pen *p, const struct forward_request *f, struct slice host)
+{
+	struct slice proto = claimed(f, HTTP_NAME_X_FORWARDED_PROTO);
+	struct slice forwarded_host = claimed(f, HTTP_NAME_X_FORWARDED_HOST);
+
+	put_field(p, SLICE_LIT("X-Real-IP"), f->client);
+	put_forwarded_for(p, f);
+	if (proto.n)
+		put_field(p, SLICE_LIT("X-Forwarded-Proto"), proto);
+	else if (f->tls)
+		PUT(p, "X-Forwarded-Proto: https\r\n");
+	else
+		PUT(p, "X-Forwarded-Proto: http\r\n");
+	if (forwarded_host.n)
+		put_field(p, SLICE_LIT("X-Forwarded-Host"), forwarded_host);
+	else if (host.n)
+		put_field(p, SLICE_LIT("X-Forwarded-Host"), host);
+	put_forwarded_port(p, f);
+	put_forwarded_prefix(p, f);
+	if (f->request_id.n)
+		put_field(p, SLICE_LIT("X-Request-Id"), f->request_id);
+}
+
+/* Whether the client's field is for the backend too. */
+static bool
+is_forwarded(const struct forward_request *f, const struct http_field *field)
+{
+	if (field->flags || (http_name_what(field->id) & HTTP_HOP))
+		return false;
+	if (!(http_name_what(field->id) & HTTP_OURS))
+		return true;
+	/* X-Forwarded-Server and its kin. */
+	return f->trusted && field->id == HTTP_NAME_X_FORWARDED_OTHER;
+}
+
+static void
+put_request_fields(struct pen *p, const struct forward_request *f)
+{
+	const struct http_request *r = f->request;
+
 	for (size_t i = 0; i < r->n_fields; i++) {
 		const struct http_field *field = &r->fields[i];
 
-		if (field->flags || (http_name_what(field->id) & (HTTP_HOP | HTTP_OURS)))
+		if (!is_forwarded(f, field))
 			continue;
 		put_field(
 			p, http_span_of(r->base, field->name), http_span_of(r->base, field->value));
@@ -124,8 +201,8 @@ forward_request_head(const struct forward_request *f, struct buf *out)
 	struct slice sent = http_span_of(r->base, r->host_field);
 	/* Every copied field keeps its length or loses blanks, but one without a blank behind
 	 * the colon gains one. The target is counted apart. */
-	size_t rest_max = OWN_FIELDS_MAX + r->head_len - r->target.n + r->n_fields + 2 * f->peer.n +
-			  sent.n + f->host.n;
+	size_t rest_max = OWN_FIELDS_MAX + r->head_len - r->target.n + r->n_fields + f->client.n +
+			  f->peer.n + f->request_id.n + f->prefix.n + sent.n + f->host.n;
 	struct pen p;
 	char *start;
 
@@ -142,7 +219,7 @@ forward_request_head(const struct forward_request *f, struct buf *out)
 	/* Exactly one Host, always, and first (RFC 9112 section 3.2). */
 	put_field(&p, SLICE_LIT("Host"), sent.n ? sent : f->host);
 	put_client(&p, f, sent);
-	put_request_fields(&p, r);
+	put_request_fields(&p, f);
 	if (r->te_trailers)
 		PUT(&p, "TE: trailers\r\n");
 	if (r->websocket)

@@ -3,10 +3,11 @@
  * client. Every field of the received head is copied, dropped or replaced by the table in
  * http_field.h; framing is always our own.
  *
- * Towards the backend: exactly one Host (as the client sent it), X-Real-IP and
- * X-Forwarded-For/-Proto/-Host/-Port from what we know (whatever the client claimed is dropped),
- * nothing that concerns the client's connection, nothing that Connection lists, no name with '_'
- * or '.', no Expect, and no Upgrade but to WebSocket.
+ * Towards the backend: exactly one Host (as the client sent it), X-Real-IP,
+ * X-Forwarded-For/-Proto/-Host/-Port/-Prefix and X-Request-Id from what we know; whatever the
+ * client claimed is dropped, unless it is trusted: then X-Forwarded-For goes on with the peer
+ * behind it, and the others are kept. Nothing that concerns the client's connection, nothing that
+ * Connection lists, no name with '_' or '.', no Expect, and no Upgrade but to WebSocket.
  */
 #ifndef PROXY_FORWARD_HEAD_H
 #define PROXY_FORWARD_HEAD_H
@@ -19,10 +20,14 @@
 struct forward_request {
 	const struct http_request *request;
 	const struct http_path *path;
-	size_t matched;           /* route_match.matched */
+	size_t matched;      /* route_match.matched */
+	struct slice prefix; /* what replacing took away, for X-Forwarded-Prefix; may be empty */
 	struct slice replacement; /* the target's path; p NULL: forward the path as it is */
-	struct slice peer;        /* the client's address as text, without brackets or port */
-	struct slice host;        /* sent when the request has none (HTTP/1.0): the backend's */
+	struct slice client;      /* the client's address as text, without brackets or port */
+	struct slice peer;        /* the address that the connection comes from: mostly the same */
+	bool trusted;             /* the peer is, and so is what it says about the client */
+	struct slice request_id;
+	struct slice host; /* sent when the request has none (HTTP/1.0): the backend's */
 	bool tls;
 	uint16_t port; /* the listener's */
 };

@@ -72,6 +72,8 @@ enum http_method {
 	X(X_FORWARDED_PROTO, 'x', 'p', "x-forwarded-proto", HTTP_OURS | HTTP_PROTECTED) \
 	X(X_FORWARDED_HOST, 'x', 'h', "x-forwarded-host", HTTP_OURS | HTTP_PROTECTED) \
 	X(X_FORWARDED_PORT, 'x', 'p', "x-forwarded-port", HTTP_OURS | HTTP_PROTECTED) \
+	X(X_FORWARDED_PREFIX, 'x', 'r', "x-forwarded-prefix", HTTP_OURS | HTTP_PROTECTED) \
+	X(X_REQUEST_ID, 'x', '-', "x-request-id", HTTP_OURS | HTTP_PROTECTED) \
 	X(AUTHORIZATION, 'a', 't', "authorization", HTTP_PROTECTED) \
 	X(PROXY_AUTHORIZATION, 'p', 'a', "proxy-authorization", HTTP_HOP) \
 	X(PROXY_AUTHENTICATE, 'p', 'i', "proxy-authenticate", HTTP_HOP) \
@@ -91,6 +93,8 @@ enum http_method {
 	X(CACHE_CONTROL, 'c', 't', "cache-control", HTTP_PROTECTED) \
 	X(DATE, 'd', 'e', "date", HTTP_PROTECTED) \
 	X(LOCATION, 'l', 'o', "location", HTTP_PROTECTED) \
+	X(CONTENT_LOCATION, 'c', 't', "content-location", HTTP_PROTECTED) \
+	X(REFRESH, 'r', 's', "refresh", HTTP_PROTECTED) \
 	X(SET_COOKIE, 's', 'k', "set-cookie", HTTP_PROTECTED)
 /* clang-format on */
 

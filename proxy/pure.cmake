@@ -4,10 +4,12 @@ add_library(sluice_http STATIC
 	access_line.c
 	answer.c
 	balance.c
+	client.c
 	file_policy.c
 	forward_head.c
 	health.c
 	h2_head.c
+	head_rules.c
 	http_body.c
 	http_date.c
 	http_field.c
@@ -16,6 +18,8 @@ add_library(sluice_http STATIC
 	http_response.c
 	mime.c
 	request_key.c
+	request_id.c
+	rewrite.c
 	route.c
 	waiting.c
 	ws_border.c)

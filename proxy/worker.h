@@ -19,6 +19,7 @@
 #include "proxy/listener.h"
 #include "proxy/mailbox.h"
 #include "proxy/pool.h"
+#include "proxy/request_id.h"
 #include "proxy/resolve.h"
 #include "proxy/timer.h"
 #include "proxy/tls.h"
@@ -26,7 +27,7 @@
 #include <event2/event_struct.h>
 #include <pthread.h>
 
-#define WORKER_TEXT_MAX (48 * 1024) /* the longest location or file name that is built */
+#define WORKER_TEXT_MAX (64 * 1024) /* the longest location, file name or head that is built */
 #define WORKER_SPARE_EXCHANGES 16   /* finished ones kept for the next request */
 #define WORKER_CLOSES_MAX 64        /* reasons for closing a connection (conn.h) */
 
@@ -98,10 +99,11 @@ struct worker {
 	struct stats stats;
 	_Atomic uint64_t closes[WORKER_CLOSES_MAX]; /* connections, by reason */
 	struct http_date date;
-	struct buf text;     /* scratch: a location, a path, a file's name */
+	struct buf text;     /* scratch: a location, a path, a file's name, a head */
 	struct list tunnels; /* exchanges that are WebSockets */
 	struct list conns;   /* every client connection */
 	struct list graves;  /* closed objects, freed when the loop comes round */
+	struct request_ids request_ids;
 	struct event *burial;
 	uint64_t odd_fields_logged_ms, backend_noted_ms; /* for rate limits of the log */
 	struct list spare_exchanges;

@@ -71,6 +71,7 @@ forward_request(struct bench *b)
 		.path = &b->path,
 		.matched = 9,
 		.replacement = SLICE_LIT("/"),
+		.client = SLICE_LIT("192.0.2.7"),
 		.peer = SLICE_LIT("192.0.2.7"),
 		.tls = true,
 		.port = 443};

@@ -44,6 +44,7 @@ require_forwarded(const struct http_request *sent, struct slice replacement, str
 		.path = &path,
 		.matched = 1,
 		.replacement = replacement,
+		.client = SLICE_LIT("192.0.2.7"),
 		.peer = SLICE_LIT("192.0.2.7"),
 		.host = SLICE_LIT("backend"),
 		.tls = true,

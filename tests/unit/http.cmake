@@ -4,10 +4,12 @@ foreach(name
 		access_line
 		answer
 		balance
+		client
 		file_policy
 		forward_head
 		health
 		h2_head
+		head_rules
 		http_body
 		http_date
 		http_field
@@ -16,6 +18,7 @@ foreach(name
 		http_response
 		mime
 		request_key
+		rewrite
 		route
 		waiting
 		ws_border

@@ -17,7 +17,7 @@ ordinary(void)
 		.status = 200,
 		.minor = 1,
 		.tls = true,
-		.peer = SLICE_LIT("192.0.2.7"),
+		.client = SLICE_LIT("192.0.2.7"),
 		.method = SLICE_LIT("GET"),
 		.target = SLICE_LIT("/a?b"),
 		.host = SLICE_LIT("example.org"),
@@ -60,7 +60,7 @@ ordinary_requests_in_both_formats(void **state)
 static void
 what_is_missing_is_a_dash_or_left_out(void **state)
 {
-	struct access_line l = {.wall_ms = 0, .peer = SLICE_LIT("::1"), .reason = "gone"};
+	struct access_line l = {.wall_ms = 0, .client = SLICE_LIT("::1"), .reason = "gone"};
 
 	(void)state;
 	expect_line(&l, CONF_ACCESS_COMBINED,
@@ -76,7 +76,7 @@ hostile_bytes_are_escaped(void **state)
 {
 	struct access_line l = {.status = 400,
 		.minor = 1,
-		.peer = SLICE_LIT("::1"),
+		.client = SLICE_LIT("::1"),
 		.method = SLICE_LIT("G\n\"\\\x7f"),
 		.target = SLICE_LIT("/\xc3\xa9\xff\x1b"),
 		.user_agent = SLICE_LIT("\xed\xa0\x80\xf0\x9f\x98\x80\xc0\xaf\xf5\xe0\x80")};

@@ -37,7 +37,7 @@ static const struct request_case requests[] = {
 	/* Claims of the client about itself. */
 	{GET "X-Forwarded-For: 1.1.1.1\r\nX-Real-IP: 2.2.2.2\r\nX-Forwarded-Proto: http\r\n"
 	     "X-Forwarded-Host: evil\r\nX-Forwarded-Port: 1\r\nX-Forwarded-Prefix: /e\r\n"
-	     "X-Forwarded-Server: e\r\nForwarded: for=3.3.3.3\r\n\r\n",
+	     "X-Forwarded-Server: e\r\nForwarded: for=3.3.3.3\r\nX-Request-Id: e\r\n\r\n",
 		5, NULL, GOT "\r\n"},
 	/* What concerns the client's connection, and what it lists. */
 	{GET "Connection: keep-alive, X-Mine, Host, X-Forwarded-For, Cookie\r\nX-Mine: 1\r\n"
@@ -73,6 +73,7 @@ forward(const struct request_case *c, bool tls, uint16_t port, struct buf *out)
 		.path = &p,
 		.matched = c->matched,
 		.replacement = slice_str(c->replacement),
+		.client = SLICE_LIT("192.0.2.7"),
 		.peer = SLICE_LIT("192.0.2.7"),
 		.host = SLICE_LIT("10.0.3.101:8080"),
 		.tls = tls,
@@ -118,6 +119,41 @@ host_is_forwarded_as_sent(void **state)
 	buf_init(&out, FORWARD_REQUEST_HEAD_MAX);
 	assert_int_equal(forward(&c, false, 8080, &out), 0);
 	assert_true(slice_eq_str(buf_slice(&out), expected));
+	buf_clear(&out);
+}
+
+/* What a trusted peer says about the client is kept, and goes on with the peer behind it. */
+static void
+a_trusted_peer_is_believed(void **state)
+{
+	static const char sent[] =
+		"GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 198.51.100.1\r\n"
+		"X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: https\r\n"
+		"X-Forwarded-Host: www\r\nX-Forwarded-Port: 8443\r\nX-Forwarded-User: u\r\n"
+		"X-Real-IP: 9.9.9.9\r\nX-Request-Id: theirs\r\nForwarded: for=9.9.9.9\r\n\r\n";
+	static const char expected[] =
+		"GET / HTTP/1.1\r\nHost: a\r\nX-Real-IP: 198.51.100.1\r\n"
+		"X-Forwarded-For: 198.51.100.1, 192.0.2.1, 10.0.0.1\r\nX-Forwarded-Proto: https\r\n"
+		"X-Forwarded-Host: www\r\nX-Forwarded-Port: 8443\r\nX-Request-Id: ours\r\n"
+		"X-Forwarded-User: u\r\n\r\n";
+	struct http_request r;
+	struct http_path path = {.raw = SLICE_LIT("/"), .match = SLICE_LIT("/")};
+	struct forward_request f = {.request = &r,
+		.path = &path,
+		.client = SLICE_LIT("198.51.100.1"),
+		.peer = SLICE_LIT("10.0.0.1"),
+		.trusted = true,
+		.request_id = SLICE_LIT("ours"),
+		.port = 80};
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, FORWARD_REQUEST_HEAD_MAX);
+	http_request_init(&r);
+	assert_int_equal(http_parse_request(&r, sent, strlen(sent)), HTTP_DONE);
+	assert_int_equal(forward_request_head(&f, &out), 0);
+	if (!slice_eq_str(buf_slice(&out), expected))
+		fail_msg("%.*s", SLICE_ARG(buf_slice(&out)));
 	buf_clear(&out);
 }
 
@@ -222,6 +258,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(requests_are_rewritten),
 		cmocka_unit_test(host_is_forwarded_as_sent),
+		cmocka_unit_test(a_trusted_peer_is_believed),
 		cmocka_unit_test(largest_heads_fit_their_buffer),
 		cmocka_unit_test(responses_are_rewritten),
 	};

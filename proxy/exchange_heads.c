@@ -1,0 +1,121 @@
+/*
+ * What an exchange knows about its client, and the heads that it sends: the client's address and
+ * the request's id, found when the head is complete, and the header rules, applied when a head
+ * stands in its buffer. Answers of backends whose prefix a route replaces are rewritten before.
+ */
+#include "proxy/exchange.h"
+
+#include "proxy/client.h"
+#include "proxy/head_rules.h"
+#include "proxy/rewrite.h"
+
+static void
+find_request_id(struct exchange *x)
+{
+	struct slice sent = http_request_value(&x->request, HTTP_NAME_X_REQUEST_ID);
+
+	if (x->trusted && request_id_is_valid(sent)) {
+		x->request_id = sent;
+		return;
+	}
+	request_id_next(&x->worker->request_ids, x->request_id_text);
+	x->request_id = slice_of(x->request_id_text, REQUEST_ID_LEN);
+}
+
+void
+exchange_find_client(struct exchange *x)
+{
+	const struct conf *conf = x->generation->conf;
+	const struct addr *peer = &x->conn->origin.peer;
+
+	x->trusted = conf->n_trusted > 0 && client_is_trusted(conf, peer);
+	if (x->trusted) {
+		x->client = client_find(conf, peer, &x->request);
+		x->client_named = !addr_eq(&x->client, peer);
+	}
+	if (x->client_named)
+		addr_print(&x->client, x->client_text);
+	find_request_id(x);
+}
+
+struct slice
+exchange_client(const struct exchange *x)
+{
+	return slice_str(x->client_named ? x->client_text : x->conn->peer);
+}
+
+struct slice
+exchange_prefix(const struct exchange *x)
+{
+	const struct conf_route *route = x->route;
+
+	if (route->exact || !x->target->path)
+		return (struct slice){0};
+	return rewrite_prefix(slice_str(route->path), slice_str(x->target->path));
+}
+
+static bool
+rewrites(const struct exchange *x)
+{
+	enum conf_rewrite rewrite = x->route->heads.rewrite;
+
+	return rewrite == CONF_REWRITE_ON || (rewrite == CONF_REWRITE_REPLACED && x->target->path);
+}
+
+/* Whether the answer holds any of the fields that are rewritten. */
+static bool
+names_a_place(const struct http_response *r)
+{
+	for (size_t i = 0; i < r->n_fields; i++) {
+		enum http_name id = (enum http_name)r->fields[i].id;
+
+		if (id == HTTP_NAME_LOCATION || id == HTTP_NAME_CONTENT_LOCATION ||
+			id == HTTP_NAME_REFRESH || id == HTTP_NAME_SET_COOKIE)
+			return true;
+	}
+	return false;
+}
+
+int
+exchange_rewrite_head(struct exchange *x, size_t from, struct buf *out)
+{
+	const struct conf_route *route = x->route;
+	struct rewrite w;
+
+	if (!rewrites(x) || !names_a_place(&x->response))
+		return 0;
+	w = (struct rewrite){.route = slice_str(route->path),
+		.target = slice_str(x->target->path ? x->target->path : route->path),
+		.exact = route->exact,
+		.host = http_request_slice(&x->request, x->request.host_field),
+		.name = slice_str(x->target->host),
+		.address = slice_str(x->upstream_text),
+		.port = x->target->port};
+	return rewrite_head(&w, from, &x->worker->text, out);
+}
+
+int
+exchange_edit_head(struct exchange *x, enum conf_header_side side, size_t from, struct buf *out)
+{
+	struct head_rules rules = {.side = side};
+	struct head_facts facts;
+
+	/* A head that was refused has no generation, and nothing to take values from. */
+	if (!x->generation)
+		return 0;
+	rules.places[0] = &x->generation->conf->heads;
+	rules.places[1] = x->site ? &x->site->heads : NULL;
+	rules.places[2] = x->route ? &x->route->heads : NULL;
+	if (!head_rules_any(&rules))
+		return 0;
+	facts = (struct head_facts){.request = &x->request,
+		.client = exchange_client(x),
+		.peer = slice_str(x->conn->peer),
+		.client_port = x->client_named ? 0 : x->conn->origin.peer_port,
+		.server_port = x->conn->origin.port,
+		.tls = x->conn->ssl != NULL,
+		.path = x->path.match,
+		.request_id = x->request_id,
+		.server_name = x->site ? slice_str(x->site->hosts[0]) : (struct slice){0}};
+	return head_rules_apply(&rules, &facts, from, &x->worker->text, out);
+}

@@ -1,0 +1,157 @@
+"""Heads: header rules, who the client is, request ids, a backend's words about its own place."""
+
+import json
+import re
+
+import pytest
+from lab import wait_for
+
+CONF = """\
+listen 127.0.0.1:@port@ plain
+listen 127.0.0.1:@port_tls@ tls
+certificate default @cert@
+log access @dir@/access.log json
+header request  X-Outer outer
+header response X-Top "$request_method $uri"
+site a.example {
+    header response X-Site $server_name
+    header response remove Server
+    route / -> http://127.0.0.1:@port_back@/ {
+        header request  Host inner.example
+        header request  X-Outer $http_x_outer
+        header request  X-Said "$scheme://$host$request_uri $remote_addr $http_x_said"
+        header request  remove Cookie
+        header request  add X-Id $request_id
+        header response add X-Route yes
+    }
+    route /files/ -> dir @dir@/files { header response Cache-Control "max-age=60" }
+    route /gone/ -> status 410 { header response X-Gone yes }
+}
+site b.example -> http://127.0.0.1:@port_back@
+"""
+
+
+@pytest.fixture
+def origin(backend):
+    return backend.http(lambda r: (200, {"Server": "secret", "X-Target": r.target}, b"hello"))
+
+
+@pytest.fixture
+def files(box):
+    box.write("files/a.txt", "text")
+
+
+@pytest.fixture
+def site(sluice, files, origin):
+    return sluice(CONF, port_back=origin.port)
+
+
+def test_rules_of_a_request(site, origin):
+    site.get("/x%20y?z=1", headers=[("Cookie", "a=b"), ("X-Said", "hello"), ("X-Outer", "mine")])
+    seen = origin.requests()[-1]
+    assert seen.all("host") == ["inner.example"]
+    assert seen.header("x-outer") == "mine"
+    assert seen.header("x-said") == "http://a.example/x%20y?z=1 127.0.0.1 hello"
+    assert seen.all("cookie") == []
+    assert seen.all("x-id") == seen.all("x-request-id")
+    assert re.fullmatch("[0-9a-f]{32}", seen.header("x-id"))
+
+
+def test_an_empty_value_removes_the_field(site, origin):
+    site.get("/")
+    assert origin.requests()[-1].all("x-outer") == []
+
+
+def test_rules_of_an_answer(site):
+    r = site.get("/x%20y?z=1")
+    assert (r.header("x-top"), r.header("x-site"), r.header("x-route")) == ("GET /x y", "a.example", "yes")
+    assert r.all("server") == [] and r.body == b"hello"
+    assert site.get("/", host="b.example").header("server") == "secret"
+
+
+def test_what_a_path_decodes_to_is_no_second_field(site):
+    r = site.get("/x%0d%0aSet-Cookie:%20a=b")
+    assert r.header("x-top") == "GET /x%0D%0ASet-Cookie: a=b" and r.all("set-cookie") == []
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_answers_of_our_own_follow_the_rules(site, method):
+    r = site.get("/files/a.txt", method=method)
+    assert (r.status, r.header("cache-control"), r.header("x-site")) == (200, "max-age=60", "a.example")
+    assert r.body == (b"text" if method == "GET" else b"")
+    r = site.get("/gone/", method=method)
+    assert (r.status, r.header("x-gone"), r.header("x-top")) == (410, "yes", f"{method} /gone/")
+    r = site.get("/", host="c.example", method=method)
+    assert (r.status, r.header("x-top"), r.all("x-site")) == (421, f"{method} /", [])
+
+
+def test_ids_are_logged_and_cannot_be_forged(site, box, origin):
+    site.get("/", headers=[("X-Request-Id", "forged")])
+    seen = origin.requests()[-1].all("x-request-id")
+    assert len(seen) == 1 and seen != ["forged"]
+    wait_for(lambda: box.path("access.log").read_text().count("\n") == 1, what="the line")
+    line = json.loads(box.path("access.log").read_text())
+    assert line["request_id"] == seen[0] and line["client"] == "127.0.0.1"
+
+
+def test_a_trusted_peer_names_the_client(sluice, box, files, origin):
+    s = sluice("trusted 127.0.0.1 192.0.2.0/24\n" + CONF, port_back=origin.port)
+    s.get("/", host="b.example", headers=[
+        ("X-Forwarded-For", "203.0.113.66, 198.51.100.7, 192.0.2.9"), ("X-Forwarded-Proto", "https"),
+        ("X-Forwarded-Host", "www.example"), ("X-Request-Id", "theirs")])
+    seen = origin.requests()[-1]
+    assert seen.all("x-real-ip") == ["198.51.100.7"]
+    assert seen.all("x-forwarded-for") == ["203.0.113.66, 198.51.100.7, 192.0.2.9, 127.0.0.1"]
+    assert seen.all("x-forwarded-proto") == ["https"]
+    assert seen.all("x-forwarded-host") == ["www.example"]
+    assert seen.all("x-request-id") == ["theirs"]
+    wait_for(lambda: box.path("access.log").read_text().count("\n") == 1, what="the line")
+    line = json.loads(box.path("access.log").read_text())
+    assert (line["client"], line["request_id"]) == ("198.51.100.7", "theirs")
+
+
+def test_others_name_nobody(sluice, files, origin):
+    s = sluice("trusted 192.0.2.0/24\n" + CONF, port_back=origin.port)
+    s.get("/", host="b.example", headers=[("X-Forwarded-For", "192.0.2.9"), ("X-Forwarded-Proto", "https")])
+    seen = origin.requests()[-1]
+    assert (seen.all("x-real-ip"), seen.all("x-forwarded-for")) == (["127.0.0.1"], ["127.0.0.1"])
+    assert seen.all("x-forwarded-proto") == ["http"]
+
+
+MOVED = """\
+listen 127.0.0.1:@port@ plain
+site a.example {
+    route /app/ -> http://127.0.0.1:@port_back@/inner/
+    route /root/ -> http://127.0.0.1:@port_back@/
+    route /same/ -> http://127.0.0.1:@port_back@/same/
+    route /off/ -> http://127.0.0.1:@port_back@/inner/ { rewrite off }
+    route / -> http://127.0.0.1:@port_back@
+    route /on/ -> http://127.0.0.1:@port_back@ { rewrite on }
+}
+"""
+
+
+@pytest.fixture
+def moved(sluice, backend):
+    """A backend that redirects to where the query says, and its proxy."""
+    origin = backend.http(lambda r: (302, [("Location", r.target.partition("?")[2].replace("BACK", r.header("x-back"))),
+                                           ("Set-Cookie", "a=b; Path=/inner/"),
+                                           ("X-Prefix", r.header("x-forwarded-prefix", "none"))], b""))
+    s = sluice(MOVED, port_back=origin.port)
+    s.back = f"http://127.0.0.1:{origin.port}"
+    return s
+
+
+@pytest.mark.parametrize("path,location,expected,prefix", [
+    ("/app/", "/inner/x", "/app/x", "/app"), ("/app/", "BACK/inner/x", "/app/x", "/app"),
+    ("/app/", "http://a.example/inner/x", "http://a.example/app/x", "/app"),
+    ("/app/", "http://b.example/inner/x", "http://b.example/inner/x", "/app"),
+    ("/root/", "/x", "/root/x", "/root"), ("/same/", "/same/x", "/same/x", "none"),
+    ("/off/", "/inner/x", "/inner/x", "/off"), ("/", "BACK/x", "BACK/x", "none"),
+    ("/on/", "BACK/on/x", "/on/x", "none"), ("/on/", "BACK/x", "BACK/x", "none")])
+def test_a_redirect_leads_where_the_client_can_go(moved, path, location, expected, prefix):
+    r = moved.get(f"{path}?{location}", headers=[("X-Back", moved.back)])
+    assert r.header("location") == expected.replace("BACK", moved.back)
+    assert r.header("x-prefix") == prefix
+    assert r.header("set-cookie") == ("a=b; Path=/app/" if path == "/app/" else
+                                      "a=b; Path=/root/inner/" if path == "/root/" else "a=b; Path=/inner/")
