@@ -311,6 +311,7 @@ h2_new(struct conn *c)
 	h2->conn = c;
 	list_init(&h2->streams);
 	list_init(&h2->ready);
+	h2_guard_init(&h2->guard);
 	h2->budget = H2_BUDGET_MAX;
 	h2->budget_ms = clock_mono_coarse_ms();
 	if (h2_start(h2) == 0) {
@@ -344,6 +345,20 @@ h2_free(struct h2 **h2)
 
 /* --- the loop -------------------------------------------------------------------------------- */
 
+/* Hands bytes to the session, up to the frame that may not be. */
+static ssize_t
+h2_feed_guarded(struct h2 *h2, struct slice in)
+{
+	size_t good;
+	uint32_t error = h2_guard_feed(&h2->guard, in.p, in.n, &good);
+	ssize_t used = nghttp2_session_mem_recv(h2->session, (const uint8_t *)in.p, good);
+
+	if (used < 0 || error == NGHTTP2_NO_ERROR || h2->goaway_sent)
+		return used;
+	h2->goaway_sent = true;
+	return nghttp2_session_terminate_session(h2->session, error);
+}
+
 /* Hands what has arrived to the session. False: the connection is closed. */
 static bool
 h2_feed(struct h2 *h2)
@@ -354,7 +369,7 @@ h2_feed(struct h2 *h2)
 
 	if (in.n == 0)
 		return true;
-	used = nghttp2_session_mem_recv(h2->session, (const uint8_t *)in.p, in.n);
+	used = h2_feed_guarded(h2, in);
 	if (c->state == CONN_CLOSED)
 		return false;
 	if (used == NGHTTP2_ERR_FLOODED) {

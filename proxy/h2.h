@@ -14,6 +14,7 @@
 #define PROXY_H2_H
 
 #include "proxy/conn.h"
+#include "proxy/h2_guard.h"
 #include "proxy/h2_head.h"
 #include "proxy/http_head.h"
 
@@ -40,6 +41,7 @@ struct h2 {
 	struct list streams; /* every one that has an exchange or is open in the session */
 	size_t n_streams;
 	struct list ready; /* of h2_stream.ready: to be driven */
+	struct h2_guard guard;
 	struct h2_head head;
 	char *stage;     /* of the head that is arriving; NULL: none is */
 	int32_t head_id; /* its stream; 0: none */

@@ -7,6 +7,7 @@ add_library(sluice_http STATIC
 	client.c
 	file_policy.c
 	forward_head.c
+	h2_guard.c
 	health.c
 	h2_head.c
 	head_rules.c

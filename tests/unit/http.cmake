@@ -7,6 +7,7 @@ foreach(name
 		client
 		file_policy
 		forward_head
+		h2_guard
 		health
 		h2_head
 		head_rules
