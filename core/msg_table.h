@@ -88,8 +88,8 @@
 	  "id: read the file, check it, change nothing") \
 	X(OUTCOME,     ROLE_BIT(PARENT), ROLE_BIT(CONTROL), 0, "UbUs", \
 	  "id, 1 when it succeeded, generation that runs, errors (file:line:col: text, one a line)") \
-	X(QUIT,        ROLE_BIT(CONTROL), ROLE_BIT(PARENT), 0, "U", \
-	  "id: end the daemon, leave containers and rules") \
+	X(QUIT,        ROLE_BIT(CONTROL), ROLE_BIT(PARENT), 0, "UU", \
+	  "id, ms that open connections get (0: none): end the daemon, leave containers and rules") \
 	X(SHUTDOWN,    ROLE_BIT(CONTROL), ROLE_BIT(PARENT), 0, "U", \
 	  "id: stop the containers in reverse order, then end the daemon") \
 	X(STATS_GET,   ROLE_BIT(CONTROL), ROLE_BIT(PARENT) | ROLE_BIT(PROXY) | ROLE_BIT(ROUTER) | ROLE_BIT(LXC), 0, "U", \
@@ -98,6 +98,10 @@
 	  "id, then counter (enum stat_id) and value") \
 	X(EVENT,       ROLE_BIT(PARENT) | ROLE_BIT(PROXY) | ROLE_BIT(ROUTER) | ROLE_BIT(LXC), ROLE_BIT(CONTROL), 0, "s(ss)*", \
 	  "what happened, then key and value: for /v1/events") \
+	X(DRAIN,       ROLE_BIT(PARENT), ROLE_BIT(PROXY), 0, "U", \
+	  "ms that open connections get: accept no more, end when none is left or the time is over") \
+	X(DRAIN_LEFT,  ROLE_BIT(PROXY), ROLE_BIT(PARENT), 0, "u", \
+	  "client connections that are still open; it accepts no more") \
 	X(USAGE_GET,   ROLE_BIT(CONTROL), ROLE_BIT(PARENT) | ROLE_BIT(PROXY) | ROLE_BIT(LXC), 0, "U", \
 	  "id: send the USAGE_ that is yours") \
 	X(USAGE_PROCESSES, ROLE_BIT(PARENT), ROLE_BIT(CONTROL), 0, "U(suUUUUUU)*", \
