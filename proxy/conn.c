@@ -35,6 +35,15 @@ conn_idle_ms(const struct conn *c)
 	return c->worker->generation->conf->limits.timeout_ms[CONF_TIMEOUT_IDLE];
 }
 
+/* For the next request. */
+static uint64_t
+conn_request_ms(const struct conn *c)
+{
+	uint64_t idle = conn_idle_ms(c);
+
+	return c->worker->draining && idle > CONN_DRAIN_IDLE_MS ? CONN_DRAIN_IDLE_MS : idle;
+}
+
 static void
 conn_bury(struct grave *g)
 {
@@ -84,6 +93,17 @@ conn_abandon(struct conn *c)
 	conn_close(c, CONN_CLOSE_STOP);
 }
 
+void
+conn_drain(struct conn *c)
+{
+	if (c->state == CONN_IDLE)
+		front_set_wait(&c->front, CONN_WAIT_REQUEST, conn_request_ms(c));
+	else if (c->state == CONN_H2)
+		h2_drain(c->h2);
+	else if (c->front.exchange)
+		exchange_drain_connection(c->front.exchange);
+}
+
 /* Closes a connection on which nothing is under way, with close_notify. */
 static void
 conn_close_idle(struct conn *c, enum conn_close_reason reason)
@@ -128,7 +148,7 @@ conn_step_handshake(struct conn *c)
 	stats_add(stats, STAT_TLS_HANDSHAKES, 1);
 	if (SSL_session_reused(c->ssl))
 		stats_add(stats, STAT_TLS_RESUMED, 1);
-	front_set_wait(&c->front, CONN_WAIT_REQUEST, conn_idle_ms(c));
+	front_set_wait(&c->front, CONN_WAIT_REQUEST, conn_request_ms(c));
 	if (!tls_is_h2(c->ssl)) {
 		conn_set_state(c, CONN_IDLE);
 		return true;
@@ -137,6 +157,8 @@ conn_step_handshake(struct conn *c)
 	c->h2 = h2_new(c);
 	if (!c->h2)
 		conn_close(c, CONN_CLOSE_MEMORY);
+	else if (c->worker->draining)
+		h2_drain(c->h2);
 	return c->h2 != NULL;
 }
 
@@ -201,7 +223,7 @@ conn_after_exchange(struct conn *c, enum exchange_end end)
 		iobuf_compact(&c->front.in);
 	switch (end) {
 	case EXCHANGE_END_KEEP:
-		front_set_wait(&c->front, CONN_WAIT_REQUEST, conn_idle_ms(c));
+		front_set_wait(&c->front, CONN_WAIT_REQUEST, conn_request_ms(c));
 		conn_set_state(c, CONN_IDLE);
 		return true;
 	case EXCHANGE_END_CLOSE:
@@ -315,7 +337,8 @@ conn_on_timeout(struct timer *t)
 		conn_close(c, CONN_CLOSE_HANDSHAKE_TIMEOUT);
 		return;
 	case CONN_WAIT_REQUEST:
-		conn_close_idle(c, CONN_CLOSE_IDLE_TIMEOUT);
+		conn_close_idle(
+			c, c->worker->draining ? CONN_CLOSE_DRAIN : CONN_CLOSE_IDLE_TIMEOUT);
 		return;
 	case CONN_WAIT_LINGER:
 		conn_close(c, CONN_CLOSE_DONE);

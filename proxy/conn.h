@@ -30,6 +30,9 @@ enum conn_state {
 
 _Static_assert(CONN_CLOSE_COUNT <= WORKER_CLOSES_MAX, "every reason is counted");
 
+/* While draining: a client that keeps its connection busy has its next request on the way when we
+ * would close it. Whoever stays silent this long has not. */
+#define CONN_DRAIN_IDLE_MS 1000
 #define CONN_LINGER_MS 3000
 #define CONN_LINGER_MAX (16 * 1024 * 1024) /* bytes dropped before the connection is cut */
 #define CONN_TLS_RECORD_MAX 16384
@@ -78,6 +81,9 @@ void conn_start_linger(struct conn *c);
 void conn_kick(struct conn *c);
 /* At once, saying goodbye only where it costs nothing. An exchange is ended with it. */
 void conn_close(struct conn *c, enum conn_close_reason reason);
+/* The worker drains: one that is idle is closed unless its next request comes soon, and what is
+ * being answered is the last. */
+void conn_drain(struct conn *c);
 /* The worker stops: closes and frees at once. */
 void conn_abandon(struct conn *c);
 /* For tls_thread.choose: the certificate of the worker's current generation. */

@@ -228,6 +228,13 @@ exchange_cancel(struct exchange *x, enum conn_close_reason reason)
 	exchange_finish(x);
 }
 
+void
+exchange_drain_connection(struct exchange *x)
+{
+	if (!x->answer_begun)
+		x->keep_alive = false;
+}
+
 /* --- own answers ----------------------------------------------------------------------------- */
 
 struct buf

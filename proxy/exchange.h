@@ -163,6 +163,8 @@ void exchange_on_timeout(struct exchange *x, enum conn_wait wait);
 void exchange_on_upstream(struct exchange *x);
 /* A container changed: those that wait for it or are connected to it. */
 void exchange_on_container(struct container_entry *entry, enum container_change change);
+/* The process ends soon: this answer is the connection's last, unless its head is out already. */
+void exchange_drain_connection(struct exchange *x);
 void exchange_free_spares(struct worker *w);
 
 /* For the other files of the exchange. */

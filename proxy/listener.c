@@ -207,6 +207,20 @@ listeners_init(struct worker *w)
 }
 
 void
+listeners_stop(struct worker *w)
+{
+	list_each(node, &w->listeners.all)
+	{
+		struct listener *l = list_entry(node, struct listener, node);
+
+		for (int i = 0; i < LISTENER_ACCEPT_MAX && listener_accept(l); i++)
+			;
+		listener_free(l);
+	}
+	event_del(w->listeners.pause);
+}
+
+void
 listeners_clear(struct worker *w)
 {
 	if (!w->listeners.pause)

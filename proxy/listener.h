@@ -32,6 +32,8 @@ struct listeners {
 /* 0, or -1 when memory is short. */
 int listeners_init(struct worker *w);
 /* Closes all. */
+/* Accepts what waits in the queues and closes all. */
+void listeners_stop(struct worker *w);
 void listeners_clear(struct worker *w);
 /* KEEP, NEW, DROP: afterwards exactly these are listened on, each as the worker's current
  * generation says. Takes the descriptors over, and leaves -1 behind. */

@@ -5,6 +5,7 @@
 #include "proxy/proxy.h"
 
 #include "core/chan.h"
+#include "core/clock.h"
 #include "core/log.h"
 #include "core/own.h"
 #include "core/proc.h"
@@ -24,6 +25,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#define DRAIN_TICK_MS 200 /* how often to look whether connections are left */
+
 struct proxy {
 	struct event_base *base;
 	struct chan *chan;
@@ -41,6 +44,9 @@ struct proxy {
 	struct map *containers;     /* the last news of each, for workers that begin later */
 	int access_log;             /* the same; -1: none */
 	struct certificate_report report;
+	struct event *drain; /* ticks while draining; NULL: it does not */
+	uint64_t drain_until_ms;
+	unsigned draining; /* workers that accept no more */
 };
 
 /* --- to the parent --------------------------------------------------------------------------- */
@@ -149,6 +155,9 @@ proxy_on_note(struct list *item, void *ctx)
 			proxy_say(p, MSG_COMMITTED, p->committing);
 			p->committing = 0;
 		}
+		break;
+	case NOTE_DRAINING:
+		p->draining++;
 		break;
 	case NOTE_BACKEND_DOWN:
 		proxy_event(p, note);
@@ -403,6 +412,70 @@ proxy_on_sync(struct proxy *p, struct msg_in *m)
 		certificate_report_tell(&p->report);
 }
 
+/* --- drain ----------------------------------------------------------------------------------- */
+
+static uint64_t
+proxy_connections(const struct proxy *p)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < p->n_workers; i++)
+		n += atomic_load_explicit(
+			&p->workers[i]->stats.value[STAT_CONNECTIONS_OPEN], memory_order_relaxed);
+	return n;
+}
+
+static void
+proxy_say_left(struct proxy *p, uint64_t left)
+{
+	struct msg_out m;
+
+	if (msg_out_init(&m, MSG_DRAIN_LEFT, ROLE_PARENT) < 0)
+		return;
+	msg_put_u32(&m, left < UINT32_MAX ? (uint32_t)left : UINT32_MAX);
+	(void)chan_send(p->chan, &m);
+}
+
+/* Ends the process when no connection is left. Before all workers have stopped accepting, their
+ * number says nothing. */
+static void
+proxy_on_drain_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct proxy *p = arg;
+	uint64_t left = proxy_connections(p);
+
+	(void)fd;
+	(void)what;
+	if (p->draining == p->n_workers) {
+		proxy_say_left(p, left);
+		if (left == 0)
+			event_base_loopbreak(p->base);
+	}
+	if (clock_mono_ms() >= p->drain_until_ms) {
+		log_info("connections are cut at the end of the time", kv_u("connections", left));
+		event_base_loopbreak(p->base);
+	}
+}
+
+static void
+proxy_on_drain(struct proxy *p, struct msg_in *m)
+{
+	uint64_t ms = msg_get_u64(m);
+
+	if (p->drain)
+		return;
+	p->drain = event_new(p->base, -1, EV_PERSIST, proxy_on_drain_tick, p);
+	if (!p->drain || !p->running) {
+		event_base_loopbreak(p->base);
+		return;
+	}
+	log_info("draining", kv_u("connections", proxy_connections(p)), kv_u("ms", ms));
+	p->drain_until_ms = clock_mono_ms() + ms;
+	event_add(p->drain, &(struct timeval){.tv_usec = DRAIN_TICK_MS * 1000});
+	for (unsigned i = 0; i < p->n_workers; i++)
+		worker_post(p->workers[i], proxy_command(COMMAND_DRAIN));
+}
+
 /* X(message, handler): what the parent and, through it, lxc and control may send. */
 #define PROXY_MESSAGE_TABLE(X)                                                                     \
 	X(OFFER, proxy_on_offer)                                                                   \
@@ -417,6 +490,7 @@ proxy_on_sync(struct proxy *p, struct msg_in *m)
 	X(ACCESS_LOG, proxy_on_access_log)                                                         \
 	X(CONTAINER, proxy_on_container)                                                           \
 	X(CONTAINER_GONE, proxy_on_container)                                                      \
+	X(DRAIN, proxy_on_drain)                                                                   \
 	X(STATS_GET, proxy_on_stats)                                                               \
 	X(SYNC, proxy_on_sync)                                                                     \
 	X(USAGE_GET, proxy_on_usage)
@@ -536,7 +610,11 @@ proxy_close(struct proxy *p)
 	struct slice name;
 	void *news;
 
+	if (p->chan)
+		chan_drain(p->chan, DRAIN_TICK_MS);
 	chan_free(&p->chan);
+	if (p->drain)
+		event_free(p->drain);
 	proxy_forget_offer(p);
 	generation_unref(&p->current);
 	certificate_report_clear(&p->report);

@@ -213,8 +213,8 @@ worker_note(struct worker *w, enum note_type type, const char *target, const cha
 {
 	struct note *note = calloc(1, sizeof(*note));
 
-	/* Without this note the parent would wait for ever; a new process is better. */
-	if (!note && type == NOTE_ADOPTED)
+	/* Without these notes the parent would wait for ever; a new process is better. */
+	if (!note && (type == NOTE_ADOPTED || type == NOTE_DRAINING))
 		abort();
 	if (!note)
 		return;
@@ -272,6 +272,15 @@ worker_answered(struct worker *w, struct slice name)
 }
 
 static void
+worker_drain(struct worker *w)
+{
+	w->draining = true;
+	listeners_stop(w);
+	list_each(node, &w->conns) conn_drain(list_entry(node, struct conn, node));
+	worker_note(w, NOTE_DRAINING, "", "");
+}
+
+static void
 worker_on_command(struct list *item, void *ctx)
 {
 	struct worker *w = ctx;
@@ -293,6 +302,9 @@ worker_on_command(struct list *item, void *ctx)
 		break;
 	case COMMAND_ACCESS_LOG:
 		access_log_set(&w->access_log, steal_fd(&c->fd));
+		break;
+	case COMMAND_DRAIN:
+		worker_drain(w);
 		break;
 	case COMMAND_STOP:
 		w->stopping = true;

@@ -37,6 +37,7 @@
 	X(CONTAINER, "a container's state or address")                                             \
 	X(ANSWERED, "a container has answered another thread")                                     \
 	X(ACCESS_LOG, "write the access log to this descriptor; -1: none")                         \
+	X(DRAIN, "accept no more; connections end with their next answer")                         \
 	X(STOP, "close everything and end")
 
 enum command_type {
@@ -58,6 +59,7 @@ struct command {
 /* What a worker tells the main thread. */
 enum note_type {
 	NOTE_ADOPTED,
+	NOTE_DRAINING, /* it accepts no more */
 	NOTE_BACKEND_DOWN,
 	NOTE_ANSWERED, /* target: the container that answered for the first time since a change */
 };
@@ -79,6 +81,7 @@ struct worker {
 	unsigned index;
 	bool running; /* its thread was started */
 	bool stopping;
+	bool draining;       /* accepts no more; what is answered is the last on its connection */
 	uint64_t started_ms; /* monotonic */
 	pthread_t thread;
 	struct event_base *base;
