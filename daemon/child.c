@@ -225,7 +225,7 @@ child_spawn(struct child *c)
 		return -1;
 	}
 	c->started_ms = clock_wall_ms();
-	c->synced = false;
+	c->synced = c->draining = false;
 	c->has_certificates = false;
 	c->note[0] = '\0';
 	log_info("child started", kv_s("name", role_name(c->role)), kv_i("pid", c->proc.pid));
@@ -263,7 +263,8 @@ child_lost(struct child *c, const char *why)
 
 	if (c->state == CHILD_DOWN || c->state == CHILD_ENDING)
 		return;
-	(void)snprintf(c->note, sizeof(c->note), "%s", why);
+	if (!c->draining)
+		(void)snprintf(c->note, sizeof(c->note), "%s", why);
 	c->state = CHILD_ENDING;
 	close_channel(c);
 	evtimer_add(c->timer, &patience);
@@ -284,7 +285,7 @@ child_plan_restart(struct child *c)
 void
 child_restart_missing(struct parent *p)
 {
-	if (transaction_is_active(p) || !p->current || p->quitting)
+	if (transaction_is_active(p) || !p->current || p->quitting || p->draining)
 		return;
 	for (enum role role = 0; role < ROLE_COUNT; role++) {
 		struct child *c = &p->children[role];
@@ -344,7 +345,7 @@ on_ended(evutil_socket_t fd, short what, void *ctx)
 	struct child *c = ctx;
 	struct parent *p = c->parent;
 	char text[PROC_NAME_MAX];
-	bool expected = p->quitting || (c->state == CHILD_ENDING && !c->note[0]);
+	bool expected = p->quitting || c->draining || (c->state == CHILD_ENDING && !c->note[0]);
 	int status;
 
 	(void)fd;
@@ -368,6 +369,10 @@ on_ended(evutil_socket_t fd, short what, void *ctx)
 	reload_on_gone(&c->bring_up, c->role, text);
 	if (p->quitting) {
 		parent_check_end(p);
+		return;
+	}
+	if (p->draining && c->role == ROLE_PROXY) {
+		parent_quit(p, 0);
 		return;
 	}
 	child_restart_missing(p);

@@ -29,6 +29,7 @@
 #define CONTROL_IDLE_S 60
 #define CONTROL_STATUS_MS 1000 /* for the counters of all processes */
 #define CONTROL_RELOAD_MS (60 * 1000)
+#define CONTROL_DRAIN_MAX_MS (UINT64_C(24) * 3600 * 1000)
 #define CONTROL_JOB_MS (30 * 60 * 1000) /* a container may have to be downloaded first */
 
 struct control {

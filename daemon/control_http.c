@@ -4,6 +4,7 @@
  */
 #include "daemon/control.h"
 
+#include "core/num.h"
 #include "core/own.h"
 #include "daemon/control_auth.h"
 #include "daemon/control_json.h"
@@ -150,7 +151,7 @@ check(struct control *c, struct evhttp_request *req)
 
 /* The order is on its way; the end of the connection says that it was carried out. */
 static void
-order_end(struct control *c, struct evhttp_request *req, enum msg_type order)
+order_end(struct control *c, struct evhttp_request *req, enum msg_type order, uint64_t drain_ms)
 {
 	struct msg_out m;
 
@@ -160,8 +161,35 @@ order_end(struct control *c, struct evhttp_request *req, enum msg_type order)
 	}
 	control_http_answer(req, 202, json_pack("{s:b}", "ok", 1));
 	msg_put_u64(&m, ++c->last_id);
+	if (order == MSG_QUIT)
+		msg_put_u64(&m, drain_ms);
 	(void)chan_send(c->chan, &m);
 	msg_out_clear(&m);
+}
+
+/* "drain=30s", or nothing: 0. -1 for anything else. */
+static int
+parse_drain(struct slice query, uint64_t *ret_ms)
+{
+	struct slice key = SLICE_LIT("drain=");
+
+	*ret_ms = 0;
+	if (query.n == 0)
+		return 0;
+	if (!slice_starts(query, key))
+		return -1;
+	return num_parse_time(slice_skip(query, key.n), 1, CONTROL_DRAIN_MAX_MS, ret_ms);
+}
+
+static void
+quit(struct control *c, struct evhttp_request *req, struct slice query)
+{
+	uint64_t ms;
+
+	if (parse_drain(query, &ms) < 0)
+		control_http_error(req, 400, "drain is a time from 1ms to 1d, like 30s");
+	else
+		order_end(c, req, MSG_QUIT, ms);
 }
 
 static void
@@ -176,7 +204,8 @@ answer_container(struct control *c, struct evhttp_request *req, struct slice nam
 }
 
 static void
-serve(struct control *c, struct evhttp_request *req, const struct control_match *m)
+serve(struct control *c, struct evhttp_request *req, const struct control_match *m,
+	struct slice query)
 {
 	switch (m->endpoint) {
 	case CONTROL_STATUS:
@@ -216,10 +245,10 @@ serve(struct control *c, struct evhttp_request *req, const struct control_match 
 		control_events_open(c, req);
 		break;
 	case CONTROL_SHUTDOWN:
-		order_end(c, req, MSG_SHUTDOWN);
+		order_end(c, req, MSG_SHUTDOWN, 0);
 		break;
 	case CONTROL_QUIT:
-		order_end(c, req, MSG_QUIT);
+		quit(c, req, query);
 		break;
 	case CONTROL_ENDPOINT_COUNT:
 		break;
@@ -231,7 +260,7 @@ on_request(struct evhttp_request *req, void *ctx)
 {
 	struct control *c = ctx;
 	const char *uri = evhttp_request_get_uri(req);
-	struct slice path = slice_str(uri ? uri : "");
+	struct slice path = slice_str(uri ? uri : ""), query;
 	struct control_match m;
 	const char *allow = NULL;
 	int status;
@@ -241,6 +270,7 @@ on_request(struct evhttp_request *req, void *ctx)
 			req, 403, "only root and the group of the control socket may do this");
 		return;
 	}
+	query = slice_skip(path, slice_index(path, '?') + 1);
 	path = slice_head(path, slice_index(path, '?'));
 	status = control_route(slice_str(method_name(req)), path, &m, &allow);
 	if (status == 405) {
@@ -249,7 +279,7 @@ on_request(struct evhttp_request *req, void *ctx)
 	} else if (status != 0) {
 		control_http_error(req, status, "there is no such thing in this API");
 	} else {
-		serve(c, req, &m);
+		serve(c, req, &m, query);
 	}
 }
 

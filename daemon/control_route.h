@@ -25,7 +25,7 @@
 	X(FORWARDS,   "GET",  "/v1/forwards",       "forwarded ports") \
 	X(EVENTS,     "GET",  "/v1/events",         "a stream, one object a line") \
 	X(SHUTDOWN,   "POST", "/v1/shutdown",       "stop the containers in reverse order, then end") \
-	X(QUIT,       "POST", "/v1/quit",           "end the daemon, leave containers and rules")
+	X(QUIT,       "POST", "/v1/quit",           "end the daemon, leave containers and rules; ?drain=30s: connections first")
 /* clang-format on */
 
 enum control_endpoint {

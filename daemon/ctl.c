@@ -4,6 +4,7 @@
  * table for people or as it came with --json.
  */
 #include "core/file.h"
+#include "core/num.h"
 #include "core/own.h"
 #include "daemon/check_files.h"
 #include "daemon/commands.h"
@@ -24,6 +25,7 @@
 
 #define OUTPUT_MAX (32 * 1024 * 1024)
 #define PATH_TEXT_MAX 512
+#define CTL_DRAIN_MAX_MS (UINT64_C(24) * 3600 * 1000)
 #define ENDED_POLL_NS (20 * 1000 * 1000) /* how often to look whether the daemon has ended */
 
 typedef int show_fn(const json_t *answer, struct buf *out);
@@ -332,6 +334,24 @@ run_end(const struct ctl_line *line, const char *path)
 	return rc;
 }
 
+/* `--drain TIME` as the query of a path. */
+static int
+run_quit(const struct ctl_line *line)
+{
+	char path[PATH_TEXT_MAX] = "/v1/quit";
+	uint64_t ms;
+
+	if (line->n_args > 0 &&
+		(strcmp(line->args[0], "--drain") != 0 ||
+			num_parse_time(slice_str(line->args[1]), 1, CTL_DRAIN_MAX_MS, &ms) < 0)) {
+		(void)fprintf(stderr, "sluice: usage: sluice quit [--drain TIME], TIME like 30s\n");
+		return CTL_USAGE;
+	}
+	if (line->n_args > 0)
+		(void)snprintf(path, sizeof(path), "/v1/quit?drain=%s", line->args[1]);
+	return run_end(line, path);
+}
+
 static int
 run_top(const struct ctl_line *line)
 {
@@ -439,7 +459,7 @@ run(const struct ctl_line *line)
 	case CTL_SHUTDOWN:
 		return run_end(line, "/v1/shutdown");
 	case CTL_QUIT:
-		return run_end(line, "/v1/quit");
+		return run_quit(line);
 	case CTL_COMPLETE:
 		return run_complete(line);
 	case CTL_VERSION:

@@ -78,8 +78,9 @@ takes(enum ctl_command command, const struct ctl_line *line)
 		return false;
 	if (arguments[0] == '\0')
 		return before == 0;
+	/* All words of the brackets, or none. */
 	if (arguments[0] == '[')
-		return before <= 1;
+		return before == 0 || before == (strchr(arguments, ' ') ? 2 : 1);
 	return strstr(arguments, "…") ? before >= 1 : before == 1;
 }
 

@@ -32,7 +32,7 @@
 	X(FORWARD_LS,        "forward ls",        "", "forwarded ports, and where they lead") \
 	X(EVENTS,            "events",            "", "what happens, as it happens, until interrupted") \
 	X(SHUTDOWN,          "shutdown",          "", "stop all containers in reverse order, then end the daemon") \
-	X(QUIT,              "quit",              "", "end the daemon; containers and rules stay") \
+	X(QUIT,              "quit",              "[--drain TIME]", "end the daemon; containers and rules stay; --drain: open connections get this time") \
 	X(COMPLETE,          "complete",          "[WORD…]", "the words that may come next, for the shell's completion") \
 	X(HELP,              "help",              "", "this text") \
 	X(VERSION,           "version",           "", "the version of sluice")

@@ -12,6 +12,7 @@
 #include "daemon/state.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define NUMBER_MAX 16
 
@@ -193,7 +194,43 @@ on_stopped_all(struct child *c, struct msg_in *m)
 	parent_quit(c->parent, failed ? 1 : 0);
 }
 
-/* The four orders of control carry an id and nothing else. */
+static void
+on_drain_left(struct child *c, struct msg_in *m)
+{
+	struct parent *p = c->parent;
+	uint32_t left = msg_get_u32(m);
+	char number[NUMBER_MAX], note[sizeof(c->note)];
+
+	if (msg_finish(m) < 0 || !c->draining)
+		return;
+	/* Whoever comes now is refused, not left waiting for nobody. */
+	if (p->draining && p->current)
+		listening_set_clear(&p->current->listeners);
+	(void)snprintf(note, sizeof(note), "drains, %u connections left", left);
+	if (strcmp(note, c->note) == 0)
+		return;
+	(void)snprintf(c->note, sizeof(c->note), "%s", note);
+	(void)snprintf(number, sizeof(number), "%u", left);
+	tell_process(p, role_name(c->role), c->proc.pid, c);
+	tell_event(p, "draining", "connections", number);
+}
+
+static void
+on_quit(struct child *c, struct msg_in *m)
+{
+	uint64_t ms;
+
+	(void)msg_get_u64(m);
+	ms = msg_get_u64(m);
+	if (msg_finish(m) < 0)
+		return;
+	if (ms > 0)
+		parent_drain(c->parent, ms);
+	else
+		parent_quit(c->parent, 0);
+}
+
+/* The other orders of control carry an id and nothing else. */
 static void
 on_order(struct child *c, struct msg_in *m)
 {
@@ -206,8 +243,6 @@ on_order(struct child *c, struct msg_in *m)
 		transaction_request(p, id);
 	else if (m->type == MSG_CHECK)
 		transaction_check(p, id);
-	else if (m->type == MSG_QUIT)
-		parent_quit(p, 0);
 	else if (m->type == MSG_SHUTDOWN)
 		parent_shutdown(p);
 }
@@ -226,7 +261,8 @@ static void (*const handlers[MSG_TYPE_COUNT])(struct child *, struct msg_in *) =
 	[MSG_USAGE_GET] = on_usage_get,
 	[MSG_RELOAD] = on_order,
 	[MSG_CHECK] = on_order,
-	[MSG_QUIT] = on_order,
+	[MSG_QUIT] = on_quit,
+	[MSG_DRAIN_LEFT] = on_drain_left,
 	[MSG_SHUTDOWN] = on_order,
 };
 

@@ -25,6 +25,8 @@
 
 #define OOM_SCORE "-500" /* a container dies first; lxc's helpers put theirs back to 0 */
 
+static void on_drain_timer(evutil_socket_t fd, short what, void *ctx);
+
 static const int parent_signals[] = {SIGHUP, SIGUSR1, SIGTERM, SIGINT};
 
 static void
@@ -145,7 +147,8 @@ init_events(struct parent *p)
 	p->children[ROLE_PARENT].proc.pid = getpid();
 	p->children[ROLE_PARENT].started_ms = clock_wall_ms();
 	p->ticket_timer = evtimer_new(p->base, on_ticket_timer, p);
-	return p->ticket_timer ? 0 : -1;
+	p->drain_timer = evtimer_new(p->base, on_drain_timer, p);
+	return p->ticket_timer && p->drain_timer ? 0 : -1;
 }
 
 static void
@@ -289,6 +292,31 @@ parent_quit(struct parent *p, int status)
 		child_end(&p->children[role]);
 	evtimer_add(p->quit_timer, &patience);
 	parent_check_end(p);
+}
+
+static void
+on_drain_timer(evutil_socket_t fd, short what, void *ctx)
+{
+	(void)fd;
+	(void)what;
+	parent_quit(ctx, 0);
+}
+
+void
+parent_drain(struct parent *p, uint64_t ms)
+{
+	struct timeval patience = parent_timeval(ms + PARENT_DRAIN_MORE_MS);
+
+	if (p->draining)
+		return;
+	if (transaction_is_active(p) || tell_drain(&p->children[ROLE_PROXY], ms) < 0) {
+		parent_quit(p, 0);
+		return;
+	}
+	p->draining = true;
+	notify_stopping();
+	tell_event(p, "draining", NULL, NULL);
+	evtimer_add(p->drain_timer, &patience);
 }
 
 void

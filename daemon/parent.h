@@ -25,6 +25,7 @@
 #define PARENT_ENV_MAX 16              /* variables of a child's environment */
 #define PARENT_END_MS 5000             /* a child may take to end when its channel closes */
 #define PARENT_LOST_MS 1000            /* the same, for one that closed its channel itself */
+#define PARENT_DRAIN_MORE_MS 2000      /* beyond the time that connections get */
 #define PARENT_OUTCOME_MAX (32 * 1024) /* bytes of errors in an OUTCOME */
 
 /*
@@ -49,6 +50,7 @@ struct child {
 	uint32_t restarts;
 	uint64_t started_ms;   /* wall clock */
 	bool synced;           /* lxc was asked to tell it all containers */
+	bool draining;         /* it ends by itself when its connections have ended */
 	bool has_certificates; /* of control: the proxy was asked to tell it all of them */
 	char note[PROC_NAME_MAX];
 };
@@ -88,6 +90,8 @@ struct parent {
 	uint64_t dropped_before; /* messages that channels of ended children dropped */
 	struct event *signals[4];
 	bool quitting, shutting_down;
+	bool draining; /* quits when the proxy has drained, or when drain_timer fires */
+	struct event *drain_timer;
 	struct event *quit_timer;
 };
 
@@ -104,6 +108,8 @@ parent_timeval(uint64_t ms)
 /* parent.c */
 void parent_quit(struct parent *p, int status);
 void parent_shutdown(struct parent *p);
+/* Quits when no client connection is left, or after ms. */
+void parent_drain(struct parent *p, uint64_t ms);
 /* Ends the loop when every child has ended. */
 void parent_check_end(struct parent *p);
 void parent_reopen_logs(struct parent *p);
@@ -134,6 +140,8 @@ int tell_check_size(const struct edition *g, struct err *e);
 /* What a child gets once it said HELLO, before any offer. */
 void tell_belongings(struct child *c);
 void tell_tickets(struct child *c);
+/* Tells the proxy to drain. 0, or -1: it can't be told. */
+int tell_drain(struct child *c, uint64_t ms);
 void tell_access_log(struct child *c, const struct edition *g);
 /* Tells control about one process. */
 void tell_process(struct parent *p, const char *name, pid_t pid, const struct child *c);

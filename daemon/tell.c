@@ -152,6 +152,19 @@ tell_tickets(struct child *c)
 	finish(&m, c);
 }
 
+int
+tell_drain(struct child *c, uint64_t ms)
+{
+	struct msg_out m;
+
+	if (c->state != CHILD_UP || begin(&m, MSG_DRAIN, c) < 0)
+		return -1;
+	msg_put_u64(&m, ms);
+	c->draining = true;
+	finish(&m, c);
+	return 0;
+}
+
 void
 tell_access_log(struct child *c, const struct edition *g)
 {

@@ -350,10 +350,12 @@ transaction_request(struct parent *p, uint64_t id)
 {
 	struct waiters *w = transaction_is_active(p) ? &p->waiting_next : &p->waiting;
 
-	if (p->shutting_down || (id && w->n == PARENT_WAITERS_MAX)) {
+	bool ending = p->shutting_down || p->draining;
+
+	if (ending || (id && w->n == PARENT_WAITERS_MAX)) {
 		send_outcome(p, id, false,
-			p->shutting_down ? SLICE_LIT("sluiced is shutting down\n")
-					 : SLICE_LIT("too many reloads wait\n"));
+			ending ? SLICE_LIT("sluiced is shutting down\n")
+			       : SLICE_LIT("too many reloads wait\n"));
 		return;
 	}
 	if (id)
