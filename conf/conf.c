@@ -35,6 +35,7 @@ free_site(struct conf_site *site)
 	conf_heads_clear(&site->heads);
 	free_texts(site->hosts, site->n_hosts);
 	free(site->certificate_name);
+	free(site->client.ca_file);
 	for (size_t i = 0; i < site->n_routes; i++) {
 		free(site->routes[i].path);
 		conf_guard_clear(&site->routes[i].guard);

@@ -153,6 +153,7 @@ struct conf_site {
 	char *certificate_name; /* as written; NULL: "default" */
 	uint32_t certificate_ordinal;
 	int32_t certificate; /* index into conf.certificates; -1: none */
+	struct conf_client client;
 	struct conf_limits limits;
 	struct conf_guard guard;
 	struct conf_heads heads;

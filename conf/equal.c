@@ -105,6 +105,7 @@ same_site(const struct conf_site *a, const struct conf_site *b)
 	if (a->n_hosts != b->n_hosts || a->n_routes != b->n_routes ||
 		a->short_form != b->short_form || a->certificate != b->certificate ||
 		!same_text(a->certificate_name, b->certificate_name) ||
+		!conf_client_equal(&a->client, &b->client) ||
 		!same_texts(a->hosts, b->hosts, a->n_hosts) ||
 		!same_limits(&a->limits, &b->limits) || !conf_guard_equal(&a->guard, &b->guard) ||
 		!conf_heads_equal(&a->heads, &b->heads))

@@ -96,6 +96,7 @@ print_site(struct writer *w, const struct conf_site *site)
 		writer_word(w, site->certificate_name);
 		writer_end(w);
 	}
+	print_client(w, &site->client);
 	print_limits(w, &site->limits);
 	print_guard(w, &site->guard);
 	print_heads(w, &site->heads);

@@ -19,3 +19,14 @@ print_tls(struct writer *w, const struct conf_tls *tls)
 	print_word(w, tls->profile_ordinal, "tls", (int)tls->profile);
 	print_word(w, tls->unknown_ordinal, "unknown-name", tls->refuse_unknown);
 }
+
+void
+print_client(struct writer *w, const struct conf_client *client)
+{
+	if (client->demand == CONF_CLIENT_NONE)
+		return;
+	writer_begin(w, client->ordinal, "client-certificates");
+	writer_word(w, schema_word_name("client-certificates", (int)client->demand));
+	writer_word(w, client->ca_file);
+	writer_end(w);
+}

@@ -5,6 +5,7 @@
 #include "conf/tls.h"
 #include "conf/write.h"
 
+void print_client(struct writer *w, const struct conf_client *client);
 void print_tls(struct writer *w, const struct conf_tls *tls);
 
 #endif

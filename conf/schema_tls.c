@@ -38,6 +38,22 @@ static const struct schema_row rows[] = {
 		.example = "certificate wildcard",
 	},
 	{
+		.name = "client-certificates",
+		.context = CONTEXT_SITE,
+		.min = 2,
+		.max = 2,
+		.set = set_client_certificates,
+		.arguments = "{require|optional} CA-FILE",
+		.default_value = "no client is asked for one",
+		.doc = "Asks the clients of this site for a certificate that one in CA-FILE has "
+		       "issued.",
+		.more = "CA-FILE holds certificates in PEM and is read again at every reload. "
+			"Which site is meant is known by the TLS name; a request on this "
+			"connection for a site that wants something else is answered with 421, "
+			"and so is one without TLS for a site that requires a certificate.",
+		.example = "client-certificates require /etc/sluice/tls/staff-ca.pem",
+	},
+	{
 		.name = "tls",
 		.context = CONTEXT_TOP,
 		.min = 1,
@@ -70,6 +86,10 @@ static const struct schema_word words[] = {
 		"P-256"},
 	{"tls", "compat", CONF_TLS_COMPAT, "",
 		"also AES-CBC in TLS 1.2 and the curve P-384, for clients from before 2015"},
+	{"client-certificates", "require", CONF_CLIENT_REQUIRE, "CA-FILE",
+		"a client without one, or with another, is refused in the handshake"},
+	{"client-certificates", "optional", CONF_CLIENT_OPTIONAL, "CA-FILE",
+		"a client without one is served, too; one with another is refused"},
 	{"unknown-name", "default", false, "", "the certificate default, when there is one"},
 	{"unknown-name", "refuse", true, "", "the alert unrecognized_name"},
 };

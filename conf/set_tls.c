@@ -76,3 +76,17 @@ set_unknown_name(struct parse *p, const struct directive *d)
 	tls->refuse_unknown = refuse != 0;
 	return 0;
 }
+
+int
+set_client_certificates(struct parse *p, const struct directive *d)
+{
+	struct conf_client *client = &p->conf->sites[p->site].client;
+	int demand;
+
+	client->ordinal = d->ordinal;
+	if (word_read_word(p, "client-certificates", &d->words[1], &demand) < 0 ||
+		word_read_file(p, &d->words[2], &client->ca_file) < 0)
+		return -1;
+	client->demand = (enum conf_client_demand)demand;
+	return 0;
+}

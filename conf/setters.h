@@ -63,6 +63,7 @@ int set_timeout(struct parse *p, const struct directive *d);
 int set_certificate(struct parse *p, const struct directive *d);
 int set_tls(struct parse *p, const struct directive *d);
 int set_unknown_name(struct parse *p, const struct directive *d);
+int set_client_certificates(struct parse *p, const struct directive *d);
 /* set_guard.c */
 int set_access(struct parse *p, const struct directive *d);
 /* set_upstream.c */

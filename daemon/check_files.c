@@ -91,8 +91,24 @@ check_folder(const char *path, uint32_t ordinal, struct conf_errors *errs)
 }
 
 static void
-check_site(const struct conf_site *s, struct conf_errors *errs)
+check_client_ca(
+	const struct conf_client *client, check_client_ca_fn *check, struct conf_errors *errs)
 {
+	struct buf pem;
+	struct err e = {0};
+
+	if (client->demand == CONF_CLIENT_NONE)
+		return;
+	buf_init(&pem, CHECK_CERTIFICATE_MAX);
+	if (file_read(client->ca_file, &pem, &e) < 0 || (check && check(buf_slice(&pem), &e) < 0))
+		fail(errs, client->ordinal, &e);
+	buf_clear(&pem);
+}
+
+static void
+check_site(const struct conf_site *s, const struct check_tls *tls, struct conf_errors *errs)
+{
+	check_client_ca(&s->client, tls ? tls->client_ca : NULL, errs);
 	for (size_t i = 0; i < s->n_routes; i++)
 		if (s->routes[i].target.type == CONF_TARGET_DIR)
 			check_folder(s->routes[i].target.path, s->routes[i].ordinal, errs);
@@ -141,15 +157,15 @@ check_control_group(const struct conf *c, gid_t *ret, struct err *e)
 }
 
 int
-check_files(const struct conf *c, check_certificate_fn *check, struct conf_errors *errs)
+check_files(const struct conf *c, const struct check_tls *tls, struct conf_errors *errs)
 {
 	struct err e = {0};
 	size_t before = errs->n;
 	gid_t gid;
 
-	check_certificates(c, check, errs);
+	check_certificates(c, tls ? tls->certificate : NULL, errs);
 	for (size_t i = 0; i < c->n_sites; i++)
-		check_site(&c->sites[i], errs);
+		check_site(&c->sites[i], tls, errs);
 	for (size_t i = 0; i < c->n_containers; i++)
 		check_mounts(&c->containers[i]);
 	check_access_log(c, errs);

@@ -18,9 +18,18 @@
 typedef int check_certificate_fn(const struct conf *c, size_t index, const struct slice pem[2],
 	char ret_type[CHECK_KEY_TYPE_MAX], struct err *e);
 
+/* Whether these may issue client certificates; proxy_check_client_ca, or NULL likewise. */
+typedef int check_client_ca_fn(struct slice pem, struct err *e);
+
+/* Who knows certificates; NULL: the proxy looks at them later. */
+struct check_tls {
+	check_certificate_fn *certificate;
+	check_client_ca_fn *client_ca;
+};
+
 /* Appends what is wrong to errs, with the ordinals of c as they are. 0, or -1 when something
  * is. */
-int check_files(const struct conf *c, check_certificate_fn *check, struct conf_errors *errs);
+int check_files(const struct conf *c, const struct check_tls *tls, struct conf_errors *errs);
 
 #define CHECK_NO_GROUP ((gid_t)-1)
 

@@ -34,9 +34,12 @@ print_errors(const struct load *l, const struct conf_errors *errs)
 static int
 load_checked(const char *file, struct load *l, struct conf_errors *errs)
 {
+	static const struct check_tls tls = {
+		.certificate = proxy_check_certificate, .client_ca = proxy_check_client_ca};
+
 	if (load_file(file, l, errs) < 0)
 		return -1;
-	if (check_files(l->conf, proxy_check_certificate, errs) == 0)
+	if (check_files(l->conf, &tls, errs) == 0)
 		return 0;
 	for (size_t i = 0; i < errs->n; i++)
 		conf_places_apply(l->places, NULL, 0, &errs->errors[i]);

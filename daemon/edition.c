@@ -88,6 +88,9 @@ edition_free(struct edition **gp)
 		close_fd(g->certificates[i].key_fd);
 	}
 	free(g->certificates);
+	for (size_t i = 0; i < g->n_client_cas; i++)
+		close_fd(g->client_cas[i].fd);
+	free(g->client_cas);
 	close_fd(g->text_fd);
 	close_fd(g->access_fd);
 	free(g->source);
@@ -143,6 +146,31 @@ read_certificates(struct edition *g, struct err *e)
 	return 0;
 }
 
+static int
+read_client_cas(struct edition *g, struct err *e)
+{
+	const struct conf *c = g->conf;
+
+	g->client_cas = calloc(c->n_sites + 1, sizeof(*g->client_cas));
+	if (!g->client_cas)
+		return err_set(e, "out of memory");
+	for (size_t i = 0; i < c->n_sites; i++) {
+		const struct conf_client *client = &c->sites[i].client;
+		int fd;
+
+		if (client->demand == CONF_CLIENT_NONE)
+			continue;
+		fd = seal_file(client->ca_file, "client-ca", e);
+		if (fd < 0) {
+			e->ordinal = client->ordinal;
+			return -1;
+		}
+		g->client_cas[g->n_client_cas++] =
+			(struct edition_client_ca){.ordinal = client->ordinal, .fd = fd};
+	}
+	return 0;
+}
+
 int
 edition_open_access_log(struct edition *g, struct err *e)
 {
@@ -167,7 +195,8 @@ static int
 prepare_parts(
 	struct edition *g, const struct edition *current, const char *roots_folder, struct err *e)
 {
-	if (read_certificates(g, e) < 0 || edition_open_access_log(g, e) < 0 ||
+	if (read_certificates(g, e) < 0 || read_client_cas(g, e) < 0 ||
+		edition_open_access_log(g, e) < 0 ||
 		roots_prepare(
 			g->conf, roots_folder, current ? &current->roots : NULL, &g->roots, e) < 0)
 		return -1;

@@ -16,6 +16,12 @@ struct edition_certificate {
 	int chain_fd, key_fd; /* sealed */
 };
 
+/* Whom a site lets issue its clients' certificates. */
+struct edition_client_ca {
+	uint32_t ordinal;
+	int fd; /* sealed */
+};
+
 struct edition {
 	uint64_t number;
 	struct conf *conf; /* parsed from the canonical text: its ordinals are the children's */
@@ -25,6 +31,8 @@ struct edition {
 	int text_fd; /* sealed */
 	struct edition_certificate *certificates;
 	size_t n_certificates;
+	struct edition_client_ca *client_cas;
+	size_t n_client_cas;
 	struct listening_set listeners;
 	struct root_set roots;
 	int access_fd;    /* the access log, -1: none */

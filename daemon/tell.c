@@ -93,6 +93,9 @@ send_proxy_parts(struct child *c, const struct edition *g)
 		send_pem(c, MSG_CERTIFICATE, g->number, cert->ordinal, cert->chain_fd);
 		send_pem(c, MSG_PRIVATE_KEY, g->number, cert->ordinal, cert->key_fd);
 	}
+	for (size_t i = 0; i < g->n_client_cas; i++)
+		send_pem(
+			c, MSG_CLIENT_CA, g->number, g->client_cas[i].ordinal, g->client_cas[i].fd);
 	for (size_t i = 0; i < g->roots.n; i++)
 		send_root(c, g->number, &g->roots.items[i]);
 }
@@ -130,13 +133,14 @@ tell_abort(struct child *c, uint64_t generation)
 int
 tell_check_size(const struct edition *g, struct err *e)
 {
-	size_t n = g->listeners.n * g->threads + 2 * g->n_certificates + g->roots.n;
+	size_t n =
+		g->listeners.n * g->threads + 2 * g->n_certificates + g->n_client_cas + g->roots.n;
 
 	if (n <= OFFER_PARTS_MAX)
 		return 0;
 	return err_set(e,
 		"too many listeners (each counts once a thread), certificates (each counts "
-		"twice) and dir routes: %zu, at most %d",
+		"twice), client-certificates and dir routes: %zu, at most %d",
 		n, OFFER_PARTS_MAX);
 }
 

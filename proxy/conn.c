@@ -121,6 +121,16 @@ conn_choose_certificate(SSL *ssl, struct slice name, void *arg)
 	return generation_certificate(w->generation, w->index, name);
 }
 
+const struct tls_demand *
+conn_find_demand(SSL *ssl, struct slice name, void *arg)
+{
+	struct worker *w = arg;
+
+	(void)ssl;
+	return generation_demand(
+		w->generation, w->index, route_find_site(w->generation->routes, name));
+}
+
 struct slice
 conn_tls_name(const struct conn *c)
 {

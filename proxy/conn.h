@@ -88,6 +88,8 @@ void conn_drain(struct conn *c);
 void conn_abandon(struct conn *c);
 /* For tls_thread.choose: the certificate of the worker's current generation. */
 const struct tls_certificate *conn_choose_certificate(SSL *ssl, struct slice name, void *arg);
+/* For tls_thread.demand: what the site of this name demands in the same generation. */
+const struct tls_demand *conn_find_demand(SSL *ssl, struct slice name, void *arg);
 /* The TLS name of the connection; empty without TLS or name. */
 struct slice conn_tls_name(const struct conn *c);
 

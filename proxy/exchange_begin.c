@@ -103,14 +103,22 @@ exchange_to_https(struct exchange *x)
 }
 
 /* RFC 9110 section 7.4: a site with another certificate than the connection's is not answered on
- * it, or what one certificate protects would be reached through another. */
-static bool
-exchange_is_misdirected(const struct exchange *x, const struct conf_site *site)
+ * it, or what one certificate protects would be reached through another. The same holds for what a
+ * site demands of its clients. Returns what is wrong, or NULL. */
+static const char *
+exchange_misdirected(const struct exchange *x, const struct conf_site *site)
 {
-	if (!x->conn->ssl || !site)
-		return false;
-	return !route_site_allowed(
-		site, route_find_certificate(x->generation->routes, conn_tls_name(x->conn)));
+	const struct generation *g = x->generation;
+	const struct tls_demand *demand = generation_demand(g, x->worker->index, site);
+	SSL *ssl = x->conn->ssl;
+
+	if (!site || (!ssl && (!demand || !demand->required)))
+		return NULL;
+	if (!ssl || (g->n_demands > 0 && !tls_demand_is_met(ssl, demand)))
+		return "site demands another client certificate";
+	if (!route_site_allowed(site, route_find_certificate(g->routes, conn_tls_name(x->conn))))
+		return "site has another certificate";
+	return NULL;
 }
 
 static void
@@ -118,6 +126,7 @@ exchange_route(struct exchange *x)
 {
 	const struct route_index *routes = x->generation->routes;
 	struct route_match m;
+	const char *why;
 
 	if (x->conn->origin.mode == CONF_LISTEN_REDIRECT) {
 		if (!route_find_plain(routes, exchange_host(x), x->path.match, &m))
@@ -127,8 +136,9 @@ exchange_route(struct exchange *x)
 		return;
 	}
 	m = route_find(routes, exchange_host(x), x->path.match);
-	if (m.verdict != ROUTE_NO_SITE && exchange_is_misdirected(x, m.site)) {
-		exchange_answer(x, 421, NULL, "site has another certificate");
+	why = m.verdict == ROUTE_NO_SITE ? NULL : exchange_misdirected(x, m.site);
+	if (why) {
+		exchange_answer(x, 421, NULL, why);
 		return;
 	}
 	x->site = m.site;

@@ -64,6 +64,9 @@ generation_free(struct generation *g)
 			tls_certificate_clear(&g->certificates[i]);
 	}
 	free(g->certificates);
+	for (size_t i = 0; i < g->n_threads * g->n_demands; i++)
+		tls_demand_clear(&g->demands[i].demand);
+	free(g->demands);
 	for (size_t i = 0; i < g->n_roots; i++) {
 		close_fd(g->roots[i].fd);
 		free(g->roots[i].path);
@@ -140,6 +143,71 @@ generation_add_pools(struct generation *g, struct backends *backends, struct err
 				0)
 				return err_set(e, "out of memory");
 	return 0;
+}
+
+/* The ordinals of sites grow with their place in the text, and so those of their demands. */
+int
+generation_add_demands(struct generation *g, struct err *e)
+{
+	const struct conf *c = g->conf;
+	size_t n = 0, at = 0;
+
+	for (size_t i = 0; i < c->n_sites; i++)
+		n += c->sites[i].client.demand != CONF_CLIENT_NONE;
+	if (n == 0)
+		return 0;
+	g->demands = calloc(n * g->n_threads, sizeof(*g->demands));
+	if (!g->demands)
+		return err_set(e, "out of memory");
+	g->n_demands = n;
+	for (unsigned t = 0; t < g->n_threads; t++)
+		for (size_t i = 0; i < c->n_sites; i++)
+			if (c->sites[i].client.demand != CONF_CLIENT_NONE)
+				g->demands[at++].ordinal = c->sites[i].client.ordinal;
+	return 0;
+}
+
+int32_t
+generation_find_demand(const struct generation *g, uint32_t ordinal)
+{
+	size_t low = 0, high = g->n_demands;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (g->demands[middle].ordinal == ordinal)
+			return (int32_t)middle;
+		if (g->demands[middle].ordinal < ordinal)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return -1;
+}
+
+int
+generation_load_demand(struct generation *g, unsigned thread, struct tls_thread *tls, size_t index,
+	struct slice pem, struct err *e)
+{
+	struct generation_demand *d = &g->demands[thread * g->n_demands + index];
+	bool required = false;
+
+	for (size_t i = 0; i < g->conf->n_sites; i++)
+		if (g->conf->sites[i].client.ordinal == d->ordinal)
+			required = g->conf->sites[i].client.demand == CONF_CLIENT_REQUIRE;
+	return tls_demand_load(tls->libctx, pem, required, &d->demand, e);
+}
+
+const struct tls_demand *
+generation_demand(const struct generation *g, unsigned thread, const struct conf_site *site)
+{
+	int32_t index;
+
+	if (g->n_demands == 0 || !site || site->client.demand == CONF_CLIENT_NONE)
+		return NULL;
+	index = generation_find_demand(g, site->client.ordinal);
+	assert(index >= 0);
+	return &g->demands[thread * g->n_demands + (size_t)index].demand;
 }
 
 static int

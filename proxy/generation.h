@@ -21,6 +21,12 @@ struct generation_root {
 	char *path;       /* where the folder is found */
 };
 
+/* What a site demands of its clients, on one thread. */
+struct generation_demand {
+	uint32_t ordinal; /* of the directive */
+	struct tls_demand demand;
+};
+
 struct generation {
 	_Atomic uint32_t refs;
 	uint64_t number;
@@ -29,7 +35,9 @@ struct generation {
 	struct route_book *book; /* the numbers of its routes */
 	unsigned n_threads;
 	struct tls_certificate *certificates; /* [thread * conf->n_certificates + index] */
-	struct generation_root *roots;        /* by ordinal */
+	struct generation_demand *demands;    /* [thread * n_demands + i], by ordinal */
+	size_t n_demands;
+	struct generation_root *roots; /* by ordinal */
 	size_t n_roots;
 	struct backend_pool **pools; /* [conf_route.pool - 1] */
 };
@@ -47,6 +55,16 @@ int generation_load(struct generation *g, unsigned thread, struct tls_thread *tl
 /* While it is being built: makes the second certificate of a name known to the first. 0, or -1 when
  * both have a key of the same type. */
 int generation_join(struct generation *g, size_t first, size_t second, struct err *e);
+/* While it is being built: makes room for the demands of its sites. 0 or -1 with e filled. */
+int generation_add_demands(struct generation *g, struct err *e);
+/* While it is being built: loads what the directive of this ordinal demands. 0 or -1. */
+int generation_load_demand(struct generation *g, unsigned thread, struct tls_thread *tls,
+	size_t index, struct slice pem, struct err *e);
+/* The index of the demand of the directive with this ordinal, or -1. */
+int32_t generation_find_demand(const struct generation *g, uint32_t ordinal);
+/* What the site (NULL: none) demands of its clients, or NULL: nothing. */
+const struct tls_demand *generation_demand(
+	const struct generation *g, unsigned thread, const struct conf_site *site);
 /* While it is being built: opens the folder of the route. 0 or -1 with e filled. */
 int generation_add_root(struct generation *g, uint32_t ordinal, const char *path, struct err *e);
 /* The route's folder, or NULL. */

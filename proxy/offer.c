@@ -53,13 +53,12 @@ offer_parse(struct offer *o, int fd)
 static int
 offer_make_room(struct offer *o)
 {
-	size_t n = o->conf ? o->conf->n_certificates : 0;
-
-	if (n == 0)
+	if (!o->conf)
 		return 0;
-	o->chains = calloc(n, sizeof(*o->chains));
-	o->keys = calloc(n, sizeof(*o->keys));
-	return o->chains && o->keys ? 0 : -1;
+	o->chains = calloc(o->conf->n_certificates + 1, sizeof(*o->chains));
+	o->keys = calloc(o->conf->n_certificates + 1, sizeof(*o->keys));
+	o->client_cas = calloc(o->conf->n_sites + 1, sizeof(*o->client_cas));
+	return o->chains && o->keys && o->client_cas ? 0 : -1;
 }
 
 struct offer *
@@ -100,6 +99,7 @@ offer_free(struct offer **o)
 	if (gone->conf) {
 		offer_free_maps(gone->chains, gone->conf->n_certificates);
 		offer_free_maps(gone->keys, gone->conf->n_certificates);
+		offer_free_maps(gone->client_cas, gone->conf->n_sites);
 	}
 	for (size_t i = 0; i < gone->n_roots; i++)
 		free(gone->roots[i].path);
@@ -142,19 +142,40 @@ offer_find_certificate(const struct offer *o, uint32_t ordinal)
 }
 
 static void
-offer_add_pem(struct offer *o, struct msg_in *m, struct memfd_map *maps)
+offer_map_pem(struct offer *o, struct msg_in *m, struct memfd_map *map, uint32_t ordinal)
 {
-	int32_t index = offer_find_certificate(o, msg_get_u32(m));
 	struct err e = {0};
 
-	if (msg_finish(m) < 0 || index < 0 || maps[index].base) {
-		offer_fail_text(o, 0, "a certificate that the configuration does not name");
-		return;
-	}
-	if (memfd_map(m->fd, TLS_PEM_MAX, &maps[index], &e) < 0) {
-		e.ordinal = o->conf->certificates[index].ordinal;
+	if (memfd_map(m->fd, TLS_PEM_MAX, map, &e) < 0) {
+		e.ordinal = ordinal;
 		offer_fail(o, &e);
 	}
+}
+
+static void
+offer_add_pem(struct offer *o, struct msg_in *m, struct memfd_map *maps)
+{
+	uint32_t ordinal = msg_get_u32(m);
+	int32_t index = offer_find_certificate(o, ordinal);
+
+	if (msg_finish(m) < 0 || index < 0 || maps[index].base)
+		offer_fail_text(o, 0, "a certificate that the configuration does not name");
+	else
+		offer_map_pem(o, m, &maps[index], ordinal);
+}
+
+static void
+offer_add_client_ca(struct offer *o, struct msg_in *m)
+{
+	uint32_t ordinal = msg_get_u32(m);
+	size_t i = 0;
+
+	while (i < o->conf->n_sites && o->conf->sites[i].client.ordinal != ordinal)
+		i++;
+	if (msg_finish(m) < 0 || !ordinal || i == o->conf->n_sites || o->client_cas[i].base)
+		offer_fail_text(o, 0, "client-certificates that the configuration does not name");
+	else
+		offer_map_pem(o, m, &o->client_cas[i], ordinal);
 }
 
 static void
@@ -192,6 +213,8 @@ offer_add(struct offer *o, struct msg_in *m)
 		offer_add_pem(o, m, o->chains);
 	else if (m->type == MSG_PRIVATE_KEY)
 		offer_add_pem(o, m, o->keys);
+	else if (m->type == MSG_CLIENT_CA)
+		offer_add_client_ca(o, m);
 	else if (m->type == MSG_ROOT)
 		offer_add_root(o, m);
 }
@@ -245,6 +268,32 @@ offer_load_certificates(struct offer *o, struct generation *g, struct tls_thread
 		}
 	}
 	return offer_join_certificates(o, g);
+}
+
+/* What each site demands of its clients, into every thread's context. */
+static int
+offer_load_demands(struct offer *o, struct generation *g, struct tls_thread *const *threads)
+{
+	struct err e = {0};
+
+	if (generation_add_demands(g, &e) < 0) {
+		offer_fail(o, &e);
+		return -1;
+	}
+	for (size_t i = 0; i < g->conf->n_sites; i++) {
+		uint32_t ordinal = g->conf->sites[i].client.ordinal;
+		int32_t index = generation_find_demand(g, ordinal);
+
+		for (unsigned t = 0; index >= 0 && t < g->n_threads; t++) {
+			if (generation_load_demand(g, t, threads[t], (size_t)index,
+				    o->client_cas[i].bytes, &e) < 0) {
+				e.ordinal = ordinal;
+				offer_fail(o, &e);
+				return -1;
+			}
+		}
+	}
+	return 0;
 }
 
 static int
@@ -330,7 +379,8 @@ offer_build(struct offer *o, struct tls_thread *const *threads, unsigned n_threa
 		offer_fail(o, &e);
 		generation_unref(&g);
 	} else if (offer_prepare_tls(o, threads, n_threads) < 0 ||
-		   offer_load_certificates(o, g, threads) < 0 || offer_open_roots(o, g) < 0 ||
+		   offer_load_certificates(o, g, threads) < 0 ||
+		   offer_load_demands(o, g, threads) < 0 || offer_open_roots(o, g) < 0 ||
 		   offer_check_complete(o, g) < 0) {
 		generation_unref(&g);
 	}

@@ -40,7 +40,6 @@ static const struct {
 /* Protocol names as they stand in a ClientHello: length, name (RFC 7301). */
 static const unsigned char tls_alpn_http1[] = "\x08http/1.1";
 static const unsigned char tls_alpn_http2[] = "\x02h2\x08http/1.1"; /* in our order */
-static const unsigned char tls_session_context[] = "sluice";
 
 int
 tls_err(struct err *e, const char *what)
@@ -109,6 +108,20 @@ tls_on_server_name(SSL *ssl, int *alert, void *arg)
 	return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
+/* Before anything of the ClientHello is acted upon. A second one, behind a HelloRetryRequest, may
+ * have another name, so that the context is set in any case. */
+static int
+tls_on_hello(SSL *ssl, int *alert, void *arg)
+{
+	struct tls_thread *t = arg;
+
+	if (!t->demand ||
+		tls_demand_bind(ssl, t->demand(ssl, tls_hello_name(ssl), t->choose_arg)) == 0)
+		return SSL_CLIENT_HELLO_SUCCESS;
+	*alert = SSL_AD_INTERNAL_ERROR;
+	return SSL_CLIENT_HELLO_ERROR;
+}
+
 /* Called for full handshakes only: a resumed one needs no certificate. Of two, OpenSSL takes the
  * one whose signature the client can verify. */
 static int
@@ -118,7 +131,11 @@ tls_on_certificate(SSL *ssl, void *arg)
 	const struct tls_certificate *c = t->choose(ssl, tls_name(ssl), t->choose_arg);
 	const struct tls_certificate *second = c ? c->second : NULL;
 
-	if (!c || SSL_use_cert_and_key(ssl, c->leaf, c->key, c->chain, 1) != 1)
+	const struct tls_demand *demand =
+		t->demand ? t->demand(ssl, tls_name(ssl), t->choose_arg) : NULL;
+
+	if (!c || SSL_use_cert_and_key(ssl, c->leaf, c->key, c->chain, 1) != 1 ||
+		(demand && tls_demand_ask(ssl, demand) < 0))
 		return 0;
 	return !second ||
 	       SSL_use_cert_and_key(ssl, second->leaf, second->key, second->chain, 1) == 1;
@@ -167,6 +184,7 @@ tls_context_set_callbacks(SSL_CTX *ctx, struct tls_thread *t)
 	SSL_CTX_set_alpn_select_cb(ctx, tls_on_alpn, NULL);
 	SSL_CTX_set_tlsext_servername_callback(ctx, tls_on_server_name);
 	SSL_CTX_set_tlsext_servername_arg(ctx, t);
+	SSL_CTX_set_client_hello_cb(ctx, tls_on_hello, t);
 	SSL_CTX_set_cert_cb(ctx, tls_on_certificate, t);
 }
 
@@ -186,7 +204,7 @@ tls_context_set(struct tls_thread *t, enum conf_tls_profile profile)
 		SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, tls_on_ticket) != 1)
 		return -1;
 	return SSL_CTX_set_session_id_context(
-		       ctx, tls_session_context, sizeof(tls_session_context) - 1) == 1
+		       ctx, (const unsigned char *)TLS_NO_DEMAND, sizeof(TLS_NO_DEMAND) - 1) == 1
 		       ? 0
 		       : -1;
 }

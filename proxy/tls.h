@@ -11,6 +11,7 @@
 #include "core/slice.h"
 #include "proxy/tickets.h"
 #include "proxy/tls_certificate.h"
+#include "proxy/tls_client.h"
 
 #include <openssl/ssl.h>
 
@@ -22,7 +23,10 @@ struct tls_thread {
 	struct tickets *tickets; /* not owned */
 	/* The certificate for this name (empty: none was sent), or NULL: refuse. */
 	const struct tls_certificate *(*choose)(SSL *ssl, struct slice name, void *arg);
-	void *choose_arg;
+	/* What the site of this name demands of its clients, or NULL: nothing. NULL itself while
+	 * no site demands anything. */
+	const struct tls_demand *(*demand)(SSL *ssl, struct slice name, void *arg);
+	void *choose_arg; /* of both */
 };
 
 /* Once a process, before any other use of OpenSSL: no configuration file is read. 0 or -1. */

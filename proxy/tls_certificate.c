@@ -18,7 +18,7 @@
 
 #define TLS_CHAIN_MAX 16 /* certificates behind the leaf */
 
-static BIO *
+BIO *
 tls_pem_bio(struct slice pem)
 {
 	return pem.n > 0 && pem.n <= TLS_PEM_MAX ? BIO_new_mem_buf(pem.p, (int)pem.n) : NULL;
@@ -36,8 +36,7 @@ tls_on_password(char *buf, int size, int writing, void *arg)
 	return 0;
 }
 
-/* The next certificate of the file, or NULL at its end or at what is none. */
-static X509 *
+X509 *
 tls_read_certificate(OSSL_LIB_CTX *libctx, BIO *bio)
 {
 	X509 *x = X509_new_ex(libctx, NULL);
@@ -49,8 +48,7 @@ tls_read_certificate(OSSL_LIB_CTX *libctx, BIO *bio)
 	return x;
 }
 
-/* True when the last error only says that the file has no further PEM block. */
-static bool
+bool
 tls_at_end(void)
 {
 	unsigned long code = ERR_peek_last_error();

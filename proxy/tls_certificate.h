@@ -43,6 +43,12 @@ void tls_certificate_notes(const struct conf *c, size_t index, const struct tls_
 /* Logs the notes of the certificate of that name, a warning each. */
 void tls_certificate_warn(const char *name, struct slice notes);
 
+/* Reading PEM: NULL for what is empty or larger than TLS_PEM_MAX. */
+BIO *tls_pem_bio(struct slice pem);
+/* The next certificate, or NULL at the end or at what is none. */
+X509 *tls_read_certificate(OSSL_LIB_CTX *libctx, BIO *bio);
+/* True when the last error only says that there is no further PEM block. */
+bool tls_at_end(void);
 /* Fills e with OpenSSL's own words for the oldest error, and empties its queue. -1. */
 int tls_err(struct err *e, const char *what);
 

@@ -233,6 +233,7 @@ worker_adopt(struct worker *w, struct command *c)
 	generation_unref(&w->generation);
 	w->generation = steal_ptr(&c->generation);
 	w->tls.profile = w->generation->conf->tls.profile;
+	w->tls.demand = w->generation->n_demands ? conn_find_demand : NULL;
 	listeners_adopt(w, c->listeners, c->n_listeners);
 	resolver_refresh(&w->resolver);
 	exchange_adopt_tunnels(w);

@@ -34,7 +34,13 @@ class Factory:
         run("openssl", "genpkey", "-algorithm", *option, "-out", path)
         path.chmod(0o600)
 
-    def make(self, *names, key="ec", days=30):
+    def authority(self, name):
+        """A Factory of its own, whose certificates the server does not know."""
+        folder = self.folder / name
+        folder.mkdir(exist_ok=True)
+        return Factory(folder)
+
+    def make(self, *names, key="ec", days=30, usage="serverAuth"):
         number = next(self._numbers)
         base = self.folder / f"cert{number}"
         key_path, request, chain = (base.with_suffix(s) for s in (".key", ".csr", ".pem"))
@@ -42,7 +48,7 @@ class Factory:
         kinds = ",".join(("IP:" if n.replace(".", "").isdigit() or ":" in n else "DNS:") + n
                          for n in names)
         extensions = base.with_suffix(".ext")
-        extensions.write_text(f"subjectAltName={kinds}\nextendedKeyUsage=serverAuth\n")
+        extensions.write_text(f"subjectAltName={kinds}\nextendedKeyUsage={usage}\n")
         run("openssl", "req", "-new", "-key", key_path, "-subj", f"/CN={names[0]}", "-out", request)
         run("openssl", "x509", "-req", "-in", request, "-CA", self.ca, "-CAkey", self._ca_key,
             "-days", days, "-set_serial", number, "-extfile", extensions, "-out", chain)

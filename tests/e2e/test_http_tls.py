@@ -267,3 +267,121 @@ def test_renegotiation_is_refused(sluice):
     out, _ = process.communicate(b"R\n", timeout=20)
     assert b"no renegotiation" in out.lower() or b"handshake failure" in out.lower(), out[-500:]
     assert s.get("/", tls=True).status == 204
+
+
+# client certificates
+
+CLIENTS = """\
+listen 127.0.0.1:@port@ tls
+listen 127.0.0.1:@portplain@ plain
+certificate default @cert@
+site staff.example {
+    client-certificates require @staff@
+    route / -> status 201
+}
+site door.example {
+    client-certificates optional @staff@
+    route / -> status 202
+}
+site public.example www.public.example -> status 203
+"""
+
+
+@pytest.fixture
+def staffed(sluice, certs):
+    staff, strangers = certs.authority("staff"), certs.authority("strangers")
+    s = sluice(CLIENTS, staff=staff.ca)
+    s.jo = staff.make("jo", usage="clientAuth")
+    s.stranger = strangers.make("mallory", usage="clientAuth")
+    s.strangers = strangers
+    return s
+
+
+def with_certificate(cert, **options):
+    context = client.tls_context(**options)
+    if cert:
+        context.load_cert_chain(cert.chain, cert.key)
+    return context
+
+
+VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
+
+
+def answer(s, sni, cert, version, host=None):
+    """The status, or None: refused in the handshake."""
+    context = with_certificate(cert, minimum=version, maximum=version)
+    try:
+        with s.client(tls=True, sni=sni, context=context) as c:
+            return c.request("GET", "/", host=host or sni).status
+    except (ssl.SSLError, ConnectionError, client.ProtocolError, EOFError, IndexError):
+        return None
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_client_certificates(staffed, version):
+    s = staffed
+    assert answer(s, "staff.example", s.jo, version) == 201
+    assert answer(s, "staff.example", None, version) is None
+    assert answer(s, "staff.example", s.stranger, version) is None
+    assert answer(s, "door.example", s.jo, version) == 202
+    assert answer(s, "door.example", None, version) == 202
+    assert answer(s, "door.example", s.stranger, version) is None
+    assert answer(s, "public.example", None, version) == 203
+    assert answer(s, "public.example", s.stranger, version) == 203
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_host_that_demands_another_client_is_421(staffed, version):
+    s = staffed
+    for sni, host in [("public.example", "staff.example"), ("public.example", "door.example"),
+                      ("door.example", "staff.example"), ("staff.example", "door.example"),
+                      ("staff.example", "public.example"), (None, "staff.example")]:
+        assert answer(s, sni, s.jo, version, host=host) == 421, (sni, host)
+    assert answer(s, "public.example", None, version, host="www.public.example") == 203
+
+
+def test_a_site_that_requires_a_certificate_is_not_served_in_clear(staffed):
+    with client.RawClient("127.0.0.1", staffed.ports["portplain"]) as c:
+        assert c.request("GET", "/", host="staff.example").status == 421
+        assert c.request("GET", "/", host="door.example").status == 202
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_session_is_no_way_around_the_certificate(staffed, version):
+    s = staffed
+    context = client.tls_context(minimum=version, maximum=version)
+    with s.client(tls=True, sni="public.example", context=context) as c:
+        assert c.request("GET", "/", host="public.example").status == 203
+        session = c.tls.session
+    with s.client(tls=True, sni="public.example", context=context, session=session) as c:
+        assert c.tls.session_reused
+    with pytest.raises((ssl.SSLError, ConnectionError, client.ProtocolError, EOFError, IndexError)):
+        with s.client(tls=True, sni="staff.example", context=context, session=session) as c:
+            c.request("GET", "/", host="staff.example")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_reload_changes_who_may_enter(staffed, version):
+    s = staffed
+    context = with_certificate(s.jo, minimum=version, maximum=version)
+    kept = s.client(tls=True, sni="staff.example", context=context)
+    assert kept.request("GET", "/", host="staff.example").status == 201
+    session = kept.tls.session
+    s.variables.update(staff=s.strangers.ca)
+    s.write(CLIENTS)
+    s.reload()
+    assert kept.request("GET", "/", host="staff.example").status == 421
+    kept.close()
+    assert answer(s, "staff.example", s.jo, version) is None
+    assert answer(s, "staff.example", s.stranger, version) == 201
+    with pytest.raises((ssl.SSLError, ConnectionError, client.ProtocolError, EOFError, IndexError)):
+        with s.client(tls=True, sni="staff.example", context=context, session=session) as c:
+            c.request("GET", "/", host="staff.example")
+
+
+def test_a_file_that_holds_no_authority_is_refused(staffed):
+    s = staffed
+    s.variables.update(staff=s.jo.key)
+    s.write(CLIENTS)
+    assert ":5:5: the file holds no certificate in PEM" in s.reload(ok=False)
+    assert ":5:5: the file holds no certificate in PEM" in s.ctl("check", s.conf_path, check=False).stderr

@@ -196,6 +196,10 @@ host_offer(struct host *h)
 		host_send_file(h, MSG_CERTIFICATE, cert->ordinal, cert->chain_file);
 		host_send_file(h, MSG_PRIVATE_KEY, cert->ordinal, cert->key_file);
 	}
+	for (size_t i = 0; i < c->n_sites; i++)
+		if (c->sites[i].client.demand != CONF_CLIENT_NONE)
+			host_send_file(h, MSG_CLIENT_CA, c->sites[i].client.ordinal,
+				c->sites[i].client.ca_file);
 	host_send_roots(h, c);
 	host_say(h, MSG_OFFER_END);
 	conf_unref(&c);

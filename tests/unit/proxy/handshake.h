@@ -38,6 +38,8 @@ handshake_begin(struct handshake *h, SSL *server, const char *name)
 {
 	BIO *near = NULL, *far = NULL;
 
+	if (h->client) /* or its session could not be resumed */
+		SSL_set_shutdown(h->client, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	SSL_free(h->client);
 	SSL_free(h->server);
 	h->alert = 0;
