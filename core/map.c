@@ -4,12 +4,11 @@
  */
 #include "core/map.h"
 
+#include "core/siphash.h"
+
 #include <assert.h>
-#include <endian.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/random.h>
 
 #define SLOTS_MIN 16
 
@@ -26,82 +25,20 @@ struct map {
 	size_t n_slots; /* a power of two, or 0 before the first map_set */
 	size_t n_used;
 	size_t n_removed;
-	uint64_t k0, k1;
+	struct siphash_key key;
 };
-
-static inline uint64_t
-rotate(uint64_t x, unsigned bits)
-{
-	return (x << bits) | (x >> (64 - bits));
-}
-
-/* n <= 8 bytes, the missing ones zero. */
-static inline uint64_t
-load_le64(const unsigned char *p, size_t n)
-{
-	uint64_t word = 0;
-
-	memcpy(&word, p, n);
-	return le64toh(word);
-}
-
-static inline void
-sip_round(uint64_t v[static 4])
-{
-	v[0] += v[1];
-	v[2] += v[3];
-	v[1] = rotate(v[1], 13) ^ v[0];
-	v[3] = rotate(v[3], 16) ^ v[2];
-	v[0] = rotate(v[0], 32);
-	v[2] += v[1];
-	v[0] += v[3];
-	v[1] = rotate(v[1], 17) ^ v[2];
-	v[3] = rotate(v[3], 21) ^ v[0];
-	v[2] = rotate(v[2], 32);
-}
-
-static inline void
-sip_word(uint64_t v[static 4], uint64_t word)
-{
-	v[3] ^= word;
-	sip_round(v);
-	v[0] ^= word;
-}
-
-/* SipHash-1-3: as strong as a hash table needs (its output is never seen), at half the cost of
- * 2-4 (Aumasson, Bernstein: "SipHash: a fast short-input PRF", 2012). */
-static uint64_t
-siphash(uint64_t k0, uint64_t k1, struct slice s)
-{
-	const unsigned char *p = (const unsigned char *)s.p;
-	uint64_t v[4] = {k0 ^ 0x736f6d6570736575, k1 ^ 0x646f72616e646f6d, k0 ^ 0x6c7967656e657261,
-		k1 ^ 0x7465646279746573};
-	size_t whole = s.n / 8 * 8;
-
-	for (size_t i = 0; i < whole; i += 8)
-		sip_word(v, load_le64(p + i, 8));
-	sip_word(v, (whole < s.n ? load_le64(p + whole, s.n - whole) : 0) | (uint64_t)s.n << 56);
-	v[2] ^= 0xff;
-	for (int i = 0; i < 3; i++)
-		sip_round(v);
-	return v[0] ^ v[1] ^ v[2] ^ v[3];
-}
 
 struct map *
 map_new(void)
 {
 	struct map *m = calloc(1, sizeof(*m));
-	uint64_t key[2];
 
 	if (!m)
 		return NULL;
-	/* Fewer than 256 bytes: all or, on a kernel without the call, none. */
-	if (getrandom(key, sizeof(key), 0) != (ssize_t)sizeof(key)) {
+	if (siphash_key_new(&m->key) < 0) {
 		free(m);
 		return NULL;
 	}
-	m->k0 = key[0];
-	m->k1 = key[1];
 	return m;
 }
 
@@ -136,7 +73,7 @@ find_slot(const struct map *m, struct slice key, uint64_t hash)
 void *
 map_find(const struct map *m, struct slice key)
 {
-	struct slot *s = find_slot(m, key, siphash(m->k0, m->k1, key));
+	struct slot *s = find_slot(m, key, siphash(&m->key, key));
 
 	return s ? s->value : NULL;
 }
@@ -182,7 +119,7 @@ make_room(struct map *m)
 int
 map_set(struct map *m, struct slice key, void *value, void **ret_old)
 {
-	uint64_t hash = siphash(m->k0, m->k1, key);
+	uint64_t hash = siphash(&m->key, key);
 	struct slot *s = find_slot(m, key, hash);
 	void *old = NULL;
 	char *copy;
@@ -209,7 +146,7 @@ map_set(struct map *m, struct slice key, void *value, void **ret_old)
 void *
 map_remove(struct map *m, struct slice key)
 {
-	struct slot *s = find_slot(m, key, siphash(m->k0, m->k1, key));
+	struct slot *s = find_slot(m, key, siphash(&m->key, key));
 	void *value;
 
 	if (!s)

@@ -25,6 +25,8 @@ static const struct unit times[] = {
 	{"ms", 1},
 };
 
+static const struct unit periods[] = {{"s", 1000}, {"m", 60000}, {"h", 3600000}};
+
 int
 num_parse(struct slice s, uint64_t min, uint64_t max, uint64_t *ret)
 {
@@ -121,6 +123,24 @@ num_parse_time(struct slice s, uint64_t min_ms, uint64_t max_ms, uint64_t *ret_m
 }
 
 int
+num_parse_rate(struct slice s, uint64_t max, uint64_t *ret_count, uint64_t *ret_period_ms)
+{
+	size_t slash = slice_index(s, '/');
+	uint64_t count;
+
+	if (num_parse(slice_head(s, slash), 1, max, &count) < 0 || slash == s.n)
+		return -1;
+	for (size_t i = 0; i < sizeof(periods) / sizeof(periods[0]); i++) {
+		if (!slice_eq_str(slice_skip(s, slash + 1), periods[i].name))
+			continue;
+		*ret_count = count;
+		*ret_period_ms = periods[i].factor;
+		return 0;
+	}
+	return -1;
+}
+
+int
 num_parse_ports(struct slice s, uint16_t *ret_low, uint16_t *ret_high)
 {
 	size_t dash = slice_index(s, '-');
@@ -156,4 +176,16 @@ const char *
 num_print_time(uint64_t ms, char out[static NUM_TEXT_MAX])
 {
 	return print_with_unit(ms, times, out);
+}
+
+const char *
+num_print_rate(uint64_t count, uint64_t period_ms, char out[static NUM_TEXT_MAX])
+{
+	const char *name = "?";
+
+	for (size_t i = 0; i < sizeof(periods) / sizeof(periods[0]); i++)
+		if (periods[i].factor == period_ms)
+			name = periods[i].name;
+	(void)snprintf(out, NUM_TEXT_MAX, "%" PRIu64 "/%s", count, name);
+	return out;
 }

@@ -19,12 +19,15 @@ int num_parse_size(struct slice s, uint64_t min, uint64_t max, uint64_t *ret);
 /* A time: digits and one of ms, s, m, h, d (lower case only, the unit is mandatory).
  * Milliseconds. */
 int num_parse_time(struct slice s, uint64_t min_ms, uint64_t max_ms, uint64_t *ret_ms);
+/* A rate: digits, a slash and one of s, m, h, as in 20/s. How often in how many milliseconds. */
+int num_parse_rate(struct slice s, uint64_t max, uint64_t *ret_count, uint64_t *ret_period_ms);
 /* "6000" or "6000-6010"; 1 to 65535, low <= high. */
 int num_parse_ports(struct slice s, uint16_t *ret_low, uint16_t *ret_high);
 
 /* The shortest text that parses back to the same value; out holds at least NUM_TEXT_MAX. */
 #define NUM_TEXT_MAX 24
 const char *num_print_size(uint64_t bytes, char out[static NUM_TEXT_MAX]);
+const char *num_print_rate(uint64_t count, uint64_t period_ms, char out[static NUM_TEXT_MAX]);
 const char *num_print_time(uint64_t ms, char out[static NUM_TEXT_MAX]);
 
 #endif

@@ -18,6 +18,8 @@
 	X(REQUESTS, "requests", PROXY, COUNTER, "requests answered") \
 	X(REQUESTS_BAD, "requests_bad", PROXY, COUNTER, "requests refused because they were malformed") \
 	X(ACCESS_DENIED, "access_denied", PROXY, COUNTER, "requests refused by access rules") \
+	X(RATE_LIMITED, "rate_limited", PROXY, COUNTER, "requests refused by rate-limit") \
+	X(CONNECTION_LIMITED, "connection_limited", PROXY, COUNTER, "requests refused by connection-limit") \
 	X(RESPONSES_4XX, "responses_4xx", PROXY, COUNTER, "answers with a 4xx status") \
 	X(RESPONSES_5XX, "responses_5xx", PROXY, COUNTER, "answers with a 5xx status") \
 	X(BYTES_RECEIVED, "bytes_received", PROXY, COUNTER, "body bytes received from clients") \

@@ -115,6 +115,25 @@ times_have_a_unit(void **state)
 }
 
 static void
+rates_are_counts_in_a_period(void **state)
+{
+	static const char *const wrong[] = {
+		"", "20", "/s", "20/", "0/s", "20/d", "20/ms", "-1/s", "20 /s", "1.5/s", "101/s"};
+	uint64_t n = 7, ms = 8;
+	char text[NUM_TEXT_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		assert_int_equal(num_parse_rate(slice_str(wrong[i]), 100, &n, &ms), -1);
+	assert_int_equal(n, 7);
+	assert_int_equal(num_parse_rate(SLICE_LIT("100/m"), 100, &n, &ms), 0);
+	assert_int_equal(n, 100);
+	assert_int_equal(ms, 60000);
+	assert_string_equal(num_print_rate(20, 1000, text), "20/s");
+	assert_string_equal(num_print_rate(3, 3600000, text), "3/h");
+}
+
+static void
 ports_and_their_ranges(void **state)
 {
 	static const char *const wrong[] = {
@@ -174,6 +193,7 @@ main(void)
 		cmocka_unit_test(hexadecimal),
 		cmocka_unit_test(sizes_have_upper_case_units),
 		cmocka_unit_test(times_have_a_unit),
+		cmocka_unit_test(rates_are_counts_in_a_period),
 		cmocka_unit_test(ports_and_their_ranges),
 		cmocka_unit_test(printing_takes_the_largest_unit_that_divides),
 		cmocka_unit_test(what_is_printed_parses_back),
