@@ -37,20 +37,18 @@ resolve_limits(struct conf *c)
 
 	memcpy(defaults.timeout_ms, default_timeout_ms, sizeof(default_timeout_ms));
 	inherit(&c->limits, &defaults);
-	conf_guard_inherit(&c->guard, NULL);
 	conf_heads_inherit(&c->heads, NULL);
 	for (size_t i = 0; i < c->n_sites; i++) {
 		struct conf_site *site = &c->sites[i];
 
 		inherit(&site->limits, &c->limits);
-		conf_guard_inherit(&site->guard, &c->guard);
 		conf_heads_inherit(&site->heads, &c->heads);
 		for (size_t j = 0; j < site->n_routes; j++) {
 			inherit(&site->routes[j].limits, &site->limits);
-			conf_guard_inherit(&site->routes[j].guard, &site->guard);
 			conf_heads_inherit(&site->routes[j].heads, &site->heads);
 		}
 	}
+	conf_guard_resolve(c);
 }
 
 static void

@@ -1,5 +1,5 @@
 /* Guards: inherited, compared, freed. */
-#include "conf/guard.h"
+#include "conf/conf.h"
 
 #include <stdlib.h>
 
@@ -16,22 +16,69 @@ same_access(const struct conf_guard *a, const struct conf_guard *b)
 	return true;
 }
 
+static bool
+same_rate(const struct conf_rate *a, const struct conf_rate *b)
+{
+	return !a->ordinal == !b->ordinal && a->count == b->count && a->period_ms == b->period_ms &&
+	       a->burst == b->burst && a->burst_written == b->burst_written;
+}
+
 bool
 conf_guard_equal(const struct conf_guard *a, const struct conf_guard *b)
 {
-	return same_access(a, b);
+	return same_access(a, b) && same_rate(&a->rate, &b->rate) &&
+	       !a->connections.ordinal == !b->connections.ordinal &&
+	       a->connections.n == b->connections.n;
 }
 
 void
 conf_guard_inherit(struct conf_guard *guard, const struct conf_guard *outer)
 {
-	guard->access_from = guard->n_access ? guard : outer ? outer->access_from : NULL;
+	static const struct conf_guard nothing;
+	const struct conf_guard *from = outer ? outer : &nothing;
+
+	guard->access_from = guard->n_access ? guard : from->access_from;
+	guard->rate_from = guard->rate.ordinal ? guard : from->rate_from;
+	if (guard->rate.ordinal && guard->rate.count == 0)
+		guard->rate_from = NULL;
+	guard->connections_from = guard->connections.ordinal ? guard : from->connections_from;
+	if (guard->connections.ordinal && guard->connections.n == 0)
+		guard->connections_from = NULL;
+}
+
+/* FNV-1a, with a mark behind each part. */
+static uint64_t
+hash_part(uint64_t hash, const char *text)
+{
+	for (const char *p = text; *p; p++)
+		hash = (hash ^ (unsigned char)*p) * 0x100000001b3;
+	return (hash ^ 0xff) * 0x100000001b3;
+}
+
+void
+conf_guard_resolve(struct conf *c)
+{
+	c->guard.place = hash_part(0xcbf29ce484222325, "");
+	conf_guard_inherit(&c->guard, NULL);
+	for (size_t i = 0; i < c->n_sites; i++) {
+		struct conf_site *site = &c->sites[i];
+
+		site->guard.place = hash_part(c->guard.place, site->n_hosts ? site->hosts[0] : "");
+		conf_guard_inherit(&site->guard, &c->guard);
+		for (size_t j = 0; j < site->n_routes; j++) {
+			struct conf_route *r = &site->routes[j];
+
+			r->guard.place = hash_part(site->guard.place, r->exact ? "=" : "");
+			r->guard.place = hash_part(r->guard.place, r->path ? r->path : "");
+			conf_guard_inherit(&r->guard, &site->guard);
+		}
+	}
 }
 
 bool
 conf_guard_written(const struct conf_guard *guard)
 {
-	return guard->n_access > 0;
+	return guard->n_access > 0 || guard->rate.ordinal || guard->connections.ordinal;
 }
 
 void

@@ -1,5 +1,6 @@
 /*
- * What guards a place of the file (the top level, a site, a route): who may come in. Each guard
+ * What guards a place of the file (the top level, a site, a route): who may come in, and how
+ * often. Each guard
  * that a block writes replaces the outer block's; what is effective is found through the *_from
  * pointers, which parse_check fills in and which point into the same configuration.
  */
@@ -21,15 +22,42 @@ struct conf_access_rule {
 	struct prefix net; /* .addr.family 0: all */
 };
 
-struct conf_guard {
-	struct conf_access_rule *access; /* as written here; NULL: not */
-	size_t n_access;
-	/* The guard of the innermost block that writes it; NULL: none does. */
-	const struct conf_guard *access_from;
+/* `rate-limit COUNT/PERIOD [burst N]` */
+struct conf_rate {
+	uint32_t ordinal; /* 0: not written here */
+	uint32_t count;   /* 0: off */
+	uint64_t period_ms;
+	uint32_t burst; /* effective */
+	bool burst_written;
 };
 
+/* `connection-limit N` */
+struct conf_connection_limit {
+	uint32_t ordinal; /* 0: not written here */
+	uint32_t n;       /* 0: off */
+};
+
+struct conf_guard {
+	/* As written here. */
+	struct conf_access_rule *access; /* NULL: none */
+	size_t n_access;
+	struct conf_rate rate;
+	struct conf_connection_limit connections;
+	/* Names this block, the same in every generation whose file has the block: clients are
+	 * counted by it. */
+	uint64_t place;
+	/* The guard of the innermost block that writes it; NULL: none does, or it says off. */
+	const struct conf_guard *access_from;
+	const struct conf_guard *rate_from;
+	const struct conf_guard *connections_from;
+};
+
+struct conf;
+
+/* Fills in the places of all guards and what is effective in each. */
+void conf_guard_resolve(struct conf *c);
 bool conf_guard_equal(const struct conf_guard *a, const struct conf_guard *b);
-/* Fills in what is effective; outer is NULL for the top level. */
+/* Fills in what is effective in one; outer is NULL for the top level. */
 void conf_guard_inherit(struct conf_guard *guard, const struct conf_guard *outer);
 /* Whether the block writes anything of it. */
 bool conf_guard_written(const struct conf_guard *guard);

@@ -1,6 +1,8 @@
 /* A guard as canonical text: the rules of one directive stay on one line. */
 #include "conf/print_guard.h"
 
+#include "core/num.h"
+
 static void
 print_access(struct writer *w, const struct conf_guard *g)
 {
@@ -21,8 +23,39 @@ print_access(struct writer *w, const struct conf_guard *g)
 		writer_end(w);
 }
 
+static void
+print_rate(struct writer *w, const struct conf_rate *rate)
+{
+	char text[NUM_TEXT_MAX];
+
+	if (!rate->ordinal)
+		return;
+	writer_begin(w, rate->ordinal, "rate-limit");
+	writer_word(w, rate->count ? num_print_rate(rate->count, rate->period_ms, text) : "off");
+	if (rate->burst_written) {
+		writer_raw(w, " burst");
+		writer_number(w, rate->burst);
+	}
+	writer_end(w);
+}
+
+static void
+print_connection_limit(struct writer *w, const struct conf_connection_limit *limit)
+{
+	if (!limit->ordinal)
+		return;
+	writer_begin(w, limit->ordinal, "connection-limit");
+	if (limit->n)
+		writer_number(w, limit->n);
+	else
+		writer_word(w, "off");
+	writer_end(w);
+}
+
 void
 print_guard(struct writer *w, const struct conf_guard *guard)
 {
 	print_access(w, guard);
+	print_rate(w, &guard->rate);
+	print_connection_limit(w, &guard->connections);
 }

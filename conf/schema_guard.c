@@ -47,11 +47,89 @@ static const struct schema_row rows[] = {
 		.doc = "The same for this route.",
 		.example = "access allow 10.0.0.0/8 fd00::/8   # and nobody else",
 	},
+	{
+		.name = "rate-limit",
+		.context = CONTEXT_TOP,
+		.min = 1,
+		.max = 3,
+		.set = set_rate_limit,
+		.arguments = "RATE [burst N] | off",
+		.default_value = "off",
+		.doc = "Lets each client ask that often, and answers the rest with 429.",
+		.more = "A client is an IPv4 address, or the /64 of an IPv6 address. One that has "
+			"been quiet may ask N times at once (without burst: as often as the rate's "
+			"number says), then at the rate. Retry-After says in how many seconds the "
+			"next request will be let in; those that were refused do not count. All "
+			"that is served under the place where the limit is written is counted as "
+			"one; a site or route with a limit of its own has its own count. 65,536 "
+			"clients are remembered, those that ask most the longest.",
+		.example = "rate-limit 20/s burst 40",
+	},
+	{
+		.name = "rate-limit",
+		.context = CONTEXT_SITE,
+		.min = 1,
+		.max = 3,
+		.set = set_rate_limit,
+		.arguments = "RATE [burst N] | off",
+		.default_value = "that of the top level",
+		.doc = "The same for this site.",
+	},
+	{
+		.name = "rate-limit",
+		.context = CONTEXT_ROUTE,
+		.min = 1,
+		.max = 3,
+		.set = set_rate_limit,
+		.arguments = "RATE [burst N] | off",
+		.default_value = "that of the site",
+		.doc = "The same for this route.",
+		.example = "rate-limit 5/m   # a login form",
+	},
+	{
+		.name = "connection-limit",
+		.context = CONTEXT_TOP,
+		.min = 1,
+		.max = 1,
+		.set = set_connection_limit,
+		.arguments = "N|off",
+		.default_value = "off",
+		.doc = "Serves each client that many requests at a time, and answers the rest with "
+		       "429.",
+		.more = "A request counts from its head's end until its answer is sent and its "
+			"backend released; each stream of an HTTP/2 connection is one, and an open "
+			"WebSocket is one as long as it lives. A connection without a request does "
+			"not count. Clients and places are those of rate-limit.",
+		.example = "connection-limit 50",
+	},
+	{
+		.name = "connection-limit",
+		.context = CONTEXT_SITE,
+		.min = 1,
+		.max = 1,
+		.set = set_connection_limit,
+		.arguments = "N|off",
+		.default_value = "that of the top level",
+		.doc = "The same for this site.",
+	},
+	{
+		.name = "connection-limit",
+		.context = CONTEXT_ROUTE,
+		.min = 1,
+		.max = 1,
+		.set = set_connection_limit,
+		.arguments = "N|off",
+		.default_value = "that of the site",
+		.doc = "The same for this route.",
+	},
 };
 
 static const struct schema_word words[] = {
 	{"access", "allow", true, "{CIDR|all} ...", "these may come in"},
 	{"access", "deny", false, "{CIDR|all} ...", "these get 403"},
+	{"rate-limit", "off", 0, "", "no limit"},
+	{"rate-limit burst", "burst", 1, "N", "so many may come at once"},
+	{"connection-limit", "off", 0, "", "no limit"},
 };
 
 const struct schema_table schema_guard = {

@@ -1,7 +1,13 @@
-/* What may stand at top level, in a site and in a route to guard it: access. */
+/* What may stand at top level, in a site and in a route to guard it: access,
+ * rate-limit, connection-limit. */
 #include "conf/setters.h"
 
 #include "conf/parse.h"
+#include "core/num.h"
+
+#define RATE_COUNT_MAX 100000
+#define RATE_BURST_MAX 1000000
+#define CONNECTION_LIMIT_MAX 1000000
 
 /* The guard of the block that is open. */
 static struct conf_guard *
@@ -78,5 +84,63 @@ set_access(struct parse *p, const struct directive *d)
 	for (size_t i = 2; i < d->n; i++)
 		if (set_access_rule(p, d, &d->words[i], allow) < 0)
 			return -1;
+	return 0;
+}
+
+static int
+set_burst(struct parse *p, const struct directive *d, struct conf_rate *rate)
+{
+	static const uint64_t range[2] = {1, RATE_BURST_MAX};
+	uint64_t burst;
+	int word;
+
+	if (word_read_word(p, "rate-limit burst", &d->words[2], &word) < 0)
+		return -1;
+	if (d->n == 3)
+		return parse_error(p, &d->words[2], "the number of \"burst\" is missing");
+	if (word_read_number(p, &d->words[3], range, &burst) < 0)
+		return -1;
+	rate->burst = (uint32_t)burst;
+	rate->burst_written = true;
+	return 0;
+}
+
+int
+set_rate_limit(struct parse *p, const struct directive *d)
+{
+	struct conf_rate *rate = &open_guard(p)->rate;
+	const struct word *w = &d->words[1];
+	uint64_t count;
+
+	rate->ordinal = d->ordinal;
+	if (slice_eq_str(w->text, "off")) {
+		if (d->n > 2)
+			return parse_error(p, &d->words[2], "nothing may follow \"off\"");
+		return 0;
+	}
+	if (num_parse_rate(w->text, RATE_COUNT_MAX, &count, &rate->period_ms) < 0)
+		return parse_error(p, w,
+			"\"%.*s\" is not a rate; write how many in a second, minute or hour, from "
+			"1 to %d: 20/s, 600/m or 5/h",
+			WORD_ARG(w), RATE_COUNT_MAX);
+	rate->count = (uint32_t)count;
+	rate->burst = rate->count;
+	return d->n > 2 ? set_burst(p, d, rate) : 0;
+}
+
+int
+set_connection_limit(struct parse *p, const struct directive *d)
+{
+	static const uint64_t range[2] = {1, CONNECTION_LIMIT_MAX};
+	struct conf_connection_limit *limit = &open_guard(p)->connections;
+	uint64_t n = 0;
+
+	limit->ordinal = d->ordinal;
+	if (slice_eq_str(d->words[1].text, "0"))
+		return parse_error(p, &d->words[1], "write \"off\" for no limit");
+	if (!slice_eq_str(d->words[1].text, "off") &&
+		word_read_number(p, &d->words[1], range, &n) < 0)
+		return -1;
+	limit->n = (uint32_t)n;
 	return 0;
 }

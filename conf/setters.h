@@ -66,6 +66,8 @@ int set_unknown_name(struct parse *p, const struct directive *d);
 int set_client_certificates(struct parse *p, const struct directive *d);
 /* set_guard.c */
 int set_access(struct parse *p, const struct directive *d);
+int set_rate_limit(struct parse *p, const struct directive *d);
+int set_connection_limit(struct parse *p, const struct directive *d);
 /* set_upstream.c */
 int set_balance(struct parse *p, const struct directive *d);
 int set_passive(struct parse *p, const struct directive *d);

@@ -23,6 +23,8 @@ static const struct {
 	{"frontend", "write: listen [ADDRESS:]PORT [plain|tls], and site HOST { ... }"},
 	{"http", "nothing stands around sites; write: site HOST { ... }"},
 	{"keepalive_timeout", "write: timeout idle TIME"},
+	{"limit_conn", "write: connection-limit N"},
+	{"limit_req", "write: rate-limit RATE burst N"},
 	{"location", "write: route PATH -> TARGET"},
 	{"proxy_connect_timeout", "write: timeout connect TIME"},
 	{"proxy_pass", "write: route PATH -> CONTAINER:PORT, or -> http://HOST:PORT"},
