@@ -1,4 +1,6 @@
 /* Guards: inherited, compared, freed. */
+#include "conf/guard.h"
+
 #include "conf/conf.h"
 
 #include <stdlib.h>

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #define ALLOW_DEFAULT "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH"
-#define RETRY_AFTER_S "5"
+#define RETRY_AFTER_S 5
 #define HTTPS_PORT 443
 
 /* X(status, phrase, sentence for the page) */
@@ -123,6 +123,16 @@ append_page(const struct answer *a, struct buf *out)
 		(unsigned)a->status, row->phrase, (unsigned)a->status, row->phrase, text);
 }
 
+static int
+append_retry_after(const struct answer *a, struct buf *out)
+{
+	uint32_t seconds = a->retry_after_s;
+
+	if (seconds == 0 && (a->status == 503 || a->status == 504))
+		seconds = RETRY_AFTER_S;
+	return seconds ? buf_printf(out, "Retry-After: %u\r\n", seconds) : 0;
+}
+
 /* Fields that only some answers have. */
 static int
 append_special(const struct answer *a, struct buf *out)
@@ -134,10 +144,7 @@ append_special(const struct answer *a, struct buf *out)
 	if (a->status == 405 &&
 		buf_printf(out, "Allow: %s\r\n", a->allow ? a->allow : ALLOW_DEFAULT) < 0)
 		return -1;
-	if ((a->status == 503 || a->status == 504) &&
-		buf_append_str(out, "Retry-After: " RETRY_AFTER_S "\r\n") < 0)
-		return -1;
-	return 0;
+	return append_retry_after(a, out);
 }
 
 static const char *

@@ -19,6 +19,7 @@ struct answer {
 		location;  /* p NULL: none; a reference, safe bytes only (see answer_redirect) */
 	struct slice date; /* IMF-fixdate */
 	const char *allow; /* for 405; NULL: every method that is forwarded */
+	uint32_t retry_after_s;  /* 0: that of the status, if it has one */
 	enum http_method method; /* HEAD: no body */
 	bool keep_alive;
 	uint8_t minor; /* the client's HTTP/1.minor, for Connection */
@@ -26,7 +27,8 @@ struct answer {
 
 /* "Not Found"; "" for a status without a registered phrase. */
 const char *answer_phrase(uint16_t status);
-/* Appends the whole response. 405 carries Allow, 503 and 504 Retry-After, 204 and 304 no body.
+/* Appends the whole response. 405 carries Allow, 503 and 504 and what else has
+ * one Retry-After, 204 and 304 no body.
  * 0, or -1 when out is full. */
 int answer_build(const struct answer *a, struct buf *out);
 /* 301 for GET and HEAD, 308 for all others: a redirect that keeps the method. */

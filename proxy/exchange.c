@@ -203,6 +203,7 @@ exchange_finish(struct exchange *x)
 	exchange_stop_waiting(x);
 	exchange_end_tunnel(x);
 	exchange_drop_upstream(x);
+	exchange_guard_release(x);
 	exchange_log(x, duration_us);
 	exchange_count(x, duration_us);
 	x->file = close_fd(x->file);
@@ -318,6 +319,14 @@ void
 exchange_answer(struct exchange *x, uint16_t status, const char *text, const char *why)
 {
 	struct answer a = {.status = status, .text = text};
+
+	exchange_build_answer(x, &a, why);
+}
+
+void
+exchange_answer_later(struct exchange *x, uint16_t status, uint32_t seconds, const char *why)
+{
+	struct answer a = {.status = status, .retry_after_s = seconds};
 
 	exchange_build_answer(x, &a, why);
 }

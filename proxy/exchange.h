@@ -76,6 +76,7 @@ struct exchange {
 	const struct conf_route *route;
 	const struct conf_limits *limits; /* the generation's; NULL before there is one */
 	size_t matched;
+	struct busy_client *busy; /* held under connection-limit; NULL: not */
 	struct http_path path;
 	struct addr client;      /* who asks: the peer, or whom a trusted peer names */
 	bool client_named;       /* by a trusted peer; then client_text holds the address */
@@ -171,6 +172,8 @@ void exchange_free_spares(struct worker *w);
 void exchange_set_state(struct exchange *x, enum exchange_state state);
 /* Answers with a page of ours. text and why may be NULL; why is for the access log. */
 void exchange_answer(struct exchange *x, uint16_t status, const char *text, const char *why);
+/* The same with Retry-After. */
+void exchange_answer_later(struct exchange *x, uint16_t status, uint32_t seconds, const char *why);
 void exchange_redirect(struct exchange *x, uint16_t status, struct slice location);
 /* 502 or 504: the backend is at fault; noted for the operator. */
 void exchange_fail(struct exchange *x, uint16_t status, const char *why);
@@ -191,6 +194,8 @@ void exchange_begin(struct exchange *x);
 
 /* Asks the guards of the place that the request has reached. False: it was answered. */
 bool exchange_guard(struct exchange *x, const struct route_match *m);
+/* The exchange is over: gives back what the guards hold for it. */
+void exchange_guard_release(struct exchange *x);
 
 /* --- exchange_heads.c ------------------------------------------------------------------------ */
 

@@ -33,6 +33,7 @@ struct proxy {
 	struct mailbox notes; /* from the workers */
 	struct tickets *tickets;
 	struct backends *backends;
+	struct guards guards;
 	struct worker *workers[OFFER_THREADS_MAX];
 	unsigned n_workers;
 	bool running;               /* their threads were started */
@@ -206,6 +207,7 @@ proxy_make_workers(struct proxy *p, struct err *e)
 		p->workers[i] = worker_new(i, wanted, p->tickets, &p->notes, e);
 		if (!p->workers[i])
 			return -1;
+		p->workers[i]->guards = &p->guards;
 		p->n_workers++;
 		proxy_brief(p, p->workers[i]);
 	}
@@ -594,7 +596,8 @@ proxy_open(struct proxy *p, struct err *e)
 	p->containers = map_new();
 	p->tickets = tickets_new();
 	p->backends = backends_new();
-	if (!p->base || !p->containers || !p->tickets || !p->backends)
+	if (!p->base || !p->containers || !p->tickets || !p->backends ||
+		guards_init(&p->guards) < 0)
 		return err_set(e, "out of memory");
 	if (certificate_report_init(&p->report, p->base, &p->chan) < 0)
 		return err_set(e, "out of memory");
@@ -626,6 +629,7 @@ proxy_close(struct proxy *p)
 	map_free(&p->containers);
 	backends_free(&p->backends);
 	tickets_free(&p->tickets);
+	guards_clear(&p->guards);
 	close_fd(p->access_log);
 	if (p->base)
 		event_base_free(p->base);

@@ -4,13 +4,14 @@ add_library(sluice_http STATIC
 	access_line.c
 	answer.c
 	balance.c
+	busy.c
 	client.c
 	file_policy.c
 	forward_head.c
 	h2_guard.c
-	health.c
 	h2_head.c
 	head_rules.c
+	health.c
 	http_body.c
 	http_date.c
 	http_field.c
@@ -18,8 +19,9 @@ add_library(sluice_http STATIC
 	http_path.c
 	http_response.c
 	mime.c
-	request_key.c
+	rate.c
 	request_id.c
+	request_key.c
 	rewrite.c
 	route.c
 	waiting.c

@@ -15,6 +15,7 @@
 #include "proxy/containers.h"
 #include "proxy/file_cache.h"
 #include "proxy/generation.h"
+#include "proxy/guards.h"
 #include "proxy/http_date.h"
 #include "proxy/listener.h"
 #include "proxy/mailbox.h"
@@ -87,6 +88,7 @@ struct worker {
 	struct event_base *base;
 	struct mailbox commands;
 	struct mailbox *notes;         /* the main thread's */
+	struct guards *guards;         /* likewise; set behind worker_new */
 	struct generation *generation; /* the current one; NULL before the first */
 	struct tls_thread tls;
 	BIO_METHOD *bio; /* between OpenSSL and a connection */

@@ -1,6 +1,9 @@
-"""Who may come in: access by address."""
+"""Who may come in, and how often: access by address, rates, requests at a time."""
+
+import time
 
 import pytest
+from lab import wait_for
 
 ACCESS = """\
 listen 127.0.0.1:@port@ plain
@@ -58,3 +61,73 @@ def test_a_reload_changes_the_rules_for_the_next_request(sluice, backend):
         s.write(ACCESS.replace("access allow all", "access deny all"))
         s.reload()
         assert c.request("GET", "/open/", host="a.example").status == 403
+
+
+RATE = """\
+listen 127.0.0.1:@port@ plain
+rate-limit 5/h burst 4
+site a.example {
+    route /free/ -> status 204 { rate-limit off }
+    route /login -> status 204 { rate-limit 1/h }
+    route / -> status 204
+    route /more/ -> status 204
+}
+site b.example -> status 204
+"""
+
+
+def test_a_burst_then_429_with_the_time_until_the_next_one(sluice):
+    s = sluice(RATE)
+    assert [ask(s, "/", "127.0.0.1") for _ in range(5)] == [204] * 4 + [429]
+    r = s.get("/more/", host="b.example")
+    assert r.status == 429 and 0 < int(r.header("retry-after")) <= 720
+    assert [ask(s, "/login", "127.0.0.1") for _ in range(2)] == [204, 429]
+    assert [ask(s, "/free/x", "127.0.0.1") for _ in range(10)] == [204] * 10
+    assert ask(s, "/", "127.0.0.2") == 204
+    assert s.stats()["rate_limited"] == 3
+
+
+def test_a_reload_forgets_no_count(sluice):
+    s = sluice(RATE)
+    assert [ask(s, "/", "127.0.0.1") for _ in range(5)][-1] == 429
+    s.write("log level debug\n" + RATE)
+    s.reload()
+    assert ask(s, "/", "127.0.0.1") == 429
+    s.write(RATE.replace("5/h burst 4", "100/s"))
+    s.reload()
+    wait_for(lambda: ask(s, "/", "127.0.0.1") == 204, what="the new limit")
+
+
+CONNECTIONS = """\
+listen 127.0.0.1:@port@ plain
+connection-limit 3
+site a.example {
+    route / -> http://127.0.0.1:@port_back@
+    route /one/ -> http://127.0.0.1:@port_back@ { connection-limit 1 }
+}
+"""
+
+
+def test_as_many_requests_at_a_time_as_the_limit_says(sluice, backend):
+    def answer(request):
+        if request.method == "GET":
+            time.sleep(60)
+        return 200, {}, b""
+
+    origin = backend.http(answer)
+    s = sluice(CONNECTIONS, port_back=origin.port)
+    clients = [s.client() for _ in range(4)]
+    for c in clients[:3]:
+        c.send(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
+    wait_for(lambda: len(origin.requests()) == 3, what="three requests under way")
+    r = clients[3].request("GET", "/", host="a.example")
+    assert (r.status, r.header("retry-after"), r.keep_alive) == (429, "1", True)
+    assert s.get("/", source=("127.0.0.2", 0), method="PUT").status == 200
+    clients[0].close()
+    wait_for(lambda: clients[3].request("PUT", "/", host="a.example").status == 200,
+             what="the place of a client that left")
+    assert clients[3].request("PUT", "/one/", host="a.example").status == 200
+    for c in clients[1:]:
+        c.close()
+    wait_for(lambda: s.stats()["connections_open"] == 0, what="no connection")
+    assert all(s.get("/", method="PUT").status == 200 for _ in range(8))

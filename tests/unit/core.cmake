@@ -1,5 +1,24 @@
 # The unit tests of core/.
-foreach(name addr arena backoff buf chan err file list log map memfd msg num proc report sandbox slice stats)
+foreach(name
+		addr
+		arena
+		backoff
+		buf
+		chan
+		err
+		file
+		list
+		log
+		map
+		memfd
+		msg
+		num
+		proc
+		report
+		sandbox
+		siphash
+		slice
+		stats)
 	sluice_unit_test(core ${name})
 endforeach()
 # Without root or without the users, the sandbox can't be entered: the test says so and is skipped.

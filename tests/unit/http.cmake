@@ -4,13 +4,14 @@ foreach(name
 		access_line
 		answer
 		balance
+		busy
 		client
 		file_policy
 		forward_head
 		h2_guard
-		health
 		h2_head
 		head_rules
+		health
 		http_body
 		http_date
 		http_field
@@ -18,11 +19,11 @@ foreach(name
 		http_path
 		http_response
 		mime
+		rate
 		request_key
 		rewrite
 		route
 		waiting
-		ws_border
-	)
+		ws_border)
 	sluice_unit_test(http ${name})
 endforeach()
