@@ -208,6 +208,15 @@ h2_on_stream_close(nghttp2_session *session, int32_t id, uint32_t error, void *c
 	return 0;
 }
 
+/* Whether the client is at fault: making us reset its streams is as cheap for it as resetting them
+ * itself. */
+static bool
+is_fault(uint32_t error)
+{
+	return error == NGHTTP2_PROTOCOL_ERROR || error == NGHTTP2_STREAM_CLOSED ||
+	       error == NGHTTP2_FLOW_CONTROL_ERROR || error == NGHTTP2_FRAME_SIZE_ERROR;
+}
+
 /* The answer is complete before the request is: the client need not send the rest (RFC 9113
  * section 8.1). */
 static int
@@ -215,7 +224,8 @@ h2_on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *ctx
 {
 	struct h2_stream *s;
 
-	(void)ctx;
+	if (frame->hd.type == NGHTTP2_RST_STREAM && is_fault(frame->rst_stream.error_code))
+		h2_spend(ctx, H2_COST_RESET);
 	if ((frame->hd.type != NGHTTP2_DATA && frame->hd.type != NGHTTP2_HEADERS) ||
 		!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
 		return 0;
@@ -353,6 +363,8 @@ h2_feed_guarded(struct h2 *h2, struct slice in)
 	uint32_t error = h2_guard_feed(&h2->guard, in.p, in.n, &good);
 	ssize_t used = nghttp2_session_mem_recv(h2->session, (const uint8_t *)in.p, good);
 
+	h2_spend(h2, h2->guard.ignored * H2_COST_FRAME);
+	h2->guard.ignored = 0;
 	if (used < 0 || error == NGHTTP2_NO_ERROR || h2->goaway_sent)
 		return used;
 	h2->goaway_sent = true;

@@ -11,6 +11,8 @@
 #define FRAME_HEADERS 1
 #define FRAME_PRIORITY 2
 #define FRAME_RST_STREAM 3
+#define FRAME_CONTINUATION 9
+#define FRAME_PRIORITY_UPDATE 16 /* RFC 9218 section 7.1 */
 #define FLAG_END_STREAM 1
 #define PRIORITY_LEN 5
 
@@ -90,6 +92,8 @@ judge(struct h2_guard *g)
 	uint8_t type = g->head[3];
 	uint32_t stream = number_at(g->head + 5), *known;
 
+	if (type == FRAME_PRIORITY || (type > FRAME_CONTINUATION && type != FRAME_PRIORITY_UPDATE))
+		g->ignored++;
 	if (type == FRAME_PRIORITY) {
 		/* The second half is RFC 7540's, section 5.3.1. */
 		if (stream == 0 ||

@@ -20,8 +20,9 @@ struct h2_guard {
 	uint32_t seen[H2_GUARD_STREAMS]; /* a ring, ascending: number << 1 | ended by the client */
 	uint32_t n;                      /* of all that were ever begun */
 	uint32_t highest;
-	uint32_t error; /* once there is one, nothing is good any more */
-	uint32_t skip;  /* bytes of the preface or of a payload that are still to come */
+	uint32_t error;   /* once there is one, nothing is good any more */
+	uint32_t ignored; /* frames that the library says nothing of; the caller zeroes it */
+	uint32_t skip;    /* bytes of the preface or of a payload that are still to come */
 	uint8_t head[H2_GUARD_HEAD_MAX];
 	uint8_t have;
 };

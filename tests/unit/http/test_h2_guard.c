@@ -91,6 +91,19 @@ streams_that_were_passed_over_cannot_begin(void **state)
 }
 
 static void
+what_the_library_ignores_is_counted(void **state)
+{
+	struct h2_guard g = started();
+
+	(void)state;
+	(void)frame(&g, PRIORITY, 0, 3, 5, 0);
+	(void)frame(&g, 0x16, 0, 0, 5, 0);
+	(void)frame(&g, 0x10, 0, 0, 5, 0);
+	(void)frame(&g, WINDOW_UPDATE, 0, 0, 4, 1);
+	assert_int_equal(g.ignored, 2);
+}
+
+static void
 the_oldest_streams_are_forgotten(void **state)
 {
 	struct h2_guard g = started(), copy;
@@ -130,6 +143,7 @@ main(void)
 		cmocka_unit_test(frames_behind_the_end_of_a_stream),
 		cmocka_unit_test(frames_behind_a_reset),
 		cmocka_unit_test(streams_that_were_passed_over_cannot_begin),
+		cmocka_unit_test(what_the_library_ignores_is_counted),
 		cmocka_unit_test(the_oldest_streams_are_forgotten),
 		cmocka_unit_test(priorities_name_a_stream_that_is_not_their_own),
 	};
