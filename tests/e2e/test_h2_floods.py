@@ -1,0 +1,116 @@
+"""What a client of HTTP/2 can do for nothing is bounded: the connection ends, and others are served."""
+
+import time
+
+import pytest
+from h2_frames import (ACK, CONTINUATION, DATA, END_HEADERS, HEADERS, LAST, PING, PRIORITY, RST_STREAM, SETTINGS, WINDOW_UPDATE,
+                       Connection, block, frame, number, pseudo, request, settings)
+from lab import wait_for
+
+CONF = """\
+listen 127.0.0.1:@port@ tls http2
+certificate default @cert@
+timeout send 2s
+site a.example {
+    route /back/ -> http://127.0.0.1:@port_back@
+    route / -> dir @dir@/www
+}
+"""
+POST = {"method": "POST", "path": "/back/"}
+OPEN = request(1, flags=END_HEADERS, **POST)
+
+
+@pytest.fixture
+def served(sluice, backend, box):
+    box.write("www/small", b"s")
+    box.write("www/large", b"l" * 4_000_000)
+    origin = backend.http(lambda r: (200, {}, b"hello"))
+    s = sluice(CONF, port_back=origin.port)
+    s.origin = origin
+    return s
+
+
+def ends(s, start, again, limit=60_000):
+    """Sends again(i) until the server ends the connection; the error it says."""
+    began = time.monotonic()
+    with Connection(s.port, timeout=20) as c:
+        c.send(start)
+        for i in range(0, limit, 50):
+            if not c.send(b"".join(again(i + k) for k in range(50))):
+                break
+        c.until(lambda: c.closed)
+        assert c.closed and time.monotonic() - began < 20
+        error = c.goaway
+    with Connection(s.port) as c:
+        c.send(request(1, path="/small"))
+        assert c.until(lambda: 1 in c.ended) and c.statuses[1] == 200
+    return error
+
+
+FLOODS = [
+    ("PING", b"", lambda i: frame(PING, 0, 0, b"12345678")),
+    ("SETTINGS", b"", lambda i: settings((4, 65535))),
+    ("empty SETTINGS", b"", lambda i: frame(SETTINGS)),
+    ("PRIORITY", b"", lambda i: frame(PRIORITY, 0, 1, number(0) + b"\1")),
+    ("RST_STREAM of one stream", OPEN, lambda i: frame(RST_STREAM, 0, 1, number(8))),
+    ("empty DATA", OPEN, lambda i: frame(DATA, 0, 1)),
+    ("DATA of padding", OPEN, lambda i: frame(DATA, 8, 1, b"\x0f" + b"\0" * 15)),
+    ("window updates by 1", OPEN, lambda i: frame(WINDOW_UPDATE, 0, 1, number(1))),
+    ("window updates of the connection", b"", lambda i: frame(WINDOW_UPDATE, 0, 0, number(1))),
+    ("unknown frames", b"", lambda i: frame(0x16, 0, 0, b"")),
+    ("resets of every request", b"", lambda i: request(2 * i + 1, path="/back/") + frame(RST_STREAM, 0, 2 * i + 1, number(8))),
+    ("requests that break the protocol", b"", lambda i: request(2 * i + 1, [("X", "y")])),
+    ("requests that the window resets", b"", lambda i: request(2 * i + 1, **POST) + frame(WINDOW_UPDATE, 0, 2 * i + 1, number(0))),
+]
+
+
+@pytest.mark.parametrize("start,again", [f[1:] for f in FLOODS], ids=[f[0] for f in FLOODS])
+def test_frames_that_move_nothing_end_the_connection(served, start, again):
+    assert ends(served, start, again) in ("ENHANCE_YOUR_CALM", "PROTOCOL_ERROR", "STREAM_CLOSED", "INTERNAL_ERROR", None)
+
+
+def test_acknowledgements_without_settings_end_the_connection(served):
+    assert ends(served, b"", lambda i: frame(SETTINGS, ACK)) in ("PROTOCOL_ERROR", "ENHANCE_YOUR_CALM")
+
+
+@pytest.mark.parametrize("piece", [b"", b"\0\x01x\x01y", b"\0\x01x\x7f\x80\x1f" + b"y" * 4095])
+def test_a_head_of_continuations_without_end(served, piece):
+    """CVE-2024-27316 and its kin: bounded while it arrives."""
+    before = served.pss_kib("proxy")
+    error = ends(served, frame(HEADERS, 1, 1, block(pseudo())), lambda i: frame(CONTINUATION, 0, 1, piece), 20_000)
+    assert error in ("ENHANCE_YOUR_CALM", "PROTOCOL_ERROR", "INTERNAL_ERROR", None)
+    assert served.pss_kib("proxy") < before + 4096
+    assert served.origin.requests() == []
+
+
+def test_a_small_head_that_unpacks_to_a_large_one(served):
+    """A table's entry of 4,000 bytes, named 4,000 times: 16 MB from 4 KB."""
+    before = served.pss_kib("proxy")
+    with Connection(served.port) as c:
+        entry = b"\x40\x01x\x7f\xa1\x1e" + b"y" * 4000
+        c.send(frame(HEADERS, LAST, 1, block(pseudo(path="/back/")) + entry))
+        c.until(lambda: 1 in c.ended)
+        assert c.statuses[1] == 200
+        c.send(frame(HEADERS, LAST, 3, block(pseudo(path="/back/")) + b"\xbe" * 4000))
+        assert c.until(lambda: 3 in c.ended or 3 in c.resets or c.goaway)
+        assert c.statuses.get(3, 431) == 431
+    assert len(served.origin.requests()) == 1
+    assert served.pss_kib("proxy") < before + 4096
+
+
+def test_streams_that_are_hoarded_do_not_grow(served):
+    """All streams open, their bodies never end: the next ones are refused, resets free none for nothing."""
+    with Connection(served.port) as c:
+        c.send(b"".join(request(n, flags=END_HEADERS, **POST) for n in range(1, 401, 2)))
+        c.until(lambda: len(c.resets) >= 100 or c.goaway)
+        assert set(c.resets.values()) <= {"REFUSED_STREAM"} and len(c.resets) == 100
+
+
+def test_answers_that_nobody_takes_end_with_their_time(served):
+    """A window of nothing and a hundred requests for a large file: nothing piles up, and it ends."""
+    before = served.pss_kib("proxy")
+    with Connection(served.port, timeout=20) as c:
+        c.send(settings((4, 0)) + b"".join(request(n, path="/large") for n in range(1, 201, 2)))
+        assert c.until(lambda: c.closed or len(c.resets) == 100)
+        assert served.pss_kib("proxy") < before + 16384
+    wait_for(lambda: served.stats()["connections_open"] == 0, what="the connection to be gone")
