@@ -100,6 +100,8 @@
 	  "id, then counter (enum stat_id) and value") \
 	X(EVENT,       ROLE_BIT(PARENT) | ROLE_BIT(PROXY) | ROLE_BIT(ROUTER) | ROLE_BIT(LXC), ROLE_BIT(CONTROL), 0, "s(ss)*", \
 	  "what happened, then key and value: for /v1/events") \
+	X(LOG_REOPEN,  ROLE_BIT(CONTROL), ROLE_BIT(PARENT), 0, "U", \
+	  "id: open the access log again, and answer with an OUTCOME") \
 	X(DRAIN,       ROLE_BIT(PARENT), ROLE_BIT(PROXY), 0, "U", \
 	  "ms that open connections get: accept no more, end when none is left or the time is over") \
 	X(DRAIN_LEFT,  ROLE_BIT(PROXY), ROLE_BIT(PARENT), 0, "u", \

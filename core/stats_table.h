@@ -31,6 +31,7 @@
 	X(REQUESTS_WAITING, "requests_waiting", PROXY, GAUGE, "requests waiting for a container now") \
 	X(TUNNELS_OPEN, "tunnels_open", PROXY, GAUGE, "WebSockets open now") \
 	X(ACCEPT_PAUSED, "accept_paused", PROXY, COUNTER, "times accepting paused for want of descriptors") \
+	X(ACCESS_LINES_DROPPED, "access_lines_dropped", PROXY, COUNTER, "lines of the access log that could not be written") \
 	X(RULESET_COMMITS, "ruleset_commits", ROUTER, COUNTER, "nftables batches accepted by the kernel") \
 	X(RULESET_REINSTALLED, "ruleset_reinstalled", ROUTER, COUNTER, "times the table was re-installed because somebody removed it") \
 	X(CONNTRACK_FLUSHED, "conntrack_flushed", ROUTER, COUNTER, "conntrack flushes for changed forwards") \

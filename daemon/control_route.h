@@ -23,6 +23,7 @@
 	X(JOB,        "POST", "/v1/containers/*/!", "start, stop, restart, freeze or thaw it; answers when done") \
 	X(ROUTES,     "GET",  "/v1/routes",         "sites and their routes") \
 	X(FORWARDS,   "GET",  "/v1/forwards",       "forwarded ports") \
+	X(LOG_REOPEN, "POST", "/v1/log/reopen",     "open the access log again, after it was moved") \
 	X(EVENTS,     "GET",  "/v1/events",         "a stream, one object a line") \
 	X(SHUTDOWN,   "POST", "/v1/shutdown",       "stop the containers in reverse order, then end") \
 	X(QUIT,       "POST", "/v1/quit",           "end the daemon, leave containers and rules; ?drain=30s: connections first")

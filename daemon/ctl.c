@@ -437,6 +437,8 @@ run(const struct ctl_line *line)
 		return run_check(line);
 	case CTL_RELOAD:
 		return run_outcome(line, "/v1/reload", "reloaded");
+	case CTL_LOG_REOPEN:
+		return run_outcome(line, "/v1/log/reopen", "reopened");
 	case CTL_CONFIG_SHOW:
 		return run_show(line, "/v1/config", show_config);
 	case CTL_CONTAINER_LS:

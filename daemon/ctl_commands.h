@@ -30,6 +30,7 @@
 	X(CONTAINER_CONSOLE, "container console", "NAME", "the console of a container; Ctrl-a q leaves it") \
 	X(ROUTE_LS,          "route ls",          "", "sites and routes, and where they lead") \
 	X(FORWARD_LS,        "forward ls",        "", "forwarded ports, and where they lead") \
+	X(LOG_REOPEN,        "log reopen",        "", "open the access log again, after it was moved") \
 	X(EVENTS,            "events",            "", "what happens, as it happens, until interrupted") \
 	X(SHUTDOWN,          "shutdown",          "", "stop all containers in reverse order, then end the daemon") \
 	X(QUIT,              "quit",              "[--drain TIME]", "end the daemon; containers and rules stay; --drain: open connections get this time") \

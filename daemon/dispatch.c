@@ -230,6 +230,22 @@ on_quit(struct child *c, struct msg_in *m)
 		parent_quit(c->parent, 0);
 }
 
+static void
+on_log_reopen(struct child *c, struct msg_in *m)
+{
+	uint64_t id = msg_get_u64(m);
+	char line[ERR_MSG_MAX + 2] = "";
+	struct err e = {0};
+	bool ok;
+
+	if (msg_finish(m) < 0)
+		return;
+	ok = parent_reopen_logs(c->parent, &e) == 0;
+	if (!ok)
+		(void)snprintf(line, sizeof(line), "%s\n", e.msg);
+	transaction_answer(c->parent, id, ok, slice_str(line));
+}
+
 /* The other orders of control carry an id and nothing else. */
 static void
 on_order(struct child *c, struct msg_in *m)
@@ -262,6 +278,7 @@ static void (*const handlers[MSG_TYPE_COUNT])(struct child *, struct msg_in *) =
 	[MSG_RELOAD] = on_order,
 	[MSG_CHECK] = on_order,
 	[MSG_QUIT] = on_quit,
+	[MSG_LOG_REOPEN] = on_log_reopen,
 	[MSG_DRAIN_LEFT] = on_drain_left,
 	[MSG_SHUTDOWN] = on_order,
 };

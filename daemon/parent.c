@@ -21,10 +21,13 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define OOM_SCORE "-500" /* a container dies first; lxc's helpers put theirs back to 0 */
 
+static void reopen_logs(struct parent *p);
+static void on_log_timer(evutil_socket_t fd, short what, void *ctx);
 static void on_drain_timer(evutil_socket_t fd, short what, void *ctx);
 
 static const int parent_signals[] = {SIGHUP, SIGUSR1, SIGTERM, SIGINT};
@@ -38,24 +41,56 @@ on_signal(evutil_socket_t number, short what, void *ctx)
 	if (number == SIGHUP)
 		transaction_request(p, 0);
 	else if (number == SIGUSR1)
-		parent_reopen_logs(p);
+		reopen_logs(p);
 	else
 		parent_quit(p, 0);
 }
 
-void
-parent_reopen_logs(struct parent *p)
+int
+parent_reopen_logs(struct parent *p, struct err *e)
+{
+	if (!p->current || p->current->access_fd < 0)
+		return 0;
+	if (edition_open_access_log(p->current, e) < 0)
+		return -1;
+	tell_access_log(&p->children[ROLE_PROXY], p->current);
+	log_info("access log reopened", kv_s("file", p->current->conf->access_log));
+	return 0;
+}
+
+static void
+reopen_logs(struct parent *p)
 {
 	struct err e = {0};
 
-	if (!p->current || p->current->access_fd < 0)
-		return;
-	if (edition_open_access_log(p->current, &e) < 0) {
+	if (parent_reopen_logs(p, &e) < 0)
 		log_err("cannot reopen the access log", &e);
-		return;
-	}
-	tell_access_log(&p->children[ROLE_PROXY], p->current);
-	log_info("access log reopened", kv_s("file", p->current->conf->access_log));
+}
+
+/* Whether another file, or none, is where ours was: somebody rotates logs. */
+static bool
+log_was_moved(const struct edition *g)
+{
+	struct stat ours, there;
+
+	if (g->access_fd < 0 || fstat(g->access_fd, &ours) < 0)
+		return false;
+	if (stat(g->conf->access_log, &there) < 0)
+		return errno == ENOENT;
+	return ours.st_ino != there.st_ino || ours.st_dev != there.st_dev;
+}
+
+static void
+on_log_timer(evutil_socket_t fd, short what, void *ctx)
+{
+	struct parent *p = ctx;
+	struct timeval next = parent_timeval(PARENT_LOG_CHECK_MS);
+
+	(void)fd;
+	(void)what;
+	if (p->current && log_was_moved(p->current))
+		reopen_logs(p);
+	evtimer_add(p->log_timer, &next);
 }
 
 static void
@@ -148,7 +183,11 @@ init_events(struct parent *p)
 	p->children[ROLE_PARENT].started_ms = clock_wall_ms();
 	p->ticket_timer = evtimer_new(p->base, on_ticket_timer, p);
 	p->drain_timer = evtimer_new(p->base, on_drain_timer, p);
-	return p->ticket_timer && p->drain_timer ? 0 : -1;
+	p->log_timer = evtimer_new(p->base, on_log_timer, p);
+	if (!p->ticket_timer || !p->drain_timer || !p->log_timer)
+		return -1;
+	on_log_timer(-1, 0, p);
+	return 0;
 }
 
 static void
@@ -370,6 +409,10 @@ clear(struct parent *p)
 			event_free(p->signals[i]);
 	if (p->ticket_timer)
 		event_free(p->ticket_timer);
+	if (p->log_timer)
+		event_free(p->log_timer);
+	if (p->drain_timer)
+		event_free(p->drain_timer);
 	if (p->reload_deadline)
 		event_free(p->reload_deadline);
 	if (p->quit_timer)

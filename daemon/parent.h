@@ -25,6 +25,7 @@
 #define PARENT_ENV_MAX 16              /* variables of a child's environment */
 #define PARENT_END_MS 5000             /* a child may take to end when its channel closes */
 #define PARENT_LOST_MS 1000            /* the same, for one that closed its channel itself */
+#define PARENT_LOG_CHECK_MS 5000       /* how often to look whether the log was moved away */
 #define PARENT_DRAIN_MORE_MS 2000      /* beyond the time that connections get */
 #define PARENT_OUTCOME_MAX (32 * 1024) /* bytes of errors in an OUTCOME */
 
@@ -84,7 +85,7 @@ struct parent {
 
 	int ticket_fd;
 	unsigned n_tickets;
-	struct event *ticket_timer;
+	struct event *ticket_timer, *log_timer;
 	struct dnsmasq *dnsmasq;
 	struct stats stats;
 	uint64_t dropped_before; /* messages that channels of ended children dropped */
@@ -112,7 +113,8 @@ void parent_shutdown(struct parent *p);
 void parent_drain(struct parent *p, uint64_t ms);
 /* Ends the loop when every child has ended. */
 void parent_check_end(struct parent *p);
-void parent_reopen_logs(struct parent *p);
+/* 0, or -1 with e filled; then the old ones stay. */
+int parent_reopen_logs(struct parent *p, struct err *e);
 
 /* child.c */
 int child_init(struct child *c, struct parent *p, enum role role);
@@ -158,6 +160,8 @@ void transaction_try(struct parent *p);
 bool transaction_is_active(const struct parent *p);
 /* Which children a configuration needs, as ROLE_BITs. */
 uint32_t transaction_needs(const struct conf *c);
+/* Answers an order of control's that waits for an OUTCOME. text: errors, one a line. */
+void transaction_answer(struct parent *p, uint64_t id, bool ok, struct slice text);
 /* Reads and checks the file for a CHECK, changes nothing, answers. */
 void transaction_check(struct parent *p, uint64_t id);
 

@@ -88,8 +88,8 @@ end_unneeded(struct parent *p, const struct edition *keep)
 		p->table_fd = close_fd(p->table_fd);
 }
 
-static void
-send_outcome(struct parent *p, uint64_t id, bool ok, struct slice text)
+void
+transaction_answer(struct parent *p, uint64_t id, bool ok, struct slice text)
 {
 	struct child *control = &p->children[ROLE_CONTROL];
 	struct msg_out m;
@@ -114,7 +114,7 @@ answer_waiters(struct parent *p, bool ok, const struct conf_errors *errs)
 	if (errs)
 		(void)load_print_lines(errs, &text);
 	for (size_t i = 0; i < p->waiting.n; i++)
-		send_outcome(p, p->waiting.ids[i], ok, buf_slice(&text));
+		transaction_answer(p, p->waiting.ids[i], ok, buf_slice(&text));
 	buf_clear(&text);
 	p->waiting = p->waiting_next;
 	p->waiting_next.n = 0;
@@ -353,7 +353,7 @@ transaction_request(struct parent *p, uint64_t id)
 	bool ending = p->shutting_down || p->draining;
 
 	if (ending || (id && w->n == PARENT_WAITERS_MAX)) {
-		send_outcome(p, id, false,
+		transaction_answer(p, id, false,
 			ending ? SLICE_LIT("sluiced is shutting down\n")
 			       : SLICE_LIT("too many reloads wait\n"));
 		return;
@@ -381,7 +381,7 @@ transaction_check(struct parent *p, uint64_t id)
 				conf_places_apply(l.places, NULL, 0, &errs->errors[i]);
 	buf_init(&text, PARENT_OUTCOME_MAX);
 	(void)load_print_lines(errs, &text);
-	send_outcome(p, id, ok, buf_slice(&text));
+	transaction_answer(p, id, ok, buf_slice(&text));
 	buf_clear(&text);
 	load_clear(&l);
 }

@@ -160,8 +160,12 @@ print_json(const struct access_line *l, struct buf *out)
 		return -1;
 	if (put_json_field(out, "referer", l->referer) < 0 ||
 		put_json_field(out, "user_agent", l->user_agent) < 0 ||
+		put_json_field(out, "tls_version", l->tls_version) < 0 ||
+		put_json_field(out, "site", l->site) < 0 ||
 		put_json_field(out, "route", l->route) < 0 ||
 		put_json_field(out, "upstream", l->upstream) < 0 ||
+		(l->upstream.n &&
+			buf_printf(out, ",\"upstream_ms\":%" PRIu64, l->upstream_ms) < 0) ||
 		put_json_field(out, "reason", slice_str(l->reason)) < 0)
 		return -1;
 	return buf_append_str(out, "}\n");

@@ -15,6 +15,7 @@
 struct access_line {
 	uint64_t wall_ms;     /* when the request began, since 1970 */
 	uint64_t duration_ms; /* until the last byte was handed to the kernel */
+	uint64_t upstream_ms; /* until the backend's first byte, from when one was wanted */
 	uint64_t bytes;       /* of the body, sent to the client */
 	uint64_t received;    /* of the request's body */
 	uint16_t status;      /* 0: the client went before there was one; shown as 499 */
@@ -26,9 +27,11 @@ struct access_line {
 	struct slice method, target; /* as sent; empty: no request line was understood */
 	struct slice host;           /* as sent */
 	struct slice referer, user_agent;
-	struct slice route;    /* the route's path; empty: none */
-	struct slice upstream; /* "10.0.3.101:8080", empty: none */
-	const char *reason;    /* why it ended unusually, NULL: it did not */
+	struct slice tls_version; /* "TLSv1.3"; empty: clear text */
+	struct slice site;        /* its first name; empty: none */
+	struct slice route;       /* the route's path; empty: none */
+	struct slice upstream;    /* "10.0.3.101:8080", empty: none */
+	const char *reason;       /* why it ended unusually, NULL: it did not */
 };
 
 /* Appends the line with its newline. 0, or -1 when out is full: then nothing was appended. */

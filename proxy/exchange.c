@@ -147,9 +147,15 @@ exchange_log(struct exchange *x, uint64_t duration_us)
 		.tls = x->conn->ssl != NULL,
 		.reason = x->reason};
 
-	if (w->access_log.fd < 0 || !conf->access_log || (!x->generation && x->status == 0))
+	if (!w->access_log.file || !conf->access_log || (!x->generation && x->status == 0))
 		return;
 	line.duration_ms = duration_us / 1000;
+	if (x->conn->ssl)
+		line.tls_version = slice_str(SSL_get_version(x->conn->ssl));
+	if (x->answered_ms > 0)
+		line.upstream_ms = x->answered_ms - x->connect_began_ms;
+	if (x->site)
+		line.site = slice_str(x->site->hosts[0]);
 	line.client = exchange_client(x);
 	line.request_id = x->request_id;
 	if (x->generation) {

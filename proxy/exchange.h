@@ -122,6 +122,7 @@ struct exchange {
 	unsigned tries;      /* of a pool: targets that failed since the request last waited */
 	unsigned closes;     /* without a byte of an answer */
 	uint64_t connect_began_ms; /* 0: no connection was wanted yet */
+	uint64_t answered_ms;      /* the backend's first byte; 0: none yet */
 	enum waiting_error error;
 	uint64_t error_at_ms;
 	unsigned attempts;

@@ -80,8 +80,9 @@ exchange_answered(struct exchange *x)
 {
 	struct container_entry *entry = x->container;
 
+	x->answered_ms = clock_mono_coarse_ms();
 	if (x->upstream->place)
-		backend_answered(x->upstream->place, clock_mono_coarse_ms());
+		backend_answered(x->upstream->place, x->answered_ms);
 	if (!entry)
 		return;
 	entry->failing_since = 0;

@@ -45,6 +45,8 @@ struct proxy {
 	struct map *containers;     /* the last news of each, for workers that begin later */
 	int access_log;             /* the same; -1: none */
 	struct certificate_report report;
+	struct access_writer *writer;
+	struct stats stats;  /* what belongs to no worker */
 	struct event *drain; /* ticks while draining; NULL: it does not */
 	uint64_t drain_until_ms;
 	unsigned draining; /* workers that accept no more */
@@ -209,6 +211,7 @@ proxy_make_workers(struct proxy *p, struct err *e)
 			return -1;
 		p->workers[i]->guards = &p->guards;
 		p->n_workers++;
+		p->workers[i]->access_log.writer = p->writer;
 		proxy_brief(p, p->workers[i]);
 	}
 	return 0;
@@ -371,16 +374,18 @@ proxy_on_container(struct proxy *p, struct msg_in *m)
 static void
 proxy_on_stats(struct proxy *p, struct msg_in *m)
 {
-	struct stats *arrays[OFFER_THREADS_MAX];
+	struct stats *arrays[OFFER_THREADS_MAX + 1];
 	uint64_t id = msg_get_u64(m);
 	struct msg_out out;
 
 	for (unsigned i = 0; i < p->n_workers; i++)
 		arrays[i] = &p->workers[i]->stats;
+	arrays[p->n_workers] = &p->stats;
+	atomic_store(&p->stats.value[STAT_ACCESS_LINES_DROPPED], access_writer_dropped(p->writer));
 	if (msg_out_init(&out, MSG_STATS, ROLE_CONTROL) < 0)
 		return;
 	msg_put_u64(&out, id);
-	stats_put(&out, ROLE_PROXY, arrays, p->n_workers);
+	stats_put(&out, ROLE_PROXY, arrays, p->n_workers + 1);
 	(void)chan_send(p->chan, &out);
 }
 
@@ -603,6 +608,9 @@ proxy_open(struct proxy *p, struct err *e)
 		return err_set(e, "out of memory");
 	if (mailbox_init(&p->notes, p->base, proxy_on_note, p, e) < 0)
 		return -1;
+	p->writer = access_writer_new(e);
+	if (!p->writer)
+		return -1;
 	p->chan = chan_new(p->base, PROC_FD_CHANNEL, ROLE_PROXY, ROLE_PARENT, &ops, p, e);
 	return p->chan ? 0 : -1;
 }
@@ -623,6 +631,7 @@ proxy_close(struct proxy *p)
 	generation_unref(&p->current);
 	certificate_report_clear(&p->report);
 	proxy_free_workers(p);
+	access_writer_free(&p->writer);
 	mailbox_clear(&p->notes);
 	while (p->containers && (news = map_next(p->containers, &cursor, &name)) != NULL)
 		free(news);

@@ -23,6 +23,9 @@ ordinary(void)
 		.host = SLICE_LIT("example.org"),
 		.referer = SLICE_LIT("https://r/"),
 		.user_agent = SLICE_LIT("curl/8"),
+		.tls_version = SLICE_LIT("TLSv1.3"),
+		.upstream_ms = 9,
+		.site = SLICE_LIT("example.org"),
 		.route = SLICE_LIT("/a"),
 		.upstream = SLICE_LIT("10.0.3.101:80"),
 	};
@@ -54,7 +57,9 @@ ordinary_requests_in_both_formats(void **state)
 		"\"method\":\"GET\",\"target\":\"/a?b\",\"host\":\"example.org\","
 		"\"protocol\":\"HTTP/1.1\",\"tls\":true,\"status\":200,\"bytes\":2326,"
 		"\"received\":7,\"duration_ms\":12,\"referer\":\"https://r/\","
-		"\"user_agent\":\"curl/8\",\"route\":\"/a\",\"upstream\":\"10.0.3.101:80\"}\n");
+		"\"user_agent\":\"curl/8\",\"tls_version\":\"TLSv1.3\","
+		"\"site\":\"example.org\",\"route\":\"/a\","
+		"\"upstream\":\"10.0.3.101:80\",\"upstream_ms\":9}\n");
 }
 
 static void
