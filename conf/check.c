@@ -51,6 +51,34 @@ resolve_limits(struct conf *c)
 	conf_guard_resolve(c);
 }
 
+/* Every page there is, numbered, wherever it stands. */
+static void
+number_pages(struct conf *c, struct conf_pages *pages)
+{
+	for (size_t i = 0; i < pages->n; i++) {
+		pages->items[i].index = (uint32_t)c->n_all_pages;
+		c->all_pages[c->n_all_pages++] = &pages->items[i];
+	}
+}
+
+static void
+number_all_pages(struct parse *p)
+{
+	struct conf *c = p->conf;
+	size_t n = c->pages.n;
+
+	for (size_t i = 0; i < c->n_sites; i++)
+		n += c->sites[i].pages.n;
+	c->all_pages = reallocarray(NULL, n + 1, sizeof(struct conf_page *));
+	if (!c->all_pages) {
+		parse_no_memory(p);
+		return;
+	}
+	number_pages(c, &c->pages);
+	for (size_t i = 0; i < c->n_sites; i++)
+		number_pages(c, &c->sites[i].pages);
+}
+
 static void
 default_path(struct parse *p, char **path, const char *value)
 {
@@ -295,6 +323,7 @@ parse_check(struct parse *p)
 	default_path(p, &c->control_path, CONF_DEFAULT_CONTROL);
 	default_path(p, &c->state_path, CONF_DEFAULT_STATE);
 	default_path(p, &c->lxc_path, CONF_DEFAULT_LXC_PATH);
+	number_all_pages(p);
 	resolve_references(p);
 	default_certificates(p);
 	parse_check_upstreams(p);

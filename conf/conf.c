@@ -33,6 +33,8 @@ static void
 free_site(struct conf_site *site)
 {
 	conf_heads_clear(&site->heads);
+	conf_heads_clear(&site->hsts.heads);
+	conf_pages_clear(&site->pages);
 	free_texts(site->hosts, site->n_hosts);
 	free(site->certificate_name);
 	free(site->client.ca_file);
@@ -83,6 +85,8 @@ free_conf(struct conf *c)
 	conf_guard_clear(&c->guard);
 	conf_heads_clear(&c->heads);
 	free(c->trusted);
+	conf_pages_clear(&c->pages);
+	free(c->all_pages);
 	free(c->wan);
 	free(c->bridge);
 	free(c->listens);

@@ -13,6 +13,7 @@
 #include "conf/guard.h"
 #include "conf/tls.h"
 #include "conf/heads.h"
+#include "conf/pages.h"
 #include "core/addr.h"
 #include "core/buf.h"
 #include "core/err.h"
@@ -157,6 +158,8 @@ struct conf_site {
 	struct conf_limits limits;
 	struct conf_guard guard;
 	struct conf_heads heads;
+	struct conf_hsts hsts;
+	struct conf_pages pages;
 	bool short_form; /* `site HOST… -> TARGET`: its one route is "/" */
 	struct conf_route *routes;
 	size_t n_routes;
@@ -241,6 +244,9 @@ struct conf {
 	struct conf_heads heads;
 	struct prefix *trusted; /* peers that may say who the client is */
 	size_t n_trusted;
+	struct conf_pages pages;
+	const struct conf_page **all_pages; /* those of the top level and of every site */
+	size_t n_all_pages;
 	uint32_t trusted_ordinal; /* of the first line; 0: none */
 	char *control_path;       /* never NULL: the default when not written */
 	char *control_group;      /* NULL: root only */

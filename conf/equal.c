@@ -108,7 +108,8 @@ same_site(const struct conf_site *a, const struct conf_site *b)
 		!conf_client_equal(&a->client, &b->client) ||
 		!same_texts(a->hosts, b->hosts, a->n_hosts) ||
 		!same_limits(&a->limits, &b->limits) || !conf_guard_equal(&a->guard, &b->guard) ||
-		!conf_heads_equal(&a->heads, &b->heads))
+		!conf_heads_equal(&a->heads, &b->heads) || !conf_hsts_equal(&a->hsts, &b->hsts) ||
+		!conf_pages_equal(&a->pages, &b->pages))
 		return false;
 	for (size_t i = 0; i < a->n_routes; i++)
 		if (!same_route(&a->routes[i], &b->routes[i]))
@@ -224,7 +225,7 @@ conf_equal(const struct conf *a, const struct conf *b)
 	if (a->n_sites != b->n_sites || a->n_containers != b->n_containers || !same_network(a, b) ||
 		!same_daemon(a, b) || !same_logs(a, b) || !same_limits(&a->limits, &b->limits) ||
 		!conf_guard_equal(&a->guard, &b->guard) || !conf_tls_equal(&a->tls, &b->tls) ||
-		!conf_heads_equal(&a->heads, &b->heads))
+		!conf_heads_equal(&a->heads, &b->heads) || !conf_pages_equal(&a->pages, &b->pages))
 		return false;
 	for (size_t i = 0; i < a->n_sites; i++)
 		if (!same_site(&a->sites[i], &b->sites[i]))

@@ -37,6 +37,13 @@ conf_heads_written(const struct conf_heads *heads)
 	return heads->n_rules > 0 || heads->rewrite_ordinal;
 }
 
+bool
+conf_hsts_equal(const struct conf_hsts *a, const struct conf_hsts *b)
+{
+	return !a->ordinal == !b->ordinal && a->ms == b->ms && a->subdomains == b->subdomains &&
+	       a->preload == b->preload;
+}
+
 void
 conf_heads_clear(struct conf_heads *heads)
 {

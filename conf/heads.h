@@ -46,11 +46,20 @@ struct conf_heads {
 	uint32_t rewrite_ordinal;         /* where written, else 0 */
 };
 
+/* `hsts 365d`: browsers come back by https only (RFC 6797). */
+struct conf_hsts {
+	uint32_t ordinal; /* 0: not written */
+	uint64_t ms;
+	bool subdomains, preload;
+	struct conf_heads heads; /* the rule that it amounts to */
+};
+
 bool conf_heads_equal(const struct conf_heads *a, const struct conf_heads *b);
 /* Fills in what is effective; outer is NULL for the top level. */
 void conf_heads_inherit(struct conf_heads *heads, const struct conf_heads *outer);
 /* Whether the block writes anything of it. */
 bool conf_heads_written(const struct conf_heads *heads);
+bool conf_hsts_equal(const struct conf_hsts *a, const struct conf_hsts *b);
 void conf_heads_clear(struct conf_heads *heads);
 
 #endif

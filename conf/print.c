@@ -100,6 +100,8 @@ print_site(struct writer *w, const struct conf_site *site)
 	print_limits(w, &site->limits);
 	print_guard(w, &site->guard);
 	print_heads(w, &site->heads);
+	print_hsts(w, &site->hsts);
+	print_pages(w, &site->pages);
 	for (size_t i = 0; i < site->n_routes; i++)
 		print_route(w, &site->routes[i]);
 	writer_close(w);
@@ -356,6 +358,7 @@ print_all(struct writer *w, const struct conf *c)
 	print_guard(w, &c->guard);
 	print_trusted(w, c);
 	print_heads(w, &c->heads);
+	print_pages(w, &c->pages);
 	for (size_t i = 0; i < c->n_sites; i++)
 		print_site(w, &c->sites[i]);
 	for (size_t i = 0; i < c->n_containers; i++)

@@ -40,3 +40,31 @@ print_heads(struct writer *w, const struct conf_heads *heads)
 	for (size_t i = 0; i < heads->n_rules; i++)
 		print_rule(w, &heads->rules[i]);
 }
+
+void
+print_hsts(struct writer *w, const struct conf_hsts *hsts)
+{
+	if (!hsts->ordinal)
+		return;
+	writer_begin(w, hsts->ordinal, "hsts");
+	writer_time(w, hsts->ms);
+	if (hsts->subdomains)
+		writer_word(w, "subdomains");
+	if (hsts->preload)
+		writer_word(w, "preload");
+	writer_end(w);
+}
+
+void
+print_pages(struct writer *w, const struct conf_pages *pages)
+{
+	for (size_t i = 0; i < pages->n; i++) {
+		const struct conf_page *page = &pages->items[i];
+
+		writer_begin(w, page->ordinal, "error-page");
+		for (size_t k = 0; k < page->n_codes; k++)
+			writer_number(w, page->codes[k]);
+		writer_word(w, page->file);
+		writer_end(w);
+	}
+}

@@ -103,6 +103,49 @@ static const struct schema_row rows[] = {
 		.doc = "The same for this route.",
 		.default_value = "that of the site",
 	},
+	{
+		.name = "hsts",
+		.context = CONTEXT_SITE,
+		.min = 1,
+		.max = 3,
+		.set = set_hsts,
+		.arguments = "TIME [subdomains] [preload]",
+		.default_value = "no such field is sent",
+		.doc = "Has browsers come back by https only, for so long "
+		       "(Strict-Transport-Security).",
+		.more = "Sent in every answer over TLS, in place of what the backend says. 0s "
+			"takes it "
+			"back.",
+		.example = "hsts 365d subdomains",
+	},
+	{
+		.name = "error-page",
+		.context = CONTEXT_TOP,
+		.min = 2,
+		.max = WORDS_ANY,
+		.repeats = true,
+		.set = set_error_page,
+		.arguments = "CODE... FILE",
+		.doc = "Sends the file with answers of the proxy's own that have one of these "
+		       "statuses, 400 to "
+		       "599.",
+		.more = "Answers of backends are never replaced, and requests that cannot be "
+			"understood "
+			"are answered plainly. The file is read at every reload, has at most 64 "
+			"KiB, "
+			"and a name that ends with .html, .txt or .json.",
+		.example = "error-page 502 503 504 /etc/sluice/pages/away.html",
+	},
+	{
+		.name = "error-page",
+		.context = CONTEXT_SITE,
+		.min = 2,
+		.max = WORDS_ANY,
+		.repeats = true,
+		.set = set_error_page,
+		.arguments = "CODE... FILE",
+		.doc = "The same for this site, before those of the top level.",
+	},
 };
 
 static const struct schema_word words[] = {
@@ -110,6 +153,8 @@ static const struct schema_word words[] = {
 		"what the backend gets"},
 	{"header", "response", CONF_HEADER_RESPONSE, "[add|remove] NAME [VALUE]",
 		"what the client gets"},
+	{"hsts", "subdomains", 0, "", "for the names below the site's hosts, too"},
+	{"hsts", "preload", 1, "", "asks for a place on the browsers' own list"},
 	{"rewrite", "on", CONF_REWRITE_ON, "",
 		"everywhere, also where only the backend's address is to go"},
 	{"rewrite", "off", CONF_REWRITE_OFF, "", "nowhere"},

@@ -1,9 +1,12 @@
-/* Who may say who the client is, and what the proxy does to heads: trusted, rewrite, header. */
+/* Who may say who the client is, and what the proxy does to heads: trusted, rewrite,
+ * hsts, header. */
 #include "conf/setters.h"
 
 #include "conf/parse.h"
 #include "conf/template.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define FIELD_NAME_MAX 256
@@ -75,6 +78,76 @@ set_rewrite(struct parse *p, const struct directive *d)
 		return -1;
 	heads->rewrite = (enum conf_rewrite)rewrite;
 	return 0;
+}
+
+/* ---- hsts ---- */
+
+#define HSTS_NAME "Strict-Transport-Security"
+#define HSTS_VALUE_MAX 96
+#define DAY_MS (UINT64_C(24) * 3600 * 1000)
+
+/* The rule that it amounts to, so that whoever sends heads knows rules only. */
+static int
+make_hsts_rule(struct parse *p, struct conf_hsts *hsts)
+{
+	struct conf_heads *heads = &hsts->heads;
+	struct conf_header_rule *rule;
+	char value[HSTS_VALUE_MAX];
+	int n = snprintf(value, sizeof(value), "max-age=%" PRIu64 "%s%s", hsts->ms / 1000,
+		hsts->subdomains ? "; includeSubDomains" : "", hsts->preload ? "; preload" : "");
+
+	rule = parse_add(p, &heads->rules, &heads->n_rules, sizeof(*rule));
+	if (!rule)
+		return -1;
+	rule->side = CONF_HEADER_RESPONSE;
+	rule->name = parse_dup(p, SLICE_LIT(HSTS_NAME));
+	rule->value = parse_dup(p, slice_of(value, (size_t)n));
+	rule->parts = calloc(1, sizeof(*rule->parts));
+	if (!rule->name || !rule->value || !rule->parts)
+		return parse_no_memory(p);
+	rule->parts[0].n = (uint16_t)n;
+	rule->n_parts = 1;
+	heads->n_side[CONF_HEADER_RESPONSE] = 1;
+	return 0;
+}
+
+static int
+read_hsts_words(struct parse *p, const struct directive *d, struct conf_hsts *hsts)
+{
+	for (size_t i = 2; i < d->n; i++) {
+		bool *flag;
+		int word;
+
+		if (word_read_word(p, "hsts", &d->words[i], &word) < 0)
+			return -1;
+		flag = word ? &hsts->preload : &hsts->subdomains;
+		if (*flag)
+			return parse_error(p, &d->words[i], "\"%.*s\" stands here twice",
+				WORD_ARG(&d->words[i]));
+		*flag = true;
+	}
+	return 0;
+}
+
+int
+set_hsts(struct parse *p, const struct directive *d)
+{
+	static const uint64_t range_ms[2] = {0, 3660 * DAY_MS};
+	struct conf_hsts *hsts = &p->conf->sites[p->site].hsts;
+
+	hsts->ordinal = d->ordinal;
+	if (word_read_time(p, &d->words[1], range_ms, &hsts->ms) < 0 ||
+		read_hsts_words(p, d, hsts) < 0)
+		return -1;
+	if (hsts->ms % 1000)
+		return parse_error(p, &d->words[1], "browsers count in whole seconds");
+	/* What the browsers' list demands. */
+	if (hsts->preload && (!hsts->subdomains || hsts->ms < 365 * DAY_MS))
+		return parse_error(p, &d->words[1],
+			"the preload list takes sites with 365d or more and subdomains only; "
+			"write: "
+			"hsts 365d subdomains preload");
+	return make_hsts_rule(p, hsts);
 }
 
 /* ---- the name ---- */

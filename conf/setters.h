@@ -71,8 +71,11 @@ int set_connection_limit(struct parse *p, const struct directive *d);
 /* set_upstream.c */
 int set_balance(struct parse *p, const struct directive *d);
 int set_passive(struct parse *p, const struct directive *d);
+/* set_pages.c */
+int set_error_page(struct parse *p, const struct directive *d);
 /* set_heads.c */
 int set_trusted(struct parse *p, const struct directive *d);
+int set_hsts(struct parse *p, const struct directive *d);
 int set_rewrite(struct parse *p, const struct directive *d);
 int set_header(struct parse *p, const struct directive *d);
 /* set_container.c */

@@ -250,6 +250,12 @@ put_site(struct maker *m, uint32_t i)
 	}
 	put_limits(m);
 	put_heads(m);
+	if (pick(m, 3) == 0)
+		put(m, "hsts%s%ud%s%s", gap(m), 400 + pick(m, 9),
+			pick(m, 2) ? " subdomains preload" : "", ending(m));
+	if (pick(m, 3) == 0)
+		put(m, "error-page%s40%u%s502%s\"/x %u.html\"%s", gap(m), pick(m, 9), gap(m),
+			gap(m), pick(m, 9), ending(m));
 	put(m, "}%s", ending(m));
 }
 
