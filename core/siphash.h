@@ -69,7 +69,8 @@ siphash(const struct siphash_key *key, struct slice s)
 
 	for (size_t i = 0; i < whole; i += 8)
 		sip_word(v, sip_load_le64(p + i, 8));
-	sip_word(v, (whole < s.n ? sip_load_le64(p + whole, s.n - whole) : 0) | (uint64_t)s.n << 56);
+	sip_word(
+		v, (whole < s.n ? sip_load_le64(p + whole, s.n - whole) : 0) | (uint64_t)s.n << 56);
 	v[2] ^= 0xff;
 	for (int i = 0; i < 3; i++)
 		sip_round(v);

@@ -76,6 +76,18 @@ check_certificates(const struct conf *c, check_certificate_fn *check, struct con
 }
 
 static void
+check_page(const struct conf_page *page, struct conf_errors *errs)
+{
+	struct err e = {0};
+	struct buf b;
+
+	buf_init(&b, CONF_PAGE_SIZE);
+	if (file_read(page->file, &b, &e) < 0)
+		fail(errs, page->ordinal, &e);
+	buf_clear(&b);
+}
+
+static void
 check_folder(const char *path, uint32_t ordinal, struct conf_errors *errs)
 {
 	struct err e = {0};
@@ -164,6 +176,8 @@ check_files(const struct conf *c, const struct check_tls *tls, struct conf_error
 	gid_t gid;
 
 	check_certificates(c, tls ? tls->certificate : NULL, errs);
+	for (size_t i = 0; i < c->n_all_pages; i++)
+		check_page(c->all_pages[i], errs);
 	for (size_t i = 0; i < c->n_sites; i++)
 		check_site(&c->sites[i], tls, errs);
 	for (size_t i = 0; i < c->n_containers; i++)

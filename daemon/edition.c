@@ -88,6 +88,9 @@ edition_free(struct edition **gp)
 		close_fd(g->certificates[i].key_fd);
 	}
 	free(g->certificates);
+	for (size_t i = 0; i < g->n_pages; i++)
+		close_fd(g->page_fds[i]);
+	free(g->page_fds);
 	for (size_t i = 0; i < g->n_client_cas; i++)
 		close_fd(g->client_cas[i].fd);
 	free(g->client_cas);
@@ -108,12 +111,12 @@ edition_place(const struct edition *g, struct err *e)
 }
 
 static int
-seal_file(const char *path, const char *name, struct err *e)
+seal_file(const char *path, const char *name, size_t max, struct err *e)
 {
 	struct buf b;
 	int fd = -1;
 
-	buf_init(&b, CHECK_CERTIFICATE_MAX);
+	buf_init(&b, max);
 	if (file_read(path, &b, e) == 0)
 		fd = memfd_new(name, buf_slice(&b), e);
 	if (b.data)
@@ -134,9 +137,11 @@ read_certificates(struct edition *g, struct err *e)
 		struct edition_certificate *to = &g->certificates[i];
 
 		to->ordinal = c->certificates[i].ordinal;
-		to->chain_fd = seal_file(c->certificates[i].chain_file, "certificate", e);
-		to->key_fd =
-			to->chain_fd < 0 ? -1 : seal_file(c->certificates[i].key_file, "key", e);
+		to->chain_fd = seal_file(
+			c->certificates[i].chain_file, "certificate", CHECK_CERTIFICATE_MAX, e);
+		to->key_fd = to->chain_fd < 0 ? -1
+					      : seal_file(c->certificates[i].key_file, "key",
+							CHECK_CERTIFICATE_MAX, e);
 		g->n_certificates = i + 1;
 		if (to->key_fd < 0) {
 			e->ordinal = c->certificates[i].ordinal;
@@ -160,13 +165,34 @@ read_client_cas(struct edition *g, struct err *e)
 
 		if (client->demand == CONF_CLIENT_NONE)
 			continue;
-		fd = seal_file(client->ca_file, "client-ca", e);
+		fd = seal_file(client->ca_file, "client-ca", CHECK_CERTIFICATE_MAX, e);
 		if (fd < 0) {
 			e->ordinal = client->ordinal;
 			return -1;
 		}
 		g->client_cas[g->n_client_cas++] =
 			(struct edition_client_ca){.ordinal = client->ordinal, .fd = fd};
+	}
+	return 0;
+}
+
+static int
+read_pages(struct edition *g, struct err *e)
+{
+	const struct conf *c = g->conf;
+
+	g->page_fds = calloc(c->n_all_pages + 1, sizeof(*g->page_fds));
+	if (!g->page_fds)
+		return err_set(e, "out of memory");
+	for (; g->n_pages < c->n_all_pages; g->n_pages++) {
+		const struct conf_page *page = c->all_pages[g->n_pages];
+		int fd = seal_file(page->file, "page", CONF_PAGE_SIZE, e);
+
+		if (fd < 0) {
+			e->ordinal = page->ordinal;
+			return -1;
+		}
+		g->page_fds[g->n_pages] = fd;
 	}
 	return 0;
 }
@@ -195,7 +221,7 @@ static int
 prepare_parts(
 	struct edition *g, const struct edition *current, const char *roots_folder, struct err *e)
 {
-	if (read_certificates(g, e) < 0 || read_client_cas(g, e) < 0 ||
+	if (read_certificates(g, e) < 0 || read_client_cas(g, e) < 0 || read_pages(g, e) < 0 ||
 		edition_open_access_log(g, e) < 0 ||
 		roots_prepare(
 			g->conf, roots_folder, current ? &current->roots : NULL, &g->roots, e) < 0)

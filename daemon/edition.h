@@ -33,6 +33,8 @@ struct edition {
 	size_t n_certificates;
 	struct edition_client_ca *client_cas;
 	size_t n_client_cas;
+	int *page_fds; /* [index into conf.all_pages], sealed */
+	size_t n_pages;
 	struct listening_set listeners;
 	struct root_set roots;
 	int access_fd;    /* the access log, -1: none */

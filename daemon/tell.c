@@ -56,7 +56,7 @@ send_listener(struct child *c, uint64_t generation, const struct listening *l, u
 }
 
 static void
-send_pem(struct child *c, enum msg_type type, uint64_t generation, uint32_t ordinal, int fd)
+send_file(struct child *c, enum msg_type type, uint64_t generation, uint32_t ordinal, int fd)
 {
 	struct msg_out m;
 
@@ -90,12 +90,15 @@ send_proxy_parts(struct child *c, const struct edition *g)
 	for (size_t i = 0; i < g->n_certificates; i++) {
 		const struct edition_certificate *cert = &g->certificates[i];
 
-		send_pem(c, MSG_CERTIFICATE, g->number, cert->ordinal, cert->chain_fd);
-		send_pem(c, MSG_PRIVATE_KEY, g->number, cert->ordinal, cert->key_fd);
+		send_file(c, MSG_CERTIFICATE, g->number, cert->ordinal, cert->chain_fd);
+		send_file(c, MSG_PRIVATE_KEY, g->number, cert->ordinal, cert->key_fd);
 	}
 	for (size_t i = 0; i < g->n_client_cas; i++)
-		send_pem(
+		send_file(
 			c, MSG_CLIENT_CA, g->number, g->client_cas[i].ordinal, g->client_cas[i].fd);
+	for (size_t i = 0; i < g->n_pages; i++)
+		send_file(c, MSG_ERROR_PAGE, g->number, g->conf->all_pages[i]->ordinal,
+			g->page_fds[i]);
 	for (size_t i = 0; i < g->roots.n; i++)
 		send_root(c, g->number, &g->roots.items[i]);
 }

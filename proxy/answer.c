@@ -1,6 +1,7 @@
 /* The proxy's own answers, from two tables: phrases, and what to tell a visitor. */
 #include "proxy/answer.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #define ALLOW_DEFAULT "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH"
@@ -156,7 +157,7 @@ connection_field(const struct answer *a)
 }
 
 static int
-append_head(const struct answer *a, size_t page_len, struct buf *out)
+append_head(const struct answer *a, uint64_t page_len, struct buf *out)
 {
 	if (buf_printf(out, "HTTP/1.1 %u %s\r\nDate: %.*s\r\n%s", (unsigned)a->status,
 		    answer_phrase(a->status), SLICE_ARG(a->date), connection_field(a)) < 0 ||
@@ -168,9 +169,9 @@ append_head(const struct answer *a, size_t page_len, struct buf *out)
 	if (!has_page(a->status))
 		return buf_append_str(out, "\r\n");
 	return buf_printf(out,
-		"Content-Type: text/html; charset=utf-8\r\nContent-Length: %zu\r\n"
+		"Content-Type: %s\r\nContent-Length: %" PRIu64 "\r\n"
 		"X-Content-Type-Options: nosniff\r\n\r\n",
-		page_len);
+		a->page_type ? a->page_type : "text/html; charset=utf-8", page_len);
 }
 
 int
@@ -179,6 +180,8 @@ answer_build(const struct answer *a, struct buf *out)
 	struct buf page;
 	int ret = -1;
 
+	if (a->page_type)
+		return append_head(a, a->page_size, out);
 	buf_init(&page, ANSWER_MAX);
 	if ((!has_page(a->status) || append_page(a, &page) == 0) &&
 		append_head(a, buf_len(&page), out) == 0 &&

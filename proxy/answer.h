@@ -19,7 +19,10 @@ struct answer {
 		location;  /* p NULL: none; a reference, safe bytes only (see answer_redirect) */
 	struct slice date; /* IMF-fixdate */
 	const char *allow; /* for 405; NULL: every method that is forwarded */
-	uint32_t retry_after_s;  /* 0: that of the status, if it has one */
+	uint32_t retry_after_s; /* 0: that of the status, if it has one */
+	const char
+		*page_type; /* NULL: our own words; else the head alone is built, for this page */
+	uint64_t page_size;
 	enum http_method method; /* HEAD: no body */
 	bool keep_alive;
 	uint8_t minor; /* the client's HTTP/1.minor, for Connection */

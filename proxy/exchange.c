@@ -7,7 +7,6 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/own.h"
-#include "proxy/answer.h"
 
 #include <stdlib.h>
 
@@ -303,11 +302,13 @@ exchange_build_answer(struct exchange *x, struct answer *a, const char *why)
 	a->method = x->request.method;
 	a->keep_alive = x->keep_alive;
 	a->minor = x->request.minor;
+	exchange_open_page(x, a);
 	out = exchange_out(x);
 	before = buf_len(&out);
 	if (!out.data || answer_build(a, &out) < 0) {
 		x->reason = "answer does not fit";
 		x->keep_alive = false;
+		x->file_left = 0;
 	} else {
 		if (exchange_edit_head(x, CONF_HEADER_RESPONSE, before, &out) < 0)
 			why = "the header rules' fields do not fit";
@@ -318,7 +319,7 @@ exchange_build_answer(struct exchange *x, struct answer *a, const char *why)
 	x->answer_begun = true;
 	if (why)
 		x->reason = why;
-	exchange_set_state(x, EXCHANGE_ANSWER);
+	exchange_set_state(x, x->file_left > 0 ? EXCHANGE_FILE : EXCHANGE_ANSWER);
 }
 
 void

@@ -10,6 +10,7 @@
 #define PROXY_EXCHANGE_H
 
 #include "core/arena.h"
+#include "proxy/answer.h"
 #include "proxy/conn.h"
 #include "proxy/file_cache.h"
 #include "proxy/forward_head.h"
@@ -209,6 +210,9 @@ struct slice exchange_prefix(const struct exchange *x);
 /* Brings what the backend's head says about its place into the client's words; the head begins from
  * bytes behind out's start. 0, or -1 when it does not fit. */
 int exchange_rewrite_head(struct exchange *x, size_t from, struct buf *out);
+/* The user's page for an answer of ours: opens it as x->file and fills a's page. Not for a request
+ * that has no generation, nor where a file is open already. */
+void exchange_open_page(struct exchange *x, struct answer *a);
 /* Applies the header rules to the head that begins from bytes behind out's start. 0, or -1 when it
  * does not fit: then it is as it was. */
 int exchange_edit_head(

@@ -7,7 +7,10 @@
 
 #include "proxy/client.h"
 #include "proxy/head_rules.h"
+#include "proxy/mime.h"
 #include "proxy/rewrite.h"
+
+#include <fcntl.h>
 
 static void
 find_request_id(struct exchange *x)
@@ -52,6 +55,31 @@ exchange_prefix(const struct exchange *x)
 	if (route->exact || !x->target->path)
 		return (struct slice){0};
 	return rewrite_prefix(slice_str(route->path), slice_str(x->target->path));
+}
+
+void
+exchange_open_page(struct exchange *x, struct answer *a)
+{
+	const struct generation_page *open;
+	const struct conf_page *page = NULL;
+
+	if (!x->generation || x->file >= 0 || x->entry || a->status < CONF_PAGE_CODE_MIN)
+		return;
+	if (x->site)
+		page = conf_pages_find(&x->site->pages, a->status);
+	if (!page)
+		page = conf_pages_find(&x->generation->conf->pages, a->status);
+	if (!page)
+		return;
+	/* Its own descriptor, as that of any file: it is closed with the exchange. */
+	open = &x->generation->pages[page->index];
+	x->file = fcntl(open->fd, F_DUPFD_CLOEXEC, 0);
+	if (x->file < 0)
+		return;
+	a->page_type = mime_find(slice_str(page->file));
+	a->page_size = open->size;
+	x->file_at = 0;
+	x->file_left = a->method == HTTP_METHOD_HEAD ? 0 : open->size;
 }
 
 static bool
@@ -103,9 +131,12 @@ exchange_edit_head(struct exchange *x, enum conf_header_side side, size_t from, 
 	/* A head that was refused has no generation, and nothing to take values from. */
 	if (!x->generation)
 		return 0;
-	rules.places[0] = &x->generation->conf->heads;
-	rules.places[1] = x->site ? &x->site->heads : NULL;
-	rules.places[2] = x->route ? &x->route->heads : NULL;
+	/* A plain answer must not have it (RFC 6797 section 7.2). */
+	if (x->site && x->conn->ssl)
+		rules.places[0] = &x->site->hsts.heads;
+	rules.places[1] = &x->generation->conf->heads;
+	rules.places[2] = x->site ? &x->site->heads : NULL;
+	rules.places[3] = x->route ? &x->route->heads : NULL;
 	if (!head_rules_any(&rules))
 		return 0;
 	facts = (struct head_facts){.request = &x->request,

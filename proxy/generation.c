@@ -4,6 +4,7 @@
  */
 #include "proxy/generation.h"
 
+#include "core/memfd.h"
 #include "core/own.h"
 
 #include <assert.h>
@@ -11,6 +12,17 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+
+static int
+generation_make_pages(struct generation *g)
+{
+	g->pages = calloc(g->conf->n_all_pages + 1, sizeof(*g->pages));
+	if (!g->pages)
+		return -1;
+	for (size_t i = 0; i < g->conf->n_all_pages; i++)
+		g->pages[i].fd = -1;
+	return 0;
+}
 
 struct generation *
 generation_new(uint64_t number, struct conf *conf, unsigned n_threads,
@@ -33,7 +45,7 @@ generation_new(uint64_t number, struct conf *conf, unsigned n_threads,
 		return NULL;
 	}
 	g->book = route_book_new(conf, n_threads, before ? before->book : NULL);
-	if (!g->book) {
+	if (!g->book || generation_make_pages(g) < 0) {
 		generation_unref(&g);
 		err_set(e, "out of memory");
 		return NULL;
@@ -72,6 +84,9 @@ generation_free(struct generation *g)
 		free(g->roots[i].path);
 	}
 	free(g->roots);
+	for (size_t i = 0; g->pages && i < g->conf->n_all_pages; i++)
+		close_fd(g->pages[i].fd);
+	free(g->pages);
 	for (size_t i = 0; g->pools && i < g->conf->n_pools; i++)
 		backend_pool_free(&g->pools[i]);
 	free(g->pools);
@@ -251,6 +266,19 @@ generation_root(const struct generation *g, uint32_t ordinal)
 	if (g->n_roots == 0)
 		return NULL;
 	return bsearch(&key, g->roots, g->n_roots, sizeof(key), generation_root_cmp);
+}
+
+int
+generation_add_page(struct generation *g, uint32_t index, int fd, struct err *e)
+{
+	struct memfd_map map = {0};
+
+	assert(index < g->conf->n_all_pages && g->pages[index].fd < 0);
+	if (memfd_map(fd, CONF_PAGE_SIZE, &map, e) < 0)
+		return -1;
+	g->pages[index] = (struct generation_page){.fd = fd, .size = map.bytes.n};
+	memfd_unmap(&map);
+	return 0;
 }
 
 const struct tls_certificate *

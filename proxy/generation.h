@@ -27,6 +27,11 @@ struct generation_demand {
 	struct tls_demand demand;
 };
 
+struct generation_page {
+	int fd; /* sealed; -1: not there yet */
+	uint64_t size;
+};
+
 struct generation {
 	_Atomic uint32_t refs;
 	uint64_t number;
@@ -39,7 +44,8 @@ struct generation {
 	size_t n_demands;
 	struct generation_root *roots; /* by ordinal */
 	size_t n_roots;
-	struct backend_pool **pools; /* [conf_route.pool - 1] */
+	struct generation_page *pages; /* [index into conf->all_pages] */
+	struct backend_pool **pools;   /* [conf_route.pool - 1] */
 };
 
 /* One reference. Takes over conf (one reference of it). before: the one that runs, whose numbers
@@ -69,6 +75,8 @@ const struct tls_demand *generation_demand(
 int generation_add_root(struct generation *g, uint32_t ordinal, const char *path, struct err *e);
 /* The route's folder, or NULL. */
 const struct generation_root *generation_root(const struct generation *g, uint32_t ordinal);
+/* While it is being built: takes a page over. 0 or -1 with e filled; then fd stays the caller's. */
+int generation_add_page(struct generation *g, uint32_t index, int fd, struct err *e);
 /* While it is being built: the pools of its routes. 0 or -1 with e filled. */
 int generation_add_pools(struct generation *g, struct backends *backends, struct err *e);
 /* The pool of the route, or NULL: it has one target, of which nothing is asked. */

@@ -16,7 +16,7 @@
 #include "proxy/http_head.h"
 
 #define HEAD_RULES_TEXT_MAX 16384 /* of all values of one head together */
-#define HEAD_RULES_PLACES 3       /* top level, site, route */
+#define HEAD_RULES_PLACES 4       /* what the proxy itself wants; top level, site, route */
 
 /* What the variables stand for. */
 struct head_facts {

@@ -51,10 +51,23 @@ offer_parse(struct offer *o, int fd)
 }
 
 static int
+offer_make_pages(struct offer *o)
+{
+	o->page_fds = calloc(o->conf->n_all_pages + 1, sizeof(*o->page_fds));
+	if (!o->page_fds)
+		return -1;
+	for (size_t i = 0; i < o->conf->n_all_pages; i++)
+		o->page_fds[i] = -1;
+	return 0;
+}
+
+static int
 offer_make_room(struct offer *o)
 {
 	if (!o->conf)
 		return 0;
+	if (offer_make_pages(o) < 0)
+		return -1;
 	o->chains = calloc(o->conf->n_certificates + 1, sizeof(*o->chains));
 	o->keys = calloc(o->conf->n_certificates + 1, sizeof(*o->keys));
 	o->client_cas = calloc(o->conf->n_sites + 1, sizeof(*o->client_cas));
@@ -99,11 +112,14 @@ offer_free(struct offer **o)
 	if (gone->conf) {
 		offer_free_maps(gone->chains, gone->conf->n_certificates);
 		offer_free_maps(gone->keys, gone->conf->n_certificates);
+		for (size_t i = 0; gone->page_fds && i < gone->conf->n_all_pages; i++)
+			close_fd(gone->page_fds[i]);
 		offer_free_maps(gone->client_cas, gone->conf->n_sites);
 	}
 	for (size_t i = 0; i < gone->n_roots; i++)
 		free(gone->roots[i].path);
 	free(gone->roots);
+	free(gone->page_fds);
 	conf_unref(&gone->conf);
 	free(gone);
 }
@@ -179,6 +195,21 @@ offer_add_client_ca(struct offer *o, struct msg_in *m)
 }
 
 static void
+offer_add_page(struct offer *o, struct msg_in *m)
+{
+	uint32_t ordinal = msg_get_u32(m);
+	size_t i = 0;
+
+	while (i < o->conf->n_all_pages && o->conf->all_pages[i]->ordinal != ordinal)
+		i++;
+	if (msg_finish(m) < 0 || i == o->conf->n_all_pages || o->page_fds[i] >= 0 || m->fd < 0) {
+		offer_fail_text(o, 0, "a page that the configuration does not name");
+		return;
+	}
+	o->page_fds[i] = msg_take_fd(m);
+}
+
+static void
 offer_add_root(struct offer *o, struct msg_in *m)
 {
 	uint32_t ordinal = msg_get_u32(m);
@@ -215,6 +246,8 @@ offer_add(struct offer *o, struct msg_in *m)
 		offer_add_pem(o, m, o->keys);
 	else if (m->type == MSG_CLIENT_CA)
 		offer_add_client_ca(o, m);
+	else if (m->type == MSG_ERROR_PAGE)
+		offer_add_page(o, m);
 	else if (m->type == MSG_ROOT)
 		offer_add_root(o, m);
 }
@@ -325,6 +358,25 @@ offer_open_roots(struct offer *o, struct generation *g)
 	return 0;
 }
 
+static int
+offer_hand_over_pages(struct offer *o, struct generation *g)
+{
+	for (size_t i = 0; i < g->conf->n_all_pages; i++) {
+		struct err e = {0};
+
+		if (o->page_fds[i] < 0)
+			err_set(&e, "this page was not offered");
+		else if (generation_add_page(g, (uint32_t)i, o->page_fds[i], &e) == 0)
+			o->page_fds[i] = -1;
+		if (o->page_fds[i] < 0 && g->pages[i].fd >= 0)
+			continue;
+		e.ordinal = g->conf->all_pages[i]->ordinal;
+		offer_fail(o, &e);
+		return -1;
+	}
+	return 0;
+}
+
 /* The route's ordinal when it needs a folder that did not come. */
 static uint32_t
 offer_root_missing(const struct generation *g, const struct conf_site *site)
@@ -381,7 +433,7 @@ offer_build(struct offer *o, struct tls_thread *const *threads, unsigned n_threa
 	} else if (offer_prepare_tls(o, threads, n_threads) < 0 ||
 		   offer_load_certificates(o, g, threads) < 0 ||
 		   offer_load_demands(o, g, threads) < 0 || offer_open_roots(o, g) < 0 ||
-		   offer_check_complete(o, g) < 0) {
+		   offer_hand_over_pages(o, g) < 0 || offer_check_complete(o, g) < 0) {
 		generation_unref(&g);
 	}
 	return g;

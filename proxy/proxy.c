@@ -490,6 +490,7 @@ proxy_on_drain(struct proxy *p, struct msg_in *m)
 	X(CERTIFICATE, proxy_on_part)                                                              \
 	X(PRIVATE_KEY, proxy_on_part)                                                              \
 	X(CLIENT_CA, proxy_on_part)                                                                \
+	X(ERROR_PAGE, proxy_on_part)                                                               \
 	X(ROOT, proxy_on_part)                                                                     \
 	X(OFFER_END, proxy_on_offer_end)                                                           \
 	X(COMMIT, proxy_on_commit)                                                                 \

@@ -155,3 +155,78 @@ def test_a_redirect_leads_where_the_client_can_go(moved, path, location, expecte
     assert r.header("x-prefix") == prefix
     assert r.header("set-cookie") == ("a=b; Path=/app/" if path == "/app/" else
                                       "a=b; Path=/root/inner/" if path == "/root/" else "a=b; Path=/inner/")
+
+
+ANSWERS = """\
+listen 127.0.0.1:@port@ plain
+listen 127.0.0.1:@port_tls@ tls http2
+certificate default @cert@
+error-page 404 502 @dir@/pages/all.html
+error-page 421 @dir@/pages/large.txt
+header response X-Rule yes
+site a.example {
+    hsts 365d subdomains
+    error-page 404 410 @dir@/pages/a.json
+    route /gone/ -> status 410
+    route /dead/ -> http://127.0.0.1:@port_dead@
+    route /back/ -> http://127.0.0.1:@port_back@
+}
+site b.example { hsts 0s ; header response remove Strict-Transport-Security ; route / -> status 204 }
+"""
+
+
+@pytest.fixture
+def pages(sluice, box, backend):
+    box.write("pages/all.html", "<p>nothing</p>")
+    box.write("pages/large.txt", "0123456789abcdef" * 4096)
+    box.write("pages/a.json", '{"gone":true}')
+    origin = backend.http(lambda r: (404, {"Strict-Transport-Security": "max-age=1"}, b"the backend's"))
+    return sluice(ANSWERS, port_back=origin.port)
+
+
+@pytest.mark.parametrize("host,path,status,kind,body", [
+    ("a.example", "/x", 404, "application/json", b'{"gone":true}'),
+    ("a.example", "/gone/", 410, "application/json", b'{"gone":true}'),
+    ("a.example", "/dead/", 502, "text/html; charset=utf-8", b"<p>nothing</p>"),
+    ("c.example", "/", 421, "text/plain; charset=utf-8", b"0123456789abcdef" * 4096)],
+                         ids=("json", "status", "dead", "large"))
+@pytest.mark.parametrize("tls", [False, True])
+def test_pages_stand_for_our_own(pages, host, path, status, kind, body, tls):
+    with pages.client(tls=tls, sni="a.example" if tls else None,
+                      port=pages.ports["port_tls" if tls else "port"]) as c:
+        for method in ("GET", "HEAD", "GET"):
+            r = c.request(method, path, host=host)
+            assert (r.status, r.header("content-type"), r.header("x-rule")) == (status, kind, "yes")
+            assert r.header("content-length") == str(len(body))
+            assert r.body == (b"" if method == "HEAD" else body)
+
+
+def test_answers_of_backends_stay(pages):
+    r = pages.get("/back/")
+    assert (r.status, r.body) == (404, b"the backend's")
+
+
+def test_what_cannot_be_understood_is_answered_plainly(pages):
+    with pages.client() as c:
+        c.send(b"GET /x HTTP/1.1\r\n\r\n")
+        assert c.response().status == 400
+
+
+def test_hsts_stands_in_tls_answers_alone(pages):
+    def hsts(path, host="a.example"):
+        r = pages.get(path, host=host, tls=True, port=pages.ports["port_tls"])
+        return r.all("strict-transport-security")
+    for path in ("/x", "/gone/", "/dead/", "/back/"):
+        assert hsts(path) == ["max-age=31536000; includeSubDomains"]
+    assert pages.get("/x").all("strict-transport-security") == []
+    assert hsts("/", "b.example") == []
+
+
+def test_a_page_is_read_again_at_a_reload(pages, box):
+    box.write("pages/a.json", '{"gone":false}')
+    assert pages.get("/gone/").body == b'{"gone":true}'
+    pages.reload()
+    assert pages.get("/gone/").body == b'{"gone":false}'
+    box.path("pages/a.json").unlink()
+    pages.reload(ok=False)
+    assert pages.get("/gone/").body == b'{"gone":false}'

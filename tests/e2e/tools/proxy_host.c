@@ -200,6 +200,8 @@ host_offer(struct host *h)
 		if (c->sites[i].client.demand != CONF_CLIENT_NONE)
 			host_send_file(h, MSG_CLIENT_CA, c->sites[i].client.ordinal,
 				c->sites[i].client.ca_file);
+	for (size_t i = 0; i < c->n_all_pages; i++)
+		host_send_file(h, MSG_ERROR_PAGE, c->all_pages[i]->ordinal, c->all_pages[i]->file);
 	host_send_roots(h, c);
 	host_say(h, MSG_OFFER_END);
 	conf_unref(&c);

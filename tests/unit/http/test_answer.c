@@ -26,6 +26,27 @@ holds(const struct buf *b, const char *text)
 }
 
 static void
+a_page_of_the_users_has_a_head_of_ours(void **state)
+{
+	struct answer a = {.status = 404,
+		.date = SLICE_LIT("now"),
+		.method = HTTP_METHOD_GET,
+		.page_type = "application/json",
+		.page_size = 65536,
+		.keep_alive = true,
+		.minor = 1};
+	struct http_response r;
+	struct buf out;
+
+	(void)state;
+	build(&a, &out, &r);
+	assert_int_equal(r.content_length, 65536);
+	assert_int_equal(r.head_len, buf_len(&out));
+	assert_true(holds(&out, "\r\nContent-Type: application/json\r\n"));
+	buf_clear(&out);
+}
+
+static void
 every_answer_is_a_whole_response(void **state)
 {
 	(void)state;
@@ -208,6 +229,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_answer_is_a_whole_response),
+		cmocka_unit_test(a_page_of_the_users_has_a_head_of_ours),
 		cmocka_unit_test(head_gets_the_same_without_the_page),
 		cmocka_unit_test(special_fields_stand_where_they_belong),
 		cmocka_unit_test(connection_is_announced),

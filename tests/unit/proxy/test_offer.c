@@ -236,6 +236,29 @@ a_part_of_something_else_is_refused(void **state)
 	expect_refused(o, "/nonexistent/folder");
 }
 
+static void
+a_page_is_taken_once_and_bounded(void **state)
+{
+	static const char text[] = "listen 127.0.0.1:80 plain\nerror-page 404 /a.html\n";
+	struct offer *o = offer_of(text);
+	static char large[CONF_PAGE_SIZE + 2];
+
+	(void)state;
+	expect_refused(o, "page was not offered");
+	o = offer_of(text);
+	add_pem(o, MSG_ERROR_PAGE, o->conf->all_pages[0]->ordinal, "page");
+	assert_false(o->failed);
+	add_pem(o, MSG_ERROR_PAGE, o->conf->all_pages[0]->ordinal, "again");
+	expect_refused(o, "does not name");
+	o = offer_of(text);
+	add_pem(o, MSG_ERROR_PAGE, 1, "of the listener");
+	expect_refused(o, "does not name");
+	o = offer_of(text);
+	memset(large, 'x', sizeof(large) - 1);
+	add_pem(o, MSG_ERROR_PAGE, o->conf->all_pages[0]->ordinal, large);
+	expect_refused(o, "65536 are allowed");
+}
+
 int
 main(void)
 {
@@ -246,6 +269,7 @@ main(void)
 		cmocka_unit_test(a_text_that_does_not_parse_is_refused),
 		cmocka_unit_test(a_part_that_is_missing_is_noticed),
 		cmocka_unit_test(a_part_of_something_else_is_refused),
+		cmocka_unit_test(a_page_is_taken_once_and_bounded),
 	};
 	struct err e = {0};
 	int failed;
