@@ -38,14 +38,17 @@ resolve_limits(struct conf *c)
 	memcpy(defaults.timeout_ms, default_timeout_ms, sizeof(default_timeout_ms));
 	inherit(&c->limits, &defaults);
 	conf_heads_inherit(&c->heads, NULL);
+	conf_compress_inherit(&c->compress, NULL);
 	for (size_t i = 0; i < c->n_sites; i++) {
 		struct conf_site *site = &c->sites[i];
 
 		inherit(&site->limits, &c->limits);
 		conf_heads_inherit(&site->heads, &c->heads);
+		conf_compress_inherit(&site->compress, &c->compress);
 		for (size_t j = 0; j < site->n_routes; j++) {
 			inherit(&site->routes[j].limits, &site->limits);
 			conf_heads_inherit(&site->routes[j].heads, &site->heads);
+			conf_compress_inherit(&site->routes[j].compress, &site->compress);
 		}
 	}
 	conf_guard_resolve(c);

@@ -10,6 +10,7 @@
 #ifndef CONF_CONF_H
 #define CONF_CONF_H
 
+#include "conf/compress.h"
 #include "conf/guard.h"
 #include "conf/tls.h"
 #include "conf/heads.h"
@@ -145,6 +146,7 @@ struct conf_route {
 	struct conf_limits limits;
 	struct conf_guard guard;
 	struct conf_heads heads;
+	struct conf_compress compress;
 };
 
 struct conf_site {
@@ -160,6 +162,7 @@ struct conf_site {
 	struct conf_heads heads;
 	struct conf_hsts hsts;
 	struct conf_pages pages;
+	struct conf_compress compress;
 	bool short_form; /* `site HOST… -> TARGET`: its one route is "/" */
 	struct conf_route *routes;
 	size_t n_routes;
@@ -248,6 +251,7 @@ struct conf {
 	const struct conf_page **all_pages; /* those of the top level and of every site */
 	size_t n_all_pages;
 	uint32_t trusted_ordinal; /* of the first line; 0: none */
+	struct conf_compress compress;
 	char *control_path;       /* never NULL: the default when not written */
 	char *control_group;      /* NULL: root only */
 	uint32_t control_ordinal; /* 0 where not written, and so below */

@@ -96,7 +96,8 @@ same_route(const struct conf_route *a, const struct conf_route *b)
 {
 	return a->exact == b->exact && same_text(a->path, b->path) && same_targets(a, b) &&
 	       same_upstream(&a->upstream, &b->upstream) && same_limits(&a->limits, &b->limits) &&
-	       conf_guard_equal(&a->guard, &b->guard) && conf_heads_equal(&a->heads, &b->heads);
+	       conf_guard_equal(&a->guard, &b->guard) && conf_heads_equal(&a->heads, &b->heads) &&
+	       conf_compress_equal(&a->compress, &b->compress);
 }
 
 static bool
@@ -109,7 +110,8 @@ same_site(const struct conf_site *a, const struct conf_site *b)
 		!same_texts(a->hosts, b->hosts, a->n_hosts) ||
 		!same_limits(&a->limits, &b->limits) || !conf_guard_equal(&a->guard, &b->guard) ||
 		!conf_heads_equal(&a->heads, &b->heads) || !conf_hsts_equal(&a->hsts, &b->hsts) ||
-		!conf_pages_equal(&a->pages, &b->pages))
+		!conf_pages_equal(&a->pages, &b->pages) ||
+		!conf_compress_equal(&a->compress, &b->compress))
 		return false;
 	for (size_t i = 0; i < a->n_routes; i++)
 		if (!same_route(&a->routes[i], &b->routes[i]))
@@ -225,7 +227,8 @@ conf_equal(const struct conf *a, const struct conf *b)
 	if (a->n_sites != b->n_sites || a->n_containers != b->n_containers || !same_network(a, b) ||
 		!same_daemon(a, b) || !same_logs(a, b) || !same_limits(&a->limits, &b->limits) ||
 		!conf_guard_equal(&a->guard, &b->guard) || !conf_tls_equal(&a->tls, &b->tls) ||
-		!conf_heads_equal(&a->heads, &b->heads) || !conf_pages_equal(&a->pages, &b->pages))
+		!conf_heads_equal(&a->heads, &b->heads) || !conf_pages_equal(&a->pages, &b->pages) ||
+		!conf_compress_equal(&a->compress, &b->compress))
 		return false;
 	for (size_t i = 0; i < a->n_sites; i++)
 		if (!same_site(&a->sites[i], &b->sites[i]))

@@ -5,6 +5,7 @@
  */
 #include "conf/conf.h"
 
+#include "conf/print_compress.h"
 #include "conf/print_guard.h"
 #include "conf/print_tls.h"
 #include "conf/print_heads.h"
@@ -67,7 +68,8 @@ print_route(struct writer *w, const struct conf_route *route)
 	writer_word(w, route->path);
 	print_targets(w, route);
 	if (!limits_written(&route->limits) && !upstream_written(&route->upstream) &&
-		!conf_guard_written(&route->guard) && !conf_heads_written(&route->heads)) {
+		!conf_guard_written(&route->guard) && !conf_heads_written(&route->heads) &&
+		!route->compress.ordinal) {
 		writer_end(w);
 		return;
 	}
@@ -76,6 +78,7 @@ print_route(struct writer *w, const struct conf_route *route)
 	print_limits(w, &route->limits);
 	print_guard(w, &route->guard);
 	print_heads(w, &route->heads);
+	print_compress(w, &route->compress);
 	writer_close(w);
 }
 
@@ -102,6 +105,7 @@ print_site(struct writer *w, const struct conf_site *site)
 	print_heads(w, &site->heads);
 	print_hsts(w, &site->hsts);
 	print_pages(w, &site->pages);
+	print_compress(w, &site->compress);
 	for (size_t i = 0; i < site->n_routes; i++)
 		print_route(w, &site->routes[i]);
 	writer_close(w);
@@ -359,6 +363,7 @@ print_all(struct writer *w, const struct conf *c)
 	print_trusted(w, c);
 	print_heads(w, &c->heads);
 	print_pages(w, &c->pages);
+	print_compress(w, &c->compress);
 	for (size_t i = 0; i < c->n_sites; i++)
 		print_site(w, &c->sites[i]);
 	for (size_t i = 0; i < c->n_containers; i++)

@@ -464,7 +464,8 @@ every_difference_counts(void **state)
 		" mount /m n rw ; stop-timeout 5s ; privileged no ; image template t arg }\n"
 		"forward tcp 90-91 -> k:92-93 from 10.0.0.0/8\ncontrol /c group g\nstate "
 		"/s\nlxc-path /l\n"
-		"threads 2\nlog access /a json\nlog level warn\nlog format json\ntimeout idle 9s\n";
+		"threads 2\nlog access /a json\nlog level warn\nlog format json\ntimeout idle 9s\n"
+		"compress on level 3\n";
 	static const char *const changes[][2] = {{"listen 80 plain", "listen 81 plain"},
 		{"listen 80 plain", "listen 80"}, {"b 10.0.3.1/24", "b 10.0.3.1/25"},
 		{"bridge b ", "bridge bb "}, {"wan w", "wan x"}, {"default /c", "default /d"},
@@ -489,7 +490,9 @@ every_difference_counts(void **state)
 		{"state /s", "state /t"}, {"state /s", ""}, {"lxc-path /l", "lxc-path /m"},
 		{"threads 2", "threads 3"}, {"threads 2", "threads auto"},
 		{"access /a", "access /b"}, {"/a json", "/a"}, {"level warn", "level info"},
-		{"log format json", ""}, {"idle 9s", "idle 8s"}, {"timeout idle 9s", ""}};
+		{"log format json", ""}, {"idle 9s", "idle 8s"}, {"timeout idle 9s", ""},
+		{"level 3", "level 4"}, {"on level 3", "on"}, {"on level 3", "off"},
+		{"compress on level 3", ""}};
 
 	(void)state;
 	assert_true(equal(base, base));
