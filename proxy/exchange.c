@@ -213,6 +213,7 @@ exchange_finish(struct exchange *x)
 	exchange_count(x, duration_us);
 	x->file = close_fd(x->file);
 	file_entry_unref(&x->entry);
+	compressor_free(&x->compressor);
 	generation_unref(&x->generation);
 	arena_reset(x->arena);
 	x->front->exchange = NULL;

@@ -132,6 +132,12 @@ struct exchange {
 	struct tunnel *tunnel;   /* in the arena; NULL: none */
 	struct list tunnel_node; /* in worker.tunnels */
 
+	struct compressor *compressor; /* the answer's body goes through it; NULL: it does not */
+	bool compressed;               /* and it has said how it ends itself */
+	bool compress_dirty;           /* it holds something that could be sent */
+	struct slice run;              /* of upstream.in: what it has not taken yet */
+	size_t run_used;               /* what goes from upstream.in when it has */
+
 	int file;                 /* -1: none */
 	struct file_entry *entry; /* of the cache, instead of file */
 	off_t file_at;
@@ -285,6 +291,18 @@ void exchange_drain_tunnel(struct exchange *x);
 void exchange_end_tunnel(struct exchange *x);
 /* The worker has a new generation: tunnels whose route is there go over to it, the others drain. */
 void exchange_adopt_tunnels(struct worker *w);
+
+/* --- exchange_compress.c --------------------------------------------------------------------- */
+
+/* The head of an answer stands from `from` bytes behind out's start, all rules applied; *kind is
+ * how its body goes to the client. When it is to be compressed, the head and *kind are changed, and
+ * x->compressor stands. 0, or -1 when the head does not fit. */
+int exchange_compress_head(
+	struct exchange *x, size_t from, struct buf *out, enum http_body_kind *kind);
+/* Takes bytes off *in and puts what comes of them, framed, behind what stands in the client's
+ * buffer. True: all was taken and all that op asks for has come out; after COMPRESSOR_END the
+ * body is complete and x->compressor gone. False: there is no room, or the front was closed. */
+bool exchange_compress(struct exchange *x, enum compressor_op op, struct slice *in);
 
 /* --- exchange_file.c ------------------------------------------------------------------------- */
 

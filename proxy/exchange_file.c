@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define FILE_INDEX "index.html"
+#define FILE_COMPRESS_MAX (16 * 1024)  /* in one step */
 #define FILE_SENDFILE_MAX (512 * 1024) /* in one call, so that others have their turn */
 
 /* A segment that begins with a dot, other than .well-known. */
@@ -68,6 +69,7 @@ static void
 file_start(struct exchange *x, const struct file_facts *facts)
 {
 	struct file_answer answer;
+	enum http_body_kind kind;
 	struct buf out;
 	size_t before;
 
@@ -77,11 +79,13 @@ file_start(struct exchange *x, const struct file_facts *facts)
 		return;
 	}
 	x->keep_alive = x->keep_alive && http_body_done(&x->request_body);
+	kind = answer.body ? HTTP_BODY_LENGTH : HTTP_BODY_NONE;
 	out = exchange_out(x);
 	before = buf_len(&out);
 	if (!out.data ||
 		file_policy_head(&answer, facts, worker_date(x->worker), x->keep_alive, &out) < 0 ||
-		exchange_edit_head(x, CONF_HEADER_RESPONSE, before, &out) < 0) {
+		exchange_edit_head(x, CONF_HEADER_RESPONSE, before, &out) < 0 ||
+		exchange_compress_head(x, before, &out, &kind) < 0) {
 		exchange_answer(x, 500, NULL, "head does not fit");
 		return;
 	}
@@ -192,6 +196,34 @@ file_read(const struct exchange *x, char *to, size_t n)
 	return (ssize_t)n;
 }
 
+static bool
+file_has_more(const struct exchange *x)
+{
+	return x->file_left > 0 || x->compressor;
+}
+
+/* The next part through the compressor. What it does not take is read again. */
+static bool
+file_compress(struct exchange *x)
+{
+	size_t n = x->file_left < FILE_COMPRESS_MAX ? (size_t)x->file_left : FILE_COMPRESS_MAX;
+	enum compressor_op op = n == x->file_left ? COMPRESSOR_END : COMPRESSOR_MORE;
+	struct slice in = {.n = n};
+
+	if (x->entry && x->entry->content) {
+		in.p = x->entry->content + x->file_at;
+	} else {
+		buf_reset(&x->worker->text);
+		in.p = buf_reserve(&x->worker->text, FILE_COMPRESS_MAX);
+		if (!in.p || (n > 0 && file_read(x, x->worker->text.data, n) != (ssize_t)n))
+			return false;
+	}
+	(void)exchange_compress(x, op, &in);
+	x->file_at += (off_t)(n - in.n);
+	x->file_left -= n - in.n;
+	return !x->front->closed;
+}
+
 /* Reads the next part into the client's buffer. False: the file has become shorter. */
 static bool
 file_fill(struct exchange *x)
@@ -200,6 +232,8 @@ file_fill(struct exchange *x)
 	size_t room;
 	ssize_t n;
 
+	if (x->compressor)
+		return file_compress(x);
 	if (iobuf_hold(out, &x->worker->blocks) < 0)
 		return false;
 	room = iobuf_room(out);
@@ -238,9 +272,9 @@ file_send_buffered(struct exchange *x)
 {
 	struct front *f = x->front;
 
-	if (x->file_left > 0 && (!f->out.data || iobuf_room(&f->out) > 0) && !file_fill(x))
+	if (file_has_more(x) && (!f->out.data || iobuf_room(&f->out) > 0) && !file_fill(x))
 		return FRONT_IO_CLOSED;
-	f->complete = x->file_left == 0;
+	f->complete = !file_has_more(x);
 	return front_flush(f);
 }
 
@@ -252,7 +286,8 @@ exchange_send_file(struct exchange *x)
 	size_t queued = iobuf_len(&f->out);
 	enum front_io result;
 
-	if (front_can_send_file(f) && queued == 0 && x->file_left > 0 && file_descriptor(x) >= 0)
+	if (front_can_send_file(f) && queued == 0 && x->file_left > 0 && !x->compressor &&
+		file_descriptor(x) >= 0)
 		result = file_send_plain(x);
 	else
 		result = file_send_buffered(x);
@@ -267,7 +302,7 @@ exchange_send_file(struct exchange *x)
 				f, CONN_WAIT_CLIENT, x->limits->timeout_ms[CONF_TIMEOUT_SEND]);
 		return false;
 	}
-	if (x->file_left > 0 || iobuf_len(&f->out) > 0)
+	if (file_has_more(x) || iobuf_len(&f->out) > 0)
 		return true;
 	exchange_set_state(x, EXCHANGE_END);
 	return true;

@@ -254,14 +254,16 @@ relay_begin_answer(struct exchange *x)
 	before = buf_len(&out);
 	if (!out.data || forward_response_head(&f, &out) < 0 ||
 		exchange_rewrite_head(x, before, &out) < 0 ||
-		exchange_edit_head(x, CONF_HEADER_RESPONSE, before, &out) < 0) {
+		exchange_edit_head(x, CONF_HEADER_RESPONSE, before, &out) < 0 ||
+		exchange_compress_head(x, before, &out, &x->answer_kind) < 0) {
 		exchange_fail(x, 502, "answer's head does not fit when forwarded");
 		return;
 	}
 	exchange_out_done(x, &out);
 	x->status = r->status;
 	x->answer_begun = true;
-	x->head_held = fresh && x->answer_kind == HTTP_BODY_LENGTH && r->content_length > 0;
+	x->head_held = fresh && x->answer_kind != HTTP_BODY_NONE && r->body == HTTP_BODY_LENGTH &&
+		       r->content_length > 0;
 	http_body_init(&x->answer_body, r->body, r->content_length);
 	iobuf_consume(&x->upstream->in, r->head_len);
 }
@@ -383,6 +385,7 @@ static void
 relay_take_back_head(struct exchange *x)
 {
 	iobuf_release(&x->front->out, &x->worker->blocks);
+	compressor_free(&x->compressor);
 	timer_off(&x->retry);
 	x->head_held = false;
 	x->answer_begun = false;
@@ -416,7 +419,7 @@ relay_may_reuse(const struct exchange *x)
 static void
 relay_end_answer(struct exchange *x)
 {
-	if (x->answer_kind == HTTP_BODY_CHUNKED)
+	if (x->answer_kind == HTTP_BODY_CHUNKED && !x->compressed)
 		(void)iobuf_append(&x->front->out, SLICE_LIT(HTTP_CHUNK_LAST));
 	x->answer_read = true;
 	upstream_settle(x->upstream);
@@ -480,27 +483,8 @@ relay_take_answer(struct exchange *x)
 static bool
 relay_reads_through(const struct exchange *x)
 {
-	return x->answer_body.kind != HTTP_BODY_CHUNKED && x->answer_kind != HTTP_BODY_CHUNKED;
-}
-
-/* False when the body cannot go on now; the client's buffer holds a block and has room. */
-static bool
-relay_body_step(struct exchange *x)
-{
-	enum upstream_io result;
-	int error;
-
-	if (iobuf_len(&x->upstream->in) > 0) {
-		relay_take_answer(x);
-		return true;
-	}
-	if (relay_reads_through(x))
-		result = relay_read_through(x);
-	else
-		result = upstream_read(x->upstream, &error);
-	if (result == UPSTREAM_CLOSED)
-		relay_upstream_closed(x);
-	return result != UPSTREAM_BLOCKED;
+	return x->answer_body.kind != HTTP_BODY_CHUNKED && x->answer_kind != HTTP_BODY_CHUNKED &&
+	       !x->compressor;
 }
 
 /* Writes to the client when its buffer is nearly full. False: the client is slow, or gone. */
@@ -522,17 +506,89 @@ relay_make_room(struct exchange *x)
 	return false;
 }
 
+/* Nothing more can be read now: what the compressor holds goes to the client. */
+static bool
+relay_flush_compressor(struct exchange *x)
+{
+	struct slice nothing = {0};
+
+	if (!x->compress_dirty)
+		return false;
+	x->compress_dirty = !exchange_compress(x, COMPRESSOR_FLUSH, &nothing);
+	return !x->compress_dirty;
+}
+
+/* Takes one run of the body from what was read into the compressor. It stays where it is until all
+ * of it was taken. */
+static bool
+relay_compress(struct exchange *x)
+{
+	struct slice in = iobuf_slice(&x->upstream->in);
+
+	if (x->run_used == 0 && http_body_feed(&x->answer_body, in.p, in.n, &x->run_used,
+					&x->run) == HTTP_BODY_BAD) {
+		relay_cut(x, "backend broke the framing of its answer");
+		return true;
+	}
+	x->head_held = false;
+	x->compress_dirty = x->compress_dirty || x->run.n > 0;
+	if (!exchange_compress(x, COMPRESSOR_MORE, &x->run))
+		return false;
+	iobuf_consume(&x->upstream->in, x->run_used);
+	x->run_used = 0;
+	return true;
+}
+
+/* All of it was taken in: the end of the compressed body. */
+static bool
+relay_end_compressor(struct exchange *x)
+{
+	struct slice nothing = {0};
+
+	return relay_make_room(x) && exchange_compress(x, COMPRESSOR_END, &nothing);
+}
+
+/* False when the body cannot go on now; the client's buffer holds a block and has room. */
+static bool
+relay_body_step(struct exchange *x)
+{
+	enum upstream_io result;
+	int error;
+
+	if (x->compressor && iobuf_len(&x->upstream->in) > 0)
+		return relay_compress(x);
+	if (iobuf_len(&x->upstream->in) > 0) {
+		relay_take_answer(x);
+		return true;
+	}
+	if (relay_reads_through(x))
+		result = relay_read_through(x);
+	else
+		result = upstream_read(x->upstream, &error);
+	if (result == UPSTREAM_CLOSED)
+		relay_upstream_closed(x);
+	if (result == UPSTREAM_BLOCKED && x->compressor)
+		return relay_flush_compressor(x);
+	return result != UPSTREAM_BLOCKED;
+}
+
 static bool
 relay_answer_body(struct exchange *x)
 {
 	bool moved = false;
 
-	for (int turn = 0; !http_body_done(&x->answer_body); turn++) {
+	for (int turn = 0; !http_body_done(&x->answer_body) || x->run_used > 0; turn++) {
 		if (turn == RELAY_TURN_MAX || !relay_make_room(x) || !relay_body_step(x))
 			return moved;
 		moved = true;
 		if (x->front->closed || x->state != EXCHANGE_RELAY || !x->answer_begun)
 			return true;
+	}
+	while (x->compressor) {
+		if (!relay_end_compressor(x) &&
+			(x->front->closed || relay_room(&x->front->out) < RELAY_ROOM_MIN))
+			return moved;
+		moved = true;
 	}
 	relay_end_answer(x);
 	return true;

@@ -10,9 +10,9 @@
 #include <assert.h>
 #include <stdint.h>
 
-#define NAME_PLACES 128
+#define NAME_PLACES 256
 #define NAME_PLACE(n, first, inner)                                                                \
-	(((n)*4u + (unsigned)(first)*7u + (unsigned)(inner)*2u) % NAME_PLACES)
+	(((n)*3u + (unsigned)(first)*9u + (unsigned)(inner)*2u) % NAME_PLACES)
 
 struct known_name {
 	uint8_t id;

@@ -95,6 +95,10 @@ enum http_method {
 	X(LOCATION, 'l', 'o', "location", HTTP_PROTECTED) \
 	X(CONTENT_LOCATION, 'c', 't', "content-location", HTTP_PROTECTED) \
 	X(REFRESH, 'r', 's', "refresh", HTTP_PROTECTED) \
+	X(ACCEPT_ENCODING, 'a', 'd', "accept-encoding", HTTP_PROTECTED) \
+	X(ACCEPT_RANGES, 'a', 'n', "accept-ranges", HTTP_PROTECTED) \
+	X(ETAG, 'e', 'g', "etag", HTTP_PROTECTED) \
+	X(VARY, 'v', 'y', "vary", HTTP_PROTECTED) \
 	X(SET_COOKIE, 's', 'k', "set-cookie", HTTP_PROTECTED)
 /* clang-format on */
 

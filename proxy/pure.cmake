@@ -6,6 +6,7 @@ add_library(sluice_http STATIC
 	balance.c
 	busy.c
 	client.c
+	coding.c
 	file_policy.c
 	forward_head.c
 	h2_guard.c

@@ -112,6 +112,7 @@ worker_close(struct worker *w)
 	worker_on_burial(-1, 0, w);
 	exchange_free_spares(w);
 	file_cache_clear(&w->files);
+	compressors_clear(&w->compressors);
 	access_log_clear(&w->access_log);
 	resolver_clear(&w->resolver);
 	generation_unref(&w->generation);

@@ -12,6 +12,7 @@
 #include "core/stats.h"
 #include "proxy/access_log.h"
 #include "proxy/block.h"
+#include "proxy/compressor.h"
 #include "proxy/containers.h"
 #include "proxy/file_cache.h"
 #include "proxy/generation.h"
@@ -100,6 +101,7 @@ struct worker {
 	struct containers containers;
 	struct resolver resolver;
 	struct file_cache files;
+	struct compressors compressors;
 	struct access_log access_log;
 	struct stats stats;
 	_Atomic uint64_t closes[WORKER_CLOSES_MAX]; /* connections, by reason */

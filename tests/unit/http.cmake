@@ -6,6 +6,7 @@ foreach(name
 		balance
 		busy
 		client
+		coding
 		file_policy
 		forward_head
 		h2_guard

@@ -2,6 +2,7 @@
 foreach(name backends block containers file_cache handshake offer pool route_book tickets timer tls)
 	sluice_unit_test(proxy ${name})
 endforeach()
+sluice_unit_test(proxy compressor PkgConfig::ZLIB PkgConfig::ZSTD PkgConfig::BROTLI_DEC)
 
 # The proxy process alone, driven over its channel: for tests/e2e/test_http_waiting.py.
 add_executable(proxy_host ${PROJECT_SOURCE_DIR}/tests/e2e/tools/proxy_host.c)
