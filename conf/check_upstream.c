@@ -7,7 +7,8 @@
 static bool
 is_server(const struct conf_target *t)
 {
-	return t->type == CONF_TARGET_CONTAINER || t->type == CONF_TARGET_HTTP;
+	return t->type == CONF_TARGET_CONTAINER || t->type == CONF_TARGET_HTTP ||
+	       t->type == CONF_TARGET_HTTPS;
 }
 
 static void
@@ -34,6 +35,8 @@ check_use(struct parse *p, const struct conf_route *route)
 	} uses[] = {
 		{u->balance_ordinal, "balance", true},
 		{u->passive_ordinal, "passive", true},
+		{route->trust.ca_ordinal, "upstream-ca", false},
+		{route->trust.verify_ordinal, "upstream-verify", false},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(uses); i++) {
@@ -52,19 +55,65 @@ check_use(struct parse *p, const struct conf_route *route)
 	}
 }
 
+/* ---- certificates of targets ---- */
+
+static void
+inherit_trust(struct parse *p, struct conf_trust *inner, const struct conf_trust *outer)
+{
+	if (!inner->verify_ordinal)
+		inner->verify = outer->verify;
+	inner->ca_from = inner->ca_ordinal ? inner->ca_ordinal : outer->ca_from;
+	if (!inner->ca_ordinal && outer->ca_file)
+		inner->ca_file = parse_dup(p, slice_str(outer->ca_file));
+}
+
+/* The authorities that the route's targets are checked with, listed once. */
+static void
+refer_to_authority(struct parse *p, struct conf_route *route)
+{
+	const struct conf_trust *trust = &route->trust;
+	struct conf_authority *a;
+	int32_t index;
+
+	if (!trust->verify || !conf_route_has_tls(route))
+		return;
+	index = conf_find_authority(p->conf, trust->ca_file);
+	if (index >= 0) {
+		route->authority = (uint32_t)index + 1;
+		return;
+	}
+	a = parse_add(p, &p->conf->authorities, &p->conf->n_authorities, sizeof(*a));
+	if (!a)
+		return;
+	a->ordinal = trust->ca_from ? trust->ca_from : route->ordinal;
+	a->file = trust->ca_file ? parse_dup(p, slice_str(trust->ca_file)) : NULL;
+	route->authority = (uint32_t)p->conf->n_authorities;
+}
+
+static void
+check_route(struct parse *p, struct conf_site *site, struct conf_route *route)
+{
+	fill_defaults(route);
+	inherit_trust(p, &route->trust, &site->trust);
+	if (!parse_failed(p, route->ordinal))
+		check_use(p, route);
+	if (route->n_more)
+		route->pool = ++p->conf->n_pools;
+	refer_to_authority(p, route);
+}
+
 void
 parse_check_upstreams(struct parse *p)
 {
+	static const struct conf_trust by_default = {.verify = true};
 	struct conf *c = p->conf;
 
-	for (size_t i = 0; i < c->n_sites; i++)
-		for (size_t k = 0; k < c->sites[i].n_routes; k++) {
-			struct conf_route *route = &c->sites[i].routes[k];
+	inherit_trust(p, &c->trust, &by_default);
+	for (size_t i = 0; i < c->n_sites && !p->stopped; i++) {
+		struct conf_site *site = &c->sites[i];
 
-			fill_defaults(route);
-			if (!parse_failed(p, route->ordinal))
-				check_use(p, route);
-			if (route->n_more)
-				route->pool = ++c->n_pools;
-		}
+		inherit_trust(p, &site->trust, &c->trust);
+		for (size_t k = 0; k < site->n_routes; k++)
+			check_route(p, site, &site->routes[k]);
+	}
 }

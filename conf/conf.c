@@ -47,8 +47,10 @@ free_site(struct conf_site *site)
 		free(site->routes[i].more);
 		free(site->routes[i].upstream.balance_name);
 		conf_heads_clear(&site->routes[i].heads);
+		free(site->routes[i].trust.ca_file);
 	}
 	free(site->routes);
+	free(site->trust.ca_file);
 	conf_guard_clear(&site->guard);
 }
 
@@ -87,6 +89,10 @@ free_conf(struct conf *c)
 	free(c->trusted);
 	conf_pages_clear(&c->pages);
 	free(c->all_pages);
+	for (size_t i = 0; i < c->n_authorities; i++)
+		free(c->authorities[i].file);
+	free(c->authorities);
+	free(c->trust.ca_file);
 	free(c->wan);
 	free(c->bridge);
 	free(c->listens);
@@ -186,6 +192,27 @@ const char *
 conf_timeout_name(enum conf_timeout timeout)
 {
 	return schema_word_name("timeout", (int)timeout);
+}
+
+int32_t
+conf_find_authority(const struct conf *c, const char *file)
+{
+	for (size_t i = 0; i < c->n_authorities; i++) {
+		const char *known = c->authorities[i].file;
+
+		if (known && file ? strcmp(known, file) == 0 : known == file)
+			return (int32_t)i;
+	}
+	return -1;
+}
+
+bool
+conf_route_has_tls(const struct conf_route *route)
+{
+	for (size_t i = 0; i < conf_route_targets(route); i++)
+		if (conf_route_target(route, i)->type == CONF_TARGET_HTTPS)
+			return true;
+	return false;
 }
 
 const char *

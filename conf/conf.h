@@ -98,6 +98,7 @@ struct conf_limits {
 enum conf_target_type {
 	CONF_TARGET_CONTAINER, /* CONTAINER:PORT[/PATH] */
 	CONF_TARGET_HTTP,      /* http://HOST[:PORT][/PATH] */
+	CONF_TARGET_HTTPS,     /* https://HOST[:PORT][/PATH] */
 	CONF_TARGET_DIR,       /* dir PATH */
 	CONF_TARGET_REDIRECT,  /* redirect CODE URL */
 	CONF_TARGET_STATUS,    /* status CODE */
@@ -133,6 +134,20 @@ struct conf_upstream {
 	uint32_t passive_ordinal;
 };
 
+/* How the certificates of https:// targets are checked; at top level, in a site, in a route. */
+struct conf_trust {
+	char *ca_file;                       /* effective; NULL: the system's own authorities */
+	bool verify;                         /* effective */
+	uint32_t ca_ordinal, verify_ordinal; /* where written, else 0 */
+	uint32_t ca_from; /* the directive that is in force, here or further out; 0: none */
+};
+
+/* A file of authorities, and the first directive that needs it. */
+struct conf_authority {
+	char *file; /* NULL: the system's */
+	uint32_t ordinal;
+};
+
 struct conf_route {
 	uint32_t ordinal;
 	bool exact; /* `route = PATH` */
@@ -141,6 +156,8 @@ struct conf_route {
 	struct conf_target *more; /* the targets behind the first */
 	size_t n_more;
 	struct conf_upstream upstream;
+	struct conf_trust trust;
+	uint32_t authority; /* from 1: into conf.authorities; 0: nothing is verified */
 	uint32_t pool; /* from 1: its number among the routes whose targets are watched; 0: it has
 			* one target, and nothing is asked of it */
 	struct conf_limits limits;
@@ -157,6 +174,7 @@ struct conf_site {
 	uint32_t certificate_ordinal;
 	int32_t certificate; /* index into conf.certificates; -1: none */
 	struct conf_client client;
+	struct conf_trust trust;
 	struct conf_limits limits;
 	struct conf_guard guard;
 	struct conf_heads heads;
@@ -252,6 +270,9 @@ struct conf {
 	size_t n_all_pages;
 	uint32_t trusted_ordinal; /* of the first line; 0: none */
 	struct conf_compress compress;
+	struct conf_trust trust;
+	struct conf_authority *authorities; /* that routes with https:// targets refer to */
+	size_t n_authorities;
 	char *control_path;       /* never NULL: the default when not written */
 	char *control_group;      /* NULL: root only */
 	uint32_t control_ordinal; /* 0 where not written, and so below */
@@ -345,6 +366,10 @@ int32_t conf_find_certificate(const struct conf *c, struct slice name);
 const char *conf_proto_name(enum conf_proto proto);
 const char *conf_timeout_name(enum conf_timeout timeout);
 const char *conf_listen_mode_name(enum conf_listen_mode mode);
+/* The index of the authorities of that file (NULL: the system's), or -1. */
+int32_t conf_find_authority(const struct conf *c, const char *file);
+/* Whether a target of the route is reached by TLS. */
+bool conf_route_has_tls(const struct conf_route *route);
 const char *conf_balance_name(enum conf_balance balance);
 /* The targets of a route, by index: the first, and those behind it. */
 const struct conf_target *conf_route_target(const struct conf_route *route, size_t index);

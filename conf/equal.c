@@ -92,10 +92,19 @@ same_upstream(const struct conf_upstream *a, const struct conf_upstream *b)
 }
 
 static bool
+same_trust(const struct conf_trust *a, const struct conf_trust *b)
+{
+	return a->verify == b->verify && same_text(a->ca_file, b->ca_file) &&
+	       same_presence(a->ca_ordinal, b->ca_ordinal) &&
+	       same_presence(a->verify_ordinal, b->verify_ordinal);
+}
+
+static bool
 same_route(const struct conf_route *a, const struct conf_route *b)
 {
 	return a->exact == b->exact && same_text(a->path, b->path) && same_targets(a, b) &&
-	       same_upstream(&a->upstream, &b->upstream) && same_limits(&a->limits, &b->limits) &&
+	       same_upstream(&a->upstream, &b->upstream) &&
+	       same_trust(&a->trust, &b->trust) && same_limits(&a->limits, &b->limits) &&
 	       conf_guard_equal(&a->guard, &b->guard) && conf_heads_equal(&a->heads, &b->heads) &&
 	       conf_compress_equal(&a->compress, &b->compress);
 }
@@ -108,7 +117,8 @@ same_site(const struct conf_site *a, const struct conf_site *b)
 		!same_text(a->certificate_name, b->certificate_name) ||
 		!conf_client_equal(&a->client, &b->client) ||
 		!same_texts(a->hosts, b->hosts, a->n_hosts) ||
-		!same_limits(&a->limits, &b->limits) || !conf_guard_equal(&a->guard, &b->guard) ||
+		!same_limits(&a->limits, &b->limits) || !same_trust(&a->trust, &b->trust) ||
+		!conf_guard_equal(&a->guard, &b->guard) ||
 		!conf_heads_equal(&a->heads, &b->heads) || !conf_hsts_equal(&a->hsts, &b->hsts) ||
 		!conf_pages_equal(&a->pages, &b->pages) ||
 		!conf_compress_equal(&a->compress, &b->compress))
@@ -226,7 +236,8 @@ conf_equal(const struct conf *a, const struct conf *b)
 {
 	if (a->n_sites != b->n_sites || a->n_containers != b->n_containers || !same_network(a, b) ||
 		!same_daemon(a, b) || !same_logs(a, b) || !same_limits(&a->limits, &b->limits) ||
-		!conf_guard_equal(&a->guard, &b->guard) || !conf_tls_equal(&a->tls, &b->tls) ||
+		!conf_guard_equal(&a->guard, &b->guard) ||
+		!same_trust(&a->trust, &b->trust) || !conf_tls_equal(&a->tls, &b->tls) ||
 		!conf_heads_equal(&a->heads, &b->heads) ||
 		!conf_pages_equal(&a->pages, &b->pages) ||
 		!conf_compress_equal(&a->compress, &b->compress))

@@ -68,13 +68,14 @@ print_route(struct writer *w, const struct conf_route *route)
 	writer_word(w, route->path);
 	print_targets(w, route);
 	if (!limits_written(&route->limits) && !upstream_written(&route->upstream) &&
-		!conf_guard_written(&route->guard) && !conf_heads_written(&route->heads) &&
+		!conf_guard_written(&route->guard) && !trust_written(&route->trust) && !conf_heads_written(&route->heads) &&
 		!route->compress.ordinal) {
 		writer_end(w);
 		return;
 	}
 	writer_open(w);
 	print_upstream(w, &route->upstream);
+	print_trust(w, &route->trust);
 	print_limits(w, &route->limits);
 	print_guard(w, &route->guard);
 	print_heads(w, &route->heads);
@@ -100,6 +101,7 @@ print_site(struct writer *w, const struct conf_site *site)
 		writer_end(w);
 	}
 	print_client(w, &site->client);
+	print_trust(w, &site->trust);
 	print_limits(w, &site->limits);
 	print_guard(w, &site->guard);
 	print_heads(w, &site->heads);
@@ -358,6 +360,7 @@ print_all(struct writer *w, const struct conf *c)
 	for (size_t i = 0; i < c->n_certificates; i++)
 		print_certificate(w, &c->certificates[i]);
 	print_tls(w, &c->tls);
+	print_trust(w, &c->trust);
 	print_limits(w, &c->limits);
 	print_guard(w, &c->guard);
 	print_trusted(w, c);

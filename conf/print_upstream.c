@@ -19,8 +19,8 @@ append_http_target(const struct conf_target *t, struct buf *word)
 {
 	bool v6 = strchr(t->host, ':') != NULL;
 
-	return buf_printf(word, "http://%s%s%s:%u%s", v6 ? "[" : "", t->host, v6 ? "]" : "",
-		t->port, t->path ? t->path : "");
+	return buf_printf(word, "%s://%s%s%s:%u%s", t->type == CONF_TARGET_HTTPS ? "https" : "http",
+		v6 ? "[" : "", t->host, v6 ? "]" : "", t->port, t->path ? t->path : "");
 }
 
 static int
@@ -41,6 +41,7 @@ conf_target_print(const struct conf_target *t, struct buf *out)
 	switch (t->type) {
 	case CONF_TARGET_CONTAINER:
 	case CONF_TARGET_HTTP:
+	case CONF_TARGET_HTTPS:
 		return append_url_target(t, out);
 	case CONF_TARGET_DIR:
 		if (buf_append_str(out, "dir ") < 0)
@@ -113,6 +114,27 @@ print_passive(struct writer *w, const struct conf_upstream *u)
 		writer_time(w, u->passive_for_ms);
 	}
 	writer_end(w);
+}
+
+bool
+trust_written(const struct conf_trust *trust)
+{
+	return trust->ca_ordinal || trust->verify_ordinal;
+}
+
+void
+print_trust(struct writer *w, const struct conf_trust *trust)
+{
+	if (trust->ca_ordinal) {
+		writer_begin(w, trust->ca_ordinal, "upstream-ca");
+		writer_word(w, trust->ca_file ? trust->ca_file : "system");
+		writer_end(w);
+	}
+	if (trust->verify_ordinal) {
+		writer_begin(w, trust->verify_ordinal, "upstream-verify");
+		writer_word(w, trust->verify ? "on" : "off");
+		writer_end(w);
+	}
 }
 
 bool

@@ -12,4 +12,8 @@ bool upstream_written(const struct conf_upstream *u);
 /* The directives of the route's block. */
 void print_upstream(struct writer *w, const struct conf_upstream *u);
 
+/* The same for the authorities, at top level, in a site and in a route. */
+bool trust_written(const struct conf_trust *trust);
+void print_trust(struct writer *w, const struct conf_trust *trust);
+
 #endif

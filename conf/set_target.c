@@ -10,6 +10,7 @@
 #include "core/num.h"
 
 #define HTTP_PORT 80
+#define HTTPS_PORT 443
 #define STATUS_MIN 200
 #define STATUS_MAX 599
 
@@ -66,7 +67,7 @@ read_container_target(
 	return parse_refer(p, REFERENCE_ROUTE, d, w);
 }
 
-/* ---- http:// ---- */
+/* ---- http://, https:// ---- */
 
 /* "HOST" or "[ADDRESS6]" at the beginning of the authority; what follows goes to *ret_rest. */
 static int
@@ -100,13 +101,14 @@ static int
 read_http_target(
 	struct parse *p, const struct directive *d, const struct word *w, struct conf_target *t)
 {
-	struct slice rest = slice_skip(w->text, sizeof("http://") - 1);
+	bool tls = slice_starts(w->text, SLICE_LIT("https://"));
+	struct slice rest = slice_skip(w->text, tls ? 8 : 7);
 	struct slice authority = slice_head(rest, slice_index(rest, '/'));
 	struct slice port = {0};
 
-	t->type = CONF_TARGET_HTTP;
+	t->type = tls ? CONF_TARGET_HTTPS : CONF_TARGET_HTTP;
 	(void)d;
-	t->port = HTTP_PORT;
+	t->port = tls ? HTTPS_PORT : HTTP_PORT;
 	if (slice_index(authority, '@') < authority.n)
 		return parse_error(p, w, "a target has no user or password");
 	if (read_http_host(p, w, authority, t, &port) < 0)
@@ -174,6 +176,7 @@ struct target_form {
 static const struct target_form forms[] = {
 	{CONF_TARGET_CONTAINER, 1, read_container_target, "CONTAINER:PORT[/PATH]"},
 	{CONF_TARGET_HTTP, 1, read_http_target, "http://HOST[:PORT][/PATH]"},
+	{CONF_TARGET_HTTPS, 1, read_http_target, "https://HOST[:PORT][/PATH]"},
 	{CONF_TARGET_DIR, 2, read_dir_target, "dir FOLDER"},
 	{CONF_TARGET_REDIRECT, 3, read_redirect_target, "redirect CODE URL"},
 	{CONF_TARGET_STATUS, 2, read_status_target, "status CODE"},
@@ -190,12 +193,15 @@ target_type(struct parse *p, const struct word *w)
 		return type;
 	if (slice_starts(w->text, SLICE_LIT("http://")))
 		return CONF_TARGET_HTTP;
+	if (slice_starts(w->text, SLICE_LIT("https://")))
+		return CONF_TARGET_HTTPS;
 	if (slice_index(w->text, '/') < slice_index(w->text, ':') || w->text.p[0] == '/')
 		return parse_error(p, w,
 			"\"%.*s\" is not a target; a folder is written: dir FOLDER", WORD_ARG(w));
 	for (size_t i = 0; i + 2 < w->text.n; i++)
 		if (memcmp(w->text.p + i, "://", 3) == 0)
-			return parse_error(p, w, "\"%.*s\" is not a target; only http:// is known",
+			return parse_error(p, w,
+				"\"%.*s\" is not a target; only http:// and https:// are known",
 				WORD_ARG(w));
 	near = slice_index(w->text, ':') == w->text.n ? suggest_word("target", w->text) : NULL;
 	if (near)
@@ -207,7 +213,8 @@ target_type(struct parse *p, const struct word *w)
 static bool
 is_server(int type)
 {
-	return type == CONF_TARGET_CONTAINER || type == CONF_TARGET_HTTP;
+	return type == CONF_TARGET_CONTAINER || type == CONF_TARGET_HTTP ||
+	       type == CONF_TARGET_HTTPS;
 }
 
 /* A target that stands alone: all the words are its own. */

@@ -1,5 +1,5 @@
-/* How a route treats its targets: balance, passive. What they say of each other is checked when
- * the route is whole, in check_upstream.c. */
+/* How a route treats its targets: balance, passive, upstream-ca, upstream-verify. What they say of
+ * each other is checked when the route is whole, in check_upstream.c. */
 #include "conf/setters.h"
 
 #include "conf/parse.h"
@@ -105,5 +105,47 @@ set_passive(struct parse *p, const struct directive *d)
 	for (size_t i = 1; i < d->n; i += 2)
 		if (read_passive(p, d, i, u) < 0)
 			return -1;
+	return 0;
+}
+
+/* ---- certificates of targets ---- */
+
+static struct conf_trust *
+open_trust(struct parse *p)
+{
+	switch (p->scopes[p->depth].context) {
+	case CONTEXT_SITE:
+		return &p->conf->sites[p->site].trust;
+	case CONTEXT_ROUTE:
+		return &p->conf->sites[p->site].routes[p->route].trust;
+	case CONTEXT_TOP:
+	case CONTEXT_CONTAINER:
+	case CONTEXT_COUNT:
+		break;
+	}
+	return &p->conf->trust;
+}
+
+int
+set_upstream_ca(struct parse *p, const struct directive *d)
+{
+	struct conf_trust *trust = open_trust(p);
+
+	trust->ca_ordinal = d->ordinal;
+	if (slice_eq_str(d->words[1].text, "system"))
+		return 0;
+	return word_read_file(p, &d->words[1], &trust->ca_file);
+}
+
+int
+set_upstream_verify(struct parse *p, const struct directive *d)
+{
+	struct conf_trust *trust = open_trust(p);
+	int value;
+
+	trust->verify_ordinal = d->ordinal;
+	if (word_read_word(p, "upstream-verify", &d->words[1], &value) < 0)
+		return -1;
+	trust->verify = value != 0;
 	return 0;
 }

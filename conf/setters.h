@@ -80,6 +80,8 @@ int set_trusted(struct parse *p, const struct directive *d);
 int set_hsts(struct parse *p, const struct directive *d);
 int set_rewrite(struct parse *p, const struct directive *d);
 int set_header(struct parse *p, const struct directive *d);
+int set_upstream_ca(struct parse *p, const struct directive *d);
+int set_upstream_verify(struct parse *p, const struct directive *d);
 /* set_container.c */
 int set_container(struct parse *p, const struct directive *d);
 int set_image(struct parse *p, const struct directive *d);

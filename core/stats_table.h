@@ -26,6 +26,8 @@
 	X(BYTES_SENT, "bytes_sent", PROXY, COUNTER, "body bytes sent to clients") \
 	X(UPSTREAM_CONNECTS, "upstream_connects", PROXY, COUNTER, "connections opened to backends") \
 	X(UPSTREAM_REUSED, "upstream_reused", PROXY, COUNTER, "requests sent on a kept backend connection") \
+	X(UPSTREAM_TLS, "upstream_tls", PROXY, COUNTER, "TLS handshakes with backends completed") \
+	X(UPSTREAM_TLS_RESUMED, "upstream_tls_resumed", PROXY, COUNTER, "TLS handshakes with backends that resumed a session") \
 	X(UPSTREAM_FAILED, "upstream_failed", PROXY, COUNTER, "exchanges that ended with 502 or 504") \
 	X(UPSTREAM_RETRIES, "upstream_retries", PROXY, COUNTER, "requests sent once more") \
 	X(REQUESTS_WAITING, "requests_waiting", PROXY, GAUGE, "requests waiting for a container now") \

@@ -75,6 +75,38 @@ check_certificates(const struct conf *c, check_certificate_fn *check, struct con
 	}
 }
 
+const char *
+check_authority_file(const struct conf_authority *a, struct err *e)
+{
+	/* Debian and its kin; Fedora and its kin; Alpine, the BSDs. */
+	static const char *const known[] = {"/etc/ssl/certs/ca-certificates.crt",
+		"/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"};
+
+	if (a->file)
+		return a->file;
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		if (access(known[i], R_OK) == 0)
+			return known[i];
+	err_set(e, "the system has no certificate authorities; install ca-certificates, or write: "
+		   "upstream-ca FILE");
+	return NULL;
+}
+
+static void
+check_authority(
+	const struct conf_authority *a, const struct check_tls *tls, struct conf_errors *errs)
+{
+	struct err e = {0};
+	const char *file = check_authority_file(a, &e);
+	struct buf pem;
+
+	buf_init(&pem, CHECK_CERTIFICATE_MAX);
+	if (!file || file_read(file, &pem, &e) < 0 ||
+		(tls && tls->authorities(buf_slice(&pem), &e) < 0))
+		fail(errs, a->ordinal, &e);
+	buf_clear(&pem);
+}
+
 static void
 check_page(const struct conf_page *page, struct conf_errors *errs)
 {
@@ -178,6 +210,8 @@ check_files(const struct conf *c, const struct check_tls *tls, struct conf_error
 	check_certificates(c, tls ? tls->certificate : NULL, errs);
 	for (size_t i = 0; i < c->n_all_pages; i++)
 		check_page(c->all_pages[i], errs);
+	for (size_t i = 0; i < c->n_authorities; i++)
+		check_authority(&c->authorities[i], tls, errs);
 	for (size_t i = 0; i < c->n_sites; i++)
 		check_site(&c->sites[i], tls, errs);
 	for (size_t i = 0; i < c->n_containers; i++)

@@ -25,11 +25,15 @@ typedef int check_client_ca_fn(struct slice pem, struct err *e);
 struct check_tls {
 	check_certificate_fn *certificate;
 	check_client_ca_fn *client_ca;
+	int (*authorities)(struct slice pem, struct err *e); /* of https:// targets */
 };
 
 /* Appends what is wrong to errs, with the ordinals of c as they are. 0, or -1 when something
  * is. */
 int check_files(const struct conf *c, const struct check_tls *tls, struct conf_errors *errs);
+/* The file of these authorities: as written, or where the system has its own. NULL with e filled:
+ * it has none. */
+const char *check_authority_file(const struct conf_authority *a, struct err *e);
 
 #define CHECK_NO_GROUP ((gid_t)-1)
 

@@ -34,8 +34,9 @@ print_errors(const struct load *l, const struct conf_errors *errs)
 static int
 load_checked(const char *file, struct load *l, struct conf_errors *errs)
 {
-	static const struct check_tls tls = {
-		.certificate = proxy_check_certificate, .client_ca = proxy_check_client_ca};
+	static const struct check_tls tls = {.certificate = proxy_check_certificate,
+		.client_ca = proxy_check_client_ca,
+		.authorities = proxy_check_authorities};
 
 	if (load_file(file, l, errs) < 0)
 		return -1;

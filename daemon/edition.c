@@ -94,6 +94,9 @@ edition_free(struct edition **gp)
 	for (size_t i = 0; i < g->n_client_cas; i++)
 		close_fd(g->client_cas[i].fd);
 	free(g->client_cas);
+	for (size_t i = 0; i < g->n_authorities; i++)
+		close_fd(g->authority_fds[i]);
+	free(g->authority_fds);
 	close_fd(g->text_fd);
 	close_fd(g->access_fd);
 	free(g->source);
@@ -197,6 +200,27 @@ read_pages(struct edition *g, struct err *e)
 	return 0;
 }
 
+static int
+read_authorities(struct edition *g, struct err *e)
+{
+	const struct conf *c = g->conf;
+
+	g->authority_fds = calloc(c->n_authorities + 1, sizeof(int));
+	if (!g->authority_fds)
+		return err_set(e, "out of memory");
+	for (size_t i = 0; i < c->n_authorities; i++) {
+		const char *file = check_authority_file(&c->authorities[i], e);
+		int fd = file ? seal_file(file, "authorities", CHECK_CERTIFICATE_MAX, e) : -1;
+
+		if (fd < 0) {
+			e->ordinal = c->authorities[i].ordinal;
+			return -1;
+		}
+		g->authority_fds[g->n_authorities++] = fd;
+	}
+	return 0;
+}
+
 int
 edition_open_access_log(struct edition *g, struct err *e)
 {
@@ -222,7 +246,7 @@ prepare_parts(
 	struct edition *g, const struct edition *current, const char *roots_folder, struct err *e)
 {
 	if (read_certificates(g, e) < 0 || read_client_cas(g, e) < 0 || read_pages(g, e) < 0 ||
-		edition_open_access_log(g, e) < 0 ||
+		read_authorities(g, e) < 0 || edition_open_access_log(g, e) < 0 ||
 		roots_prepare(
 			g->conf, roots_folder, current ? &current->roots : NULL, &g->roots, e) < 0)
 		return -1;

@@ -35,6 +35,8 @@ struct edition {
 	size_t n_client_cas;
 	int *page_fds; /* [index into conf.all_pages], sealed */
 	size_t n_pages;
+	int *authority_fds; /* sealed, in the order of conf.authorities */
+	size_t n_authorities;
 	struct listening_set listeners;
 	struct root_set roots;
 	int access_fd;    /* the access log, -1: none */

@@ -99,6 +99,8 @@ send_proxy_parts(struct child *c, const struct edition *g)
 	for (size_t i = 0; i < g->n_pages; i++)
 		send_file(c, MSG_ERROR_PAGE, g->number, g->conf->all_pages[i]->ordinal,
 			g->page_fds[i]);
+	for (size_t i = 0; i < g->n_authorities; i++)
+		send_file(c, MSG_UPSTREAM_CA, g->number, (uint32_t)i, g->authority_fds[i]);
 	for (size_t i = 0; i < g->roots.n; i++)
 		send_root(c, g->number, &g->roots.items[i]);
 }
@@ -136,8 +138,8 @@ tell_abort(struct child *c, uint64_t generation)
 int
 tell_check_size(const struct edition *g, struct err *e)
 {
-	size_t n =
-		g->listeners.n * g->threads + 2 * g->n_certificates + g->n_client_cas + g->roots.n;
+	size_t n = g->listeners.n * g->threads + 2 * g->n_certificates + g->n_client_cas +
+		   g->n_authorities + g->roots.n;
 
 	if (n <= OFFER_PARTS_MAX)
 		return 0;

@@ -43,6 +43,7 @@ exchange_go_to_target(struct exchange *x)
 	switch (t->type) {
 	case CONF_TARGET_CONTAINER:
 	case CONF_TARGET_HTTP:
+	case CONF_TARGET_HTTPS:
 		exchange_connect(x);
 		break;
 	case CONF_TARGET_DIR:

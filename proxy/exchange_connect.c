@@ -57,6 +57,8 @@ exchange_classify(int error)
 	case ENETDOWN:
 	case ETIMEDOUT:
 		return WAITING_UNREACHABLE;
+	case EPROTO:
+		return WAITING_TLS;
 	default:
 		return WAITING_OTHER;
 	}
@@ -195,18 +197,30 @@ exchange_wait(struct exchange *x, uint64_t until_ms)
 	exchange_set_state(x, EXCHANGE_WAIT);
 }
 
+static struct endpoint
+exchange_endpoint(const struct exchange *x)
+{
+	struct endpoint to = {.addr = &x->addrs[x->next_addr], .port = x->target->port};
+
+	if (x->target->type == CONF_TARGET_HTTPS) {
+		to.tls = generation_client(x->generation, x->worker->index, x->route);
+		to.host = x->target->host;
+	}
+	return to;
+}
+
 /* A new connection to the next address. */
 static bool
 exchange_dial(struct exchange *x, uint64_t until_ms, enum waiting_error *ret_error)
 {
-	const struct addr *addr = &x->addrs[x->next_addr];
+	const struct endpoint to = exchange_endpoint(x);
 	uint64_t now = clock_mono_coarse_ms();
 	uint64_t wait = until_ms > now ? until_ms - now : 1;
 	int error = 0;
 
 	if ((x->pool || x->next_addr + 1 < x->n_addrs) && wait > CONNECT_ATTEMPT_MS)
 		wait = CONNECT_ATTEMPT_MS;
-	x->upstream = upstream_connect(x->worker, addr, x->target->port, x, &error);
+	x->upstream = upstream_connect(x->worker, &to, x, &error);
 	if (!x->upstream) {
 		*ret_error = exchange_classify(error);
 		return false;
@@ -223,12 +237,13 @@ static bool
 exchange_lease(struct exchange *x)
 {
 	bool safe = x->request.method == HTTP_METHOD_GET || x->request.method == HTTP_METHOD_HEAD;
+	const struct endpoint to = exchange_endpoint(x);
 	struct upstream *u;
 
 	if (x->fresh_only)
 		return false;
 	for (;;) {
-		u = upstream_lease(x->worker, &x->addrs[x->next_addr], x->target->port, x);
+		u = upstream_lease(x->worker, &to, x);
 		if (!u || safe || !upstream_is_stale(u))
 			break;
 		upstream_close(u);
@@ -330,6 +345,8 @@ exchange_on_connecting(struct exchange *x)
 		exchange_start_relay(x);
 		return;
 	}
+	if (error == EAGAIN)
+		return;
 	exchange_attempt_failed(x, exchange_classify(error));
 }
 

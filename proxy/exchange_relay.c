@@ -401,7 +401,9 @@ relay_upstream_closed(struct exchange *x)
 		relay_take_back_head(x);
 		return;
 	}
-	if (http_body_close(&x->answer_body) < 0)
+	/* A body that ends with the connection ends well only where the connection does (RFC 9112
+	 * sections 8 and 9.8). */
+	if (x->upstream->broken || http_body_close(&x->answer_body) < 0)
 		relay_cut(x, "backend closed inside its answer");
 }
 

@@ -90,6 +90,9 @@ generation_free(struct generation *g)
 	for (size_t i = 0; g->pools && i < g->conf->n_pools; i++)
 		backend_pool_free(&g->pools[i]);
 	free(g->pools);
+	for (size_t i = 0; g->clients && i < g->n_threads * (g->conf->n_authorities + 1); i++)
+		SSL_CTX_free(g->clients[i]);
+	free(g->clients);
 	route_index_free(&g->routes);
 	route_book_free(&g->book);
 	conf_unref(&g->conf);
@@ -130,6 +133,24 @@ generation_join(struct generation *g, size_t first, size_t second, struct err *e
 		of[first].second = &of[second];
 	}
 	return 0;
+}
+
+int
+generation_add_client(struct generation *g, unsigned thread, struct tls_thread *tls,
+	uint32_t authority, struct slice pem, struct err *e)
+{
+	size_t per_thread = g->conf->n_authorities + 1;
+	SSL_CTX **slot;
+
+	assert(thread < g->n_threads && authority < per_thread);
+	if (!g->clients)
+		g->clients = calloc(g->n_threads * per_thread, sizeof(SSL_CTX *));
+	if (!g->clients)
+		return err_set(e, "out of memory");
+	slot = &g->clients[thread * per_thread + authority];
+	if (!*slot)
+		*slot = tls_backend_new(tls, pem, e);
+	return *slot ? 0 : -1;
 }
 
 static int

@@ -10,7 +10,7 @@
 #include "proxy/backends.h"
 #include "proxy/route.h"
 #include "proxy/route_book.h"
-#include "proxy/tls.h"
+#include "proxy/tls_backend.h"
 
 #include <stdatomic.h>
 #include <stdint.h>
@@ -46,6 +46,9 @@ struct generation {
 	size_t n_roots;
 	struct generation_page *pages; /* [index into conf->all_pages] */
 	struct backend_pool **pools;   /* [conf_route.pool - 1] */
+	/* For https:// targets: [thread * (conf->n_authorities + 1) + conf_route.authority]; NULL
+	 * where no route needs it. */
+	SSL_CTX **clients;
 };
 
 /* One reference. Takes over conf (one reference of it). before: the one that runs, whose numbers
@@ -79,6 +82,17 @@ const struct generation_root *generation_root(const struct generation *g, uint32
 int generation_add_page(struct generation *g, uint32_t index, int fd, struct err *e);
 /* While it is being built: the pools of its routes. 0 or -1 with e filled. */
 int generation_add_pools(struct generation *g, struct backends *backends, struct err *e);
+/* While it is being built: the context of one thread that trusts these authorities (p NULL: all
+ * the world), as conf_route.authority counts them. 0 or -1 with e filled. */
+int generation_add_client(struct generation *g, unsigned thread, struct tls_thread *tls,
+	uint32_t authority, struct slice pem, struct err *e);
+/* That context for the targets of a route. */
+static inline SSL_CTX *
+generation_client(const struct generation *g, unsigned thread, const struct conf_route *route)
+{
+	return g->clients[thread * (g->conf->n_authorities + 1) + route->authority];
+}
+
 /* The pool of the route, or NULL: it has one target, of which nothing is asked. */
 static inline struct backend_pool *
 generation_pool(const struct generation *g, const struct conf_route *route)

@@ -71,7 +71,8 @@ offer_make_room(struct offer *o)
 	o->chains = calloc(o->conf->n_certificates + 1, sizeof(*o->chains));
 	o->keys = calloc(o->conf->n_certificates + 1, sizeof(*o->keys));
 	o->client_cas = calloc(o->conf->n_sites + 1, sizeof(*o->client_cas));
-	return o->chains && o->keys && o->client_cas ? 0 : -1;
+	o->authorities = calloc(o->conf->n_authorities + 1, sizeof(*o->authorities));
+	return o->chains && o->keys && o->client_cas && o->authorities ? 0 : -1;
 }
 
 struct offer *
@@ -115,6 +116,7 @@ offer_free(struct offer **o)
 		for (size_t i = 0; gone->page_fds && i < gone->conf->n_all_pages; i++)
 			close_fd(gone->page_fds[i]);
 		offer_free_maps(gone->client_cas, gone->conf->n_sites);
+		offer_free_maps(gone->authorities, gone->conf->n_authorities);
 	}
 	for (size_t i = 0; i < gone->n_roots; i++)
 		free(gone->roots[i].path);
@@ -210,6 +212,22 @@ offer_add_page(struct offer *o, struct msg_in *m)
 }
 
 static void
+offer_add_authorities(struct offer *o, struct msg_in *m)
+{
+	uint32_t index = msg_get_u32(m);
+	struct err e = {0};
+
+	if (msg_finish(m) < 0 || index >= o->conf->n_authorities || o->authorities[index].base) {
+		offer_fail_text(o, 0, "authorities that the configuration does not name");
+		return;
+	}
+	if (memfd_map(m->fd, TLS_PEM_MAX, &o->authorities[index], &e) < 0) {
+		e.ordinal = o->conf->authorities[index].ordinal;
+		offer_fail(o, &e);
+	}
+}
+
+static void
 offer_add_root(struct offer *o, struct msg_in *m)
 {
 	uint32_t ordinal = msg_get_u32(m);
@@ -248,6 +266,8 @@ offer_add(struct offer *o, struct msg_in *m)
 		offer_add_client_ca(o, m);
 	else if (m->type == MSG_ERROR_PAGE)
 		offer_add_page(o, m);
+	else if (m->type == MSG_UPSTREAM_CA)
+		offer_add_authorities(o, m);
 	else if (m->type == MSG_ROOT)
 		offer_add_root(o, m);
 }
@@ -344,6 +364,46 @@ offer_prepare_tls(struct offer *o, struct tls_thread *const *threads, unsigned n
 	return 0;
 }
 
+/* What the https:// targets of one route need, in every thread. */
+static int
+offer_load_client(struct offer *o, struct generation *g, struct tls_thread *const *threads,
+	const struct conf_route *route)
+{
+	struct slice pem = {0};
+	struct err e = {0};
+
+	if (route->authority && !o->authorities[route->authority - 1].base) {
+		offer_fail_text(
+			o, route->ordinal, "the authorities of this route were not offered");
+		return -1;
+	}
+	if (route->authority)
+		pem = o->authorities[route->authority - 1].bytes;
+	for (unsigned t = 0; t < g->n_threads; t++) {
+		if (generation_add_client(g, t, threads[t], route->authority, pem, &e) == 0)
+			continue;
+		e.ordinal = route->authority ? o->conf->authorities[route->authority - 1].ordinal
+					     : route->ordinal;
+		offer_fail(o, &e);
+		return -1;
+	}
+	return 0;
+}
+
+static int
+offer_load_clients(struct offer *o, struct generation *g, struct tls_thread *const *threads)
+{
+	for (size_t i = 0; i < g->conf->n_sites; i++) {
+		const struct conf_site *site = &g->conf->sites[i];
+
+		for (size_t k = 0; k < site->n_routes; k++)
+			if (conf_route_has_tls(&site->routes[k]) &&
+				offer_load_client(o, g, threads, &site->routes[k]) < 0)
+				return -1;
+	}
+	return 0;
+}
+
 static int
 offer_open_roots(struct offer *o, struct generation *g)
 {
@@ -432,8 +492,9 @@ offer_build(struct offer *o, struct tls_thread *const *threads, unsigned n_threa
 		generation_unref(&g);
 	} else if (offer_prepare_tls(o, threads, n_threads) < 0 ||
 		   offer_load_certificates(o, g, threads) < 0 ||
-		   offer_load_demands(o, g, threads) < 0 || offer_open_roots(o, g) < 0 ||
-		   offer_hand_over_pages(o, g) < 0 || offer_check_complete(o, g) < 0) {
+		   offer_load_demands(o, g, threads) < 0 || offer_load_clients(o, g, threads) < 0 ||
+		   offer_open_roots(o, g) < 0 || offer_hand_over_pages(o, g) < 0 ||
+		   offer_check_complete(o, g) < 0) {
 		generation_unref(&g);
 	}
 	return g;

@@ -33,6 +33,7 @@ struct offer {
 	struct memfd_map *chains, *keys; /* [index of the certificate]; base NULL: not there */
 	struct memfd_map *client_cas;    /* [index of the site] */
 	int *page_fds; /* [index into conf->all_pages]; -1: not there, or handed over */
+	struct memfd_map *authorities; /* [index into conf.authorities] */
 	struct offer_root *roots;
 	size_t n_roots;
 	bool failed;
@@ -44,9 +45,8 @@ struct offer {
 struct offer *offer_new(struct msg_in *m);
 /* Wipes, closes, frees; leaves NULL behind; *o may be NULL. */
 void offer_free(struct offer **o);
-/* Takes a part in: LISTENER, CERTIFICATE, PRIVATE_KEY, CLIENT_CA, ERROR_PAGE or ROOT, behind its
- * generation
- * number. */
+/* Takes a part in: LISTENER, CERTIFICATE, PRIVATE_KEY, CLIENT_CA, UPSTREAM_CA, ERROR_PAGE or ROOT,
+ * behind its generation number. */
 void offer_add(struct offer *o, struct msg_in *m);
 /* One more than the highest thread that a listener is for; at least 1. */
 unsigned offer_threads(const struct offer *o);

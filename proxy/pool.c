@@ -3,20 +3,35 @@
  */
 #include "proxy/pool.h"
 
+#include "conf/conf.h"
+
 #include <assert.h>
+#include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* An address and a port as one key: fixed width, no padding. */
-#define POOL_KEY_SIZE 19
+/* Address and port as one key: fixed width, no padding. For TLS its context and the name follow:
+ * one that was verified otherwise, or not at all, is another endpoint. */
+#define POOL_KEY_PLAIN 19
+#define POOL_KEY_MAX (POOL_KEY_PLAIN + sizeof(struct ssl_ctx_st *) + CONF_HOST_MAX)
 
 static struct slice
-pool_key(const struct addr *addr, uint16_t port, char out[static POOL_KEY_SIZE])
+pool_key(const struct endpoint *to, char out[static POOL_KEY_MAX])
 {
-	out[0] = (char)addr->family;
-	memcpy(out + 1, addr->bytes, sizeof(addr->bytes));
-	memcpy(out + 1 + sizeof(addr->bytes), &port, sizeof(port));
-	return slice_of(out, POOL_KEY_SIZE);
+	size_t n = POOL_KEY_PLAIN, host;
+
+	out[0] = (char)to->addr->family;
+	memcpy(out + 1, to->addr->bytes, sizeof(to->addr->bytes));
+	memcpy(out + 1 + sizeof(to->addr->bytes), &to->port, sizeof(to->port));
+	if (to->tls) {
+		host = strlen(to->host);
+		assert(host <= CONF_HOST_MAX);
+		memcpy(out + n, &to->tls, sizeof(struct ssl_ctx_st *));
+		n += sizeof(struct ssl_ctx_st *);
+		memcpy(out + n, to->host, host);
+		n += host;
+	}
+	return slice_of(out, n);
 }
 
 int
@@ -37,29 +52,56 @@ pools_clear(struct pools *p)
 }
 
 struct pool *
-pools_find(const struct pools *p, const struct addr *addr, uint16_t port)
+pools_find(const struct pools *p, const struct endpoint *to)
 {
-	char key[POOL_KEY_SIZE];
+	char key[POOL_KEY_MAX];
 
-	return map_find(p->by_address, pool_key(addr, port, key));
+	return map_find(p->by_address, pool_key(to, key));
+}
+
+static void
+pool_free(struct pool *pool)
+{
+	SSL_CTX_free(pool->tls);
+	free(pool->host);
+	free(pool);
+}
+
+static struct pool *
+pool_new(const struct endpoint *to)
+{
+	struct pool *pool = calloc(1, sizeof(*pool));
+
+	if (!pool)
+		return NULL;
+	pool->addr = *to->addr;
+	pool->port = to->port;
+	list_init(&pool->idle);
+	addr_print_port(to->addr, to->port, pool->text);
+	if (!to->tls)
+		return pool;
+	pool->host = strdup(to->host);
+	/* As long as the pool has it, no other context can have its address in memory. */
+	if (!pool->host || SSL_CTX_up_ref(to->tls) != 1) {
+		pool_free(pool);
+		return NULL;
+	}
+	pool->tls = to->tls;
+	return pool;
 }
 
 struct pool *
-pools_join(struct pools *p, const struct addr *addr, uint16_t port)
+pools_join(struct pools *p, const struct endpoint *to)
 {
-	struct pool *pool = pools_find(p, addr, port);
-	char key[POOL_KEY_SIZE];
+	struct pool *pool = pools_find(p, to);
+	char key[POOL_KEY_MAX];
 
 	if (!pool) {
-		pool = calloc(1, sizeof(*pool));
+		pool = pool_new(to);
 		if (!pool)
 			return NULL;
-		pool->addr = *addr;
-		pool->port = port;
-		list_init(&pool->idle);
-		addr_print_port(addr, port, pool->text);
-		if (map_set(p->by_address, pool_key(addr, port, key), pool, NULL) < 0) {
-			free(pool);
+		if (map_set(p->by_address, pool_key(to, key), pool, NULL) < 0) {
+			pool_free(pool);
 			return NULL;
 		}
 	}
@@ -70,11 +112,13 @@ pools_join(struct pools *p, const struct addr *addr, uint16_t port)
 void
 pools_leave(struct pools *p, struct pool *pool)
 {
-	char key[POOL_KEY_SIZE];
+	const struct endpoint to = {
+		.addr = &pool->addr, .port = pool->port, .tls = pool->tls, .host = pool->host};
+	char key[POOL_KEY_MAX];
 
 	if (--pool->n_all > 0)
 		return;
 	assert(list_empty(&pool->idle));
-	map_remove(p->by_address, pool_key(&pool->addr, pool->port, key));
-	free(pool);
+	map_remove(p->by_address, pool_key(&to, key));
+	pool_free(pool);
 }

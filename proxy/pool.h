@@ -1,7 +1,8 @@
 /*
- * Idle backend connections of one thread, by address. A lease takes the one that was used last;
- * a return keeps it, within limits; whatever happens on an idle one closes it (a backend that
- * speaks unasked would poison the next answer).
+ * Idle backend connections of one thread, by where they lead: address and port, and for TLS the
+ * name that was verified and the authorities that it was verified with. A lease takes the one that
+ * was used last; a return keeps it, within limits; whatever happens on an idle one closes it (a
+ * backend that speaks unasked would poison the next answer).
  */
 #ifndef PROXY_POOL_H
 #define PROXY_POOL_H
@@ -18,12 +19,23 @@
 #define POOL_IDLE_MS 60000  /* an idle connection is kept so long */
 
 struct upstream;
+struct ssl_ctx_st;
 
-/* One address. Lives while a connection to it, idle or leased, does. */
+/* Where a connection leads. */
+struct endpoint {
+	const struct addr *addr;
+	uint16_t port;
+	struct ssl_ctx_st *tls; /* NULL: clear text */
+	const char *host;       /* for TLS: the name that the certificate must be valid for */
+};
+
+/* One endpoint. Lives while a connection to it, idle or leased, does. */
 struct pool {
 	struct addr addr;
 	uint16_t port;
-	size_t n_all; /* connections, leased ones included */
+	struct ssl_ctx_st *tls; /* a reference; NULL: clear text */
+	char *host;             /* for TLS */
+	size_t n_all;           /* connections, leased ones included */
 	size_t n_idle;
 	struct list idle; /* of struct upstream, the last used first */
 	char text[ADDR_PORT_TEXT_MAX];
@@ -38,10 +50,10 @@ struct pools {
 int pools_init(struct pools *p);
 /* All connections must be gone. */
 void pools_clear(struct pools *p);
-/* The pool of that address, or NULL. */
-struct pool *pools_find(const struct pools *p, const struct addr *addr, uint16_t port);
+/* The pool of that endpoint, or NULL. */
+struct pool *pools_find(const struct pools *p, const struct endpoint *to);
 /* Finds or makes it, for one more connection. NULL when memory is short. */
-struct pool *pools_join(struct pools *p, const struct addr *addr, uint16_t port);
+struct pool *pools_join(struct pools *p, const struct endpoint *to);
 /* A connection, taken out of the idle list before, is gone; frees the pool with its last one. */
 void pools_leave(struct pools *p, struct pool *pool);
 

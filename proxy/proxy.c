@@ -308,6 +308,24 @@ proxy_on_offer_end(struct proxy *p, struct msg_in *m)
 	}
 }
 
+/* Nobody should have to find out from the file that anybody is believed. */
+static void
+proxy_warn_unverified(const struct conf *c)
+{
+	for (size_t i = 0; i < c->n_sites; i++) {
+		const struct conf_site *site = &c->sites[i];
+
+		for (size_t k = 0; k < site->n_routes; k++) {
+			const struct conf_route *route = &site->routes[k];
+
+			if (conf_route_has_tls(route) && !route->trust.verify)
+				log_warn("certificates of targets are not verified",
+					kv_s("site", site->n_hosts ? site->hosts[0] : ""),
+					kv_s("route", route->path));
+		}
+	}
+}
+
 static void
 proxy_on_commit(struct proxy *p, struct msg_in *m)
 {
@@ -319,6 +337,7 @@ proxy_on_commit(struct proxy *p, struct msg_in *m)
 	}
 	log_set_level(p->next->conf->log_level);
 	log_set_format(p->next->conf->log_format);
+	proxy_warn_unverified(p->next->conf);
 	proxy_adopt(p);
 	generation_unref(&p->current);
 	p->current = generation_ref(p->next);
@@ -491,6 +510,7 @@ proxy_on_drain(struct proxy *p, struct msg_in *m)
 	X(PRIVATE_KEY, proxy_on_part)                                                              \
 	X(CLIENT_CA, proxy_on_part)                                                                \
 	X(ERROR_PAGE, proxy_on_part)                                                               \
+	X(UPSTREAM_CA, proxy_on_part)                                                              \
 	X(ROOT, proxy_on_part)                                                                     \
 	X(OFFER_END, proxy_on_offer_end)                                                           \
 	X(COMMIT, proxy_on_commit)                                                                 \

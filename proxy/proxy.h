@@ -22,5 +22,7 @@ int proxy_check_certificate(const struct conf *c, size_t index, const struct sli
 	char ret_type[PROXY_KEY_TYPE_MAX], struct err *e);
 /* Checks that the PEM holds certificates that may issue others. 0, or -1 with e->msg filled. */
 int proxy_check_client_ca(struct slice pem, struct err *e);
+/* Checks that the PEM holds authorities of https:// targets. 0, or -1 with e->msg filled. */
+int proxy_check_authorities(struct slice pem, struct err *e);
 
 #endif

@@ -6,6 +6,7 @@
 #include "core/clock.h"
 #include "core/own.h"
 #include "proxy/exchange.h"
+#include "proxy/upstream_tls.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -17,6 +18,14 @@ static void
 upstream_bury(struct grave *g)
 {
 	free((struct upstream *)(void *)g);
+}
+
+/* What came on an idle connection: for TLS it may be of the protocol's own, a session for example;
+ * everything else is an answer that nobody asked for. */
+static bool
+upstream_spoke(struct upstream *u)
+{
+	return u->readable && (!u->ssl || upstream_is_stale(u));
 }
 
 static void
@@ -35,7 +44,7 @@ upstream_on_event(evutil_socket_t fd, short what, void *arg)
 		u->writable = true;
 	if (u->exchange)
 		exchange_on_upstream(u->exchange);
-	else if (u->readable)
+	else if (upstream_spoke(u))
 		upstream_close(u);
 }
 
@@ -46,9 +55,9 @@ upstream_on_idle_timeout(struct timer *t)
 }
 
 struct upstream *
-upstream_lease(struct worker *w, const struct addr *addr, uint16_t port, struct exchange *x)
+upstream_lease(struct worker *w, const struct endpoint *to, struct exchange *x)
 {
-	struct pool *pool = pools_find(&w->pools, addr, port);
+	struct pool *pool = pools_find(&w->pools, to);
 	struct list *node = pool ? list_first(&pool->idle) : NULL;
 	struct upstream *u;
 
@@ -81,14 +90,15 @@ upstream_start(struct upstream *u)
 	u->connecting = true;
 	if (connect(u->fd, (const struct sockaddr *)&ss, len) < 0 && errno != EINPROGRESS)
 		return errno;
+	if (u->pool->tls && upstream_tls_open(u) < 0)
+		return ENOMEM;
 	event_assign(&u->event, u->worker->base, u->fd,
 		EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST, upstream_on_event, u);
 	return event_add(&u->event, NULL) < 0 ? ENOMEM : 0;
 }
 
 struct upstream *
-upstream_connect(struct worker *w, const struct addr *addr, uint16_t port, struct exchange *x,
-	int *ret_errno)
+upstream_connect(struct worker *w, const struct endpoint *to, struct exchange *x, int *ret_errno)
 {
 	struct upstream *u = calloc(1, sizeof(*u));
 
@@ -100,13 +110,14 @@ upstream_connect(struct worker *w, const struct addr *addr, uint16_t port, struc
 	u->grave.bury = upstream_bury;
 	list_init(&u->node);
 	timer_init(&u->timer, upstream_on_idle_timeout);
-	u->pool = pools_join(&w->pools, addr, port);
+	u->pool = pools_join(&w->pools, to);
 	if (!u->pool) {
 		free(u);
 		return NULL;
 	}
 	*ret_errno = upstream_start(u);
 	if (*ret_errno != 0) {
+		upstream_tls_close(u);
 		pools_leave(&w->pools, u->pool);
 		close_fd(u->fd);
 		free(u);
@@ -123,10 +134,10 @@ upstream_connected(struct upstream *u)
 	int error = 0;
 	socklen_t len = sizeof(error);
 
+	if (u->connecting && getsockopt(u->fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
+		error = errno;
 	u->connecting = false;
-	if (getsockopt(u->fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
-		return errno;
-	return error;
+	return error == 0 && u->ssl ? upstream_tls_handshake(u) : error;
 }
 
 bool
@@ -134,7 +145,31 @@ upstream_is_stale(struct upstream *u)
 {
 	char byte;
 
+	if (u->ssl)
+		return upstream_tls_spoke(u);
 	return recv(u->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
+}
+
+/* recv(2), or what it would be with TLS. */
+static ssize_t
+upstream_recv(struct upstream *u, char *to, size_t n)
+{
+	ssize_t got;
+
+	if (u->ssl)
+		return upstream_tls_recv(u, to, n);
+	do {
+		got = recv(u->fd, to, n, 0);
+	} while (got < 0 && errno == EINTR);
+	return got;
+}
+
+static ssize_t
+upstream_send(struct upstream *u, struct slice bytes)
+{
+	if (u->ssl)
+		return upstream_tls_send(u, bytes);
+	return send(u->fd, bytes.p, bytes.n, MSG_NOSIGNAL);
 }
 
 enum upstream_io
@@ -145,20 +180,20 @@ upstream_read_into(struct upstream *u, struct iobuf *in, int *ret_errno)
 
 	if (!u->readable)
 		return UPSTREAM_BLOCKED;
-	do {
-		n = recv(u->fd, iobuf_tail(in), room, 0);
-	} while (n < 0 && errno == EINTR);
+	n = upstream_recv(u, iobuf_tail(in), room);
 	if (n < 0 && errno == EAGAIN && !u->lost) {
 		u->readable = false;
 		return UPSTREAM_BLOCKED;
 	}
 	if (n <= 0) {
 		*ret_errno = n < 0 ? errno : 0;
+		u->broken = n < 0;
 		return UPSTREAM_CLOSED;
 	}
 	in->end += (uint32_t)n;
-	/* The end of the stream may have come before this edge, and then it is known. */
-	u->drained = (size_t)n < room && !u->finished && !u->lost;
+	/* The end of the stream may have come before this edge, and then it is known. Of TLS there
+	 * may be more where this came from. */
+	u->drained = (size_t)n < room && !u->finished && !u->lost && !u->ssl;
 	return UPSTREAM_OK;
 }
 
@@ -193,7 +228,7 @@ upstream_write(struct upstream *u)
 
 		if (!u->writable)
 			return UPSTREAM_BLOCKED;
-		n = send(u->fd, left.p, left.n, MSG_NOSIGNAL);
+		n = upstream_send(u, left);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno == EAGAIN) {
@@ -203,7 +238,7 @@ upstream_write(struct upstream *u)
 		if (n < 0)
 			return UPSTREAM_CLOSED;
 		u->wrote = true;
-		if ((size_t)n < left.n)
+		if ((size_t)n < left.n && !u->ssl)
 			u->writable = false;
 		iobuf_consume(&u->out, (size_t)n);
 	}
@@ -268,6 +303,7 @@ upstream_close(struct upstream *u)
 	upstream_leave_place(u);
 	timer_remove(&w->timers, &u->timer);
 	event_del(&u->event);
+	upstream_tls_close(u);
 	u->fd = close_fd(u->fd);
 	upstream_release_buffers(u);
 	u->exchange = NULL;

@@ -20,12 +20,15 @@ struct upstream {
 	struct event event;
 	struct timer timer; /* of an idle one */
 	int fd;             /* -1: closed */
+	SSL *ssl;           /* NULL: clear text */
+	struct tls_user tls_user;
 	bool connecting;
 	bool readable, writable;
 	bool drained;  /* the last read was a short one: the socket was empty */
 	bool finished; /* the kernel told of the peer's FIN: read on until it is reached */
 	bool reused;   /* it has carried a request before */
 	bool wrote;    /* bytes of the lessee's request went out */
+	bool broken;   /* its stream ended by an error, or with TLS without a goodbye */
 	bool lost; /* its container is another one now: no more bytes than those here will come */
 	struct iobuf in, out;
 };
@@ -33,13 +36,13 @@ struct upstream {
 enum upstream_io { UPSTREAM_OK, UPSTREAM_BLOCKED, UPSTREAM_CLOSED };
 
 /* Leases an idle connection to that address, or NULL: there is none. */
-struct upstream *upstream_lease(
-	struct worker *w, const struct addr *addr, uint16_t port, struct exchange *x);
+struct upstream *upstream_lease(struct worker *w, const struct endpoint *to, struct exchange *x);
 /* Begins to connect; what comes of it is told by exchange_on_upstream, never from inside. NULL
  * with *ret_errno. */
-struct upstream *upstream_connect(struct worker *w, const struct addr *addr, uint16_t port,
-	struct exchange *x, int *ret_errno);
-/* The outcome of a connect that has become writable: 0, or an errno. */
+struct upstream *upstream_connect(
+	struct worker *w, const struct endpoint *to, struct exchange *x, int *ret_errno);
+/* The outcome of a connect that has become writable: 0, EAGAIN (a TLS handshake goes on), or an
+ * errno, EPROTO for a handshake that failed. */
 int upstream_connected(struct upstream *u);
 /* Whether the peer has closed or said something: asks the kernel. For what must not be lost. */
 bool upstream_is_stale(struct upstream *u);

@@ -24,6 +24,7 @@ enum waiting_error {
 	WAITING_NO_ERROR,    /* no connect has failed since the last state change, or ever */
 	WAITING_REFUSED,     /* ECONNREFUSED, or reset before the connect was done */
 	WAITING_UNREACHABLE, /* EHOSTUNREACH, ENETUNREACH, EHOSTDOWN, ETIMEDOUT from the kernel */
+	WAITING_TLS,         /* the TLS handshake failed */
 	WAITING_OTHER,       /* no descriptor, no memory, … */
 };
 

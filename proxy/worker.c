@@ -65,8 +65,9 @@ worker_init_parts(struct worker *w, unsigned n_threads)
 	w->bio = conn_bio_new();
 	w->h2 = h2_shared_new();
 	if (!w->burial || !w->bio || !w->h2 || timers_init(&w->timers, w->base) < 0 ||
-		pools_init(&w->pools) < 0 || containers_init(&w->containers) < 0 ||
-		listeners_init(w) < 0 || resolver_init(&w->resolver, w) < 0 ||
+		pools_init(&w->pools) < 0 || tls_sessions_init(&w->sessions) < 0 ||
+		containers_init(&w->containers) < 0 || listeners_init(w) < 0 ||
+		resolver_init(&w->resolver, w) < 0 ||
 		file_cache_init(&w->files, w->base, FILE_CACHE_BYTES_MAX / n_threads) < 0)
 		return -1;
 	return access_log_init(&w->access_log, w->base);
@@ -166,6 +167,7 @@ worker_free(struct worker **w)
 	worker_on_burial(-1, 0, gone);
 	containers_clear(&gone->containers);
 	pools_clear(&gone->pools);
+	tls_sessions_clear(&gone->sessions);
 	timers_clear(&gone->timers);
 	tls_thread_clear(&gone->tls);
 	BIO_meth_free(gone->bio);
@@ -238,6 +240,8 @@ worker_adopt(struct worker *w, struct command *c)
 	listeners_adopt(w, c->listeners, c->n_listeners);
 	resolver_refresh(&w->resolver);
 	exchange_adopt_tunnels(w);
+	/* What the new one trusts is new, even where the file says the same. */
+	tls_sessions_forget(&w->sessions);
 	if (!w->generation->conf->access_log)
 		access_log_set(&w->access_log, -1);
 	worker_note(w, NOTE_ADOPTED, "", "");

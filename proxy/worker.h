@@ -98,6 +98,7 @@ struct worker {
 	struct timers timers;
 	struct block_pool blocks;
 	struct pools pools;
+	struct tls_sessions sessions; /* with backends */
 	struct containers containers;
 	struct resolver resolver;
 	struct file_cache files;
@@ -112,7 +113,8 @@ struct worker {
 	struct list graves;  /* closed objects, freed when the loop comes round */
 	struct request_ids request_ids;
 	struct event *burial;
-	uint64_t odd_fields_logged_ms, backend_noted_ms; /* for rate limits of the log */
+	uint64_t odd_fields_logged_ms, backend_noted_ms,
+		handshake_noted_ms; /* for rate limits of the log */
 	struct list spare_exchanges;
 	size_t n_spare_exchanges;
 };

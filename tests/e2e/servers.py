@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import struct
 import threading
 import traceback
@@ -219,6 +220,40 @@ def _render(request, status, headers, body):
     return head.encode("latin-1") + (b"" if request.method == "HEAD" else body)
 
 
+def tls_server(serve, cert, **options):
+    """The same behind TLS; a note a handshake: version, ALPN, SNI, whether a session was resumed.
+
+    goodbye=False ends connections without a close_notify; inject: bytes sent in clear first.
+    """
+    shared = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    shared.load_cert_chain(cert.chain, cert.key)
+    shared.set_alpn_protocols(["h2", "http/1.1"])
+    if options.get("version") == "1.2":
+        shared.maximum_version = ssl.TLSVersion.TLSv1_2
+    names = threading.local()
+    shared.sni_callback = lambda sock, name, ctx: setattr(names, "sni", name)
+
+    def run(conn):
+        if options.get("inject"):
+            conn.send(options["inject"])
+        names.sni = None
+        try:
+            conn.sock = shared.wrap_socket(conn.sock, server_side=True, suppress_ragged_eofs=True)
+        except (ssl.SSLError, OSError) as e:
+            conn.note(f"handshake failed: {e}")
+            return
+        conn.note([conn.sock.version(), conn.sock.selected_alpn_protocol(), names.sni,
+                   conn.sock.session_reused])
+        try:
+            serve(conn)
+        except ssl.SSLError:
+            return
+        if options.get("goodbye", True):
+            with contextlib.suppress(OSError):
+                conn.sock.unwrap()
+    return run
+
+
 class Factory:
     """The fixture `backend`."""
 
@@ -234,6 +269,9 @@ class Factory:
 
     def http(self, answer, **kwargs):
         return self.raw(http_server(answer), **kwargs)
+
+    def https(self, answer, cert, **options):
+        return self.raw(tls_server(http_server(answer), cert, **options))
 
     def stop(self):
         for backend in self.made:

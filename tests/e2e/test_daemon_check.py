@@ -136,3 +136,11 @@ def test_the_command_line(box):
     assert status("-n") == 2
     assert status("--frobnicate") == 2
     assert status("-f", "a", "b") == 2
+
+
+def test_authorities_that_are_missing_or_none(box):
+    conf = "listen 127.0.0.1:8080 plain\nupstream-ca @ca@\nsite * -> https://localhost:1\n"
+    nothing = box.write("nothing.pem", "no certificate\n")
+    expect_error(box, conf.replace("@ca@", "/nonexistent/ca"), 2, 1, "/nonexistent/ca",
+                 "No such file")
+    expect_error(box, conf.replace("@ca@", str(nothing)), 2, 1, "no certificate in PEM")

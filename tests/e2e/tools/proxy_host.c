@@ -72,7 +72,7 @@ host_send_text(struct host *h, enum msg_type type, uint32_t ordinal, struct slic
 		msg_put_u32(&m, h->n_keys);
 	else
 		msg_put_u64(&m, h->number);
-	if (ordinal)
+	if (ordinal || type == MSG_UPSTREAM_CA)
 		msg_put_u32(&m, ordinal);
 	msg_put_fd(&m, fd);
 	(void)chan_send(h->chan, &m);
@@ -202,6 +202,12 @@ host_offer(struct host *h)
 				c->sites[i].client.ca_file);
 	for (size_t i = 0; i < c->n_all_pages; i++)
 		host_send_file(h, MSG_ERROR_PAGE, c->all_pages[i]->ordinal, c->all_pages[i]->file);
+	for (size_t i = 0; i < c->n_authorities; i++) {
+		const char *file = c->authorities[i].file;
+
+		host_send_file(h, MSG_UPSTREAM_CA, (uint32_t)i,
+			file ? file : "/etc/ssl/certs/ca-certificates.crt");
+	}
 	host_send_roots(h, c);
 	host_say(h, MSG_OFFER_END);
 	conf_unref(&c);
