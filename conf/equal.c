@@ -103,9 +103,9 @@ static bool
 same_route(const struct conf_route *a, const struct conf_route *b)
 {
 	return a->exact == b->exact && same_text(a->path, b->path) && same_targets(a, b) &&
-	       same_upstream(&a->upstream, &b->upstream) &&
-	       same_trust(&a->trust, &b->trust) && same_limits(&a->limits, &b->limits) &&
-	       conf_guard_equal(&a->guard, &b->guard) && conf_heads_equal(&a->heads, &b->heads) &&
+	       same_upstream(&a->upstream, &b->upstream) && same_trust(&a->trust, &b->trust) &&
+	       same_limits(&a->limits, &b->limits) && conf_guard_equal(&a->guard, &b->guard) &&
+	       conf_heads_equal(&a->heads, &b->heads) &&
 	       conf_compress_equal(&a->compress, &b->compress);
 }
 
@@ -236,9 +236,8 @@ conf_equal(const struct conf *a, const struct conf *b)
 {
 	if (a->n_sites != b->n_sites || a->n_containers != b->n_containers || !same_network(a, b) ||
 		!same_daemon(a, b) || !same_logs(a, b) || !same_limits(&a->limits, &b->limits) ||
-		!conf_guard_equal(&a->guard, &b->guard) ||
-		!same_trust(&a->trust, &b->trust) || !conf_tls_equal(&a->tls, &b->tls) ||
-		!conf_heads_equal(&a->heads, &b->heads) ||
+		!conf_guard_equal(&a->guard, &b->guard) || !same_trust(&a->trust, &b->trust) ||
+		!conf_tls_equal(&a->tls, &b->tls) || !conf_heads_equal(&a->heads, &b->heads) ||
 		!conf_pages_equal(&a->pages, &b->pages) ||
 		!conf_compress_equal(&a->compress, &b->compress))
 		return false;

@@ -68,8 +68,8 @@ print_route(struct writer *w, const struct conf_route *route)
 	writer_word(w, route->path);
 	print_targets(w, route);
 	if (!limits_written(&route->limits) && !upstream_written(&route->upstream) &&
-		!conf_guard_written(&route->guard) && !trust_written(&route->trust) && !conf_heads_written(&route->heads) &&
-		!route->compress.ordinal) {
+		!conf_guard_written(&route->guard) && !trust_written(&route->trust) &&
+		!conf_heads_written(&route->heads) && !route->compress.ordinal) {
 		writer_end(w);
 		return;
 	}
