@@ -37,6 +37,10 @@ resolve_limits(struct conf *c)
 
 	memcpy(defaults.timeout_ms, default_timeout_ms, sizeof(default_timeout_ms));
 	inherit(&c->limits, &defaults);
+	if (!c->overload.min_rate_ordinal)
+		c->overload.min_rate = CONF_MIN_RATE_DEFAULT;
+	if (c->overload.min_rate_after_ms == 0)
+		c->overload.min_rate_after_ms = CONF_MIN_RATE_AFTER_DEFAULT;
 	conf_heads_inherit(&c->heads, NULL);
 	conf_compress_inherit(&c->compress, NULL);
 	for (size_t i = 0; i < c->n_sites; i++) {

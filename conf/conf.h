@@ -15,6 +15,7 @@
 #include "conf/tls.h"
 #include "conf/heads.h"
 #include "conf/pages.h"
+#include "conf/overload.h"
 #include "core/addr.h"
 #include "core/buf.h"
 #include "core/err.h"
@@ -273,6 +274,7 @@ struct conf {
 	struct conf_trust trust;
 	struct conf_authority *authorities; /* that routes with https:// targets refer to */
 	size_t n_authorities;
+	struct conf_overload overload;
 	char *control_path;       /* never NULL: the default when not written */
 	char *control_group;      /* NULL: root only */
 	uint32_t control_ordinal; /* 0 where not written, and so below */

@@ -189,9 +189,20 @@ conf_forward_equal(const struct conf_forward *a, const struct conf_forward *b)
 }
 
 static bool
+same_overload(const struct conf_overload *a, const struct conf_overload *b)
+{
+	return a->connections == b->connections && a->buffer_memory == b->buffer_memory &&
+	       a->min_rate == b->min_rate && a->min_rate_after_ms == b->min_rate_after_ms &&
+	       same_presence(a->connections_ordinal, b->connections_ordinal) &&
+	       same_presence(a->buffer_memory_ordinal, b->buffer_memory_ordinal) &&
+	       same_presence(a->min_rate_ordinal, b->min_rate_ordinal);
+}
+
+static bool
 same_daemon(const struct conf *a, const struct conf *b)
 {
-	return same_text(a->control_path, b->control_path) &&
+	return same_overload(&a->overload, &b->overload) &&
+	       same_text(a->control_path, b->control_path) &&
 	       same_text(a->control_group, b->control_group) &&
 	       same_presence(a->control_ordinal, b->control_ordinal) &&
 	       same_text(a->state_path, b->state_path) &&

@@ -311,6 +311,38 @@ print_paths(struct writer *w, const struct conf *c)
 }
 
 static void
+print_overload(struct writer *w, const struct conf_overload *o)
+{
+	if (o->connections_ordinal) {
+		writer_begin(w, o->connections_ordinal, "connections");
+		if (o->connections)
+			writer_number(w, o->connections);
+		else
+			writer_word(w, "auto");
+		writer_end(w);
+	}
+	if (o->buffer_memory_ordinal) {
+		writer_begin(w, o->buffer_memory_ordinal, "buffer-memory");
+		if (o->buffer_memory)
+			writer_size(w, o->buffer_memory);
+		else
+			writer_word(w, "auto");
+		writer_end(w);
+	}
+	if (!o->min_rate_ordinal)
+		return;
+	writer_begin(w, o->min_rate_ordinal, "min-rate");
+	if (o->min_rate) {
+		writer_size(w, o->min_rate);
+		writer_word(w, "after");
+		writer_time(w, o->min_rate_after_ms);
+	} else {
+		writer_word(w, "off");
+	}
+	writer_end(w);
+}
+
+static void
 print_threads(struct writer *w, const struct conf *c)
 {
 	if (!c->threads_ordinal)
@@ -367,6 +399,7 @@ print_all(struct writer *w, const struct conf *c)
 	print_heads(w, &c->heads);
 	print_pages(w, &c->pages);
 	print_compress(w, &c->compress);
+	print_overload(w, &c->overload);
 	for (size_t i = 0; i < c->n_sites; i++)
 		print_site(w, &c->sites[i]);
 	for (size_t i = 0; i < c->n_containers; i++)

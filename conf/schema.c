@@ -13,6 +13,7 @@ static const struct schema_table *const tables[] = {
 	&schema_upstream,
 	&schema_guard,
 	&schema_compress,
+	&schema_overload,
 	&schema_container,
 	&schema_daemon,
 };

@@ -82,6 +82,10 @@ int set_rewrite(struct parse *p, const struct directive *d);
 int set_header(struct parse *p, const struct directive *d);
 int set_upstream_ca(struct parse *p, const struct directive *d);
 int set_upstream_verify(struct parse *p, const struct directive *d);
+/* set_overload.c */
+int set_connections(struct parse *p, const struct directive *d);
+int set_buffer_memory(struct parse *p, const struct directive *d);
+int set_min_rate(struct parse *p, const struct directive *d);
 /* set_container.c */
 int set_container(struct parse *p, const struct directive *d);
 int set_image(struct parse *p, const struct directive *d);

@@ -9,6 +9,8 @@
 #define STATS_TABLE(X) \
 	X(CONNECTIONS_ACCEPTED, "connections_accepted", PROXY, COUNTER, "client connections accepted") \
 	X(CONNECTIONS_OPEN, "connections_open", PROXY, GAUGE, "client connections open now") \
+	X(CONNECTIONS_REFUSED, "connections_refused", PROXY, COUNTER, "client connections refused because all were busy") \
+	X(REQUESTS_SHED, "requests_shed", PROXY, COUNTER, "requests answered with 503 for want of memory") \
 	X(TLS_HANDSHAKES, "tls_handshakes", PROXY, COUNTER, "TLS handshakes completed") \
 	X(TLS_RESUMED, "tls_resumed", PROXY, COUNTER, "TLS handshakes that resumed a session") \
 	X(TLS_FAILED, "tls_failed", PROXY, COUNTER, "TLS handshakes that failed") \

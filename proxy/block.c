@@ -24,8 +24,13 @@ block_get(struct block_pool *pool)
 {
 	void *block = pool->free;
 
-	if (!block)
-		return malloc(BLOCK_SIZE);
+	pool->n_out++;
+	if (!block) {
+		block = malloc(BLOCK_SIZE);
+		if (!block)
+			pool->n_out--;
+		return block;
+	}
 	memcpy(&pool->free, block, sizeof(pool->free));
 	pool->n_free--;
 	return block;
@@ -36,6 +41,7 @@ block_put(struct block_pool *pool, char *block)
 {
 	if (!block)
 		return;
+	pool->n_out--;
 	if (pool->n_free >= BLOCK_KEEP_MAX) {
 		free(block);
 		return;

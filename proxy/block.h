@@ -18,6 +18,7 @@
 struct block_pool {
 	void *free; /* the first free block; each begins with a pointer to the next */
 	size_t n_free;
+	size_t n_out; /* blocks that are held now */
 };
 
 struct iobuf {

@@ -27,6 +27,15 @@ conn_set_state(struct conn *c, enum conn_state state)
 	log_debug("connection", kv_i("fd", c->origin.fd), kv_s("from", conn_state_names[c->state]),
 		kv_s("to", conn_state_names[state]));
 	c->state = state;
+	conn_set_idle(c, state == CONN_IDLE);
+}
+
+void
+conn_set_idle(struct conn *c, bool idle)
+{
+	list_remove(&c->idle_node);
+	if (idle)
+		list_append(&c->worker->overload.idle, &c->idle_node);
 }
 
 static uint64_t
@@ -66,6 +75,8 @@ conn_release(struct conn *c)
 	iobuf_release(&c->front.in, &w->blocks);
 	iobuf_release(&c->front.out, &w->blocks);
 	list_remove(&c->node);
+	list_remove(&c->idle_node);
+	w->n_conns--;
 	stats_sub(&w->stats, STAT_CONNECTIONS_OPEN, 1);
 	worker_bury(w, &c->grave);
 }
@@ -110,6 +121,22 @@ conn_close_idle(struct conn *c, enum conn_close_reason reason)
 {
 	conn_finish_output(c);
 	conn_close(c, reason);
+}
+
+bool
+conn_close_longest_idle(struct worker *w)
+{
+	struct list *node = list_first(&w->overload.idle);
+	struct conn *c;
+
+	if (!node)
+		return false;
+	c = list_entry(node, struct conn, idle_node);
+	if (c->state == CONN_H2)
+		h2_end(c->h2, CONN_CLOSE_EVICTED);
+	else
+		conn_close_idle(c, CONN_CLOSE_EVICTED);
+	return true;
 }
 
 const struct tls_certificate *
@@ -375,6 +402,7 @@ conn_open(struct conn *c)
 {
 	struct worker *w = c->worker;
 	bool tls = c->origin.mode == CONF_LISTEN_TLS;
+	uint64_t wait_ms;
 	int one = 1;
 
 	if (tls && conn_start_tls(c) < 0)
@@ -385,7 +413,10 @@ conn_open(struct conn *c)
 	if (event_add(&c->event, NULL) < 0)
 		return -1;
 	c->state = tls ? CONN_HANDSHAKE : CONN_IDLE;
-	front_set_wait(&c->front, tls ? CONN_WAIT_HANDSHAKE : CONN_WAIT_REQUEST, conn_idle_ms(c));
+	wait_ms = conn_idle_ms(c);
+	if (tls && wait_ms > CONN_HANDSHAKE_MS)
+		wait_ms = CONN_HANDSHAKE_MS;
+	front_set_wait(&c->front, tls ? CONN_WAIT_HANDSHAKE : CONN_WAIT_REQUEST, wait_ms);
 	return 0;
 }
 
@@ -407,6 +438,7 @@ conn_new(struct worker *w, const struct conn_origin *origin)
 	list_init(&c->grave.node);
 	timer_init(&c->front.timer, conn_on_timeout);
 	list_init(&c->node);
+	list_init(&c->idle_node);
 	if (conn_open(c) < 0) {
 		close(origin->fd);
 		SSL_free(c->ssl);
@@ -414,6 +446,8 @@ conn_new(struct worker *w, const struct conn_origin *origin)
 		return;
 	}
 	list_append(&w->conns, &c->node);
+	w->n_conns++;
+	conn_set_idle(c, c->state == CONN_IDLE);
 	stats_add(&w->stats, STAT_CONNECTIONS_ACCEPTED, 1);
 	stats_add(&w->stats, STAT_CONNECTIONS_OPEN, 1);
 }

@@ -34,6 +34,7 @@ _Static_assert(CONN_CLOSE_COUNT <= WORKER_CLOSES_MAX, "every reason is counted")
  * would close it. Whoever stays silent this long has not. */
 #define CONN_DRAIN_IDLE_MS 1000
 #define CONN_LINGER_MS 3000
+#define CONN_HANDSHAKE_MS 10000            /* at the most, whatever the idle time */
 #define CONN_LINGER_MAX (16 * 1024 * 1024) /* bytes dropped before the connection is cut */
 #define CONN_TLS_RECORD_MAX 16384
 #define CONN_TURN_MAX 16 /* rounds in one turn of the loop, then others have theirs */
@@ -53,7 +54,8 @@ struct h2;
 struct conn {
 	struct grave grave;
 	struct worker *worker;
-	struct list node; /* in worker.conns */
+	struct list node;      /* in worker.conns */
+	struct list idle_node; /* in worker.overload.idle, between requests */
 	struct event event;
 	enum conn_state state;
 	struct conn_origin origin;
@@ -75,6 +77,10 @@ void conn_new(struct worker *w, const struct conn_origin *origin);
 /* Goes on until nothing moves. Calls from inside are remembered by the outer one. The connection
  * may be closed afterwards. */
 void conn_drive(struct conn *c);
+/* It is idle, or not: what is idle longest makes room for others. */
+void conn_set_idle(struct conn *c, bool idle);
+/* Closes the connection that has been idle longest. False: none is idle. */
+bool conn_close_longest_idle(struct worker *w);
 /* Our side is closed when all is written; what still comes is dropped. */
 void conn_start_linger(struct conn *c);
 /* Has conn_drive called in the next turn of the loop. */

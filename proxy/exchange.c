@@ -473,6 +473,26 @@ exchange_timeout(const struct exchange *x, enum conf_timeout which)
 	return limits->timeout_ms[which];
 }
 
+bool
+exchange_wait_for_client(struct exchange *x, enum conn_wait wait, uint64_t timeout_ms)
+{
+	const struct conf *conf = (x->generation ? x->generation : x->worker->generation)->conf;
+	size_t queued = iobuf_len(&x->front->out);
+	uint64_t bytes =
+		x->request_body.payload + (x->body_sent > queued ? x->body_sent - queued : 0);
+
+	if (!pace_too_slow(&x->pace, &conf->overload, bytes, clock_mono_coarse_ms())) {
+		front_set_wait(x->front, wait, timeout_ms);
+		return true;
+	}
+	x->keep_alive = false;
+	if (wait == CONN_WAIT_BODY && !x->answer_begun)
+		exchange_answer(x, 408, NULL, "request body slower than min-rate");
+	else
+		front_close(x->front, CONN_CLOSE_SLOW);
+	return false;
+}
+
 /* Writes what is queued. False: not all of it could be written now, or the client is gone. */
 static bool
 exchange_write_rest(struct exchange *x)
@@ -490,8 +510,9 @@ exchange_write_rest(struct exchange *x)
 	case FRONT_IO_BLOCKED:
 		break;
 	}
-	if (f->wait != CONN_WAIT_CLIENT || iobuf_len(&f->out) < before)
-		front_set_wait(f, CONN_WAIT_CLIENT, exchange_timeout(x, CONF_TIMEOUT_SEND));
+	if (front_has_moved(f) || f->wait != CONN_WAIT_CLIENT || iobuf_len(&f->out) < before)
+		(void)exchange_wait_for_client(
+			x, CONN_WAIT_CLIENT, exchange_timeout(x, CONF_TIMEOUT_SEND));
 	return false;
 }
 

@@ -143,6 +143,8 @@ struct exchange {
 	off_t file_at;
 	uint64_t file_left;
 
+	struct pace pace; /* of the client, while it is waited for */
+
 	uint16_t status;    /* sent to the client; 0: none yet */
 	uint64_t body_sent; /* payload bytes queued to the client */
 	const char *reason; /* why it ended unusually */
@@ -177,6 +179,9 @@ void exchange_drain_connection(struct exchange *x);
 void exchange_free_spares(struct worker *w);
 
 /* For the other files of the exchange. */
+/* The client is waited for: the timer starts over, unless the client has been too slow on the
+ * average; then it is answered with 408 or cut off, and the result is false. */
+bool exchange_wait_for_client(struct exchange *x, enum conn_wait wait, uint64_t timeout_ms);
 void exchange_set_state(struct exchange *x, enum exchange_state state);
 /* Answers with a page of ours. text and why may be NULL; why is for the access log. */
 void exchange_answer(struct exchange *x, uint16_t status, const char *text, const char *why);

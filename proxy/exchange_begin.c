@@ -58,6 +58,20 @@ exchange_go_to_target(struct exchange *x)
 	}
 }
 
+/* Memory for bytes in flight is short: come again. */
+static bool
+exchange_is_shed(struct exchange *x)
+{
+	const struct worker *w = x->worker;
+
+	if (w->blocks.n_out <= w->overload.blocks_max)
+		return false;
+	stats_add(&x->worker->stats, STAT_REQUESTS_SHED, 1);
+	x->keep_alive = false;
+	exchange_answer(x, 503, NULL, "too many bytes in flight");
+	return true;
+}
+
 static void
 exchange_follow(struct exchange *x, const struct route_match *m)
 {
@@ -185,6 +199,8 @@ exchange_begin(struct exchange *x)
 		front_settle(x->front);
 	exchange_find_client(x);
 	exchange_note_odd_fields(x);
+	if (exchange_is_shed(x))
+		return;
 	if (r->form == HTTP_FORM_ASTERISK) {
 		exchange_answer(x, 204, NULL, NULL);
 		return;

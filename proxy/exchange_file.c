@@ -296,10 +296,10 @@ exchange_send_file(struct exchange *x)
 		return false;
 	}
 	if (result == FRONT_IO_BLOCKED) {
-		if (f->wait != CONN_WAIT_CLIENT || left != x->file_left ||
+		if (front_has_moved(f) || f->wait != CONN_WAIT_CLIENT || left != x->file_left ||
 			queued != iobuf_len(&f->out))
-			front_set_wait(
-				f, CONN_WAIT_CLIENT, x->limits->timeout_ms[CONF_TIMEOUT_SEND]);
+			(void)exchange_wait_for_client(
+				x, CONN_WAIT_CLIENT, x->limits->timeout_ms[CONF_TIMEOUT_SEND]);
 		return false;
 	}
 	if (file_has_more(x) || iobuf_len(&f->out) > 0)

@@ -610,8 +610,9 @@ relay_answer(struct exchange *x)
 
 /* --- both ------------------------------------------------------------------------------------ */
 
-/* Who is waited for decides which time-out runs; it starts over whenever something moves. */
-static void
+/* Who is waited for decides which time-out runs; it starts over whenever something moves. False:
+ * the client was too slow. */
+static bool
 relay_set_wait(struct exchange *x)
 {
 	const uint64_t *timeout = x->limits->timeout_ms;
@@ -629,9 +630,14 @@ relay_set_wait(struct exchange *x)
 		wait = CONN_WAIT_BODY;
 		which = CONF_TIMEOUT_IDLE;
 	}
-	if (x->progress || wait != f->wait)
-		front_set_wait(f, wait, timeout[which]);
+	if (!x->progress && wait == f->wait)
+		return true;
 	x->progress = false;
+	if (wait == CONN_WAIT_CLIENT || wait == CONN_WAIT_BODY)
+		return exchange_wait_for_client(x, wait, timeout[which]);
+	pace_stop(&x->pace);
+	front_set_wait(f, wait, timeout[which]);
+	return true;
 }
 
 /* False when the client is gone. */
@@ -653,7 +659,7 @@ relay_flush(struct exchange *x, bool *moved)
 		front_close(f, CONN_CLOSE_CLIENT_ABORT);
 		return false;
 	}
-	*moved = *moved || iobuf_len(&f->out) < before;
+	*moved = front_has_moved(f) || *moved || iobuf_len(&f->out) < before;
 	return true;
 }
 
@@ -671,7 +677,5 @@ exchange_relay(struct exchange *x)
 	if (!relay_flush(x, &moved))
 		return true;
 	x->progress = x->progress || moved;
-	if (!moved)
-		relay_set_wait(x);
-	return moved;
+	return moved || !relay_set_wait(x);
 }

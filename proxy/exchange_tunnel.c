@@ -226,7 +226,7 @@ tunnel_down(struct exchange *x)
 		front_close(f, CONN_CLOSE_CLIENT_ABORT);
 		return true;
 	}
-	return moved || iobuf_len(&f->out) < queued;
+	return front_has_moved(f) || moved || iobuf_len(&f->out) < queued;
 }
 
 static void

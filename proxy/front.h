@@ -30,6 +30,8 @@
 	X(BODY_CUT, "the backend's answer was cut off")                                            \
 	X(FILE_CUT, "the file became shorter while it was sent")                                   \
 	X(PROTOCOL, "the client broke the protocol")                                               \
+	X(SLOW, "the client was slower than min-rate")                                             \
+	X(EVICTED, "the longest idle, when a connection more came than there may be")              \
 	X(FLOOD, "the client kept us busy with nothing")                                           \
 	X(DRAIN, "the process ends soon")                                                          \
 	X(MEMORY, "out of memory")                                                                 \
@@ -103,6 +105,7 @@ struct front {
 	bool framed; /* the wire frames bodies: no chunks, no Connection, no end by closing */
 	bool closed; /* nothing more goes in or out; its memory stays until the loop comes round */
 	bool complete;    /* all of the answer stands in out or beyond; set by the exchange */
+	bool moved;       /* bytes of out went on between two calls of flush */
 	uint32_t in_base; /* in.data up to here is the head of the current request, kept */
 	struct iobuf in, out;
 };
@@ -138,6 +141,16 @@ static inline enum front_io
 front_flush(struct front *f)
 {
 	return f->ops->flush(f);
+}
+
+/* Whether some of out has gone since this was last asked, beside what flush itself took. */
+static inline bool
+front_has_moved(struct front *f)
+{
+	bool moved = f->moved;
+
+	f->moved = false;
+	return moved;
 }
 
 static inline bool

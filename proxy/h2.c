@@ -534,6 +534,8 @@ h2_set_wait(struct h2 *h2, bool moved)
 	}
 	if (wait != f->wait || h2->asked || (moved && wait == CONN_WAIT_CLIENT))
 		front_set_wait(f, wait, h2_timeout(h2, which));
+	if (h2->asked || (wait == CONN_WAIT_REQUEST) != !list_empty(&h2->conn->idle_node))
+		conn_set_idle(h2->conn, wait == CONN_WAIT_REQUEST);
 	h2->asked = false;
 }
 
@@ -568,20 +570,25 @@ h2_run(struct h2 *h2)
 }
 
 void
-h2_on_timeout(struct h2 *h2, enum conn_wait wait)
+h2_end(struct h2 *h2, enum conn_close_reason reason)
 {
 	struct conn *c = h2->conn;
 	bool written = false;
 
-	if (wait == CONN_WAIT_CLIENT) {
-		conn_close(c, CONN_CLOSE_SEND_TIMEOUT);
-		return;
-	}
 	(void)nghttp2_session_terminate_session(h2->session, NGHTTP2_NO_ERROR);
 	if (!h2_write(h2, &written))
 		return;
 	conn_finish_output(c);
-	conn_close(c, CONN_CLOSE_IDLE_TIMEOUT);
+	conn_close(c, reason);
+}
+
+void
+h2_on_timeout(struct h2 *h2, enum conn_wait wait)
+{
+	if (wait == CONN_WAIT_CLIENT)
+		conn_close(h2->conn, CONN_CLOSE_SEND_TIMEOUT);
+	else
+		h2_end(h2, CONN_CLOSE_IDLE_TIMEOUT);
 }
 
 void

@@ -89,6 +89,8 @@ void h2_free(struct h2 **h2);
 bool h2_run(struct h2 *h2);
 /* The connection's timer fired: no request for the idle time, a head or an answer too slow. */
 void h2_on_timeout(struct h2 *h2, enum conn_wait wait);
+/* Nothing is under way: GOAWAY, and the connection is closed. */
+void h2_end(struct h2 *h2, enum conn_close_reason reason);
 /* No new streams from now on: GOAWAY, and the connection ends with its last stream. */
 void h2_drain(struct h2 *h2);
 

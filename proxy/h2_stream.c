@@ -140,6 +140,7 @@ h2_error_of(enum conn_close_reason reason)
 	case CONN_CLOSE_CLIENT_ABORT:
 	case CONN_CLOSE_SEND_TIMEOUT:
 	case CONN_CLOSE_IDLE_TIMEOUT:
+	case CONN_CLOSE_SLOW:
 		return NGHTTP2_CANCEL;
 	case CONN_CLOSE_PROTOCOL:
 		return NGHTTP2_PROTOCOL_ERROR;
@@ -150,6 +151,7 @@ h2_error_of(enum conn_close_reason reason)
 	case CONN_CLOSE_CLIENT_ERROR:
 	case CONN_CLOSE_HANDSHAKE:
 	case CONN_CLOSE_HANDSHAKE_TIMEOUT:
+	case CONN_CLOSE_EVICTED:
 	case CONN_CLOSE_BODY_CUT:
 	case CONN_CLOSE_FILE_CUT:
 	case CONN_CLOSE_DRAIN:
@@ -325,6 +327,7 @@ h2_stream_send(struct h2_stream *s, const uint8_t head[static H2_FRAME_HEAD], si
 	(void)iobuf_append(out, slice_of((const char *)head, H2_FRAME_HEAD));
 	(void)iobuf_append(out, slice_head(iobuf_slice(from), n));
 	iobuf_consume(from, n);
+	s->front.moved = true;
 	h2_wake(s);
 	return 0;
 }

@@ -62,6 +62,19 @@ listeners_on_resume(evutil_socket_t fd, short what, void *arg)
 		event_add(list_entry(node, struct listener, node)->event, NULL);
 }
 
+/* Every connection is busy: this one is told so, where that costs nothing. */
+static void
+listener_refuse(struct worker *w, const struct conn_origin *origin)
+{
+	static const char busy[] = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\n"
+				   "Content-Length: 0\r\nConnection: close\r\n\r\n";
+
+	stats_add(&w->stats, STAT_CONNECTIONS_REFUSED, 1);
+	if (origin->mode != CONF_LISTEN_TLS)
+		(void)send(origin->fd, busy, sizeof(busy) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	close_fd(origin->fd);
+}
+
 /* Accepts one connection. False when there is none or none can be taken now. */
 static bool
 listener_accept(struct listener *l)
@@ -76,6 +89,8 @@ listener_accept(struct listener *l)
 		origin.fd = fd;
 		if (addr_from_sockaddr(&ss, &origin.peer, &origin.peer_port) < 0)
 			close_fd(fd);
+		else if (w->n_conns >= w->overload.connections_max && !conn_close_longest_idle(w))
+			listener_refuse(w, &origin);
 		else
 			conn_new(w, &origin);
 		return true;

@@ -20,6 +20,7 @@ add_library(sluice_http STATIC
 	http_path.c
 	http_response.c
 	mime.c
+	overload.c
 	rate.c
 	request_id.c
 	request_key.c

@@ -88,6 +88,7 @@ worker_new(unsigned index, unsigned n_threads, struct tickets *tickets, struct m
 	w->started_ms = clock_mono_coarse_ms();
 	list_init(&w->conns);
 	list_init(&w->tunnels);
+	list_init(&w->overload.idle);
 	list_init(&w->graves);
 	list_init(&w->spare_exchanges);
 	buf_init(&w->text, WORKER_TEXT_MAX);
@@ -239,6 +240,7 @@ worker_adopt(struct worker *w, struct command *c)
 	w->tls.demand = w->generation->n_demands ? conn_find_demand : NULL;
 	listeners_adopt(w, c->listeners, c->n_listeners);
 	resolver_refresh(&w->resolver);
+	overload_adopt(&w->overload, &w->generation->conf->overload, w->generation->n_threads);
 	exchange_adopt_tunnels(w);
 	/* What the new one trusts is new, even where the file says the same. */
 	tls_sessions_forget(&w->sessions);

@@ -20,6 +20,7 @@
 #include "proxy/http_date.h"
 #include "proxy/listener.h"
 #include "proxy/mailbox.h"
+#include "proxy/overload.h"
 #include "proxy/pool.h"
 #include "proxy/request_id.h"
 #include "proxy/resolve.h"
@@ -107,7 +108,9 @@ struct worker {
 	struct stats stats;
 	_Atomic uint64_t closes[WORKER_CLOSES_MAX]; /* connections, by reason */
 	struct http_date date;
-	struct buf text;     /* scratch: a location, a path, a file's name, a head */
+	struct buf text; /* scratch: a location, a path, a file's name, a head */
+	size_t n_conns;
+	struct overload overload;
 	struct list tunnels; /* exchanges that are WebSockets */
 	struct list conns;   /* every client connection */
 	struct list graves;  /* closed objects, freed when the loop comes round */

@@ -23,6 +23,7 @@ foreach(name
 		rate
 		request_key
 		rewrite
+		overload
 		route
 		waiting
 		ws_border)

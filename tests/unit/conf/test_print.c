@@ -465,7 +465,8 @@ every_difference_counts(void **state)
 		"forward tcp 90-91 -> k:92-93 from 10.0.0.0/8\ncontrol /c group g\nstate "
 		"/s\nlxc-path /l\n"
 		"threads 2\nlog access /a json\nlog level warn\nlog format json\ntimeout idle 9s\n"
-		"compress on level 3\n";
+		"compress on level 3\n"
+		"connections 99\nbuffer-memory 8M\nmin-rate 1K\n";
 	static const char *const changes[][2] = {{"listen 80 plain", "listen 81 plain"},
 		{"listen 80 plain", "listen 80"}, {"b 10.0.3.1/24", "b 10.0.3.1/25"},
 		{"bridge b ", "bridge bb "}, {"wan w", "wan x"}, {"default /c", "default /d"},
@@ -488,6 +489,11 @@ every_difference_counts(void **state)
 		{"tcp 90", "udp 90"}, {"90-91", "70-71"}, {"92-93", "94-95"}, {"0.0/8", "0.0/9"},
 		{"from 10.0.0.0/8", ""}, {"control /c", "control /d"}, {" group g", ""},
 		{"state /s", "state /t"}, {"state /s", ""}, {"lxc-path /l", "lxc-path /m"},
+		{"connections 99", "connections 98"}, {"connections 99", "connections auto"},
+		{"connections 99", ""}, {"buffer-memory 8M", "buffer-memory 9M"},
+		{"buffer-memory 8M", "buffer-memory auto"}, {"buffer-memory 8M", ""},
+		{"min-rate 1K", "min-rate 2K"}, {"min-rate 1K", "min-rate off"},
+		{"min-rate 1K", ""}, {"min-rate 1K", "min-rate 1K after 9s"},
 		{"threads 2", "threads 3"}, {"threads 2", "threads auto"},
 		{"access /a", "access /b"}, {"/a json", "/a"}, {"level warn", "level info"},
 		{"log format json", ""}, {"idle 9s", "idle 8s"}, {"timeout idle 9s", ""},

@@ -1,0 +1,161 @@
+"""Too many connections, too many bytes in flight, clients that are too slow."""
+
+import time
+
+import client
+import pytest
+from h2_client import H2Client
+from lab import wait_for
+
+CONF = """\
+listen 127.0.0.1:@port@ plain
+listen 127.0.0.1:@port_tls@ tls http2
+certificate default @cert@
+threads 1
+@limits@
+site a.example {
+    route /app/ -> http://@backend@/
+    route /www/ -> dir @dir@/www
+    route / -> status 200
+}
+"""
+
+
+@pytest.fixture
+def served(sluice, backend, box):
+    box.write("www/large", b"x" * 30_000_000)
+
+    def make(limits, answer=lambda request: (200, {}, b"ok")):
+        s = sluice(CONF, backend=backend.http(answer).address, limits=limits)
+        return s
+    return make
+
+
+def test_the_longest_idle_makes_room(served):
+    s = served("connections 16")
+    clients = [s.client() for _ in range(8)]
+    for c in clients:
+        assert c.request("GET", "/").status == 200
+    streams = [H2Client("127.0.0.1", s.ports["port_tls"]) for _ in range(8)]
+    for c in streams:
+        assert c.request("/").status == 200
+    assert clients[0].request("GET", "/").status == 200  # not the longest idle any more
+    with s.client() as more:
+        assert more.request("GET", "/").status == 200
+        assert clients[1].eof()
+        assert clients[0].request("GET", "/").status == 200
+    for c in clients + streams:
+        c.close()
+    assert s.stats()["connections_refused"] == 0
+
+
+def test_an_idle_http_2_connection_is_told_to_go(served):
+    s = served("connections 16")
+    with H2Client("127.0.0.1", s.ports["port_tls"]) as idle:
+        assert idle.request("/").status == 200
+        clients = [s.client() for _ in range(16)]
+        for c in clients:
+            assert c.request("GET", "/").status == 200
+        assert idle.read_end().error_code == 0
+        for c in clients:
+            c.close()
+
+
+def test_when_all_are_busy_the_new_one_is_refused(served):
+    s = served("connections 16")
+    busy = [s.client() for _ in range(16)]
+    for c in busy:
+        c.send(b"GET /")
+    wait_for(lambda: s.stats()["connections_open"] == 16, what="all places to be taken")
+    with s.client() as c:
+        answer = c.response()
+        assert answer.status == 503 and answer.header("retry-after")
+        assert c.eof()
+    assert s.stats()["connections_refused"] == 1
+    for c in busy:
+        c.send(b" HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        assert c.response().status == 200
+        c.close()
+    wait_for(lambda: client.fetch(f"http://127.0.0.1:{s.port}/", host="a.example").status == 200)
+
+
+def test_requests_beyond_the_memory_are_shed(served):
+    s = served("buffer-memory 4M")  # 102 blocks
+    slow = [s.client() for _ in range(110)]
+    for c in slow:
+        c.send(b"POST /app/ HTTP/1.1\r\nHost: a.example\r\nContent-Length: 100000\r\n\r\nx")
+    wait_for(lambda: s.stats()["requests_shed"] > 0, what="a request to be shed")
+    with s.client() as c:
+        answer = c.request("GET", "/")
+        assert answer.status == 503 and answer.header("retry-after")
+        assert c.eof()
+    for c in slow:
+        c.close()
+
+    def served_again():
+        return client.fetch(f"http://127.0.0.1:{s.port}/", host="a.example").status == 200
+    wait_for(served_again, what="requests to be served again")
+
+
+def test_a_trickling_upload_gets_408(served):
+    s = served("min-rate 1K after 1s\ntimeout idle 20s")
+    with s.client() as c:
+        c.send(b"POST /app/ HTTP/1.1\r\nHost: a.example\r\nContent-Length: 100000\r\n\r\n")
+        begun = time.monotonic()
+        c.sock.settimeout(0.2)
+        while time.monotonic() < begun + 15:
+            c.send(b"x")
+            try:
+                if c._fill():
+                    break
+            except TimeoutError:
+                pass
+        assert c.response(timeout=5).status == 408
+        assert time.monotonic() < begun + 10
+
+
+def test_a_fast_upload_may_last_longer_than_the_grace(served):
+    s = served("min-rate 1K after 1s")
+    with s.client() as c:
+        c.send(b"POST /app/ HTTP/1.1\r\nHost: a.example\r\nContent-Length: 40000\r\n\r\n")
+        for _ in range(20):
+            c.send(b"x" * 2000)
+            time.sleep(0.1)  # the pace is what is tested
+        assert c.response().status == 200
+
+
+def test_a_trickling_reader_of_a_stream_is_ended(served):
+    s = served("min-rate 64K after 1s")
+    with H2Client("127.0.0.1", s.ports["port_tls"], acknowledge=False) as c:
+        number = c.start("/www/large")
+        c.wait_for(lambda: len(c.streams[number].body) >= 65535)
+        c.sock.settimeout(0.2)
+        end = time.monotonic() + 15
+        while not c.streams[number].over and time.monotonic() < end:
+            c.conn.increment_flow_control_window(100)
+            c.conn.increment_flow_control_window(100, number)
+            c.flush()
+            time.sleep(0.2)  # the pace is what is tested; more frames a second would be a flood
+            try:
+                c.turn()
+            except TimeoutError:
+                pass
+        assert c.streams[number].reset == 8  # CANCEL
+
+
+def test_slow_clients_are_borne_when_the_file_says_so(served):
+    s = served("min-rate off")
+    with s.client() as c:
+        c.send(b"POST /app/ HTTP/1.1\r\nHost: a.example\r\nContent-Length: 12\r\n\r\n")
+        for _ in range(12):
+            c.send(b"x")
+            time.sleep(0.15)  # the pace is what is tested
+        assert c.response().status == 200
+
+
+def test_a_handshake_that_never_comes_ends(served):
+    s = served("timeout idle 60s")
+    with client.RawClient("127.0.0.1", s.ports["port_tls"], timeout=30) as c:
+        begun = time.monotonic()
+        assert c.eof(timeout=20)
+        assert 5 < time.monotonic() - begun < 15

@@ -1,0 +1,75 @@
+/* proxy/overload.c: a thread's share, and the pace of clients. */
+#include "tests/unit/core/unit.h"
+
+#include "proxy/block.h"
+#include "proxy/overload.h"
+
+#define GIB (UINT64_C(1024) * 1024 * 1024)
+
+static void
+what_is_written_is_shared_by_the_threads(void **state)
+{
+	const struct conf_overload c = {.connections = 101, .buffer_memory = 64 * BLOCK_SIZE};
+	struct overload o;
+
+	(void)state;
+	overload_set(&o, &c, 2, 1000, GIB);
+	assert_int_equal(o.connections_max, 51);
+	assert_int_equal(o.blocks_max, 32);
+}
+
+static void
+auto_follows_from_what_there_is(void **state)
+{
+	const struct conf_overload c = {0};
+	struct overload o;
+
+	(void)state;
+	overload_set(&o, &c, 1, 1128, 2 * GIB);
+	assert_int_equal(o.connections_max, 500);
+	assert_int_equal(o.blocks_max, GIB / 4 / BLOCK_SIZE);
+	overload_set(&o, &c, 2, 1000000, GIB / 16);
+	assert_int_equal(o.connections_max, 10000);
+	assert_int_equal(o.blocks_max, 32 * 1024 * 1024 / BLOCK_SIZE / 2);
+	overload_set(&o, &c, 1, 10, 0);
+	assert_true(o.connections_max >= 1 && o.blocks_max >= 1);
+}
+
+static void
+a_pace_counts_from_the_moment_of_waiting(void **state)
+{
+	const struct conf_overload c = {.min_rate = 100, .min_rate_after_ms = 10000};
+	struct pace p = {0};
+
+	(void)state;
+	assert_false(pace_too_slow(&p, &c, 5000, 1000));
+	assert_false(pace_too_slow(&p, &c, 5000, 11000)); /* not before the time is over */
+	assert_false(pace_too_slow(&p, &c, 6100, 12000)); /* 1100 bytes in 11 s */
+	assert_true(pace_too_slow(&p, &c, 6100, 12100));
+	pace_stop(&p);
+	assert_false(pace_too_slow(&p, &c, 6100, 12200));
+}
+
+static void
+off_is_off(void **state)
+{
+	const struct conf_overload c = {.min_rate = 0, .min_rate_after_ms = 1};
+	struct pace p = {0};
+
+	(void)state;
+	assert_false(pace_too_slow(&p, &c, 0, 1));
+	assert_false(pace_too_slow(&p, &c, 0, 1000000));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_written_is_shared_by_the_threads),
+		cmocka_unit_test(auto_follows_from_what_there_is),
+		cmocka_unit_test(a_pace_counts_from_the_moment_of_waiting),
+		cmocka_unit_test(off_is_off),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
