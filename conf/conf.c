@@ -85,6 +85,9 @@ free_conf(struct conf *c)
 		free(c->forwards[i].from);
 	}
 	conf_guard_clear(&c->guard);
+	for (size_t i = 0; i < c->n_password_files; i++)
+		free(c->password_files[i].path);
+	free(c->password_files);
 	conf_heads_clear(&c->heads);
 	free(c->trusted);
 	conf_pages_clear(&c->pages);

@@ -262,6 +262,8 @@ struct conf {
 	size_t n_forwards;
 	struct conf_limits limits;
 	struct conf_guard guard;
+	struct conf_password_file *password_files;
+	size_t n_password_files;
 	uint32_t n_pools; /* the highest conf_route.pool */
 	struct conf_heads heads;
 	struct prefix *trusted; /* peers that may say who the client is */

@@ -25,10 +25,24 @@ same_rate(const struct conf_rate *a, const struct conf_rate *b)
 	       a->burst == b->burst && a->burst_written == b->burst_written;
 }
 
+static bool
+same_text(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool
+same_auth(const struct conf_auth *a, const struct conf_auth *b)
+{
+	return !a->ordinal == !b->ordinal && a->kind == b->kind && same_text(a->path, b->path) &&
+	       same_text(a->realm, b->realm) && a->pass == b->pass;
+}
+
 bool
 conf_guard_equal(const struct conf_guard *a, const struct conf_guard *b)
 {
 	return same_access(a, b) && same_rate(&a->rate, &b->rate) &&
+	       same_auth(&a->auth, &b->auth) &&
 	       !a->connections.ordinal == !b->connections.ordinal &&
 	       a->connections.n == b->connections.n;
 }
@@ -46,6 +60,9 @@ conf_guard_inherit(struct conf_guard *guard, const struct conf_guard *outer)
 	guard->connections_from = guard->connections.ordinal ? guard : from->connections_from;
 	if (guard->connections.ordinal && guard->connections.n == 0)
 		guard->connections_from = NULL;
+	guard->auth_from = guard->auth.ordinal ? guard : from->auth_from;
+	if (guard->auth.ordinal && guard->auth.kind == CONF_AUTH_OFF)
+		guard->auth_from = NULL;
 }
 
 /* FNV-1a, with a mark behind each part. */
@@ -80,11 +97,13 @@ conf_guard_resolve(struct conf *c)
 bool
 conf_guard_written(const struct conf_guard *guard)
 {
-	return guard->n_access > 0 || guard->rate.ordinal || guard->connections.ordinal;
+	return guard->n_access > 0 || guard->rate.ordinal || guard->connections.ordinal ||
+	       guard->auth.ordinal;
 }
 
 void
 conf_guard_clear(struct conf_guard *guard)
 {
 	free(guard->access);
+	free(guard->auth.realm);
 }

@@ -1,6 +1,6 @@
 /*
- * What guards a place of the file (the top level, a site, a route): who may come in, and how
- * often. Each guard
+ * What guards a place of the file (the top level, a site, a route): who may come in, how
+ * often, and with which password. Each guard
  * that a block writes replaces the outer block's; what is effective is found through the *_from
  * pointers, which parse_check fills in and which point into the same configuration.
  */
@@ -14,6 +14,9 @@
 #include <stdint.h>
 
 #define CONF_ACCESS_RULES_MAX 1024 /* of one block */
+#define CONF_PASSWORD_FILES_MAX 256
+#define CONF_AUTH_REALM "Restricted"
+#define CONF_AUTH_REALM_MAX 128
 
 /* The first rule that matches decides. What none matches is treated unlike the last one. */
 struct conf_access_rule {
@@ -37,12 +40,31 @@ struct conf_connection_limit {
 	uint32_t n;       /* 0: off */
 };
 
+enum conf_auth_kind { CONF_AUTH_OFF, CONF_AUTH_BASIC };
+
+/* `auth basic FILE [realm TEXT] [pass]`, `auth off` */
+struct conf_auth {
+	uint32_t ordinal; /* 0: not written here */
+	enum conf_auth_kind kind;
+	size_t file;      /* BASIC: index into conf.password_files */
+	const char *path; /* the path of that, which owns it */
+	char *realm;      /* BASIC; NULL: CONF_AUTH_REALM */
+	bool pass;        /* BASIC: the backend sees Authorization too */
+};
+
+/* A file of passwords that some `auth basic` names; each once. */
+struct conf_password_file {
+	uint32_t ordinal; /* of the first directive that names it */
+	char *path;
+};
+
 struct conf_guard {
 	/* As written here. */
 	struct conf_access_rule *access; /* NULL: none */
 	size_t n_access;
 	struct conf_rate rate;
 	struct conf_connection_limit connections;
+	struct conf_auth auth;
 	/* Names this block, the same in every generation whose file has the block: clients are
 	 * counted by it. */
 	uint64_t place;
@@ -50,6 +72,7 @@ struct conf_guard {
 	const struct conf_guard *access_from;
 	const struct conf_guard *rate_from;
 	const struct conf_guard *connections_from;
+	const struct conf_guard *auth_from;
 };
 
 struct conf;

@@ -52,10 +52,35 @@ print_connection_limit(struct writer *w, const struct conf_connection_limit *lim
 	writer_end(w);
 }
 
+static void
+print_auth(struct writer *w, const struct conf_auth *auth)
+{
+	if (!auth->ordinal)
+		return;
+	writer_begin(w, auth->ordinal, "auth");
+	switch (auth->kind) {
+	case CONF_AUTH_OFF:
+		writer_word(w, "off");
+		break;
+	case CONF_AUTH_BASIC:
+		writer_word(w, "basic");
+		writer_word(w, auth->path);
+		if (auth->realm) {
+			writer_raw(w, " realm");
+			writer_word(w, auth->realm);
+		}
+		if (auth->pass)
+			writer_raw(w, " pass");
+		break;
+	}
+	writer_end(w);
+}
+
 void
 print_guard(struct writer *w, const struct conf_guard *guard)
 {
 	print_access(w, guard);
 	print_rate(w, &guard->rate);
 	print_connection_limit(w, &guard->connections);
+	print_auth(w, &guard->auth);
 }

@@ -122,6 +122,47 @@ static const struct schema_row rows[] = {
 		.default_value = "that of the site",
 		.doc = "The same for this route.",
 	},
+	{
+		.name = "auth",
+		.context = CONTEXT_TOP,
+		.min = 1,
+		.max = 6,
+		.set = set_auth,
+		.arguments = "basic FILE [realm TEXT] [pass] | off",
+		.default_value = "off",
+		.doc = "Asks for a user name and a password.",
+		.more = "The file has a line NAME:HASH for each user, as htpasswd -B and mkpasswd "
+			"write them; hashes are bcrypt, yescrypt, scrypt, SHA-512 or SHA-256. It "
+			"is "
+			"read by root, and again at every reload. Who sends no right password gets "
+			"401. The backend does not see the password, unless pass is written. A "
+			"password that was right is remembered for a minute, by a digest; others "
+			"are checked one at a time, 64 may wait, and what comes beyond gets 503. "
+			"Put a rate-limit beside it.",
+		.example = "auth basic /etc/sluice/staff realm \"Staff only\"",
+	},
+	{
+		.name = "auth",
+		.context = CONTEXT_SITE,
+		.min = 1,
+		.max = 6,
+		.set = set_auth,
+		.arguments = "basic FILE [realm TEXT] [pass] | off",
+		.default_value = "that of the top level",
+		.doc = "The same for this site.",
+		.example = "auth basic /etc/sluice/staff pass",
+	},
+	{
+		.name = "auth",
+		.context = CONTEXT_ROUTE,
+		.min = 1,
+		.max = 6,
+		.set = set_auth,
+		.arguments = "basic FILE [realm TEXT] [pass] | off",
+		.default_value = "that of the site",
+		.doc = "The same for this route.",
+		.example = "auth off",
+	},
 };
 
 static const struct schema_word words[] = {
@@ -130,6 +171,11 @@ static const struct schema_word words[] = {
 	{"rate-limit", "off", 0, "", "no limit"},
 	{"rate-limit burst", "burst", 1, "N", "so many may come at once"},
 	{"connection-limit", "off", 0, "", "no limit"},
+	{"auth", "basic", CONF_AUTH_BASIC, "FILE [realm TEXT] [pass]",
+		"a name and a password from a file, by HTTP basic authentication"},
+	{"auth", "off", CONF_AUTH_OFF, "", "nobody is asked"},
+	{"auth basic", "realm", 0, "TEXT", "what the browser shows; Restricted when not written"},
+	{"auth basic", "pass", 1, "", "the backend sees the name and password too"},
 };
 
 const struct schema_table schema_guard = {

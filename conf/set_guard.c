@@ -1,5 +1,5 @@
 /* What may stand at top level, in a site and in a route to guard it: access,
- * rate-limit, connection-limit. */
+ * rate-limit, connection-limit, auth. */
 #include "conf/setters.h"
 
 #include "conf/parse.h"
@@ -143,4 +143,90 @@ set_connection_limit(struct parse *p, const struct directive *d)
 		return -1;
 	limit->n = (uint32_t)n;
 	return 0;
+}
+
+/* The number of the file among those that the configuration names. 0 or -1. */
+static int
+take_password_file(struct parse *p, const struct directive *d, const struct word *w, size_t *ret)
+{
+	struct conf *c = p->conf;
+	struct conf_password_file *file;
+
+	for (size_t i = 0; i < c->n_password_files; i++)
+		if (c->password_files[i].path && slice_eq_str(w->text, c->password_files[i].path)) {
+			*ret = i;
+			return 0;
+		}
+	if (c->n_password_files == CONF_PASSWORD_FILES_MAX)
+		return parse_error(
+			p, w, "more than %d files of passwords", CONF_PASSWORD_FILES_MAX);
+	file = parse_add(p, &c->password_files, &c->n_password_files, sizeof(*file));
+	if (!file)
+		return -1;
+	file->ordinal = d->ordinal;
+	*ret = c->n_password_files - 1;
+	return word_read_file(p, w, &file->path);
+}
+
+static int
+read_realm(struct parse *p, const struct word *w, char **ret)
+{
+	const char *why = NULL;
+
+	if (w->text.n == 0 || w->text.n > CONF_AUTH_REALM_MAX)
+		why = "is no realm; write 1 to 128 characters";
+	for (size_t i = 0; i < w->text.n && !why; i++)
+		if (w->text.p[i] < ' ' || w->text.p[i] > '~')
+			why = "holds a character beyond ASCII, which no realm may";
+	return word_read_checked(p, w, why, ret);
+}
+
+enum basic_word { BASIC_REALM, BASIC_PASS };
+
+static int
+set_auth_basic(struct parse *p, const struct directive *d, struct conf_auth *auth)
+{
+	if (d->n < 3)
+		return parse_error(p, &d->after,
+			"the file of passwords is missing; write: auth basic FILE [realm TEXT] "
+			"[pass]");
+	if (take_password_file(p, d, &d->words[2], &auth->file) < 0)
+		return -1;
+	auth->path = p->conf->password_files[auth->file].path;
+	for (size_t i = 3; i < d->n; i++) {
+		int word;
+
+		if (word_read_word(p, "auth basic", &d->words[i], &word) < 0)
+			return -1;
+		if (word == BASIC_PASS ? auth->pass : auth->realm != NULL)
+			return parse_error(p, &d->words[i], "\"%.*s\" stands here already",
+				WORD_ARG(&d->words[i]));
+		auth->pass = auth->pass || word == BASIC_PASS;
+		if (word == BASIC_PASS)
+			continue;
+		if (++i == d->n)
+			return parse_error(p, &d->words[i - 1], "the text of \"realm\" is missing");
+		if (read_realm(p, &d->words[i], &auth->realm) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int
+set_auth(struct parse *p, const struct directive *d)
+{
+	struct conf_auth *auth = &open_guard(p)->auth;
+	int kind;
+
+	auth->ordinal = d->ordinal;
+	if (word_read_word(p, "auth", &d->words[1], &kind) < 0)
+		return -1;
+	auth->kind = (enum conf_auth_kind)kind;
+	switch (auth->kind) {
+	case CONF_AUTH_OFF:
+		break;
+	case CONF_AUTH_BASIC:
+		return set_auth_basic(p, d, auth);
+	}
+	return d->n == 2 ? 0 : parse_error(p, &d->words[2], "nothing may follow \"off\"");
 }

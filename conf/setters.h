@@ -68,6 +68,7 @@ int set_client_certificates(struct parse *p, const struct directive *d);
 int set_access(struct parse *p, const struct directive *d);
 int set_rate_limit(struct parse *p, const struct directive *d);
 int set_connection_limit(struct parse *p, const struct directive *d);
+int set_auth(struct parse *p, const struct directive *d);
 /* set_compress.c */
 int set_compress(struct parse *p, const struct directive *d);
 /* set_upstream.c */

@@ -12,6 +12,8 @@ static const struct {
 	{"access_log", "write: log access PATH [combined|json]"},
 	{"alias", "write: route PATH -> dir FOLDER"},
 	{"allow", "write: access allow CIDR"},
+	{"auth_basic", "write: auth basic FILE realm TEXT"},
+	{"auth_basic_user_file", "write: auth basic FILE"},
 	{"backend", "a route names its target itself: route PATH -> CONTAINER:PORT"},
 	{"bind", "write: listen [ADDRESS:]PORT [plain|tls]"},
 	{"client_body_timeout", "write: timeout idle TIME"},
