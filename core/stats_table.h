@@ -22,6 +22,8 @@
 	X(ACCESS_DENIED, "access_denied", PROXY, COUNTER, "requests refused by access rules") \
 	X(RATE_LIMITED, "rate_limited", PROXY, COUNTER, "requests refused by rate-limit") \
 	X(CONNECTION_LIMITED, "connection_limited", PROXY, COUNTER, "requests refused by connection-limit") \
+	X(LOGINS_FAILED, "logins_failed", PROXY, COUNTER, "requests with a wrong password, or with a user that is not known") \
+	X(LOGINS_REFUSED, "logins_refused", PROXY, COUNTER, "requests refused because too many passwords were waiting to be checked") \
 	X(RESPONSES_4XX, "responses_4xx", PROXY, COUNTER, "answers with a 4xx status") \
 	X(RESPONSES_5XX, "responses_5xx", PROXY, COUNTER, "answers with a 5xx status") \
 	X(BYTES_RECEIVED, "bytes_received", PROXY, COUNTER, "body bytes received from clients") \

@@ -4,6 +4,7 @@
  */
 #include "daemon/check_files.h"
 
+#include "conf/htpasswd.h"
 #include "core/file.h"
 #include "core/log.h"
 #include "core/own.h"
@@ -120,6 +121,21 @@ check_page(const struct conf_page *page, struct conf_errors *errs)
 }
 
 static void
+check_passwords(const struct conf_password_file *file, struct conf_errors *errs)
+{
+	struct htpasswd users = {0};
+	struct err e = {0};
+	struct buf b;
+
+	buf_init(&b, HTPASSWD_SIZE_MAX);
+	if (file_read(file->path, &b, &e) < 0 ||
+		htpasswd_parse(buf_slice(&b), file->path, &users, &e) < 0)
+		fail(errs, file->ordinal, &e);
+	htpasswd_clear(&users);
+	buf_wipe(&b);
+}
+
+static void
 check_folder(const char *path, uint32_t ordinal, struct conf_errors *errs)
 {
 	struct err e = {0};
@@ -212,6 +228,8 @@ check_files(const struct conf *c, const struct check_tls *tls, struct conf_error
 		check_page(c->all_pages[i], errs);
 	for (size_t i = 0; i < c->n_authorities; i++)
 		check_authority(&c->authorities[i], tls, errs);
+	for (size_t i = 0; i < c->n_password_files; i++)
+		check_passwords(&c->password_files[i], errs);
 	for (size_t i = 0; i < c->n_sites; i++)
 		check_site(&c->sites[i], tls, errs);
 	for (size_t i = 0; i < c->n_containers; i++)

@@ -5,6 +5,7 @@
  */
 #include "daemon/edition.h"
 
+#include "conf/htpasswd.h"
 #include "core/file.h"
 #include "core/memfd.h"
 #include "core/own.h"
@@ -91,6 +92,9 @@ edition_free(struct edition **gp)
 	for (size_t i = 0; i < g->n_pages; i++)
 		close_fd(g->page_fds[i]);
 	free(g->page_fds);
+	for (size_t i = 0; i < g->n_passwords; i++)
+		close_fd(g->passwords[i].fd);
+	free(g->passwords);
 	for (size_t i = 0; i < g->n_client_cas; i++)
 		close_fd(g->client_cas[i].fd);
 	free(g->client_cas);
@@ -221,6 +225,45 @@ read_authorities(struct edition *g, struct err *e)
 	return 0;
 }
 
+static int
+seal_passwords(const char *path, struct err *e)
+{
+	struct htpasswd users = {0};
+	struct buf b;
+	int fd = -1;
+
+	buf_init(&b, HTPASSWD_SIZE_MAX);
+	if (file_read(path, &b, e) == 0 && htpasswd_parse(buf_slice(&b), path, &users, e) == 0)
+		fd = memfd_new("passwords", buf_slice(&b), e);
+	htpasswd_clear(&users);
+	if (b.data)
+		explicit_bzero(b.data, b.cap);
+	buf_clear(&b);
+	return fd;
+}
+
+static int
+read_passwords(struct edition *g, struct err *e)
+{
+	const struct conf *c = g->conf;
+
+	g->passwords = calloc(c->n_password_files + 1, sizeof(*g->passwords));
+	if (!g->passwords)
+		return err_set(e, "out of memory");
+	for (size_t i = 0; i < c->n_password_files; i++) {
+		const struct conf_password_file *file = &c->password_files[i];
+		int fd = seal_passwords(file->path, e);
+
+		if (fd < 0) {
+			e->ordinal = file->ordinal;
+			return -1;
+		}
+		g->passwords[g->n_passwords++] =
+			(struct edition_passwords){.ordinal = file->ordinal, .fd = fd};
+	}
+	return 0;
+}
+
 int
 edition_open_access_log(struct edition *g, struct err *e)
 {
@@ -246,7 +289,8 @@ prepare_parts(
 	struct edition *g, const struct edition *current, const char *roots_folder, struct err *e)
 {
 	if (read_certificates(g, e) < 0 || read_client_cas(g, e) < 0 || read_pages(g, e) < 0 ||
-		read_authorities(g, e) < 0 || edition_open_access_log(g, e) < 0 ||
+		read_authorities(g, e) < 0 || read_passwords(g, e) < 0 ||
+		edition_open_access_log(g, e) < 0 ||
 		roots_prepare(
 			g->conf, roots_folder, current ? &current->roots : NULL, &g->roots, e) < 0)
 		return -1;

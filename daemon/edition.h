@@ -22,6 +22,11 @@ struct edition_client_ca {
 	int fd; /* sealed */
 };
 
+struct edition_passwords {
+	uint32_t ordinal; /* of the first directive that names the file */
+	int fd;           /* sealed */
+};
+
 struct edition {
 	uint64_t number;
 	struct conf *conf; /* parsed from the canonical text: its ordinals are the children's */
@@ -37,6 +42,8 @@ struct edition {
 	size_t n_pages;
 	int *authority_fds; /* sealed, in the order of conf.authorities */
 	size_t n_authorities;
+	struct edition_passwords *passwords;
+	size_t n_passwords;
 	struct listening_set listeners;
 	struct root_set roots;
 	int access_fd;    /* the access log, -1: none */

@@ -101,6 +101,8 @@ send_proxy_parts(struct child *c, const struct edition *g)
 			g->page_fds[i]);
 	for (size_t i = 0; i < g->n_authorities; i++)
 		send_file(c, MSG_UPSTREAM_CA, g->number, (uint32_t)i, g->authority_fds[i]);
+	for (size_t i = 0; i < g->n_passwords; i++)
+		send_file(c, MSG_PASSWORDS, g->number, g->passwords[i].ordinal, g->passwords[i].fd);
 	for (size_t i = 0; i < g->roots.n; i++)
 		send_root(c, g->number, &g->roots.items[i]);
 }
@@ -139,7 +141,7 @@ int
 tell_check_size(const struct edition *g, struct err *e)
 {
 	size_t n = g->listeners.n * g->threads + 2 * g->n_certificates + g->n_client_cas +
-		   g->n_authorities + g->roots.n;
+		   g->n_authorities + g->n_passwords + g->roots.n;
 
 	if (n <= OFFER_PARTS_MAX)
 		return 0;

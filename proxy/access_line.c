@@ -117,13 +117,34 @@ protocol(const struct access_line *l)
 	return l->minor ? "HTTP/1.1" : "HTTP/1.0";
 }
 
+/* A blank in it would shift the columns behind. */
+static int
+put_user(struct buf *out, struct slice user)
+{
+	struct slice rest = cut(user);
+
+	if (rest.n == 0)
+		return buf_append_byte(out, '-');
+	while (rest.n) {
+		size_t n = slice_index(rest, ' ');
+
+		if (put_plain(out, slice_head(rest, n)) < 0)
+			return -1;
+		if (n < rest.n && buf_append_str(out, "\\x20") < 0)
+			return -1;
+		rest = slice_skip(rest, n + 1);
+	}
+	return 0;
+}
+
 static int
 print_combined(const struct access_line *l, struct buf *out)
 {
 	struct http_time t = http_time_split((int64_t)(l->wall_ms / 1000));
 
-	if (put_or_dash(out, l->client) < 0 ||
-		buf_printf(out, " - - [%02u/%.3s/%04u:%02u:%02u:%02u +0000] \"", t.day,
+	if (put_or_dash(out, l->client) < 0 || buf_append_str(out, " - ") < 0 ||
+		put_user(out, l->user) < 0 ||
+		buf_printf(out, " [%02u/%.3s/%04u:%02u:%02u:%02u +0000] \"", t.day,
 			http_month_name(t.month).p, t.year, t.hour, t.minute, t.second) < 0)
 		return -1;
 	if (l->method.n && (put_plain(out, cut(l->method)) < 0 || buf_append_byte(out, ' ') < 0 ||
@@ -145,6 +166,7 @@ print_json(const struct access_line *l, struct buf *out)
 	if (buf_printf(out, "{\"time\":\"%04u-%02u-%02uT%02u:%02u:%02u.%03uZ\"", t.year, t.month,
 		    t.day, t.hour, t.minute, t.second, (unsigned)(l->wall_ms % 1000)) < 0 ||
 		put_json_field(out, "client", l->client) < 0 ||
+		put_json_field(out, "user", l->user) < 0 ||
 		put_json_field(out, "request_id", l->request_id) < 0 ||
 		put_json_field(out, "method", l->method) < 0 ||
 		put_json_field(out, "target", l->target) < 0 ||

@@ -23,6 +23,7 @@ struct access_line {
 	bool http2;
 	bool tls;
 	struct slice client; /* its address */
+	struct slice user;   /* who it says it is; empty: nobody asked */
 	struct slice request_id;
 	struct slice method, target; /* as sent; empty: no request line was understood */
 	struct slice host;           /* as sent */

@@ -142,6 +142,10 @@ append_special(const struct answer *a, struct buf *out)
 		(buf_append_str(out, "Location: ") < 0 || buf_append_slice(out, a->location) < 0 ||
 			buf_append_str(out, "\r\n") < 0))
 		return -1;
+	if (a->challenge.n &&
+		(buf_append_str(out, "WWW-Authenticate: ") < 0 ||
+			buf_append_slice(out, a->challenge) < 0 || buf_append_str(out, "\r\n") < 0))
+		return -1;
 	if (a->status == 405 &&
 		buf_printf(out, "Allow: %s\r\n", a->allow ? a->allow : ALLOW_DEFAULT) < 0)
 		return -1;

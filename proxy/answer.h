@@ -18,7 +18,8 @@ struct answer {
 	struct slice
 		location;  /* p NULL: none; a reference, safe bytes only (see answer_redirect) */
 	struct slice date; /* IMF-fixdate */
-	const char *allow; /* for 405; NULL: every method that is forwarded */
+	struct slice challenge; /* of WWW-Authenticate; empty: none */
+	const char *allow;      /* for 405; NULL: every method that is forwarded */
 	uint32_t retry_after_s; /* 0: that of the status, if it has one */
 	const char
 		*page_type; /* NULL: our own words; else the head alone is built, for this page */

@@ -157,6 +157,7 @@ exchange_log(struct exchange *x, uint64_t duration_us)
 		line.site = slice_str(x->site->hosts[0]);
 	line.client = exchange_client(x);
 	line.request_id = x->request_id;
+	line.user = x->user;
 	if (x->generation) {
 		line.minor = r->minor;
 		line.http2 = x->front->framed;
@@ -335,6 +336,14 @@ void
 exchange_answer_later(struct exchange *x, uint16_t status, uint32_t seconds, const char *why)
 {
 	struct answer a = {.status = status, .retry_after_s = seconds};
+
+	exchange_build_answer(x, &a, why);
+}
+
+void
+exchange_answer_challenge(struct exchange *x, struct slice challenge, const char *why)
+{
+	struct answer a = {.status = 401, .challenge = challenge};
 
 	exchange_build_answer(x, &a, why);
 }
@@ -557,6 +566,7 @@ exchange_run(struct exchange *x)
 		switch (x->state) {
 		case EXCHANGE_HEAD:
 		case EXCHANGE_RESOLVE:
+		case EXCHANGE_GUARD:
 		case EXCHANGE_WAIT:
 		case EXCHANGE_CONNECT:
 			if (exchange_client_left(x))

@@ -25,6 +25,7 @@
 /* X(id, what it does) */
 #define EXCHANGE_STATE_TABLE(X)                                                                    \
 	X(HEAD, "the request's head is being read")                                                \
+	X(GUARD, "a guard of its place is being asked")                                            \
 	X(RESOLVE, "the target's name is being resolved")                                          \
 	X(WAIT, "waiting for a container, or before the next attempt to connect")                  \
 	X(CONNECT, "connecting to the backend")                                                    \
@@ -76,7 +77,11 @@ struct exchange {
 	const struct conf_site *site;
 	const struct conf_route *route;
 	const struct conf_limits *limits; /* the generation's; NULL before there is one */
+	struct route_match match;         /* where it goes when its guards let it */
+	const struct conf_guard *guard;   /* of that place; NULL: not asked yet */
 	size_t matched;
+	struct login *login;      /* being checked; NULL: none */
+	struct slice user;        /* who the client says it is; in the arena */
 	struct busy_client *busy; /* held under connection-limit; NULL: not */
 	struct http_path path;
 	struct addr client;      /* who asks: the peer, or whom a trusted peer names */
@@ -187,6 +192,8 @@ void exchange_set_state(struct exchange *x, enum exchange_state state);
 void exchange_answer(struct exchange *x, uint16_t status, const char *text, const char *why);
 /* The same with Retry-After. */
 void exchange_answer_later(struct exchange *x, uint16_t status, uint32_t seconds, const char *why);
+/* 401 with this challenge. */
+void exchange_answer_challenge(struct exchange *x, struct slice challenge, const char *why);
 void exchange_redirect(struct exchange *x, uint16_t status, struct slice location);
 /* 502 or 504: the backend is at fault; noted for the operator. */
 void exchange_fail(struct exchange *x, uint16_t status, const char *why);
@@ -202,11 +209,16 @@ struct slice exchange_host(const struct exchange *x);
 
 /* The head is complete: generation, site, route, target. Leaves the exchange in its next state. */
 void exchange_begin(struct exchange *x);
+/* The guards have let it in. */
+void exchange_guarded(struct exchange *x);
 
 /* --- exchange_guard.c ------------------------------------------------------------------------ */
 
-/* Asks the guards of the place that the request has reached. False: it was answered. */
-bool exchange_guard(struct exchange *x, const struct route_match *m);
+/* Asks the guards of the place of x->match. False: it was answered, or waits for one of them in
+ * EXCHANGE_GUARD; then exchange_guarded follows. */
+bool exchange_guard(struct exchange *x);
+/* Whether Authorization was for us alone. */
+bool exchange_hides_login(const struct exchange *x);
 /* The exchange is over: gives back what the guards hold for it. */
 void exchange_guard_release(struct exchange *x);
 
@@ -228,6 +240,18 @@ void exchange_open_page(struct exchange *x, struct answer *a);
  * does not fit: then it is as it was. */
 int exchange_edit_head(
 	struct exchange *x, enum conf_header_side side, size_t from, struct buf *out);
+
+/* --- exchange_auth.c ------------------------------------------------------------------------- */
+
+/* Asks for a login. False: answered, or waiting. */
+bool exchange_auth_basic(struct exchange *x);
+/* The login was checked. It stays the caller's. */
+void exchange_on_login(struct login *login);
+/* The exchange ends before its login was checked. */
+void exchange_leave_login(struct exchange *x);
+void exchange_free_login(struct login *login);
+/* For auth_pool_new: sends a checked login back to its worker. */
+void exchange_post_login(struct auth_job *job);
 
 /* --- exchange_connect.c ---------------------------------------------------------------------- */
 

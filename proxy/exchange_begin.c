@@ -136,32 +136,12 @@ exchange_misdirected(const struct exchange *x, const struct conf_site *site)
 	return NULL;
 }
 
-static void
-exchange_route(struct exchange *x)
+void
+exchange_guarded(struct exchange *x)
 {
-	const struct route_index *routes = x->generation->routes;
-	struct route_match m;
-	const char *why;
-
-	if (x->conn->origin.mode == CONF_LISTEN_REDIRECT) {
-		if (!route_find_plain(routes, exchange_host(x), x->path.match, &m))
-			exchange_to_https(x);
-		else if (exchange_guard(x, &m))
-			exchange_follow(x, &m);
-		return;
-	}
-	m = route_find(routes, exchange_host(x), x->path.match);
-	why = m.verdict == ROUTE_NO_SITE ? NULL : exchange_misdirected(x, m.site);
-	if (why) {
-		exchange_answer(x, 421, NULL, why);
-		return;
-	}
-	x->site = m.site;
-	if (!exchange_guard(x, &m))
-		return;
-	switch (m.verdict) {
+	switch (x->match.verdict) {
 	case ROUTE_FOUND:
-		exchange_follow(x, &m);
+		exchange_follow(x, &x->match);
 		break;
 	case ROUTE_REDIRECT_SLASH:
 		exchange_add_slash(x);
@@ -173,6 +153,31 @@ exchange_route(struct exchange *x)
 		exchange_answer(x, 421, NULL, "no site");
 		break;
 	}
+}
+
+static void
+exchange_route(struct exchange *x)
+{
+	const struct route_index *routes = x->generation->routes;
+	struct route_match *m = &x->match;
+	const char *why;
+
+	if (x->conn->origin.mode == CONF_LISTEN_REDIRECT) {
+		if (!route_find_plain(routes, exchange_host(x), x->path.match, m))
+			exchange_to_https(x);
+		else if (exchange_guard(x))
+			exchange_guarded(x);
+		return;
+	}
+	*m = route_find(routes, exchange_host(x), x->path.match);
+	why = m->verdict == ROUTE_NO_SITE ? NULL : exchange_misdirected(x, m->site);
+	if (why) {
+		exchange_answer(x, 421, NULL, why);
+		return;
+	}
+	x->site = m->site;
+	if (exchange_guard(x))
+		exchange_guarded(x);
 }
 
 /* A front that frames bodies itself hands over payload, whose end it tells. */

@@ -500,6 +500,7 @@ exchange_on_container_change(struct exchange *x, enum container_change change)
 		x->sends = 0;
 		break;
 	case EXCHANGE_HEAD:
+	case EXCHANGE_GUARD:
 	case EXCHANGE_RESOLVE:
 	case EXCHANGE_FILE:
 	case EXCHANGE_ANSWER:

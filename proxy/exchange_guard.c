@@ -1,7 +1,7 @@
 /*
  * What stands between a request that has found its place (route, site, or neither) and what that
  * place does. The guards are asked in one order: access by address, requests under way, requests
- * per time.
+ * per time, a login.
  */
 #include "proxy/exchange.h"
 
@@ -70,17 +70,44 @@ exchange_check_rate(struct exchange *x, const struct conf_guard *guard)
 	return false;
 }
 
-bool
-exchange_guard(struct exchange *x, const struct route_match *m)
+/* False: answered, or waiting, in which case exchange_guarded goes on. */
+static bool
+exchange_check_auth(struct exchange *x, const struct conf_guard *guard)
 {
-	const struct conf_guard *guard = exchange_guard_of(x, m);
+	const struct conf_guard *from = guard->auth_from;
 
+	if (!from)
+		return true;
+	switch (from->auth.kind) {
+	case CONF_AUTH_OFF:
+		break;
+	case CONF_AUTH_BASIC:
+		return exchange_auth_basic(x);
+	}
+	return true;
+}
+
+bool
+exchange_guard(struct exchange *x)
+{
+	const struct conf_guard *guard = exchange_guard_of(x, &x->match);
+
+	x->guard = guard;
 	return exchange_check_access(x, guard) && exchange_check_connections(x, guard) &&
-	       exchange_check_rate(x, guard);
+	       exchange_check_rate(x, guard) && exchange_check_auth(x, guard);
+}
+
+bool
+exchange_hides_login(const struct exchange *x)
+{
+	const struct conf_guard *from = x->guard ? x->guard->auth_from : NULL;
+
+	return from && from->auth.kind == CONF_AUTH_BASIC && !from->auth.pass;
 }
 
 void
 exchange_guard_release(struct exchange *x)
 {
+	exchange_leave_login(x);
 	busy_release(x->worker->guards->busy, &x->busy);
 }

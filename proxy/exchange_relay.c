@@ -55,6 +55,7 @@ relay_build_head(struct exchange *x, struct iobuf *out)
 		.client = exchange_client(x),
 		.peer = slice_str(x->conn->peer),
 		.trusted = x->trusted,
+		.hides_login = exchange_hides_login(x),
 		.request_id = x->request_id,
 		.host = slice_str(t->host),
 		.tls = x->conn->ssl != NULL,

@@ -152,6 +152,8 @@ is_forwarded(const struct forward_request *f, const struct http_field *field)
 {
 	if (field->flags || (http_name_what(field->id) & HTTP_HOP))
 		return false;
+	if (f->hides_login && field->id == HTTP_NAME_AUTHORIZATION)
+		return false;
 	if (!(http_name_what(field->id) & HTTP_OURS))
 		return true;
 	/* X-Forwarded-Server and its kin. */

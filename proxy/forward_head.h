@@ -26,6 +26,7 @@ struct forward_request {
 	struct slice client;      /* the client's address as text, without brackets or port */
 	struct slice peer;        /* the address that the connection comes from: mostly the same */
 	bool trusted;             /* the peer is, and so is what it says about the client */
+	bool hides_login;         /* Authorization was for us alone */
 	struct slice request_id;
 	struct slice host; /* sent when the request has none (HTTP/1.0): the backend's */
 	bool tls;

@@ -50,6 +50,12 @@ generation_new(uint64_t number, struct conf *conf, unsigned n_threads,
 		err_set(e, "out of memory");
 		return NULL;
 	}
+	g->passwords = calloc(conf->n_password_files + 1, sizeof(*g->passwords));
+	if (!g->passwords) {
+		generation_unref(&g);
+		err_set(e, "out of memory");
+		return NULL;
+	}
 	if (conf->n_certificates > 0) {
 		g->certificates =
 			calloc(n_threads * conf->n_certificates, sizeof(*g->certificates));
@@ -93,6 +99,9 @@ generation_free(struct generation *g)
 	for (size_t i = 0; g->clients && i < g->n_threads * (g->conf->n_authorities + 1); i++)
 		SSL_CTX_free(g->clients[i]);
 	free(g->clients);
+	for (size_t i = 0; g->passwords && i < g->conf->n_password_files; i++)
+		htpasswd_clear(&g->passwords[i]);
+	free(g->passwords);
 	route_index_free(&g->routes);
 	route_book_free(&g->book);
 	conf_unref(&g->conf);
@@ -116,6 +125,17 @@ generation_load(struct generation *g, unsigned thread, struct tls_thread *tls, s
 
 	assert(thread < g->n_threads && index < g->conf->n_certificates);
 	return tls_certificate_load(tls, pem[0], pem[1], &g->certificates[at], e);
+}
+
+int
+generation_add_passwords(struct generation *g, size_t index, struct slice text, struct err *e)
+{
+	const struct conf_password_file *file = &g->conf->password_files[index];
+
+	if (htpasswd_parse(text, file->path, &g->passwords[index], e) == 0)
+		return 0;
+	e->ordinal = file->ordinal;
+	return -1;
 }
 
 int

@@ -7,6 +7,7 @@
 #define PROXY_GENERATION_H
 
 #include "conf/conf.h"
+#include "conf/htpasswd.h"
 #include "proxy/backends.h"
 #include "proxy/route.h"
 #include "proxy/route_book.h"
@@ -46,6 +47,7 @@ struct generation {
 	size_t n_roots;
 	struct generation_page *pages; /* [index into conf->all_pages] */
 	struct backend_pool **pools;   /* [conf_route.pool - 1] */
+	struct htpasswd *passwords;    /* [conf->n_password_files] */
 	/* For https:// targets: [thread * (conf->n_authorities + 1) + conf_route.authority]; NULL
 	 * where no route needs it. */
 	SSL_CTX **clients;
@@ -80,6 +82,15 @@ int generation_add_root(struct generation *g, uint32_t ordinal, const char *path
 const struct generation_root *generation_root(const struct generation *g, uint32_t ordinal);
 /* While it is being built: takes a page over. 0 or -1 with e filled; then fd stays the caller's. */
 int generation_add_page(struct generation *g, uint32_t index, int fd, struct err *e);
+/* While it is being built: the users of a password file. 0 or -1
+ * with e filled. */
+int generation_add_passwords(struct generation *g, size_t index, struct slice text, struct err *e);
+/* The users of conf->password_files[index]. */
+static inline const struct htpasswd *
+generation_passwords(const struct generation *g, size_t index)
+{
+	return &g->passwords[index];
+}
 /* While it is being built: the pools of its routes. 0 or -1 with e filled. */
 int generation_add_pools(struct generation *g, struct backends *backends, struct err *e);
 /* While it is being built: the context of one thread that trusts these authorities (p NULL: all

@@ -2,11 +2,19 @@
 #include "proxy/guards.h"
 
 int
-guards_init(struct guards *g)
+guards_init(struct guards *g, void (*on_login)(struct auth_job *job))
 {
 	g->rates = rate_table_new(RATE_SETS);
 	g->busy = busy_table_new();
+	if (auth_init(&g->auth, on_login) < 0)
+		return -1;
 	return g->rates && g->busy ? 0 : -1;
+}
+
+void
+guards_stop(struct guards *g)
+{
+	auth_pool_stop(g->auth.pool);
 }
 
 void
@@ -14,4 +22,5 @@ guards_clear(struct guards *g)
 {
 	rate_table_free(&g->rates);
 	busy_table_free(&g->busy);
+	auth_clear(&g->auth);
 }

@@ -1,20 +1,25 @@
 /*
- * What the threads share to guard what they serve: the tables that count clients. Made and freed by
+ * What the threads share to guard what they serve: the tables that count clients,
+ * and logins. Made and freed by
  * the main thread, before the first worker and after the last.
  */
 #ifndef PROXY_GUARDS_H
 #define PROXY_GUARDS_H
 
+#include "proxy/auth.h"
 #include "proxy/busy.h"
 #include "proxy/rate.h"
 
 struct guards {
 	struct rate_table *rates;
 	struct busy_table *busy;
+	struct auth auth;
 };
 
-/* 0, or -1 when memory is short. */
-int guards_init(struct guards *g);
+/* on_login: see auth_pool_new. 0, or -1 when memory is short. */
+int guards_init(struct guards *g, void (*on_login)(struct auth_job *job));
+/* Before the workers end: nothing comes from other threads any more. */
+void guards_stop(struct guards *g);
 void guards_clear(struct guards *g);
 
 #endif

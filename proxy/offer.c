@@ -72,7 +72,8 @@ offer_make_room(struct offer *o)
 	o->keys = calloc(o->conf->n_certificates + 1, sizeof(*o->keys));
 	o->client_cas = calloc(o->conf->n_sites + 1, sizeof(*o->client_cas));
 	o->authorities = calloc(o->conf->n_authorities + 1, sizeof(*o->authorities));
-	return o->chains && o->keys && o->client_cas && o->authorities ? 0 : -1;
+	o->passwords = calloc(o->conf->n_password_files + 1, sizeof(*o->passwords));
+	return o->chains && o->keys && o->client_cas && o->authorities && o->passwords ? 0 : -1;
 }
 
 struct offer *
@@ -115,6 +116,7 @@ offer_free(struct offer **o)
 		offer_free_maps(gone->keys, gone->conf->n_certificates);
 		for (size_t i = 0; gone->page_fds && i < gone->conf->n_all_pages; i++)
 			close_fd(gone->page_fds[i]);
+		offer_free_maps(gone->passwords, gone->conf->n_password_files);
 		offer_free_maps(gone->client_cas, gone->conf->n_sites);
 		offer_free_maps(gone->authorities, gone->conf->n_authorities);
 	}
@@ -228,6 +230,25 @@ offer_add_authorities(struct offer *o, struct msg_in *m)
 }
 
 static void
+offer_add_passwords(struct offer *o, struct msg_in *m)
+{
+	uint32_t ordinal = msg_get_u32(m);
+	size_t i = 0;
+	struct err e = {0};
+
+	while (i < o->conf->n_password_files && o->conf->password_files[i].ordinal != ordinal)
+		i++;
+	if (msg_finish(m) < 0 || i == o->conf->n_password_files || o->passwords[i].base) {
+		offer_fail_text(o, 0, "a password file that the configuration does not name");
+		return;
+	}
+	if (memfd_map(m->fd, HTPASSWD_SIZE_MAX, &o->passwords[i], &e) < 0) {
+		e.ordinal = ordinal;
+		offer_fail(o, &e);
+	}
+}
+
+static void
 offer_add_root(struct offer *o, struct msg_in *m)
 {
 	uint32_t ordinal = msg_get_u32(m);
@@ -268,6 +289,8 @@ offer_add(struct offer *o, struct msg_in *m)
 		offer_add_page(o, m);
 	else if (m->type == MSG_UPSTREAM_CA)
 		offer_add_authorities(o, m);
+	else if (m->type == MSG_PASSWORDS)
+		offer_add_passwords(o, m);
 	else if (m->type == MSG_ROOT)
 		offer_add_root(o, m);
 }
@@ -405,6 +428,25 @@ offer_load_clients(struct offer *o, struct generation *g, struct tls_thread *con
 }
 
 static int
+offer_read_passwords(struct offer *o, struct generation *g)
+{
+	struct err e = {0};
+
+	for (size_t i = 0; i < g->conf->n_password_files; i++) {
+		if (!o->passwords[i].base) {
+			offer_fail_text(o, g->conf->password_files[i].ordinal,
+				"this file of passwords was not offered");
+			return -1;
+		}
+		if (generation_add_passwords(g, i, o->passwords[i].bytes, &e) < 0) {
+			offer_fail(o, &e);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static int
 offer_open_roots(struct offer *o, struct generation *g)
 {
 	struct err e = {0};
@@ -493,6 +535,7 @@ offer_build(struct offer *o, struct tls_thread *const *threads, unsigned n_threa
 	} else if (offer_prepare_tls(o, threads, n_threads) < 0 ||
 		   offer_load_certificates(o, g, threads) < 0 ||
 		   offer_load_demands(o, g, threads) < 0 || offer_load_clients(o, g, threads) < 0 ||
+		   offer_read_passwords(o, g) < 0 ||
 		   offer_open_roots(o, g) < 0 || offer_hand_over_pages(o, g) < 0 ||
 		   offer_check_complete(o, g) < 0) {
 		generation_unref(&g);

@@ -31,6 +31,7 @@ struct offer {
 	struct offer_listener *listeners;
 	size_t n_listeners;
 	struct memfd_map *chains, *keys; /* [index of the certificate]; base NULL: not there */
+	struct memfd_map *passwords;     /* [index of the file], likewise */
 	struct memfd_map *client_cas;    /* [index of the site] */
 	int *page_fds; /* [index into conf->all_pages]; -1: not there, or handed over */
 	struct memfd_map *authorities; /* [index into conf.authorities] */
@@ -45,7 +46,7 @@ struct offer {
 struct offer *offer_new(struct msg_in *m);
 /* Wipes, closes, frees; leaves NULL behind; *o may be NULL. */
 void offer_free(struct offer **o);
-/* Takes a part in: LISTENER, CERTIFICATE, PRIVATE_KEY, CLIENT_CA, UPSTREAM_CA, ERROR_PAGE or ROOT,
+/* Takes a part in: LISTENER, CERTIFICATE, PRIVATE_KEY, CLIENT_CA, UPSTREAM_CA, ERROR_PAGE, PASSWORDS or ROOT,
  * behind its generation number. */
 void offer_add(struct offer *o, struct msg_in *m);
 /* One more than the highest thread that a listener is for; at least 1. */

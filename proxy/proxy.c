@@ -12,6 +12,7 @@
 #include "core/report.h"
 #include "core/sandbox.h"
 #include "proxy/certificate_report.h"
+#include "proxy/exchange.h"
 #include "proxy/offer.h"
 #include "proxy/usage.h"
 #include "proxy/worker.h"
@@ -511,6 +512,7 @@ proxy_on_drain(struct proxy *p, struct msg_in *m)
 	X(CLIENT_CA, proxy_on_part)                                                                \
 	X(ERROR_PAGE, proxy_on_part)                                                               \
 	X(UPSTREAM_CA, proxy_on_part)                                                              \
+	X(PASSWORDS, proxy_on_part)                                                                \
 	X(ROOT, proxy_on_part)                                                                     \
 	X(OFFER_END, proxy_on_offer_end)                                                           \
 	X(COMMIT, proxy_on_commit)                                                                 \
@@ -623,7 +625,7 @@ proxy_open(struct proxy *p, struct err *e)
 	p->tickets = tickets_new();
 	p->backends = backends_new();
 	if (!p->base || !p->containers || !p->tickets || !p->backends ||
-		guards_init(&p->guards) < 0)
+		guards_init(&p->guards, exchange_post_login) < 0)
 		return err_set(e, "out of memory");
 	if (certificate_report_init(&p->report, p->base, &p->chan) < 0)
 		return err_set(e, "out of memory");
@@ -651,6 +653,7 @@ proxy_close(struct proxy *p)
 	proxy_forget_offer(p);
 	generation_unref(&p->current);
 	certificate_report_clear(&p->report);
+	guards_stop(&p->guards);
 	proxy_free_workers(p);
 	access_writer_free(&p->writer);
 	mailbox_clear(&p->notes);

@@ -3,6 +3,8 @@ add_library(sluice_http STATIC
 	access.c
 	access_line.c
 	answer.c
+	auth_basic.c
+	auth_memory.c
 	balance.c
 	busy.c
 	client.c

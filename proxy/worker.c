@@ -203,6 +203,7 @@ command_free(struct command *c)
 	free(c->listeners);
 	generation_unref(&c->generation);
 	close_fd(c->fd);
+	exchange_free_login(c->login);
 	free(c);
 }
 
@@ -313,6 +314,9 @@ worker_on_command(struct list *item, void *ctx)
 		break;
 	case COMMAND_DRAIN:
 		worker_drain(w);
+		break;
+	case COMMAND_LOGIN:
+		exchange_on_login(c->login);
 		break;
 	case COMMAND_STOP:
 		w->stopping = true;

@@ -40,6 +40,7 @@
 	X(CONTAINER, "a container's state or address")                                             \
 	X(ANSWERED, "a container has answered another thread")                                     \
 	X(ACCESS_LOG, "write the access log to this descriptor; -1: none")                         \
+	X(LOGIN, "a password was checked")                                                         \
 	X(DRAIN, "accept no more; connections end with their next answer")                         \
 	X(STOP, "close everything and end")
 
@@ -49,6 +50,8 @@ enum command_type {
 #undef COMMAND_ENUM
 };
 
+struct login; /* exchange_auth.c */
+
 struct command {
 	struct list node;
 	enum command_type type;
@@ -57,6 +60,7 @@ struct command {
 	size_t n_listeners;
 	struct container_news container; /* CONTAINER; ANSWERED: its name */
 	int fd;                          /* ACCESS_LOG: owned */
+	struct login *login;             /* LOGIN: owned */
 };
 
 /* What a worker tells the main thread. */

@@ -1,5 +1,11 @@
-"""Who may come in, and how often: access by address, rates, requests at a time."""
+"""Who may come in, and how often: access by address, rates, requests at a time, passwords."""
 
+import base64
+import collections
+import crypt
+import json
+import os
+import re
 import time
 
 import pytest
@@ -131,3 +137,121 @@ def test_as_many_requests_at_a_time_as_the_limit_says(sluice, backend):
         c.close()
     wait_for(lambda: s.stats()["connections_open"] == 0, what="no connection")
     assert all(s.get("/", method="PUT").status == 200 for _ in range(8))
+
+
+BASIC = """\
+listen 127.0.0.1:@port@ plain
+site a.example {
+    auth basic @dir@/staff realm "Staff \\"only\\""
+    route / -> http://127.0.0.1:@port_back@
+    route /open/ -> status 204 { auth off }
+    route /pass/ -> http://127.0.0.1:@port_back@ { auth basic @dir@/staff pass }
+    route /other/ -> http://127.0.0.1:@port_back@ { auth basic @dir@/others }
+}
+log access @dir@/access.log json
+"""
+
+
+def hashed(kind, password, **options):
+    return crypt.crypt(password, crypt.mksalt(kind, **options))
+
+
+@pytest.fixture
+def staff(box):
+    box.write("staff", f"ann:{hashed(crypt.METHOD_BLOWFISH, 'secret', rounds=16)}\n"
+              f"bob:{hashed(crypt.METHOD_SHA512, 'wörd')}\n", 0o600)
+    box.write("others", f"zoe:{hashed(crypt.METHOD_SHA256, 'x')}\n", 0o600)
+
+
+def login(name, password):
+    return [("Authorization", "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode())]
+
+
+@pytest.fixture
+def basic(sluice, backend, staff):
+    s = sluice(BASIC, port_back=backend.http(lambda r: (200, {}, repr(r.header("authorization")).encode())).port)
+    return s
+
+
+def test_who_knows_a_password_comes_in_and_the_backend_does_not_see_it(basic):
+    for _ in range(3):
+        r = basic.get("/", headers=login("ann", "secret"))
+        assert (r.status, r.body) == (200, b"None")
+    assert basic.get("/", headers=login("bob", "wörd")).status == 200
+    assert basic.get("/open/x").status == 204
+    r = basic.get("/pass/", headers=login("ann", "secret"))
+    assert r.status == 200 and b"Basic" in r.body
+    assert basic.get("/other/", headers=login("zoe", "x")).status == 200
+    log = basic.dir / "access.log"
+    wait_for(lambda: log.read_text().count("\n") == 7, what="the access log")
+    users = [json.loads(line).get("user") for line in log.read_text().splitlines()]
+    assert collections.Counter(users) == {"ann": 4, "bob": 1, "zoe": 1, None: 1}
+
+
+@pytest.mark.parametrize("headers", [
+    (), login("ann", "Secret"), login("ann", ""), login("nobody", "secret"), login("zoe", "x"),
+    [("Authorization", "Basic")], [("Authorization", "Basic YW5u")], [("Authorization", "Bearer x")],
+    login("ann", "secret") * 2])
+def test_everyone_else_gets_401(basic, headers):
+    r = basic.get("/x", headers=headers)
+    assert r.status == 401
+    assert r.all("www-authenticate") == ['Basic realm="Staff \\"only\\"", charset="UTF-8"']
+    assert basic.get("/none/", headers=headers).status == 401
+    assert not basic.get("/", headers=login("ann", "secret")).header("www-authenticate")
+
+
+def test_an_upload_waits_for_the_password(basic):
+    with basic.client() as c:
+        r = c.request("POST", "/", host="a.example", headers=login("bob", "wörd"), body=b"x" * 100000)
+        assert r.status == 200
+        r = c.request("POST", "/", host="a.example", headers=login("bob", "no"), body=b"x" * 1000)
+        assert r.status == 401 and r.keep_alive
+
+
+def test_a_client_that_leaves_while_its_password_is_checked(basic):
+    clients = [basic.client() for _ in range(6)]
+    for c in clients:
+        c.send(f"GET / HTTP/1.1\r\nHost: a.example\r\nAuthorization: {login('ann', 'no')[0][1]}\r\n\r\n".encode())
+        c.reset()
+    assert basic.get("/", headers=login("ann", "secret")).status == 200
+    wait_for(lambda: basic.stats()["connections_open"] == 0, what="no connection")
+
+
+def test_a_reload_reads_the_file_again(basic, box):
+    assert basic.get("/", headers=login("ann", "secret")).status == 200
+    box.write("staff", f"ann:{hashed(crypt.METHOD_SHA256, 'new')}\n", 0o600)
+    basic.reload()
+    assert basic.get("/", headers=login("ann", "secret")).status == 401
+    assert basic.get("/", headers=login("ann", "new")).status == 200
+    box.write("staff", "ann:$apr1$x$y\n", 0o600)
+    said = basic.reload(ok=False)
+    assert re.search(r"sluice.conf:3:\d+: .*/staff:1: the password of \"ann\" is hashed with MD5 \(apr1\)", said)
+    assert basic.get("/", headers=login("ann", "new")).status == 200
+    os.unlink(box.path("staff"))
+    assert "/staff" in basic.ctl("check", check=False).stderr
+
+
+def test_a_name_that_nobody_has_takes_as_long(basic):
+    def seconds(name):
+        times = []
+        for i in range(5):
+            began = time.monotonic()
+            assert basic.get("/", headers=login(name, f"wrong{i}")).status == 401
+            times.append(time.monotonic() - began)
+        return sorted(times)[2]
+    known, unknown = seconds("ann"), seconds("nobody")
+    assert unknown > known / 3
+
+
+def test_with_many_passwords_to_check_the_rest_is_told_to_come_later(sluice, backend, box):
+    box.write("staff", f"ann:{hashed(crypt.METHOD_SHA512, 'secret', rounds=2000000)}\n")
+    box.write("others", f"zoe:{hashed(crypt.METHOD_SHA256, 'x')}\n")
+    s = sluice(BASIC, port_back=1)
+    clients = [s.client(timeout=60) for _ in range(12)]
+    for i, c in enumerate(clients):
+        c.send(f"GET / HTTP/1.1\r\nHost: a.example\r\nAuthorization: {login('ann', i)[0][1]}\r\n\r\n".encode())
+    wait_for(lambda: s.stats()["logins_refused"] >= 3, what="a full queue")
+    assert s.get("/open/").status == 204
+    answers = [c.response(timeout=60) for c in clients]
+    assert sorted({r.status for r in answers}) == [401, 503]
+    assert all(r.header("retry-after") for r in answers if r.status == 503)

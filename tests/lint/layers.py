@@ -26,7 +26,7 @@ ARROWS = {
 DOORS = {"proxy/proxy.h", "router/router.h", "lxc/module.h"}
 # With the top folder on the include path, these would stand before liblxc's own.
 HIDING = {"lxc/lxccontainer.h", "lxc/version.h", "lxc/attach_options.h"}
-LIBRARIES = ["libevent", "openssl", "lxc", "libnftnl", "libmnl", "libseccomp", "libcap",
+LIBRARIES = ["libxcrypt", "libevent", "openssl", "lxc", "libnftnl", "libmnl", "libseccomp", "libcap",
              "jansson", "cmocka"]
 INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]')
 

@@ -3,6 +3,8 @@ foreach(name
 		access
 		access_line
 		answer
+		auth_basic
+		auth_memory
 		balance
 		busy
 		client

@@ -208,6 +208,9 @@ host_offer(struct host *h)
 		host_send_file(h, MSG_UPSTREAM_CA, (uint32_t)i,
 			file ? file : "/etc/ssl/certs/ca-certificates.crt");
 	}
+	for (size_t i = 0; i < c->n_password_files; i++)
+		host_send_file(
+			h, MSG_PASSWORDS, c->password_files[i].ordinal, c->password_files[i].path);
 	host_send_roots(h, c);
 	host_say(h, MSG_OFFER_END);
 	conf_unref(&c);

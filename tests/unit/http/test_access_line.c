@@ -44,6 +44,18 @@ expect_line(const struct access_line *l, enum conf_access_format format, const c
 }
 
 static void
+users_keep_the_columns(void **state)
+{
+	struct access_line l = ordinary();
+
+	(void)state;
+	l.user = SLICE_LIT("a b");
+	expect_line(&l, CONF_ACCESS_COMBINED,
+		"192.0.2.7 - a\\x20b [10/Oct/2000:20:55:36 +0000] \"GET /a?b HTTP/1.1\" 200 2326 "
+		"\"https://r/\" \"curl/8\"\n");
+}
+
+static void
 ordinary_requests_in_both_formats(void **state)
 {
 	struct access_line l = ordinary();
@@ -165,6 +177,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ordinary_requests_in_both_formats),
+		cmocka_unit_test(users_keep_the_columns),
 		cmocka_unit_test(what_is_missing_is_a_dash_or_left_out),
 		cmocka_unit_test(hostile_bytes_are_escaped),
 		cmocka_unit_test(utf8_is_known_to_its_borders),
