@@ -35,6 +35,9 @@ check_use(struct parse *p, const struct conf_route *route)
 	} uses[] = {
 		{u->balance_ordinal, "balance", true},
 		{u->passive_ordinal, "passive", true},
+		{u->slow_start_ordinal, "slow-start", true},
+		{u->check_ordinal, "check", false},
+		{u->connections_ordinal, "max-connections", false},
 		{route->trust.ca_ordinal, "upstream-ca", false},
 		{route->trust.verify_ordinal, "upstream-verify", false},
 	};
@@ -97,7 +100,7 @@ check_route(struct parse *p, struct conf_site *site, struct conf_route *route)
 	inherit_trust(p, &route->trust, &site->trust);
 	if (!parse_failed(p, route->ordinal))
 		check_use(p, route);
-	if (route->n_more)
+	if (route->n_more || route->upstream.check || route->upstream.connections)
 		route->pool = ++p->conf->n_pools;
 	refer_to_authority(p, route);
 }

@@ -46,6 +46,7 @@ free_site(struct conf_site *site)
 			free_target(&site->routes[i].more[k]);
 		free(site->routes[i].more);
 		free(site->routes[i].upstream.balance_name);
+		free(site->routes[i].upstream.check_path);
 		conf_heads_clear(&site->routes[i].heads);
 		free(site->routes[i].trust.ca_file);
 	}

@@ -40,6 +40,11 @@
 #define CONF_PASSIVE_FAIL 3 /* what `passive` means where it is not written */
 #define CONF_PASSIVE_IN_MS 10000
 #define CONF_PASSIVE_FOR_MS 10000
+#define CONF_CHECK_EVERY_MS 10000
+#define CONF_CHECK_TIMEOUT_MS 5000
+#define CONF_CHECK_FALL 3
+#define CONF_CHECK_RISE 2
+#define CONF_QUEUE_TIMEOUT_MS 10000
 #define CONF_TRUSTED_MAX 256
 #define CONF_PORTS_MAX 16384 /* forwarded ports, ranges counted port by port */
 
@@ -125,6 +130,8 @@ enum conf_balance {
 	CONF_BALANCE_HASH_COOKIE,
 };
 
+enum conf_check { CONF_CHECK_NONE, CONF_CHECK_TCP, CONF_CHECK_HTTP };
+
 /* How a route treats its targets. What is not written has its default here after the checks. */
 struct conf_upstream {
 	enum conf_balance balance;
@@ -133,6 +140,18 @@ struct conf_upstream {
 	uint32_t passive_fail; /* failures in a row that take a target out; 0: `passive off` */
 	uint64_t passive_in_ms, passive_for_ms;
 	uint32_t passive_ordinal;
+	enum conf_check check;
+	char *check_path; /* HTTP: what is asked for */
+	uint64_t check_every_ms, check_timeout_ms;
+	uint32_t check_fall, check_rise;              /* results in a row */
+	uint16_t check_status_low, check_status_high; /* HTTP: what a good answer has */
+	uint32_t check_ordinal;
+	uint64_t slow_start_ms; /* 0: none */
+	uint32_t slow_start_ordinal;
+	uint32_t connections; /* requests under way to one target; 0: as many as come */
+	uint32_t queue;       /* requests that wait for a place; beyond: 503 */
+	uint64_t queue_timeout_ms;
+	uint32_t connections_ordinal;
 };
 
 /* How the certificates of https:// targets are checked; at top level, in a site, in a route. */

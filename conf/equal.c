@@ -82,13 +82,25 @@ same_targets(const struct conf_route *a, const struct conf_route *b)
 }
 
 static bool
+same_check(const struct conf_upstream *a, const struct conf_upstream *b)
+{
+	return a->check == b->check && same_text(a->check_path, b->check_path) &&
+	       a->check_every_ms == b->check_every_ms &&
+	       a->check_timeout_ms == b->check_timeout_ms && a->check_fall == b->check_fall &&
+	       a->check_rise == b->check_rise && a->check_status_low == b->check_status_low &&
+	       a->check_status_high == b->check_status_high;
+}
+
+static bool
 same_upstream(const struct conf_upstream *a, const struct conf_upstream *b)
 {
 	return a->balance == b->balance && same_text(a->balance_name, b->balance_name) &&
 	       same_presence(a->balance_ordinal, b->balance_ordinal) &&
 	       a->passive_fail == b->passive_fail && a->passive_in_ms == b->passive_in_ms &&
 	       a->passive_for_ms == b->passive_for_ms &&
-	       same_presence(a->passive_ordinal, b->passive_ordinal);
+	       same_presence(a->passive_ordinal, b->passive_ordinal) && same_check(a, b) &&
+	       a->slow_start_ms == b->slow_start_ms && a->connections == b->connections &&
+	       a->queue == b->queue && a->queue_timeout_ms == b->queue_timeout_ms;
 }
 
 static bool

@@ -2,6 +2,7 @@
 #include "conf/print_upstream.h"
 
 #include "conf/lex.h"
+#include "conf/schema.h"
 #include "core/own.h"
 
 #define WORD_BUF_MAX ((size_t)2 * LEX_WORD_MAX)
@@ -116,6 +117,63 @@ print_passive(struct writer *w, const struct conf_upstream *u)
 	writer_end(w);
 }
 
+static void
+print_status(struct writer *w, const struct conf_upstream *u)
+{
+	char text[] = "0xx";
+
+	writer_raw(w, " status");
+	if (u->check_status_low == u->check_status_high) {
+		writer_number(w, u->check_status_low);
+		return;
+	}
+	text[0] = (char)('0' + u->check_status_low / 100);
+	writer_word(w, text);
+}
+
+static void
+print_check(struct writer *w, const struct conf_upstream *u)
+{
+	if (!u->check)
+		return;
+	writer_begin(w, u->check_ordinal, "check");
+	writer_word(w, schema_word_name("check", (int)u->check));
+	if (u->check_path)
+		writer_word(w, u->check_path);
+	writer_raw(w, " every");
+	writer_time(w, u->check_every_ms);
+	writer_raw(w, " timeout");
+	writer_time(w, u->check_timeout_ms);
+	writer_raw(w, " fall");
+	writer_number(w, u->check_fall);
+	writer_raw(w, " rise");
+	writer_number(w, u->check_rise);
+	if (u->check == CONF_CHECK_HTTP)
+		print_status(w, u);
+	writer_end(w);
+}
+
+static void
+print_connections(struct writer *w, const struct conf_upstream *u)
+{
+	if (u->slow_start_ms) {
+		writer_begin(w, u->slow_start_ordinal, "slow-start");
+		writer_time(w, u->slow_start_ms);
+		writer_end(w);
+	}
+	if (!u->connections)
+		return;
+	writer_begin(w, u->connections_ordinal, "max-connections");
+	writer_number(w, u->connections);
+	if (u->queue) {
+		writer_raw(w, " queue");
+		writer_number(w, u->queue);
+		writer_raw(w, " timeout");
+		writer_time(w, u->queue_timeout_ms);
+	}
+	writer_end(w);
+}
+
 bool
 trust_written(const struct conf_trust *trust)
 {
@@ -140,7 +198,8 @@ print_trust(struct writer *w, const struct conf_trust *trust)
 bool
 upstream_written(const struct conf_upstream *u)
 {
-	return u->balance_ordinal || u->passive_ordinal;
+	return u->balance_ordinal || u->passive_ordinal || u->check || u->slow_start_ms ||
+	       u->connections;
 }
 
 void
@@ -148,4 +207,6 @@ print_upstream(struct writer *w, const struct conf_upstream *u)
 {
 	print_balance(w, u);
 	print_passive(w, u);
+	print_check(w, u);
+	print_connections(w, u);
 }

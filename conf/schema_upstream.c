@@ -40,6 +40,47 @@ static const struct schema_row rows[] = {
 		.example = "passive fail 3 in 10s for 30s",
 	},
 	{
+		.name = "check",
+		.context = CONTEXT_ROUTE,
+		.min = 1,
+		.max = 12,
+		.set = set_check,
+		.arguments = "{tcp|http PATH} [every TIME] [timeout TIME] [fall N] [rise N] "
+			     "[status CODE]",
+		.doc = "Asks the targets whether they are well, and leaves out those that are not.",
+		.more = "So many bad results in a row take a target out, so many good ones bring "
+			"it "
+			"back. Where nothing else is written: every 10s timeout 5s fall 3 rise 2 "
+			"status 2xx. A container that does not run is not asked.",
+		.example = "check http /health every 5s timeout 2s fall 2 rise 2 status 200",
+	},
+	{
+		.name = "slow-start",
+		.context = CONTEXT_ROUTE,
+		.min = 1,
+		.max = 1,
+		.set = set_slow_start,
+		.arguments = "TIME",
+		.doc = "Lets a target that was down have its whole share only after this time.",
+		.more = "It begins with a twentieth of it.",
+		.example = "slow-start 30s",
+	},
+	{
+		.name = "max-connections",
+		.context = CONTEXT_ROUTE,
+		.min = 1,
+		.max = 5,
+		.set = set_max_connections,
+		.arguments = "N [queue N [timeout TIME]]",
+		.doc = "Limits the requests under way to each target.",
+		.more = "When no target has room, so many requests of the route wait, for 10s "
+			"where "
+			"nothing else is written, and get the places that become free in the order "
+			"in which they came. When the queue is full or the time is over the answer "
+			"is 503 with Retry-After.",
+		.example = "max-connections 50 queue 200 timeout 5s",
+	},
+	{
 		.name = "upstream-ca",
 		.context = CONTEXT_TOP,
 		.min = 1,
@@ -123,6 +164,13 @@ static const struct schema_word words[] = {
 		"that request header; without it, the client"},
 	{"balance hash", "cookie", CONF_BALANCE_HASH_COOKIE, "NAME",
 		"that cookie; without it, the client"},
+	{"check", "tcp", CONF_CHECK_TCP, "", "whether a connection can be made"},
+	{"check", "http", CONF_CHECK_HTTP, "PATH", "what a GET for this path is answered with"},
+	{"check", "every", CONF_CHECK_HTTP + 1, "TIME", "between two checks"},
+	{"check", "timeout", CONF_CHECK_HTTP + 2, "TIME", "for the whole of one"},
+	{"check", "fall", CONF_CHECK_HTTP + 3, "N", "bad results in a row"},
+	{"check", "rise", CONF_CHECK_HTTP + 4, "N", "good results in a row"},
+	{"check", "status", CONF_CHECK_HTTP + 5, "CODE", "the good status: 204, or 2xx"},
 	{"upstream-ca", "system", 0, "", "what the host trusts"},
 	{"upstream-verify", "on", 1, "", "names and signatures are checked"},
 	{"upstream-verify", "off", 0, "", "nothing is"},

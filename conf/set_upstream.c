@@ -1,11 +1,17 @@
-/* How a route treats its targets: balance, passive, upstream-ca, upstream-verify. What they say of
- * each other is checked when the route is whole, in check_upstream.c. */
+/* How a route treats its targets: balance, passive, check, slow-start, max-connections,
+ * upstream-ca, upstream-verify. What they say of each other is checked when the route is whole, in
+ * check_upstream.c. */
 #include "conf/setters.h"
 
 #include "conf/parse.h"
 #include "conf/value.h"
 
+#include "core/num.h"
+
 #define FAILURES_MAX 1000
+#define RESULTS_MAX 100 /* of checks in a row */
+#define CONNECTIONS_MAX 100000
+#define QUEUE_MAX 10000
 
 static const uint64_t window_range_ms[2] = {1000, UINT64_C(3600) * 1000};
 
@@ -106,6 +112,166 @@ set_passive(struct parse *p, const struct directive *d)
 		if (read_passive(p, d, i, u) < 0)
 			return -1;
 	return 0;
+}
+
+/* ---- check ---- */
+
+/* The words behind tcp or http PATH; their values stand in the schema. */
+enum {
+	CHECK_EVERY = CONF_CHECK_HTTP + 1,
+	CHECK_TIMEOUT,
+	CHECK_FALL,
+	CHECK_RISE,
+	CHECK_STATUS,
+};
+
+/* "204", or "2xx" for all of them. */
+static int
+read_status(struct parse *p, const struct word *w, struct conf_upstream *u)
+{
+	uint64_t code;
+
+	if (w->text.n == 3 && w->text.p[0] >= '1' && w->text.p[0] <= '5' &&
+		memcmp(w->text.p + 1, "xx", 2) == 0) {
+		u->check_status_low = (uint16_t)((w->text.p[0] - '0') * 100);
+		u->check_status_high = (uint16_t)(u->check_status_low + 99);
+		return 0;
+	}
+	if (num_parse(w->text, 100, 599, &code) < 0)
+		return parse_error(p, w,
+			"\"%.*s\" is no status; write a number from 100 to 599, or 2xx for all "
+			"that "
+			"begin with 2",
+			WORD_ARG(w));
+	u->check_status_low = u->check_status_high = (uint16_t)code;
+	return 0;
+}
+
+static int
+read_results(struct parse *p, const struct word *w, uint32_t *ret)
+{
+	static const uint64_t range[2] = {1, RESULTS_MAX};
+	uint64_t n;
+
+	if (word_read_number(p, w, range, &n) < 0)
+		return -1;
+	*ret = (uint32_t)n;
+	return 0;
+}
+
+static int
+read_check_option(struct parse *p, const struct directive *d, size_t i, struct conf_upstream *u)
+{
+	static const uint64_t every_ms[2] = {100, UINT64_C(3600) * 1000};
+	static const uint64_t timeout_ms[2] = {10, 60000};
+	const struct word *value = &d->words[i + 1];
+	int which;
+
+	if (word_read_word(p, "check", &d->words[i], &which) < 0)
+		return -1;
+	if (which <= CONF_CHECK_HTTP)
+		return parse_error(p, &d->words[i], "a check is either tcp or http, once");
+	if (i + 1 == d->n)
+		return parse_error(p, &d->words[i], "the value of \"%.*s\" is missing",
+			WORD_ARG(&d->words[i]));
+	switch (which) {
+	case CHECK_EVERY:
+		return word_read_time(p, value, every_ms, &u->check_every_ms);
+	case CHECK_TIMEOUT:
+		return word_read_time(p, value, timeout_ms, &u->check_timeout_ms);
+	case CHECK_FALL:
+		return read_results(p, value, &u->check_fall);
+	case CHECK_RISE:
+		return read_results(p, value, &u->check_rise);
+	default:
+		break;
+	}
+	if (u->check != CONF_CHECK_HTTP)
+		return parse_error(p, &d->words[i], "a check by tcp knows no status");
+	return read_status(p, value, u);
+}
+
+int
+set_check(struct parse *p, const struct directive *d)
+{
+	struct conf_upstream *u = open_upstream(p);
+	size_t i = 2;
+	int kind;
+
+	u->check_ordinal = d->ordinal;
+	u->check_every_ms = CONF_CHECK_EVERY_MS;
+	u->check_timeout_ms = CONF_CHECK_TIMEOUT_MS;
+	u->check_fall = CONF_CHECK_FALL;
+	u->check_rise = CONF_CHECK_RISE;
+	u->check_status_low = 200;
+	u->check_status_high = 299;
+	if (word_read_word(p, "check", &d->words[1], &kind) < 0)
+		return -1;
+	if (kind > CONF_CHECK_HTTP)
+		return parse_error(p, &d->words[1], "first comes tcp, or http and a path");
+	u->check = (enum conf_check)kind;
+	if (kind == CONF_CHECK_HTTP) {
+		if (d->n < 3)
+			return parse_error(p, &d->after, "the path of the check is missing");
+		if (word_read_checked(p, &d->words[2], value_target_path(d->words[2].text),
+			    &u->check_path) < 0)
+			return -1;
+		i = 3;
+	}
+	for (; i < d->n; i += 2)
+		if (read_check_option(p, d, i, u) < 0)
+			return -1;
+	return 0;
+}
+
+/* ---- slow-start, max-connections ---- */
+
+int
+set_slow_start(struct parse *p, const struct directive *d)
+{
+	struct conf_upstream *u = open_upstream(p);
+
+	u->slow_start_ordinal = d->ordinal;
+	return word_read_time(p, &d->words[1], window_range_ms, &u->slow_start_ms);
+}
+
+/* `queue N [timeout TIME]` from word i on. */
+static int
+read_queue(struct parse *p, const struct directive *d, struct conf_upstream *u)
+{
+	static const uint64_t timeout_ms[2] = {1, 600000};
+	static const uint64_t range[2] = {1, QUEUE_MAX};
+	uint64_t n;
+
+	if (d->n == 2)
+		return 0;
+	if (!slice_eq_str(d->words[2].text, "queue") || d->n == 3)
+		return parse_error(
+			p, &d->words[2], "write: max-connections N queue N [timeout TIME]");
+	if (word_read_number(p, &d->words[3], range, &n) < 0)
+		return -1;
+	u->queue = (uint32_t)n;
+	if (d->n == 4)
+		return 0;
+	if (!slice_eq_str(d->words[4].text, "timeout") || d->n == 5)
+		return parse_error(
+			p, &d->words[4], "write: max-connections N queue N [timeout TIME]");
+	return word_read_time(p, &d->words[5], timeout_ms, &u->queue_timeout_ms);
+}
+
+int
+set_max_connections(struct parse *p, const struct directive *d)
+{
+	static const uint64_t range[2] = {1, CONNECTIONS_MAX};
+	struct conf_upstream *u = open_upstream(p);
+	uint64_t n;
+
+	u->connections_ordinal = d->ordinal;
+	u->queue_timeout_ms = CONF_QUEUE_TIMEOUT_MS;
+	if (word_read_number(p, &d->words[1], range, &n) < 0)
+		return -1;
+	u->connections = (uint32_t)n;
+	return read_queue(p, d, u);
 }
 
 /* ---- certificates of targets ---- */

@@ -81,6 +81,9 @@ int set_trusted(struct parse *p, const struct directive *d);
 int set_hsts(struct parse *p, const struct directive *d);
 int set_rewrite(struct parse *p, const struct directive *d);
 int set_header(struct parse *p, const struct directive *d);
+int set_check(struct parse *p, const struct directive *d);
+int set_slow_start(struct parse *p, const struct directive *d);
+int set_max_connections(struct parse *p, const struct directive *d);
 int set_upstream_ca(struct parse *p, const struct directive *d);
 int set_upstream_verify(struct parse *p, const struct directive *d);
 /* set_overload.c */
