@@ -38,6 +38,7 @@
 	X(TUNNELS_OPEN, "tunnels_open", PROXY, GAUGE, "WebSockets open now") \
 	X(COMPRESSED, "compressed", PROXY, COUNTER, "answers compressed") \
 	X(COMPRESS_SKIPPED, "compress_skipped", PROXY, COUNTER, "answers left uncompressed for want of time or memory") \
+	X(REQUESTS_QUEUED, "requests_queued", PROXY, GAUGE, "requests waiting for a place at a target now") \
 	X(ACCEPT_PAUSED, "accept_paused", PROXY, COUNTER, "times accepting paused for want of descriptors") \
 	X(ACCESS_LINES_DROPPED, "access_lines_dropped", PROXY, COUNTER, "lines of the access log that could not be written") \
 	X(RULESET_COMMITS, "ruleset_commits", ROUTER, COUNTER, "nftables batches accepted by the kernel") \

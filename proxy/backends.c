@@ -4,7 +4,7 @@
  */
 #include "proxy/backends.h"
 
-#include "core/list.h"
+#include "core/clock.h"
 #include "core/log.h"
 #include "core/map.h"
 #include "core/own.h"
@@ -32,6 +32,8 @@ struct backend {
 	uint32_t active;
 	int64_t current;
 	uint64_t requests, failures;
+	uint64_t checked_ms; /* when the last check ended, monotonic; 0: never */
+	const char *bad;     /* why it was bad; NULL: it was not */
 };
 
 struct backend_set {
@@ -41,6 +43,8 @@ struct backend_set {
 	pthread_mutex_t lock; /* all below, and the backends' state */
 	uint64_t budget;      /* hundredths of a try */
 	uint64_t budget_ms;   /* when it was last filled by time */
+	struct list queue;    /* of struct backend_waiter */
+	size_t n_queued;
 };
 
 struct backend_pool {
@@ -123,6 +127,7 @@ set_new(struct backends *r, char *name)
 	set->name = name;
 	set->budget = BACKENDS_BUDGET_MAX;
 	list_init(&set->backends);
+	list_init(&set->queue);
 	pthread_mutex_init(&set->lock, NULL);
 	return set;
 }
@@ -204,6 +209,16 @@ pool_add(struct backend_pool *p, const struct conf_target *t)
 	return 0;
 }
 
+/* A generation without checks: nobody would ever bring back what they took out. */
+static void
+pool_forget_checks(struct backend_pool *p)
+{
+	pthread_mutex_lock(&p->set->lock);
+	for (size_t i = 0; i < p->n; i++)
+		health_unchecked(&p->targets[i]->health);
+	pthread_mutex_unlock(&p->set->lock);
+}
+
 struct backend_pool *
 backend_pool_new(struct backends *b, const struct conf_site *site, const struct conf_route *route)
 {
@@ -217,7 +232,10 @@ backend_pool_new(struct backends *b, const struct conf_site *site, const struct 
 	p->route = route;
 	p->rules = (struct health_rules){.passive_fail = u->passive_fail,
 		.passive_in_ms = u->passive_in_ms,
-		.passive_for_ms = u->passive_for_ms};
+		.passive_for_ms = u->passive_for_ms,
+		.slow_start_ms = u->slow_start_ms,
+		.fall = u->check_fall,
+		.rise = u->check_rise};
 	pthread_mutex_lock(&b->lock);
 	p->set = set_get(b, site, route);
 	for (size_t i = 0; p->set && rc == 0 && i < conf_route_targets(route); i++)
@@ -225,6 +243,8 @@ backend_pool_new(struct backends *b, const struct conf_site *site, const struct 
 	pthread_mutex_unlock(&b->lock);
 	if (!p->set || rc < 0)
 		backend_pool_free(&p);
+	else if (!u->check)
+		pool_forget_checks(p);
 	return p;
 }
 
@@ -242,12 +262,6 @@ backend_pool_free(struct backend_pool **p)
 		set_unref(gone->registry, gone->set);
 	pthread_mutex_unlock(&gone->registry->lock);
 	free(gone);
-}
-
-const struct conf_route *
-backend_pool_route(const struct backend_pool *p)
-{
-	return p->route;
 }
 
 const char *
@@ -336,27 +350,125 @@ set_fill_budget(struct backend_set *set, uint64_t now, uint64_t more)
 		set->budget = BACKENDS_BUDGET_MAX;
 }
 
+/* Those that may have one more request. */
+static uint64_t
+pool_roomy(const struct backend_pool *p)
+{
+	uint32_t limit = p->route->upstream.connections;
+	uint64_t roomy = 0;
+
+	for (size_t i = 0; i < p->n; i++)
+		if (limit == 0 || p->targets[i]->active < limit)
+			roomy |= UINT64_C(1) << i;
+	return roomy;
+}
+
+/* Under the lock. */
+static int
+pool_take(struct backend_pool *p, const struct backend_ask *ask, struct backend **ret)
+{
+	uint64_t healthy = pool_healthy(p, ask), roomy = pool_roomy(p);
+	struct backend *b;
+	int i;
+
+	if (healthy)
+		i = pool_balance(p, ask, healthy & roomy);
+	else
+		i = pool_longest_ago(p, ask->usable & roomy);
+	if (i < 0)
+		return ask->usable ? BACKENDS_FULL : BACKENDS_NONE;
+	b = p->targets[i];
+	b->active++;
+	b->requests++;
+	health_take(&b->health, ask->now);
+	set_fill_budget(p->set, ask->now, BACKENDS_BUDGET_PER_REQUEST);
+	*ret = b;
+	return i;
+}
+
 int
 backend_pool_take(struct backend_pool *p, const struct backend_ask *ask, struct backend **ret)
 {
-	struct backend_set *set = p->set;
-	uint64_t healthy;
 	int i;
 
-	pthread_mutex_lock(&set->lock);
-	healthy = pool_healthy(p, ask);
-	i = healthy ? pool_balance(p, ask, healthy) : pool_longest_ago(p, ask->usable);
-	if (i >= 0) {
-		struct backend *b = p->targets[i];
+	pthread_mutex_lock(&p->set->lock);
+	i = pool_take(p, ask, ret);
+	pthread_mutex_unlock(&p->set->lock);
+	return i;
+}
 
-		b->active++;
-		b->requests++;
-		health_take(&b->health, ask->now);
-		set_fill_budget(set, ask->now, BACKENDS_BUDGET_PER_REQUEST);
-		*ret = b;
+struct backend *
+backend_pool_get(const struct backend_pool *p, size_t index)
+{
+	assert(index < p->n);
+	return p->targets[index];
+}
+
+/* --- the queue ------------------------------------------------------------------------------- */
+
+int
+backend_pool_queue(struct backend_waiter *w)
+{
+	struct backend_set *set = w->pool->set;
+	int rc = -1;
+
+	pthread_mutex_lock(&set->lock);
+	list_init(&w->node);
+	w->granted = NULL;
+	if (set->n_queued < w->pool->route->upstream.queue) {
+		list_append(&set->queue, &w->node);
+		set->n_queued++;
+		rc = 0;
 	}
 	pthread_mutex_unlock(&set->lock);
-	return i;
+	return rc;
+}
+
+/* Gives free places to those who wait, first come first served, under the lock. Who could use none
+ * of them stays where he is. */
+static void
+set_serve_queue(struct backend_set *set, uint64_t now)
+{
+	list_each(node, &set->queue)
+	{
+		struct backend_waiter *w = list_entry(node, struct backend_waiter, node);
+
+		w->ask.now = now;
+		w->index = pool_take(w->pool, &w->ask, &w->granted);
+		if (w->index < 0)
+			continue;
+		list_remove(&w->node);
+		set->n_queued--;
+		w->on_granted(w);
+	}
+}
+
+/* Under the lock. */
+static void
+set_release(struct backend_set *set, struct backend *b)
+{
+	assert(b->active > 0);
+	b->active--;
+	if (set->n_queued > 0)
+		set_serve_queue(set, clock_mono_coarse_ms());
+}
+
+bool
+backend_waiter_leave(struct backend_waiter *w)
+{
+	struct backend_set *set = w->pool->set;
+	struct backend *granted;
+
+	pthread_mutex_lock(&set->lock);
+	granted = steal_ptr(&w->granted);
+	if (granted) {
+		set_release(set, granted);
+	} else {
+		list_remove(&w->node);
+		set->n_queued--;
+	}
+	pthread_mutex_unlock(&set->lock);
+	return granted != NULL;
 }
 
 void
@@ -365,8 +477,7 @@ backend_release(struct backend *b)
 	struct backend_set *set = b->set;
 
 	pthread_mutex_lock(&set->lock);
-	assert(b->active > 0);
-	b->active--;
+	set_release(set, b);
 	pthread_mutex_unlock(&set->lock);
 }
 
@@ -395,9 +506,39 @@ backend_answered(struct backend *b, uint64_t now)
 
 	pthread_mutex_lock(&set->lock);
 	rose = health_answered(&b->health, now);
+	if (rose && set->n_queued > 0)
+		set_serve_queue(set, now);
 	pthread_mutex_unlock(&set->lock);
 	if (rose)
 		log_info("target is up", kv_s("route", set->name), kv_s("target", b->name));
+}
+
+void
+backend_checked(struct backend *b, const struct backend_pool *p, const char *bad, uint64_t now)
+{
+	struct backend_set *set = b->set;
+	bool changed;
+
+	pthread_mutex_lock(&set->lock);
+	b->checked_ms = now;
+	b->bad = bad;
+	changed = health_checked(&b->health, &p->rules, !bad, now);
+	if (changed && !bad && set->n_queued > 0)
+		set_serve_queue(set, now);
+	pthread_mutex_unlock(&set->lock);
+	if (changed && bad)
+		log_warn("target is down", kv_s("route", set->name), kv_s("target", b->name),
+			kv_s("why", bad));
+	else if (changed)
+		log_info("target is up", kv_s("route", set->name), kv_s("target", b->name));
+}
+
+void
+backend_unchecked(struct backend *b)
+{
+	pthread_mutex_lock(&b->set->lock);
+	health_unchecked(&b->health);
+	pthread_mutex_unlock(&b->set->lock);
 }
 
 bool

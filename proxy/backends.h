@@ -11,6 +11,7 @@
 #define PROXY_BACKENDS_H
 
 #include "conf/conf.h"
+#include "core/list.h"
 #include "proxy/balance.h"
 
 #include <stdbool.h>
@@ -36,7 +37,6 @@ void backends_free(struct backends **b);
 struct backend_pool *backend_pool_new(
 	struct backends *b, const struct conf_site *site, const struct conf_route *route);
 void backend_pool_free(struct backend_pool **p);
-const struct conf_route *backend_pool_route(const struct backend_pool *p);
 
 /* What a request is to be sent to. */
 struct backend_ask {
@@ -45,14 +45,40 @@ struct backend_ask {
 	uint64_t now;    /* monotonic ms */
 };
 
-/* Chooses among the usable ones that are up; when none is up, the one whose failure is the longest
- * ago. The index with *ret, which counts as under way until backend_release; -1: none is usable.
- */
+/* Chooses among the usable ones that are up and have room; when none is up, the one whose failure
+ * is the longest ago. The index with *ret, which counts as under way until backend_release; or: */
+#define BACKENDS_NONE (-1) /* none is usable */
+#define BACKENDS_FULL (-2) /* those that are have no room */
 int backend_pool_take(struct backend_pool *p, const struct backend_ask *ask, struct backend **ret);
+
+/* A request that waits for a place. It is in the queue, or has been granted one, or neither. */
+struct backend_waiter {
+	struct list node;
+	struct backend_pool *pool;
+	struct backend_ask ask;
+	/* Called by any thread, under a lock, once: takes the news to the thread that waits. */
+	void (*on_granted)(struct backend_waiter *w);
+	struct backend *granted; /* then a place that was taken for it, at index */
+	int index;
+};
+
+/* Queues it: pool, ask and on_granted are filled. 0, or -1: the queue is full. */
+int backend_pool_queue(struct backend_waiter *w);
+/* Out of the queue, before or after it was granted a place. True: it was, and on_granted was
+ * called; the place has been given back. */
+bool backend_waiter_leave(struct backend_waiter *w);
+
 void backend_release(struct backend *b);
 /* A request failed at it, or was answered. Changes of its state are logged. */
 void backend_failed(struct backend *b, const struct backend_pool *p, const char *why, uint64_t now);
 void backend_answered(struct backend *b, uint64_t now);
+/* A check of it had this result. */
+void backend_checked(
+	struct backend *b, const struct backend_pool *p, const char *bad, uint64_t now);
+/* It cannot be checked now: what checks have said does not count. */
+void backend_unchecked(struct backend *b);
+/* The targets of a pool, by index: that of their place in the route. */
+struct backend *backend_pool_get(const struct backend_pool *p, size_t index);
 /* Whether one more request of this route may be sent once more; if so, it is spent. */
 bool backend_pool_may_retry(struct backend_pool *p, uint64_t now);
 /* "10.0.3.7:80": the target as the file says it. */

@@ -111,6 +111,7 @@ struct exchange {
 	struct upstream *upstream;
 	const struct conf_target *target; /* of the route; NULL: no server was wanted yet */
 	struct backend_pool *pool;        /* NULL: the route's one target, and nothing asked */
+	struct place_ticket *ticket;      /* in the queue for a place; or NULL */
 	struct backend *place;            /* taken, and not handed to an upstream yet */
 	size_t target_index;              /* in the pool */
 	uint64_t tried;                   /* bit per target: failed for this request */
@@ -297,7 +298,13 @@ void exchange_pool_connect(struct exchange *x);
 void exchange_pool_failed(struct exchange *x, enum waiting_error error);
 /* Closed before the first byte of the answer: again, or 502. */
 void exchange_pool_lost(struct exchange *x, const char *why);
-/* Gives the place up, where no upstream has it. */
+/* It got the place that it waited for, unless it has given up since. */
+void exchange_on_place(struct place_ticket *t);
+/* t may be NULL. */
+void exchange_ticket_free(struct place_ticket *t);
+/* It has waited for a place as long as it may. */
+void exchange_pool_full(struct exchange *x);
+/* Gives the place up, where no upstream has it, and leaves the queue. */
 void exchange_leave_place(struct exchange *x);
 
 /* --- exchange_relay.c ------------------------------------------------------------------------ */

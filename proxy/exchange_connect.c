@@ -459,7 +459,9 @@ exchange_on_wait_over(struct exchange *x)
 {
 	x->tried = 0;
 	x->tries = 0;
-	if (x->awaits_news)
+	if (x->ticket)
+		exchange_pool_full(x);
+	else if (x->awaits_news)
 		exchange_fail(x, 502, "backend closed without an answer");
 	else
 		exchange_connect(x);

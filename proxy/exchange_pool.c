@@ -10,7 +10,12 @@
 #include "core/own.h"
 #include "proxy/request_key.h"
 
+#include <stdlib.h>
+
+#define POOL_RETRY_AFTER_S 1 /* a place may be free any moment */
 #define POOL_LOOK_MS 250 /* who waits for one of several containers looks at all of them again */
+
+static void pool_leave_queue(struct exchange *x);
 
 void
 exchange_leave_place(struct exchange *x)
@@ -19,6 +24,7 @@ exchange_leave_place(struct exchange *x)
 
 	if (place)
 		backend_release(place);
+	pool_leave_queue(x);
 }
 
 static void
@@ -123,6 +129,126 @@ pool_key(const struct exchange *x)
 	return request_key(&in);
 }
 
+/* --- the queue for a place ------------------------------------------------------------------- */
+
+/* Outlives its exchange when that gives up while the news of its place is on the way. */
+struct place_ticket {
+	struct backend_waiter waiter;
+	struct exchange *exchange; /* NULL: it has given up */
+	struct worker *worker;
+	struct command *command; /* carries the news; NULL once it is on its way */
+};
+
+static void
+ticket_on_granted(struct backend_waiter *w)
+{
+	struct place_ticket *t = list_entry(w, struct place_ticket, waiter);
+
+	worker_post(t->worker, steal_ptr(&t->command));
+}
+
+void
+exchange_ticket_free(struct place_ticket *t)
+{
+	if (!t)
+		return;
+	free(t->command);
+	free(t);
+}
+
+static struct place_ticket *
+ticket_new(struct exchange *x, const struct backend_ask *ask)
+{
+	struct place_ticket *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->command = command_new(COMMAND_PLACE);
+	if (!t->command) {
+		free(t);
+		return NULL;
+	}
+	t->command->ticket = t;
+	t->exchange = x;
+	t->worker = x->worker;
+	t->waiter.pool = x->pool;
+	t->waiter.ask = *ask;
+	t->waiter.on_granted = ticket_on_granted;
+	return t;
+}
+
+static void
+pool_refuse(struct exchange *x, const char *why)
+{
+	exchange_answer_later(x, 503, POOL_RETRY_AFTER_S, why);
+}
+
+/* No target has room. */
+static void
+pool_queue(struct exchange *x, const struct backend_ask *ask)
+{
+	struct place_ticket *t = ticket_new(x, ask);
+
+	if (!t || backend_pool_queue(&t->waiter) < 0) {
+		exchange_ticket_free(t);
+		pool_refuse(x, "no target has room, and the queue is full");
+		return;
+	}
+	x->ticket = t;
+	stats_add(&x->worker->stats, STAT_REQUESTS_QUEUED, 1);
+	front_set_wait(x->front, CONN_WAIT_NOTHING, 0);
+	timer_set(&x->worker->timers, &x->retry, ask->now + x->route->upstream.queue_timeout_ms);
+	exchange_set_state(x, EXCHANGE_WAIT);
+}
+
+static void
+pool_leave_queue(struct exchange *x)
+{
+	struct place_ticket *t = steal_ptr(&x->ticket);
+
+	if (!t)
+		return;
+	stats_sub(&x->worker->stats, STAT_REQUESTS_QUEUED, 1);
+	t->exchange = NULL;
+	if (!backend_waiter_leave(&t->waiter))
+		exchange_ticket_free(t);
+}
+
+void
+exchange_pool_full(struct exchange *x)
+{
+	pool_leave_queue(x);
+	pool_refuse(x, "no target had room in time");
+}
+
+/* A place was taken for the request: its target, of which no address is known yet. */
+static void
+pool_settle(struct exchange *x, size_t index)
+{
+	x->target_index = index;
+	x->target = conf_route_target(x->route, index);
+	x->n_addrs = 0;
+	x->next_addr = 0;
+}
+
+void
+exchange_on_place(struct place_ticket *t)
+{
+	struct exchange *x = t->exchange;
+
+	if (!x)
+		return;
+	x->ticket = NULL;
+	stats_sub(&x->worker->stats, STAT_REQUESTS_QUEUED, 1);
+	timer_off(&x->retry);
+	x->place = t->waiter.granted;
+	/* Waiting for a place is not waiting for a connection. */
+	x->connect_began_ms = clock_mono_coarse_ms();
+	pool_settle(x, (size_t)t->waiter.index);
+	exchange_pool_connect(x);
+	front_drive(x->front);
+}
+
 /* Takes a place at a target. False: it waits, or has failed. */
 static bool
 pool_choose(struct exchange *x)
@@ -142,15 +268,13 @@ pool_choose(struct exchange *x)
 	if (x->route->upstream.balance >= CONF_BALANCE_HASH_CLIENT)
 		ask.key = pool_key(x);
 	index = backend_pool_take(x->pool, &ask, &x->place);
-	if (index < 0) {
+	if (index == BACKENDS_FULL)
+		pool_queue(x, &ask);
+	else if (index == BACKENDS_NONE)
 		pool_wait(x, ask.now);
-		return false;
-	}
-	x->target_index = (size_t)index;
-	x->target = conf_route_target(x->route, (size_t)index);
-	x->n_addrs = 0;
-	x->next_addr = 0;
-	return true;
+	else
+		pool_settle(x, (size_t)index);
+	return index >= 0;
 }
 
 /* --- connecting ------------------------------------------------------------------------------ */

@@ -6,6 +6,8 @@
 enum health_state
 health_state(const struct health *h, uint64_t now)
 {
+	if (h->check_down)
+		return HEALTH_DOWN;
 	if (h->out_until_ms == 0)
 		return HEALTH_UP;
 	return now < h->out_until_ms ? HEALTH_DOWN : HEALTH_TRYING;
@@ -61,7 +63,38 @@ health_answered(struct health *h, uint64_t now)
 		return false;
 	h->out_until_ms = 0;
 	h->up_ms = now;
+	return !h->check_down;
+}
+
+bool
+health_checked(struct health *h, const struct health_rules *rules, bool good, uint64_t now)
+{
+	bool was_down = h->check_down || h->out_until_ms != 0;
+
+	if (!good) {
+		h->checks_good = 0;
+		h->failed_ms = now;
+		if (h->check_down || ++h->checks_bad < rules->fall)
+			return false;
+		h->check_down = true;
+		return !was_down;
+	}
+	h->checks_bad = 0;
+	if (!was_down || ++h->checks_good < rules->rise)
+		return false;
+	health_unchecked(h);
+	h->out_until_ms = 0;
+	h->failed_in_row = 0;
+	h->up_ms = now;
 	return true;
+}
+
+void
+health_unchecked(struct health *h)
+{
+	h->check_down = false;
+	h->checks_bad = 0;
+	h->checks_good = 0;
 }
 
 const char *

@@ -24,6 +24,7 @@ struct health_rules {
 	uint32_t passive_fail; /* failures in a row; 0: requests do not count */
 	uint64_t passive_in_ms, passive_for_ms;
 	uint64_t slow_start_ms; /* 0: none */
+	uint32_t fall, rise;    /* results of checks in a row; above 0 where there are checks */
 };
 
 struct health {
@@ -32,6 +33,8 @@ struct health {
 	uint64_t out_until_ms;    /* passive: DOWN until then, TRYING afterwards; 0: not out */
 	uint64_t up_ms;           /* when it came up again; 0: it never was down */
 	uint64_t failed_ms;       /* the last failure of any kind; 0: none */
+	bool check_down;          /* checks have taken it out, and only they bring it back */
+	uint32_t checks_bad, checks_good; /* in a row */
 };
 
 enum health_state { HEALTH_UP, HEALTH_DOWN, HEALTH_TRYING };
@@ -45,6 +48,10 @@ void health_take(struct health *h, uint64_t now);
 /* A request failed, or was answered. True: the target went down, or came up. */
 bool health_failed(struct health *h, const struct health_rules *rules, uint64_t now);
 bool health_answered(struct health *h, uint64_t now);
+/* A check has its result. True as above. */
+bool health_checked(struct health *h, const struct health_rules *rules, bool good, uint64_t now);
+/* There are no checks any more: what they said does not count. */
+void health_unchecked(struct health *h);
 /* "up", "down", "trying" */
 const char *health_state_name(enum health_state state);
 

@@ -110,6 +110,7 @@ worker_close(struct worker *w)
 {
 	listeners_clear(w);
 	list_each(node, &w->conns) conn_abandon(list_entry(node, struct conn, node));
+	checker_free(&w->checker);
 	upstream_close_all_idle(w);
 	worker_on_burial(-1, 0, w);
 	exchange_free_spares(w);
@@ -204,6 +205,7 @@ command_free(struct command *c)
 	generation_unref(&c->generation);
 	close_fd(c->fd);
 	exchange_free_login(c->login);
+	exchange_ticket_free(c->ticket);
 	free(c);
 }
 
@@ -245,6 +247,8 @@ worker_adopt(struct worker *w, struct command *c)
 	exchange_adopt_tunnels(w);
 	/* What the new one trusts is new, even where the file says the same. */
 	tls_sessions_forget(&w->sessions);
+	if (w->index == 0)
+		checker_adopt(w);
 	if (!w->generation->conf->access_log)
 		access_log_set(&w->access_log, -1);
 	worker_note(w, NOTE_ADOPTED, "", "");
@@ -317,6 +321,9 @@ worker_on_command(struct list *item, void *ctx)
 		break;
 	case COMMAND_LOGIN:
 		exchange_on_login(c->login);
+		break;
+	case COMMAND_PLACE:
+		exchange_on_place(c->ticket);
 		break;
 	case COMMAND_STOP:
 		w->stopping = true;

@@ -12,6 +12,7 @@
 #include "core/stats.h"
 #include "proxy/access_log.h"
 #include "proxy/block.h"
+#include "proxy/checker.h"
 #include "proxy/compressor.h"
 #include "proxy/containers.h"
 #include "proxy/file_cache.h"
@@ -42,6 +43,7 @@
 	X(ACCESS_LOG, "write the access log to this descriptor; -1: none")                         \
 	X(LOGIN, "a password was checked")                                                         \
 	X(DRAIN, "accept no more; connections end with their next answer")                         \
+	X(PLACE, "a request got the place at a target that it waited for")                         \
 	X(STOP, "close everything and end")
 
 enum command_type {
@@ -61,6 +63,7 @@ struct command {
 	struct container_news container; /* CONTAINER; ANSWERED: its name */
 	int fd;                          /* ACCESS_LOG: owned */
 	struct login *login;             /* LOGIN: owned */
+	struct place_ticket *ticket;     /* PLACE */
 };
 
 /* What a worker tells the main thread. */
@@ -84,6 +87,8 @@ struct note {
 
 struct h2_shared;
 
+struct place_ticket;
+
 struct worker {
 	unsigned index;
 	bool running; /* its thread was started */
@@ -103,6 +108,7 @@ struct worker {
 	struct timers timers;
 	struct block_pool blocks;
 	struct pools pools;
+	struct checker *checker;      /* of the first thread; NULL: nothing is checked */
 	struct tls_sessions sessions; /* with backends */
 	struct containers containers;
 	struct resolver resolver;

@@ -179,6 +179,167 @@ def test_an_answer_that_is_no_http_counts_as_a_failure(host, backend, three):
     assert answers == {200: 10, 502: 2}
 
 
+# active checks
+
+def by_file(path, name):
+    """Answers /health with the status that stands in the file."""
+    return lambda r: (int(path.read_text()), {}, b"") if r.target == "/health" else (200, {}, name)
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_checks_by_http_take_a_target_out_and_bring_it_back(host, backend, box, certs, tls):
+    path = box.write("status", "200")
+    a = (backend.https(by_file(path, b"a"), certs.make("localhost")) if tls
+         else backend.http(by_file(path, b"a")))
+    first = f"https://localhost:{a.port}" if tls else f"http://{a.address}"
+    b = backend.http(by_file(box.write("other", "200"), b"b"))
+    h = host([first, b], "check http /health every 100ms timeout 1s fall 2 rise 2\n"
+             f"upstream-ca {certs.ca}\n")
+    assert spread(h, 4) == {"a": 2, "b": 2}
+    path.write_text("503")
+    wait_for(lambda: "target is down" in log(h), what="the fall")
+    assert "another status" in log(h)
+    assert spread(h, 6) == {"b": 6}
+    path.write_text("204")
+    wait_for(lambda: "target is up" in log(h), what="the rise")
+    assert spread(h, 4) == {"a": 2, "b": 2}
+    seen = [r for r in a.requests() if r.target == "/health"]
+    assert seen[0].header("host") == (f"localhost:{a.port}" if tls else a.address)
+    assert seen[0].header("connection") == "close"
+
+
+def test_checks_by_tcp(host, backend, three):
+    port = free_port()
+    h = host([f"http://127.0.0.1:{port}", three[0]],
+             "check tcp every 100ms fall 1 rise 1 ; passive off")
+    wait_for(lambda: "target is down" in log(h), what="the fall")
+    assert spread(h, 6) == {"a": 6}
+    assert h.stats()["upstream_retries"] == 0
+    backend.http(lambda r: (200, {}, b"z"), port=port)
+    wait_for(lambda: "target is up" in log(h), what="the rise")
+    assert spread(h, 4) == {"a": 2, "z": 2}
+
+
+@pytest.mark.parametrize("answer,why", [
+    (b"nonsense, but long enough\r\n\r\n", "no HTTP"), (None, "in time"), (b"HTTP/1.1 20", "closed")])
+def test_what_is_no_good_answer_to_a_check(host, backend, three, answer, why):
+    def serve(conn):
+        conn.read_head()
+        if answer is None:
+            conn.sock.recv(1)
+        else:
+            conn.send(answer)
+    h = host([backend.raw(serve), three[0]], "check http / every 100ms timeout 300ms fall 1")
+    wait_for(lambda: "target is down" in log(h), what="the fall")
+    assert why in log(h)
+
+
+# places
+
+class Held:
+    """A backend that answers when it is told to."""
+
+    def __init__(self, backend, box, name):
+        self.folder = box.path(f"held-{name}")
+        self.folder.mkdir()
+        self.name = name
+        self.origin = backend.http(self.answer)
+
+    def answer(self, r):
+        wait_for(lambda: (self.folder / r.target[1:]).exists(), timeout=30)
+        return (200, {}, self.name.encode())
+
+    def let(self, *names):
+        for name in names:
+            (self.folder / name).touch()
+
+    def wait(self, n):
+        wait_for(lambda: len(self.origin.requests()) == n, what=f"{n} requests at {self.name}")
+
+
+def begin(h, path):
+    c = h.client(timeout=30)
+    c.send(f"GET /{path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+    return c
+
+
+def test_a_full_target_gets_no_more_and_the_queue_is_served_in_order(host, backend, box):
+    held = Held(backend, box, "one")
+    h = host([held.origin], "max-connections 2 queue 3 timeout 20s")
+    first = [begin(h, f"a{i}") for i in range(2)]
+    held.wait(2)
+    queued = []
+    for i in range(3):
+        queued.append(begin(h, f"b{i}"))
+        wait_for(lambda: h.stats()["requests_queued"] == i + 1, what="the queue")
+    refused = begin(h, "c").response()
+    assert refused.status == 503 and int(refused.header("retry-after")) >= 1
+    assert len(held.origin.requests()) == 2
+    held.let("a0")
+    assert first[0].response().status == 200
+    held.wait(3)
+    held.let("a1")
+    held.wait(4)
+    assert [r.target for r in held.origin.requests()[2:]] == ["/b0", "/b1"]
+    held.let("b0", "b1", "b2")
+    assert [c.response().status for c in queued] == [200] * 3
+    assert h.stats()["requests_queued"] == 0
+
+
+def test_who_waits_too_long_for_a_place_gets_503(host, backend, box):
+    held = Held(backend, box, "one")
+    h = host([held.origin], "max-connections 1 queue 3 timeout 300ms")
+    first = begin(h, "a")
+    held.wait(1)
+    assert begin(h, "b").response().status == 503
+    held.let("a")
+    assert first.response().status == 200
+    held.let("c")
+    assert begin(h, "c").response().status == 200
+    assert h.stats()["requests_queued"] == 0
+
+
+def test_without_a_queue_it_is_503_at_once(host, backend, box):
+    held = Held(backend, box, "one")
+    h = host([held.origin], "max-connections 1")
+    first = begin(h, "a")
+    held.wait(1)
+    assert begin(h, "b").response().status == 503
+    held.let("a")
+    assert first.response().status == 200
+
+
+def test_who_leaves_the_queue_takes_no_place(host, backend, box):
+    held = Held(backend, box, "one")
+    h = host([held.origin], "max-connections 1 queue 5 timeout 20s")
+    first = begin(h, "a")
+    held.wait(1)
+    gone, stays = begin(h, "gone"), None
+    wait_for(lambda: h.stats()["requests_queued"] == 1, what="the queue")
+    stays = begin(h, "b")
+    wait_for(lambda: h.stats()["requests_queued"] == 2, what="the queue")
+    gone.reset()
+    wait_for(lambda: h.stats()["requests_queued"] == 1, what="one less")
+    held.let("a", "b")
+    assert first.response().status == 200
+    assert stays.response().status == 200
+    assert "/gone" not in [r.target for r in held.origin.requests()]
+
+
+def test_a_full_target_leaves_it_to_the_other(host, backend, box, three):
+    held = Held(backend, box, "one")
+    h = host([held.origin, three[0]], "max-connections 1")
+    c = begin(h, "a")
+    if not held.origin.requests():
+        wait_for(lambda: held.origin.requests() or three[0].requests(), what="the first")
+    if not held.origin.requests():
+        c = begin(h, "a")
+    held.wait(1)
+    assert spread(h, 4, path="/a") == {"a": 4}
+    held.let("a")
+    assert c.response().status == 200
+
+
 CONTAINERS = """\
 bridge lxcbr0 10.0.3.1/24
 container web { image busybox ; address 10.0.3.101 }

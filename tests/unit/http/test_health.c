@@ -7,8 +7,12 @@
 
 #include <cmocka.h>
 
-static const struct health_rules rules = {
-	.passive_fail = 3, .passive_in_ms = 10000, .passive_for_ms = 5000, .slow_start_ms = 20000};
+static const struct health_rules rules = {.passive_fail = 3,
+	.passive_in_ms = 10000,
+	.passive_for_ms = 5000,
+	.slow_start_ms = 20000,
+	.fall = 2,
+	.rise = 3};
 
 /* Three failures in a row, at 1000, 1001, 1002. */
 static struct health
@@ -102,6 +106,55 @@ without_the_rule_requests_do_not_count(void **state)
 	assert_int_equal(h.failed_ms, 1000);
 }
 
+static void
+checks_take_it_out_and_bring_it_back(void **state)
+{
+	struct health h = {0};
+
+	(void)state;
+	assert_false(health_checked(&h, &rules, false, 1000));
+	assert_false(health_checked(&h, &rules, true, 1100));
+	assert_false(health_checked(&h, &rules, false, 1200));
+	assert_true(health_checked(&h, &rules, false, 1300));
+	assert_int_equal(health_state(&h, 1300), HEALTH_DOWN);
+	/* An answer to a request that was under way does not bring it back. */
+	assert_false(health_answered(&h, 1400));
+	assert_int_equal(health_state(&h, 1000000), HEALTH_DOWN);
+	assert_false(health_checked(&h, &rules, true, 2000));
+	assert_false(health_checked(&h, &rules, true, 2100));
+	assert_false(health_checked(&h, &rules, false, 2200));
+	assert_false(health_checked(&h, &rules, true, 2300));
+	assert_false(health_checked(&h, &rules, true, 2400));
+	assert_true(health_checked(&h, &rules, true, 2500));
+	assert_int_equal(health_state(&h, 2500), HEALTH_UP);
+	assert_int_equal(health_weight(&h, &rules, 1, 2500), 5);
+	assert_false(health_checked(&h, &rules, true, 2600));
+}
+
+static void
+good_checks_bring_back_what_requests_took_out(void **state)
+{
+	struct health h = broken();
+
+	(void)state;
+	assert_false(health_checked(&h, &rules, true, 1100));
+	assert_false(health_checked(&h, &rules, true, 1200));
+	assert_true(health_checked(&h, &rules, true, 1300));
+	assert_int_equal(health_state(&h, 1300), HEALTH_UP);
+}
+
+static void
+without_checks_what_they_said_is_forgotten(void **state)
+{
+	struct health h = {0};
+
+	(void)state;
+	(void)health_checked(&h, &rules, false, 1000);
+	(void)health_checked(&h, &rules, false, 1001);
+	health_unchecked(&h);
+	assert_int_equal(health_state(&h, 1002), HEALTH_UP);
+}
+
 int
 main(void)
 {
@@ -112,6 +165,9 @@ main(void)
 		cmocka_unit_test(one_request_at_a_time_tries_it),
 		cmocka_unit_test(an_answer_brings_it_up_slowly),
 		cmocka_unit_test(without_the_rule_requests_do_not_count),
+		cmocka_unit_test(checks_take_it_out_and_bring_it_back),
+		cmocka_unit_test(good_checks_bring_back_what_requests_took_out),
+		cmocka_unit_test(without_checks_what_they_said_is_forgotten),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
