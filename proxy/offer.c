@@ -535,9 +535,8 @@ offer_build(struct offer *o, struct tls_thread *const *threads, unsigned n_threa
 	} else if (offer_prepare_tls(o, threads, n_threads) < 0 ||
 		   offer_load_certificates(o, g, threads) < 0 ||
 		   offer_load_demands(o, g, threads) < 0 || offer_load_clients(o, g, threads) < 0 ||
-		   offer_read_passwords(o, g) < 0 ||
-		   offer_open_roots(o, g) < 0 || offer_hand_over_pages(o, g) < 0 ||
-		   offer_check_complete(o, g) < 0) {
+		   offer_read_passwords(o, g) < 0 || offer_open_roots(o, g) < 0 ||
+		   offer_hand_over_pages(o, g) < 0 || offer_check_complete(o, g) < 0) {
 		generation_unref(&g);
 	}
 	return g;

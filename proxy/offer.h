@@ -46,8 +46,8 @@ struct offer {
 struct offer *offer_new(struct msg_in *m);
 /* Wipes, closes, frees; leaves NULL behind; *o may be NULL. */
 void offer_free(struct offer **o);
-/* Takes a part in: LISTENER, CERTIFICATE, PRIVATE_KEY, CLIENT_CA, UPSTREAM_CA, ERROR_PAGE, PASSWORDS or ROOT,
- * behind its generation number. */
+/* Takes a part in: LISTENER, CERTIFICATE, PRIVATE_KEY, CLIENT_CA, UPSTREAM_CA, ERROR_PAGE,
+ * PASSWORDS or ROOT, behind its generation number. */
 void offer_add(struct offer *o, struct msg_in *m);
 /* One more than the highest thread that a listener is for; at least 1. */
 unsigned offer_threads(const struct offer *o);
