@@ -54,7 +54,7 @@ send_diff(
 {
 	bool missing = false;
 
-	if (!r->installed || diff->whole)
+	if (!r->installed)
 		return nft_install(&r->nft, to, e);
 	if (ruleset_diff_empty(diff))
 		return 0;

@@ -336,6 +336,17 @@ nft_batch_rules(struct nft_batch *b, uint32_t rules)
 	}
 }
 
+void
+nft_batch_flush_rules(struct nft_batch *b)
+{
+	struct nlmsghdr *h = begin(b, NFT_MSG_DELRULE, NLM_F_ACK);
+
+	if (!h)
+		return;
+	mnl_attr_put_strz(h, NFTA_RULE_TABLE, RULESET_TABLE);
+	end(b, h);
+}
+
 static void
 mark(struct nft_batch *b, uint32_t offset, uint32_t ordinal)
 {

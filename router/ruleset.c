@@ -195,7 +195,7 @@ int
 ruleset_diff(const struct ruleset *from, const struct ruleset *to, struct ruleset_diff *ret,
 	struct err *e)
 {
-	struct ruleset_diff d = {.whole = from->rules != to->rules};
+	struct ruleset_diff d = {.rules_differ = from->rules != to->rules, .rules = to->rules};
 
 	for (size_t i = 0; i < RULESET_SET_COUNT; i++) {
 		if (diff_set(from, to, (enum ruleset_set)i, &d, e) < 0) {
@@ -207,18 +207,56 @@ ruleset_diff(const struct ruleset *from, const struct ruleset *to, struct rulese
 	return 0;
 }
 
+static int
+part_late(const struct ruleset_diff *d, enum ruleset_set set, struct ruleset *first,
+	struct ruleset *late, struct err *e)
+{
+	const struct ruleset_elems *del = &d->del.sets[set], *add = &d->add.sets[set];
+	size_t k = 0;
+
+	for (size_t i = 0; i < del->n; i++) {
+		const struct ruleset_elem *elem = &del->v[i];
+		bool back;
+
+		while (k < add->n && memcmp(add->v[k].key, elem->key, sizeof(elem->key)) < 0)
+			k++;
+		back = k < add->n && memcmp(add->v[k].key, elem->key, sizeof(elem->key)) == 0;
+		if (ruleset_add(back || set_infos[set].interval ? first : late, set, elem, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int
+ruleset_diff_late(const struct ruleset_diff *d, struct ruleset *ret_first, struct ruleset *ret_late,
+	struct err *e)
+{
+	struct ruleset first = {0}, late = {0};
+
+	for (size_t i = 0; i < RULESET_SET_COUNT; i++) {
+		if (part_late(d, (enum ruleset_set)i, &first, &late, e) < 0) {
+			ruleset_clear(&first);
+			ruleset_clear(&late);
+			return -1;
+		}
+	}
+	*ret_first = first;
+	*ret_late = late;
+	return 0;
+}
+
 void
 ruleset_diff_clear(struct ruleset_diff *d)
 {
 	ruleset_clear(&d->del);
 	ruleset_clear(&d->add);
-	d->whole = false;
+	d->rules_differ = false;
 }
 
 bool
 ruleset_diff_empty(const struct ruleset_diff *d)
 {
-	return !d->whole && ruleset_count(&d->del) == 0 && ruleset_count(&d->add) == 0;
+	return !d->rules_differ && ruleset_count(&d->del) == 0 && ruleset_count(&d->add) == 0;
 }
 
 size_t

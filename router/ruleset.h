@@ -149,7 +149,8 @@ struct ruleset {
 
 /* What makes `to` of `from`. Elements with a changed end or data are in both lists. */
 struct ruleset_diff {
-	bool whole; /* the rules differ too: replace the whole table */
+	bool rules_differ;
+	uint32_t rules; /* of `to` */
 	struct ruleset del;
 	struct ruleset add;
 };
@@ -171,6 +172,12 @@ size_t ruleset_count(const struct ruleset *r);
 bool ruleset_equal(const struct ruleset *a, const struct ruleset *b);
 int ruleset_diff(const struct ruleset *from, const struct ruleset *to, struct ruleset_diff *ret,
 	struct err *e);
+/* Parts d->del in two. *ret_late is what may go after all the rest: elements, of sets without
+ * intervals, whose key does not come back. A packet that is among the old rules in the moment of
+ * the change looks up what no longer is there, if it goes in the same transaction. 0 or -1; the
+ * caller clears both. */
+int ruleset_diff_late(const struct ruleset_diff *d, struct ruleset *ret_first,
+	struct ruleset *ret_late, struct err *e);
 void ruleset_diff_clear(struct ruleset_diff *d);
 bool ruleset_diff_empty(const struct ruleset_diff *d);
 

@@ -157,6 +157,58 @@ def test_somebody_changes_the_table(net, command):
     assert "ruleset reinstalled table=inet sluice" in router.events
 
 
+def handles(host):
+    """The kernel's numbers of our chains and sets: new ones when they were made anew."""
+    text = host.run("nft", "-a", "list", "table", "inet", "sluice").stdout
+    return [line.strip() for line in text.splitlines()
+            if re.match(r"\s*(table|chain|set|map) ", line)]
+
+
+def test_rules_change_in_place(net, box):
+    """A table, chain or set that is made anew is empty for a moment, even in one transaction."""
+    router = net.router(CONF)
+    wanted, before = table(net.edge), handles(net.edge)
+    assert len(before) == 1 + 5 + 10
+    router.load(CONF.replace("wan wan0\n", ""))
+    assert table(net.edge) != wanted and handles(net.edge) == before
+    router.load(CONF)
+    assert table(net.edge) == wanted and handles(net.edge) == before
+    net.edge.run("nft", "flush", "table", "inet", "sluice")
+    wait_for(lambda: table(net.edge) == wanted, 2)
+    assert handles(net.edge) == before
+    router.kill()
+    net.edge.run("nft", "-f", box.write("x.nft", """
+delete element inet sluice fwd4 { tcp . 2222 }
+add element inet sluice fwd4 { tcp . 7 : 10.7.3.9 . 7 }
+add element inet sluice nets4 { 192.0.2.0/24 }
+flush chain inet sluice filter_fwd
+"""))
+    net.router(CONF)
+    assert table(net.edge) == wanted and handles(net.edge) == before
+
+
+@pytest.mark.parametrize("command", [
+    "add chain inet sluice more", "add set inet sluice more { type ipv4_addr ; }",
+    "add chain inet sluice more { type filter hook forward priority 0 ; policy drop ; }",
+    "add table inet sluice { flags dormant ; }",
+    "add chain inet sluice filter_fwd { policy drop ; }",
+    "delete map inet sluice fwd6 ; add map inet sluice fwd6 "
+    "{ type inet_proto . inet_service : ipv6_addr . inet_service ; flags timeout ; }"],
+    ids=lambda c: c.split("{")[0].strip())
+def test_a_table_that_is_not_as_we_make_it_is_made_anew(net, command, box):
+    router = net.router(CONF)
+    wanted = table(net.edge)
+    router.kill()
+    before = handles(net.edge)
+    if "fwd6" in command:
+        net.edge.run("nft", "flush", "table", "inet", "sluice")
+    net.edge.run("nft", "-f", box.write("x.nft", command.replace("; add", "\nadd") + "\n"))
+    assert table(net.edge) != wanted
+    net.router(CONF)
+    assert table(net.edge) == wanted
+    assert handles(net.edge) != before
+
+
 def test_own_changes_and_those_of_other_tables_are_no_disturbance(net, box):
     router = net.router(CONF)
     router.container("web", "10.7.3.9")

@@ -39,6 +39,17 @@ def test_what_the_kernel_shows_is_the_golden_text_loaded(host, case):
     assert table(host) == sent
 
 
+@pytest.mark.parametrize("case", PLAIN, ids=lambda c: c.stem)
+def test_a_change_leads_to_the_golden_text_loaded(host, box, case):
+    other = box.write("other.conf", CONF if "\nwan " not in f"\n{case.read_text()}" else
+                      CONF.replace("wan wan0\n", ""))
+    host.run(APPLY, other, case)
+    sent = table(host)
+    host.run("nft", "flush", "ruleset")
+    host.run("nft", "-f", case.with_suffix(".nft"))
+    assert table(host) == sent
+
+
 def test_a_saved_ruleset_can_be_read_back(host, box):
     host.run(APPLY, box.write("a.conf", CONF))
     saved = table(host)

@@ -318,8 +318,9 @@ def test_flows_outlive_router_reload_repair_and_restart(net, servers):
         assert ask(s) and send(d)
 
 
-def test_no_packet_gets_past_a_whole_replacement(net, servers):
-    """The table is replaced in one transaction: new connections never find it missing."""
+def test_no_packet_gets_past_a_change_of_rules(net, servers):
+    """Rules and what they look up change in place: a new connection meets the old ones or the new
+    ones, never neither (it would reach the host itself and be refused)."""
     with_web(net, servers)
     router = net.routers[0]
     stop = threading.Event()
@@ -332,7 +333,7 @@ def test_no_packet_gets_past_a_whole_replacement(net, servers):
     thread = threading.Thread(target=knock)
     thread.start()
     for _ in range(20):
-        router.load(CONF.replace("wan wan0\n", ""))  # other rules: the table is replaced
+        router.load(CONF.replace("wan wan0\n", ""))
         router.load(CONF)
     stop.set()
     thread.join()

@@ -32,7 +32,9 @@ feed(const struct nlmsghdr *h, struct link_snapshot *links, struct ruleset *rule
 	struct netlink_error error;
 	struct link_route route;
 	struct conntrack_flow flow;
+	struct nft_part part;
 
+	(void)nft_parse_part(h, &part);
 	(void)netlink_read_error(h, &error);
 	(void)link_parse(h, links);
 	(void)link_parse_address(h, links);

@@ -83,7 +83,7 @@ a_changed_target_is_deleted_and_added(void **state)
 	add_forward(&b, 2, "10.0.0.9", 2);
 	add_forward(&b, 3, "10.0.0.3", 3);
 	assert_int_equal(ruleset_diff(&a, &b, &d, &e), 0);
-	assert_false(d.whole);
+	assert_false(d.rules_differ);
 	assert_int_equal(d.del.sets[RULESET_FWD4].n, 2);
 	assert_int_equal(d.add.sets[RULESET_FWD4].n, 2);
 	assert_int_equal(ruleset_get_port(d.del.sets[RULESET_FWD4].v[1].key, 4), 2);
@@ -97,7 +97,7 @@ a_changed_target_is_deleted_and_added(void **state)
 }
 
 static void
-other_rules_replace_the_whole_and_still_name_elements(void **state)
+other_rules_are_told_and_elements_still_named(void **state)
 {
 	struct ruleset a = {.rules = 1}, b = {.rules = 2};
 	struct ruleset_diff d;
@@ -106,10 +106,39 @@ other_rules_replace_the_whole_and_still_name_elements(void **state)
 	(void)state;
 	add_forward(&b, 1, "10.0.0.1", 1);
 	assert_int_equal(ruleset_diff(&a, &b, &d, &e), 0);
-	assert_true(d.whole);
+	assert_true(d.rules_differ);
+	assert_int_equal(d.rules, 2);
 	assert_int_equal(d.add.sets[RULESET_FWD4].n, 1);
 	assert_false(ruleset_diff_empty(&d));
 	ruleset_diff_clear(&d);
+	ruleset_clear(&b);
+}
+
+static void
+what_goes_late_is_no_interval_and_comes_not_back(void **state)
+{
+	struct ruleset a = {0}, b = {0}, first, late;
+	struct ruleset_elem net = {.key = {10}, .end = {10, 255, 255, 255}};
+	struct ruleset_diff d;
+	struct err e;
+
+	(void)state;
+	add_forward(&a, 1, "10.0.0.1", 1);
+	add_forward(&a, 2, "10.0.0.1", 1);
+	add_forward(&a, 3, "10.0.0.1", 1);
+	add_forward(&b, 2, "10.0.0.9", 1);
+	assert_int_equal(ruleset_add(&a, RULESET_NETS4, &net, &e), 0);
+	assert_int_equal(ruleset_diff(&a, &b, &d, &e), 0);
+	assert_int_equal(ruleset_diff_late(&d, &first, &late, &e), 0);
+	assert_int_equal(first.sets[RULESET_FWD4].n, 1);
+	assert_int_equal(ruleset_get_port(first.sets[RULESET_FWD4].v[0].key, 4), 2);
+	assert_int_equal(first.sets[RULESET_NETS4].n, 1);
+	assert_int_equal(late.sets[RULESET_FWD4].n, 2);
+	assert_int_equal(ruleset_count(&late), 2);
+	ruleset_clear(&first);
+	ruleset_clear(&late);
+	ruleset_diff_clear(&d);
+	ruleset_clear(&a);
 	ruleset_clear(&b);
 }
 
@@ -172,7 +201,8 @@ main(void)
 		cmocka_unit_test(sizes_of_keys_follow_from_their_parts),
 		cmocka_unit_test(order_of_adding_does_not_count),
 		cmocka_unit_test(a_changed_target_is_deleted_and_added),
-		cmocka_unit_test(other_rules_replace_the_whole_and_still_name_elements),
+		cmocka_unit_test(other_rules_are_told_and_elements_still_named),
+		cmocka_unit_test(what_goes_late_is_no_interval_and_comes_not_back),
 		cmocka_unit_test(a_text_too_long_is_an_error),
 		cmocka_unit_test(ranges_print_as_prefixes_where_they_are_some),
 		cmocka_unit_test(protocols_without_a_word_print_as_numbers),
