@@ -28,7 +28,9 @@ struct proc_spec {
 	int binary_fd;   /* of proc_open_self */
 	bool give_binary;
 	char *const *env; /* NULL-terminated NAME=value, for the child's environment; may be NULL */
-	bool new_group;   /* its own process group, so that a deadline kills all of it */
+	/* A session and process group of its own, without a terminal: a deadline kills all of it,
+	 * Ctrl-C is not for it, and no terminal's job control stops it. */
+	bool own_session;
 };
 
 struct proc_child {
@@ -41,7 +43,7 @@ struct proc_child {
 int proc_spawn(const struct proc_spec *spec, struct proc_child *ret, struct err *e);
 /* Spawns another program by path with these arguments (NULL-terminated), descriptors 0 =
  * /dev/null, 1 and 2 = our standard error, SIGHUP ignored. For dnsmasq only. */
-int proc_spawn_program(const char *path, char *const argv[], bool new_group, pid_t *ret_pid,
+int proc_spawn_program(const char *path, char *const argv[], bool own_session, pid_t *ret_pid,
 	int *ret_pidfd, struct err *e);
 /* When argv0 is "sluiced: NAME [JOB]", the role and the job ("" for none); else -1. */
 int proc_parse_argv0(const char *argv0, enum role *ret_role, const char **ret_job);

@@ -153,7 +153,7 @@ launch(struct spawn *h, const struct spawn_spec *spec, struct err *e)
 		.job = h->what,
 		.binary_fd = h->spawner->binary_fd,
 		.env = h->spawner->env,
-		.new_group = true,
+		.own_session = true,
 	};
 	struct proc_child child;
 

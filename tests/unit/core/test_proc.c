@@ -115,7 +115,7 @@ the_lxc_role_gets_the_binary_and_what_env_names(void **state)
 		.binary_fd = fd,
 		.give_binary = true,
 		.env = env,
-		.new_group = true};
+		.own_session = true};
 	char text[REPORT_MAX];
 
 	(void)state;
