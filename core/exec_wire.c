@@ -266,15 +266,22 @@ exec_send_size(int fd, uint16_t rows, uint16_t columns)
 }
 
 int
+exec_status_print(uint8_t status, const char *why, struct buf *out)
+{
+	struct slice cut = slice_head(slice_str(why), ERR_MSG_MAX);
+
+	return buf_append_byte(out, EXEC_PACKET_STATUS) | buf_append_byte(out, (char)status) |
+	       put_slice(out, cut);
+}
+
+int
 exec_send_status(int fd, uint8_t status, const char *why)
 {
 	struct buf packet;
-	struct slice cut = slice_head(slice_str(why), ERR_MSG_MAX);
 	int ret;
 
 	buf_init(&packet, EXEC_PACKET_MAX);
-	ret = buf_append_byte(&packet, EXEC_PACKET_STATUS) |
-	      buf_append_byte(&packet, (char)status) | put_slice(&packet, cut);
+	ret = exec_status_print(status, why, &packet);
 	if (ret == 0)
 		ret = send_packet(fd, buf_slice(&packet), NULL);
 	buf_clear(&packet);

@@ -61,6 +61,8 @@ int exec_request_print(const struct exec_request *r, struct buf *out, struct err
 int exec_request_parse(struct slice packet, struct exec_request *ret, struct err *e);
 /* 0 or -1: not a SIZE packet. Pure. */
 int exec_size_parse(struct slice packet, uint16_t *ret_rows, uint16_t *ret_columns);
+/* The packet of a status, appended to out; cuts why at ERR_MSG_MAX. 0 or -1. */
+int exec_status_print(uint8_t status, const char *why, struct buf *out);
 /* 0 or -1: not a STATUS packet. *ret_why points into the packet. Pure. */
 int exec_status_parse(struct slice packet, uint8_t *ret_status, struct slice *ret_why);
 
@@ -69,7 +71,7 @@ int exec_status_parse(struct slice packet, uint8_t *ret_status, struct slice *re
 /* Client: sends the request with three descriptors, which stay the caller's. 0 or -1. */
 int exec_send_request(int fd, const struct exec_request *r, const int fds[static 3], struct err *e);
 int exec_send_size(int fd, uint16_t rows, uint16_t columns);
-/* Helper: cuts why at ERR_MSG_MAX. 0 or -1 (the client is gone). */
+/* Helper: 0 or -1 (the client is gone). */
 int exec_send_status(int fd, uint8_t status, const char *why);
 /* For who answers instead of a helper: takes a request that has come off the socket first, since
  * one that is closed with something unread resets its peer; then sends the status

@@ -11,6 +11,7 @@
 #include "core/log.h"
 #include "core/own.h"
 #include "lxc/engine.h"
+#include "lxc/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,12 +24,15 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define REQUEST_MS 5000
 #define RELAY_MAX 4096
+#define BEGIN_S 15        /* until the command runs: liblxc waits for the monitor without a limit */
 #define GONE_WAIT_MS 2000 /* for a command whose client hung up */
 #define CTRL_A 0x01
+#define SIGNALLED 128 /* + n: the status of who was ended by signal n */
 
 enum poll_index { POLL_CONN, POLL_CHILD, POLL_PTX, POLL_CLIENT, POLL_COUNT };
 
@@ -42,9 +46,17 @@ struct session {
 	int pidfd;
 	bool escaped;       /* console: the last key was Ctrl-a */
 	bool hung_up;       /* the client is gone */
+	bool unheard;       /* it is there, but nobody takes what its terminal would show */
 	bool ended;         /* console: Ctrl-a q */
 	char in[RELAY_MAX]; /* from the client, not yet taken by the terminal */
 	size_t in_used;
+};
+
+/* What a client is told when the container cannot be reached in BEGIN_S. */
+struct watchdog {
+	int conn;
+	struct buf packet;
+	timer_t timer;
 };
 
 static void
@@ -158,21 +170,73 @@ begin(struct session *s, const char *lxc_path, const char *name, struct err *e)
 	return 0;
 }
 
+static void
+on_alarm(int signo, siginfo_t *info, void *context)
+{
+	const struct watchdog *w = info->si_value.sival_ptr;
+	struct slice packet = buf_slice(&w->packet);
+
+	(void)signo;
+	(void)context;
+	(void)send(w->conn, packet.p, packet.n, MSG_NOSIGNAL | MSG_DONTWAIT);
+	/* With what liblxc has forked. */
+	(void)kill(0, SIGKILL);
+}
+
+static int
+watchdog_start(struct watchdog *w, const char *name, struct err *e)
+{
+	struct sigaction action = {.sa_sigaction = on_alarm, .sa_flags = SA_SIGINFO};
+	struct sigevent event = {
+		.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM, .sigev_value.sival_ptr = w};
+	const struct itimerspec limit = {.it_value.tv_sec = BEGIN_S};
+	char why[ERR_MSG_MAX];
+
+	(void)text_print(why, sizeof(why), "container %s does not answer", name);
+	if (exec_status_print(EXEC_STATUS_FAILED, why, &w->packet) < 0)
+		return err_set(e, "out of memory");
+	if (sigaction(SIGALRM, &action, NULL) < 0 ||
+		timer_create(CLOCK_MONOTONIC, &event, &w->timer) < 0 ||
+		timer_settime(w->timer, 0, &limit, NULL) < 0)
+		return err_errno(e, errno, "a timer");
+	return 0;
+}
+
+/* begin, or the end of this process. */
+static int
+begin_in_time(struct session *s, const char *lxc_path, const char *name, struct err *e)
+{
+	struct watchdog w = {.conn = s->conn};
+	int ret;
+
+	buf_init(&w.packet, EXEC_PACKET_MAX);
+	ret = watchdog_start(&w, name, e);
+	if (ret == 0) {
+		ret = begin(s, lxc_path, name, e);
+		(void)timer_delete(w.timer);
+	}
+	buf_clear(&w.packet);
+	return ret;
+}
+
 /* --- relaying --- */
 
-static void
+/* The client's descriptors may be non-blocking: another program that shares them may want that. */
+static bool
 write_all(int fd, const char *bytes, size_t n)
 {
 	while (n > 0) {
+		struct pollfd p = {.fd = fd, .events = POLLOUT};
 		ssize_t done = write(fd, bytes, n);
 
-		if (done < 0 && errno == EINTR)
+		if (done < 0 && (errno == EINTR || (errno == EAGAIN && poll(&p, 1, -1) != 0)))
 			continue;
 		if (done <= 0)
-			return;
+			return false;
 		bytes += done;
 		n -= (size_t)done;
 	}
+	return true;
 }
 
 /* From the terminal to the client. False at its end. */
@@ -186,8 +250,8 @@ relay_out(struct session *s)
 		return true;
 	if (n <= 0)
 		return false;
-	write_all(s->client[1], bytes, (size_t)n);
-	return true;
+	s->unheard = !write_all(s->client[1], bytes, (size_t)n);
+	return !s->unheard;
 }
 
 /* Takes the console's own keys out: Ctrl-a q ends, Ctrl-a Ctrl-a is one Ctrl-a. */
@@ -284,18 +348,19 @@ turn(struct session *s)
 		if (s->pid < 0)
 			return false; /* the console's other end is gone: it stops */
 	}
-	return !s->hung_up && !s->ended && !p[POLL_CHILD].revents;
+	return !s->hung_up && !s->unheard && !s->ended && !p[POLL_CHILD].revents;
 }
 
 static uint8_t
 status_of(int status)
 {
 	if (WIFSIGNALED(status))
-		return (uint8_t)(128 + WTERMSIG(status));
+		return (uint8_t)(SIGNALLED + WTERMSIG(status));
 	return (uint8_t)WEXITSTATUS(status);
 }
 
-/* A client that hung up: the command gets the signal of a terminal that did, and a moment. */
+/* A client that hung up or does not hear: the command gets the signal of a terminal that did, and a
+ * moment. */
 static void
 hang_up(struct session *s)
 {
@@ -325,11 +390,16 @@ finish(struct session *s)
 {
 	int status = 0;
 
-	if (s->hung_up) {
+	if (s->hung_up || s->unheard)
 		hang_up(s);
+	if (s->hung_up)
+		return;
+	drain(s);
+	if (s->unheard) {
+		/* As of a program that writes where nobody reads. */
+		(void)exec_send_status(s->conn, SIGNALLED + SIGPIPE, "");
 		return;
 	}
-	drain(s);
 	if (s->pid > 0) {
 		while (waitpid(s->pid, &status, 0) < 0 && errno == EINTR)
 			;
@@ -347,7 +417,7 @@ attach_serve(const char *lxc_path, const char *name, int conn, struct err *e)
 		.pid = -1,
 		.pidfd = -1};
 
-	if (begin(&s, lxc_path, name, e) < 0) {
+	if (begin_in_time(&s, lxc_path, name, e) < 0) {
 		exec_refuse(conn, e->msg);
 		return -1;
 	}

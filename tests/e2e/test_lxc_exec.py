@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pathlib
 import pty
 import select
 import signal
@@ -11,7 +12,7 @@ import tty
 import pytest
 
 from lab import wait_for
-from lxc_lab import Lxc, Session, execute
+from lxc_lab import Lxc, Session, alive, execute
 
 pytestmark = pytest.mark.root
 
@@ -45,12 +46,13 @@ def terminal():
         os.close(slave)
 
 
-def expect(master, word, timeout=15):
-    """Reads until word came; returns all that was read."""
+def expect(master, word, session, timeout=30):
+    """Reads until word came, or the session's end; returns all that was read."""
     end, seen = time.monotonic() + timeout, b""
     while word not in seen:
-        ready, _, _ = select.select([master], [], [], max(0, end - time.monotonic()))
+        ready, _, _ = select.select([master, session.sock], [], [], max(0, end - time.monotonic()))
         assert ready, f"{word!r} not within {timeout} s: {seen!r}"
+        assert master in ready, f"ended with {session.status()} before {word!r} came: {seen!r}"
         seen += os.read(master, 4096)
     return seen
 
@@ -99,19 +101,68 @@ def test_a_terminal_of_the_container(lxc):
     with terminal() as (master, slave):
         session = Session(lxc.exec_socket, lxc.name, ["sh"], (slave,) * 3, tty=True, size=(33, 99))
         os.write(master, b"stty size; tty\n")
-        assert b"33 99" in expect(master, b"/dev/pts/")
+        assert b"33 99" in expect(master, b"/dev/pts/", session)
         session.resize(40, 120)
         os.write(master, b"stty size\n")
-        expect(master, b"40 120")
-        # Ctrl-C reaches the command, not us.
-        os.write(master, b"echo be''gun; sleep 1000\n")
-        expect(master, b"begun")
+        expect(master, b"40 120", session)
+        # Ctrl-C reaches the command, not us. What says "begun" has the foreground by then.
+        os.write(master, b"sh -c \"echo be''gun; exec sleep 1000\"\n")
+        expect(master, b"begun", session)
         os.write(master, b"\x03")
         os.write(master, b"echo then $?\n")
-        expect(master, b"then 130")
+        expect(master, b"then 130", session)
         os.write(master, b"exit 5\n")
         assert session.status() == (5, "")
         session.close()
+
+
+def test_a_terminal_that_takes_little_at_a_time(lxc):
+    """Whoever shares the client's descriptors may have made them non-blocking."""
+    with terminal() as (master, slave):
+        os.set_blocking(slave, False)
+        session = Session(lxc.exec_socket, lxc.name, ["seq", "1", "30000"], (slave,) * 3, tty=True)
+        time.sleep(0.5)  # its buffers are full by now
+        seen = expect(master, b"30000\r\n", session)
+        assert seen.split() == [b"%d" % i for i in range(1, 30001)]
+        assert session.status() == (0, "")
+        session.close()
+
+
+def test_output_that_nobody_takes(lxc):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with terminal() as (_, slave):
+        session = Session(lxc.exec_socket, lxc.name, ["sh", "-c", "while echo more; do :; done"],
+                          (slave, writer, writer), tty=True)
+        assert session.status() == (128 + signal.SIGPIPE, "")
+        session.close()
+    os.close(writer)
+
+
+def test_no_terminal_of_ours_is_the_helpers(lxc):
+    """Or a daemon in the background of a terminal would be stopped when its helper reads there."""
+    with terminal() as (master, slave):
+        session = Session(lxc.exec_socket, lxc.name, ["sh", "-c", "echo ready; cat"], (slave,) * 3,
+                          tty=True)
+        expect(master, b"ready", session)
+        pid, _ = next(one for one in lxc.helpers() if "exec" in one[1])
+        stat = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        assert (int(stat[2]), int(stat[3]), int(stat[4])) == (pid, pid, 0)  # group, session, terminal
+        session.close()
+
+
+def test_a_container_that_does_not_answer(lxc):
+    monitor, = alive(f"[lxc monitor] {lxc.path} {lxc.name}")
+    os.kill(monitor, signal.SIGSTOP)
+    try:
+        with terminal() as (_, slave):
+            session = Session(lxc.exec_socket, lxc.name, ["true"], (slave,) * 3, tty=True)
+            assert session.status() == (255, f"container {lxc.name} does not answer")
+            session.close()
+    finally:
+        os.kill(monitor, signal.SIGCONT)
+    wait_for(lambda: not [1 for _, line in lxc.helpers() if "exec" in line], 5, "its helper gone")
+    assert execute(lxc.exec_socket, lxc.name, "true")[0] == 0
 
 
 @pytest.mark.parametrize("with_tty", [False, True])
@@ -120,7 +171,7 @@ def test_a_client_that_hangs_up(lxc, with_tty):
     script = f"trap 'echo yes > {mark}; exit' HUP; echo ready; while :; do sleep 0.1; done"
     with terminal() as (master, slave):
         session = Session(lxc.exec_socket, lxc.name, ["sh", "-c", script], (slave,) * 3, tty=with_tty)
-        expect(master, b"ready")
+        expect(master, b"ready", session)
         session.close()
         wait_for(lambda: execute(lxc.exec_socket, lxc.name, "cat", mark)[2] == "yes\n", 5)
     wait_for(lambda: not [1 for _, line in lxc.helpers() if "exec" in line], 5, "its helper gone")
