@@ -152,8 +152,8 @@ def lab(box, tools):
 
 @pytest.fixture
 def sluice(request, box, certs):
-    def make(conf, where=None, wait=True, args=(), env=None, **variables):
-        one = daemon.Sluice(conf, box, certs, where, args, env, **variables)
+    def make(conf, where=None, wait=True, args=(), env=None, wrap=(), **variables):
+        one = daemon.Sluice(conf, box, certs, where, args, env, wrap, **variables)
         box.daemons.append(one)
         if "lab" in request.fixturenames and where is not None:
             request.getfixturevalue("lab").daemons.append(one)

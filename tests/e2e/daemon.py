@@ -74,11 +74,12 @@ def descendants(pid):
 class Sluice:
     """Made by the fixture `sluice`; see the fixture for the substitutions in conf."""
 
-    def __init__(self, conf, box, certs, where=None, args=(), env=None, **variables):
+    def __init__(self, conf, box, certs, where=None, args=(), env=None, wrap=(), **variables):
         self.box = box
         self.certs = certs
         self.where = where
         self.args = args
+        self.wrap = wrap
         self.number = len(box.daemons)
         self.dir = box.path("" if self.number == 0 else f"daemon{self.number}")
         self.dir.mkdir(exist_ok=True)
@@ -152,7 +153,7 @@ class Sluice:
         argv = [str(self.exe), *self.args, "-f", str(self.conf_path)]
         prefix = self.where.prefix if self.where else ()
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen([*map(str, prefix), *argv], stdin=subprocess.DEVNULL,
+            self.process = subprocess.Popen([*map(str, (*prefix, *self.wrap)), *argv], stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log, env=self.environment(),
                                             cwd=self.dir)
         self.ended = False

@@ -4,7 +4,6 @@ import hashlib
 import json
 import re
 import socket
-import subprocess
 
 import appliance
 import pytest
@@ -175,19 +174,21 @@ def test_end_of_the_daemon_leaves_container_and_rules(lab, sluice):
 def test_no_program_of_others_is_run(lab, sluice, box):
     """nft, ip, iptables and lxc-* are not how Sluice works; templates run shells of their own."""
     trace = box.path("trace")
-    # LeakSanitizer does not work in a traced process.
-    s = sluice(appliance.CONF, where=lab.edge, wait=False,
-               env={"LSAN_OPTIONS": "detect_leaks=0"})
-    tracer = subprocess.Popen(["strace", "-f", "-q", "-e", "trace=execve", "-s", "256",
-                               "-o", str(trace), "-p", str(s.pid)], stderr=subprocess.DEVNULL)
-    box.defer(tracer.wait)
-    s.wait_ready()
+    # LeakSanitizer does not work in a traced process. With -D strace is not the daemon's parent.
+    s = sluice(appliance.CONF, where=lab.edge, env={"LSAN_OPTIONS": "detect_leaks=0"},
+               wrap=("strace", "-D", "-f", "-q", "-e", "trace=execve,execveat", "-s", "256",
+                     "-o", trace))
     s.wait_container("web")
     s.reload()
     s.ctl("container", "restart", "web")
     s.wait_container("web")
+    lab.edge.run("nft", "flush", "ruleset")
+    wait_for(lambda: "table inet sluice" in lab.edge.nft(), 5, "the table")
     s.stop()
-    called = re.findall(r'execve\("([^"]+)"', trace.read_text(errors="replace"))
+    called = re.findall(r'execve(?:at)?\((?:\d+, )?"([^"]+)"', trace.read_text(errors="replace"))
+    # What was to be seen was: from the start on, and in processes below processes.
+    assert "/usr/share/lxc/templates/lxc-busybox" in called, called
+    assert [c for c in called if c.endswith("/dnsmasq")], called
     ours = [c for c in called if not c.startswith(("/proc/self/fd", "/usr/share/lxc/templates"))]
     names = {c.rsplit("/", 1)[-1] for c in ours}
     assert not names & {"nft", "ip", "iptables", "ip6tables", "iptables-restore", "sysctl",
