@@ -305,6 +305,8 @@ exchange_build_answer(struct exchange *x, struct answer *a, const char *why)
 	a->keep_alive = x->keep_alive;
 	a->minor = x->request.minor;
 	exchange_open_page(x, a);
+	if (x->route && x->route->target.type == CONF_TARGET_DIR)
+		a->allow = "GET, HEAD";
 	out = exchange_out(x);
 	before = buf_len(&out);
 	if (!out.data || answer_build(a, &out) < 0) {
