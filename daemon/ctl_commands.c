@@ -197,8 +197,8 @@ ctl_parse(int argc, char *const *argv, struct ctl_line *ret, struct err *e)
 		return -1;
 	}
 	if (!takes(line.command, &line)) {
-		err_set(e, "usage: sluice %s %s", rows[line.command].words,
-			rows[line.command].arguments);
+		err_set(e, "usage: sluice %s%s%s", rows[line.command].words,
+			rows[line.command].arguments[0] ? " " : "", rows[line.command].arguments);
 		free(line.args);
 		return -1;
 	}
