@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 
+import appliance
 import daemon
 import pytest
 from lab import run, wait_for
@@ -126,6 +127,48 @@ def test_install_into_a_folder_and_uninstall(box):
     (state / "kept").touch()
     run_setup("uninstall", DESTDIR=str(folder), PREFIX="/usr")
     assert files(folder) == {"etc/sluice/sluice.conf", "var/lib/sluice/containers/kept"}
+
+
+# In a mount namespace of its own: our file as the host's, and no service manager.
+UNINSTALL = """set -e
+mount --bind "$1" /etc/sluice
+[ ! -d /run/systemd ] || mount -t tmpfs none /run/systemd
+exec "$2" uninstall
+"""
+
+
+@pytest.mark.slow
+def test_uninstall_undoes_what_the_daemon_did_and_keeps_containers(lab, box, sluice):
+    folder = box.path("root")
+    folder.mkdir()
+    run_setup("install", DESTDIR=str(folder), PREFIX="/usr")
+    forwarding = lab.edge.sysctl("net.ipv4.ip_forward")
+    s = appliance.start(sluice, lab)
+    s.ctl("quit")
+    s.process.wait(10)
+    s.ended = True
+    init = lab.container_pid("web")
+    config = box.path("etc")
+    config.mkdir()
+    if not pathlib.Path("/etc/sluice").exists():
+        pathlib.Path("/etc/sluice").mkdir()
+        box.defer(pathlib.Path("/etc/sluice").rmdir)
+
+    def uninstall(text):
+        (config / "sluice.conf").write_text(text)
+        return lab.edge.run("unshare", "--mount", "sh", "-c", UNINSTALL, "sh", config, SETUP,
+                            check=False, env={**os.environ, "PREFIX": f"{folder}/usr"})
+
+    refused = uninstall(s.text + "nonsense\n")
+    assert refused.returncode == 1 and "nonsense" in refused.stderr
+    assert (folder / "usr/sbin/sluiced").exists() and "table inet sluice" in lab.edge.nft()
+    done = uninstall(s.text)
+    assert done.returncode == 0, done
+    assert files(folder) == {"etc/sluice/sluice.conf"}
+    assert "sluice" not in lab.edge.nft()
+    assert lab.edge.sysctl("net.ipv4.ip_forward") == forwarding == "0"
+    assert lab.container_pid("web") == init
+    assert (s.lxc_path / "web/config").exists() and (s.state_path / "containers").exists()
 
 
 def test_installed_units_name_installed_programs(box):
