@@ -78,7 +78,7 @@ def test_a_killed_child_is_back_within_a_second(lab, sluice, tools, role):
               path="/text/whole-answer", text="whole-answer", connections=50,
               seconds=30, per_connection=20) as load, \
             Load(tools.load, EDGE, 2222, where=lab.wan, path="/text/forwarded",
-                 text="forwarded", connections=10, seconds=30) as forwarded:
+                 text="forwarded", connections=10, seconds=30, per_connection=50) as forwarded:
         started = time.monotonic()
         s.kill(role, timeout=BACK_WITHIN_SECONDS)
         wait_for(lambda: _serves(s), BACK_WITHIN_SECONDS - (time.monotonic() - started) + 0.1,

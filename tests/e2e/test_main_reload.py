@@ -53,6 +53,18 @@ def test_sighup_with_container_and_forward_under_load(lab, sluice, tools):
     assert [r["connects"] for r in results] == [50, 20], results
 
 
+@pytest.mark.root
+def test_new_connections_to_a_forward_while_the_rules_change(lab, sluice, tools):
+    s = appliance.start(sluice, lab)
+    with Load(tools.load, EDGE, 2222, where=lab.wan, path="/text/anew", text="anew",
+              connections=2, seconds=60, per_connection=10) as load:
+        for number in range(20):
+            s.write(appliance.CONF.replace("wan wan0\n", "") if number % 2 == 0 else appliance.CONF)
+            s.sighup()
+        result = load.finish(early=True)
+    assert result["failed"] == 0 and result["connects"] > 20, result
+
+
 def test_a_broken_file_at_sighup_harms_nothing(sluice, tools, text_backend):
     s = sluice(PLAIN, port_back=text_backend.port)
     with Load(tools.load, "127.0.0.1", s.port, tls="a.example", host="a.example",
