@@ -207,6 +207,65 @@ events_are_foreign_when_another_changes_our_table(void **state)
 	assert_false(nft_event_foreign(h, 8));
 }
 
+struct parts {
+	struct nft_part v[RULESET_CHAIN_COUNT + RULESET_SET_COUNT];
+	size_t n;
+};
+
+static void
+take_part(const struct nlmsghdr *h, void *ctx)
+{
+	struct parts *p = ctx;
+
+	assert_true(p->n < sizeof(p->v) / sizeof(p->v[0]));
+	assert_true(nft_parse_part(h, &p->v[p->n++]));
+}
+
+static void
+every_chain_and_set_is_a_part_of_its_own(void **state)
+{
+	struct parts p = {.n = 0};
+	struct nft_batch b;
+
+	(void)state;
+	nft_batch_init(&b, 1);
+	nft_batch_chains(&b);
+	nft_batch_sets(&b);
+	each_message(&b, take_part, &p);
+	assert_int_equal(p.n, RULESET_CHAIN_COUNT + RULESET_SET_COUNT);
+	for (size_t i = 0; i < p.n; i++) {
+		assert_true(p.v[i].name[0]);
+		for (size_t k = 0; k < i; k++)
+			assert_memory_not_equal(&p.v[i], &p.v[k], sizeof(p.v[i]));
+	}
+	assert_string_equal(p.v[RULESET_CHAIN_NAT_POST].type, "nat");
+	assert_int_equal(p.v[RULESET_CHAIN_NAT_POST].numbers[1], 100);
+	nft_batch_clear(&b);
+}
+
+static void
+not_a_part(const struct nlmsghdr *h, void *ctx)
+{
+	struct nft_part part;
+
+	(void)ctx;
+	assert_false(nft_parse_part(h, &part));
+}
+
+static void
+rules_and_elements_are_no_parts(void **state)
+{
+	struct nft_batch b;
+
+	(void)state;
+	nft_batch_init(&b, 1);
+	nft_batch_new_table(&b);
+	nft_batch_flush_rules(&b);
+	nft_batch_rules(&b, 1);
+	each_message(&b, not_a_part, NULL);
+	nft_batch_clear(&b);
+}
+
 int
 main(void)
 {
@@ -216,6 +275,8 @@ main(void)
 		cmocka_unit_test(every_rule_can_be_built),
 		cmocka_unit_test(ranges_come_back_from_their_two_ends),
 		cmocka_unit_test(events_are_foreign_when_another_changes_our_table),
+		cmocka_unit_test(every_chain_and_set_is_a_part_of_its_own),
+		cmocka_unit_test(rules_and_elements_are_no_parts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
