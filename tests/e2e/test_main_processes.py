@@ -127,7 +127,7 @@ def test_two_daemons_on_one_table_are_refused(lab, sluice):
                    "site * -> status 204\n", where=lab.edge, wait=False)
     assert other.process.wait(15) == 1
     other.ended = True
-    assert "sluice" in other.log
+    assert f"another sluiced (pid {s.pid}) already owns table inet sluice" in other.log
     assert s.get("/text/unharmed", tls=True, port=443).body == b"unharmed"
 
 
