@@ -463,6 +463,18 @@ chan_peer(const struct chan *c)
 	return c->peer;
 }
 
+int
+chan_fd(const struct chan *c)
+{
+	return c->fd;
+}
+
+bool
+chan_is_idle(const struct chan *c)
+{
+	return !c->reason && list_empty(&c->queue);
+}
+
 uint64_t
 chan_dropped(const struct chan *c)
 {

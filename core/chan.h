@@ -40,6 +40,9 @@ int chan_send(struct chan *c, struct msg_out *m);
 /* Sends a packet as it is (the parent's relay); fd is duplicated. 0 or -1. */
 int chan_send_packet(struct chan *c, struct slice packet, int fd);
 enum role chan_peer(const struct chan *c);
+/* Its socket, which stays its own; and whether messages wait to be sent. */
+int chan_fd(const struct chan *c);
+bool chan_is_idle(const struct chan *c);
 /* Messages dropped because the table forbids them or because they were malformed. */
 uint64_t chan_dropped(const struct chan *c);
 /* Blocks until the queue is empty or the peer is gone, at most timeout_ms. For a last word. */

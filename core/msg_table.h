@@ -106,6 +106,8 @@
 	  "id, then counter (enum stat_id) and value") \
 	X(EVENT,       ROLE_BIT(PARENT) | ROLE_BIT(PROXY) | ROLE_BIT(ROUTER) | ROLE_BIT(LXC), ROLE_BIT(CONTROL), 0, "s(ss)*", \
 	  "what happened, then key and value: for /v1/events") \
+	X(UPGRADE,     ROLE_BIT(CONTROL), ROLE_BIT(PARENT), 0, "UUs", \
+	  "id, ms that old connections get, path of the new program (empty: where ours lies): become it; answered with an OUTCOME") \
 	X(LOG_REOPEN,  ROLE_BIT(CONTROL), ROLE_BIT(PARENT), 0, "U", \
 	  "id: open the access log again, and answer with an OUTCOME") \
 	X(DRAIN,       ROLE_BIT(PARENT), ROLE_BIT(PROXY), 0, "U", \
