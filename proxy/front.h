@@ -45,6 +45,7 @@ enum conn_close_reason {
 
 /* How many there are; no reason itself, so that no switch has to name it. */
 enum {
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): a sum of ones. */
 #define CONN_CLOSE_ONE(id, text) +1
 	CONN_CLOSE_COUNT = 0 CONN_CLOSE_TABLE(CONN_CLOSE_ONE)
 #undef CONN_CLOSE_ONE
