@@ -8,6 +8,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/own.h"
+#include "daemon/handover.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -213,6 +214,29 @@ spawn(struct child *c, struct err *e)
 }
 
 int
+child_adopt(struct child *c, const json_t *handed)
+{
+	struct parent *p = c->parent;
+	struct err e = {0};
+
+	c->proc.pid = (pid_t)handover_number(handed, "pid");
+	c->proc.pidfd = handover_fd(handed, "pid_fd");
+	c->restarts = (uint32_t)handover_number(handed, "restarts");
+	c->started_ms = handover_number(handed, "started");
+	c->synced = c->has_certificates = true;
+	backoff_started(&c->backoff, clock_mono_ms());
+	c->chan = chan_new(p->base, handover_fd(handed, "channel_fd"), ROLE_PARENT, c->role,
+		&dispatch_ops, c, &e);
+	c->on_end = event_new(p->base, c->proc.pidfd, EV_READ, on_ended, c);
+	if (c->chan && c->on_end && event_add(c->on_end, NULL) == 0) {
+		c->state = CHILD_UP;
+		return 0;
+	}
+	forget_process(c);
+	return -1;
+}
+
+int
 child_spawn(struct child *c)
 {
 	struct err e = {0};
@@ -285,7 +309,8 @@ child_plan_restart(struct child *c)
 void
 child_restart_missing(struct parent *p)
 {
-	if (transaction_is_active(p) || !p->current || p->quitting || p->draining)
+	if (transaction_is_active(p) || !p->current || p->quitting || p->draining ||
+		p->upgrade.phase == UPGRADE_TAKEOVER)
 		return;
 	for (enum role role = 0; role < ROLE_COUNT; role++) {
 		struct child *c = &p->children[role];

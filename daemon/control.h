@@ -29,6 +29,8 @@
 #define CONTROL_IDLE_S 60
 #define CONTROL_STATUS_MS 1000 /* for the counters of all processes */
 #define CONTROL_RELOAD_MS (60 * 1000)
+#define CONTROL_PATH_MAX 4000
+#define CONTROL_UPGRADE_DRAIN_MS (10 * 60 * 1000) /* when nothing else is said */
 #define CONTROL_DRAIN_MAX_MS (UINT64_C(24) * 3600 * 1000)
 #define CONTROL_JOB_MS (30 * 60 * 1000) /* a container may have to be downloaded first */
 
@@ -67,6 +69,8 @@ enum wait_kind { WAIT_OUTCOME, WAIT_CHECK, WAIT_JOB, WAIT_STATUS, WAIT_USAGE, WA
 /* Sends the order and keeps the request until its answer comes, the time is up or the client is
  * gone. Answers by itself when that can't be done. */
 void control_wait_order(struct control *c, struct evhttp_request *req, enum msg_type order);
+void control_wait_upgrade(
+	struct control *c, struct evhttp_request *req, struct slice path, uint64_t drain_ms);
 void control_wait_job(
 	struct control *c, struct evhttp_request *req, struct slice container, struct slice verb);
 /* STATUS, USAGE or METRICS: asks all processes and answers with what they say. */

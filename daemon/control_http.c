@@ -182,6 +182,23 @@ parse_drain(struct slice query, uint64_t *ret_ms)
 }
 
 static void
+upgrade(struct control *c, struct evhttp_request *req, struct slice query)
+{
+	struct evbuffer *in = evhttp_request_get_input_buffer(req);
+	size_t n = evbuffer_get_length(in);
+	const unsigned char *path = n ? evbuffer_pullup(in, -1) : NULL;
+	uint64_t ms;
+
+	if (parse_drain(query, &ms) < 0)
+		control_http_error(req, 400, "drain is a time from 1ms to 1d, like 30s");
+	else if (n > CONTROL_PATH_MAX || (n > 0 && (!path || memchr(path, 0, n))))
+		control_http_error(req, 400, "the body is the path of a program, or nothing");
+	else
+		control_wait_upgrade(
+			c, req, slice_of(path, n), query.n > 0 ? ms : CONTROL_UPGRADE_DRAIN_MS);
+}
+
+static void
 quit(struct control *c, struct evhttp_request *req, struct slice query)
 {
 	uint64_t ms;
@@ -246,6 +263,9 @@ serve(struct control *c, struct evhttp_request *req, const struct control_match 
 		break;
 	case CONTROL_EVENTS:
 		control_events_open(c, req);
+		break;
+	case CONTROL_UPGRADE:
+		upgrade(c, req, query);
 		break;
 	case CONTROL_SHUTDOWN:
 		order_end(c, req, MSG_SHUTDOWN, 0);

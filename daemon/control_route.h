@@ -25,6 +25,7 @@
 	X(FORWARDS,   "GET",  "/v1/forwards",       "forwarded ports") \
 	X(LOG_REOPEN, "POST", "/v1/log/reopen",     "open the access log again, after it was moved") \
 	X(EVENTS,     "GET",  "/v1/events",         "a stream, one object a line") \
+	X(UPGRADE,    "POST", "/v1/upgrade",        "become the program of the body's path, or ours as it is on disk; ?drain=10m") \
 	X(SHUTDOWN,   "POST", "/v1/shutdown",       "stop the containers in reverse order, then end") \
 	X(QUIT,       "POST", "/v1/quit",           "end the daemon, leave containers and rules; ?drain=30s: connections first")
 /* clang-format on */

@@ -186,6 +186,25 @@ control_wait_order(struct control *c, struct evhttp_request *req, enum msg_type 
 }
 
 void
+control_wait_upgrade(
+	struct control *c, struct evhttp_request *req, struct slice path, uint64_t drain_ms)
+{
+	struct wait *w = wait_new(c, req, WAIT_OUTCOME, CONTROL_RELOAD_MS);
+	struct msg_out m;
+
+	if (!w)
+		return;
+	if (msg_out_init(&m, MSG_UPGRADE, ROLE_PARENT) < 0) {
+		finish(w, 500, control_json_error("out of memory"));
+		return;
+	}
+	msg_put_u64(&m, w->id);
+	msg_put_u64(&m, drain_ms);
+	msg_put_slice(&m, path);
+	send_order(w, &m);
+}
+
+void
 control_wait_job(
 	struct control *c, struct evhttp_request *req, struct slice container, struct slice verb)
 {

@@ -13,6 +13,7 @@
 #include "daemon/ctl_exec.h"
 #include "daemon/ctl_show.h"
 #include "daemon/ctl_top.h"
+#include "daemon/ctl_upgrade.h"
 #include "daemon/unix_socket.h"
 
 #include <jansson.h>
@@ -458,6 +459,8 @@ run(const struct ctl_line *line)
 		return run_show(line, "/v1/forwards", ctl_show_forwards);
 	case CTL_EVENTS:
 		return run_events(line);
+	case CTL_UPGRADE:
+		return ctl_upgrade(line);
 	case CTL_SHUTDOWN:
 		return run_end(line, "/v1/shutdown");
 	case CTL_QUIT:

@@ -225,7 +225,7 @@ ctl_stream_close(struct ctl_stream **sp)
 }
 
 static enum ctl_exit
-open_request(const char *socket, const char *method, const char *path, struct ctl_stream **ret,
+open_request(const char *socket, const struct ctl_ask *ask, struct ctl_stream **ret,
 	int *ret_status, struct err *e)
 {
 	_cleanup_(ctl_stream_close) struct ctl_stream *s = calloc(1, sizeof(*s));
@@ -243,9 +243,9 @@ open_request(const char *socket, const char *method, const char *path, struct ct
 	if (s->fd < 0)
 		return ctl_explain(socket, errno, e);
 	if (buf_printf(&head,
-		    "%s %s HTTP/1.1\r\nHost: sluice\r\nContent-Length: 0\r\n"
-		    "Connection: close\r\n\r\n",
-		    method, path) < 0) {
+		    "%s %s HTTP/1.1\r\nHost: sluice\r\nContent-Length: %zu\r\n"
+		    "Connection: close\r\n\r\n%.*s",
+		    ask->method, ask->path, ask->body.n, SLICE_ARG(ask->body)) < 0) {
 		err_set(e, "too long");
 		return CTL_FAILED;
 	}
@@ -263,9 +263,18 @@ enum ctl_exit
 ctl_request(const char *socket, const char *method, const char *path, struct ctl_reply *ret,
 	struct err *e)
 {
+	const struct ctl_ask ask = {.method = method, .path = path};
+
+	return ctl_request_body(socket, &ask, ret, e);
+}
+
+enum ctl_exit
+ctl_request_body(
+	const char *socket, const struct ctl_ask *ask, struct ctl_reply *ret, struct err *e)
+{
 	struct ctl_stream *s = NULL;
 	int status, rc = 1;
-	enum ctl_exit result = open_request(socket, method, path, &s, &status, e);
+	enum ctl_exit result = open_request(socket, ask, &s, &status, e);
 
 	if (result != CTL_OK)
 		return result;
@@ -286,8 +295,9 @@ ctl_request(const char *socket, const char *method, const char *path, struct ctl
 enum ctl_exit
 ctl_stream_open(const char *socket, const char *path, struct ctl_stream **ret, struct err *e)
 {
+	const struct ctl_ask ask = {.method = "GET", .path = path};
 	int status;
-	enum ctl_exit result = open_request(socket, "GET", path, ret, &status, e);
+	enum ctl_exit result = open_request(socket, &ask, ret, &status, e);
 
 	if (result != CTL_OK || status == 200)
 		return result;

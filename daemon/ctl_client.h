@@ -26,6 +26,13 @@ struct ctl_reply {
  * exit status with e filled with a message that helps. */
 enum ctl_exit ctl_request(const char *socket, const char *method, const char *path,
 	struct ctl_reply *ret, struct err *e);
+/* The same with a body. */
+struct ctl_ask {
+	const char *method, *path;
+	struct slice body;
+};
+enum ctl_exit ctl_request_body(
+	const char *socket, const struct ctl_ask *ask, struct ctl_reply *ret, struct err *e);
 /* An open answer of which lines are read as they come. */
 struct ctl_stream;
 enum ctl_exit ctl_stream_open(

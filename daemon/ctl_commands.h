@@ -32,6 +32,7 @@
 	X(FORWARD_LS,        "forward ls",        "", "forwarded ports, and where they lead") \
 	X(LOG_REOPEN,        "log reopen",        "", "open the access log again, after it was moved") \
 	X(EVENTS,            "events",            "", "what happens, as it happens, until interrupted") \
+	X(UPGRADE,           "upgrade",           "[--drain TIME] [PROGRAM]", "replace the running daemon by its new program, without a connection refused or lost") \
 	X(SHUTDOWN,          "shutdown",          "", "stop all containers in reverse order, then end the daemon") \
 	X(QUIT,              "quit",              "[--drain TIME]", "end the daemon; containers and rules stay; --drain: open connections get this time") \
 	X(COMPLETE,          "complete",          "[WORD…]", "the words that may come next, for the shell's completion") \

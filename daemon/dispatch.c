@@ -6,6 +6,7 @@
 #include "daemon/parent.h"
 
 #include "core/log.h"
+#include "core/map.h"
 #include "core/own.h"
 #include "daemon/process_usage.h"
 #include "daemon/records.h"
@@ -90,10 +91,23 @@ on_record(struct child *c, struct msg_in *m)
 	msg_out_clear(&out);
 }
 
+/* Containers with a job under way: an upgrade would cut it off. */
+static void
+note_job(struct parent *p, struct slice name, bool busy)
+{
+	if (!p->busy)
+		return;
+	if (busy)
+		(void)map_set(p->busy, name, p, NULL);
+	else
+		(void)map_remove(p->busy, name);
+}
+
 static void
 on_container(struct child *c, struct msg_in *m)
 {
 	struct dnsmasq_host host = {0};
+	struct slice job;
 
 	host.name = msg_get_slice(m);
 	(void)msg_get_u8(m);
@@ -105,10 +119,12 @@ on_container(struct child *c, struct msg_in *m)
 	host.address6 = msg_get_slice(m);
 	host.mac = msg_get_slice(m);
 	(void)msg_get_slice(m);
+	job = msg_get_slice(m);
 	(void)msg_get_slice(m);
-	(void)msg_get_slice(m);
-	if (msg_finish(m) == 0)
-		dnsmasq_set_host(c->parent->dnsmasq, &host);
+	if (msg_finish(m) < 0)
+		return;
+	note_job(c->parent, host.name, job.n > 0);
+	dnsmasq_set_host(c->parent->dnsmasq, &host);
 }
 
 static void
@@ -116,8 +132,10 @@ on_container_gone(struct child *c, struct msg_in *m)
 {
 	struct slice name = msg_get_slice(m);
 
-	if (msg_finish(m) == 0)
-		dnsmasq_remove_host(c->parent->dnsmasq, name);
+	if (msg_finish(m) < 0)
+		return;
+	note_job(c->parent, name, false);
+	dnsmasq_remove_host(c->parent->dnsmasq, name);
 }
 
 static void
@@ -231,6 +249,16 @@ on_quit(struct child *c, struct msg_in *m)
 }
 
 static void
+on_upgrade(struct child *c, struct msg_in *m)
+{
+	uint64_t id = msg_get_u64(m), drain_ms = msg_get_u64(m);
+	struct slice path = msg_get_slice(m);
+
+	if (msg_finish(m) == 0)
+		upgrade_request(c->parent, id, path, drain_ms);
+}
+
+static void
 on_log_reopen(struct child *c, struct msg_in *m)
 {
 	uint64_t id = msg_get_u64(m);
@@ -278,6 +306,7 @@ static void (*const handlers[MSG_TYPE_COUNT])(struct child *, struct msg_in *) =
 	[MSG_RELOAD] = on_order,
 	[MSG_CHECK] = on_order,
 	[MSG_QUIT] = on_quit,
+	[MSG_UPGRADE] = on_upgrade,
 	[MSG_LOG_REOPEN] = on_log_reopen,
 	[MSG_DRAIN_LEFT] = on_drain_left,
 	[MSG_SHUTDOWN] = on_order,

@@ -48,7 +48,6 @@ struct dnsmasq {
 
 static void on_ended(evutil_socket_t fd, short what, void *ctx);
 static void on_timer(evutil_socket_t fd, short what, void *ctx);
-static void sweep(const struct dnsmasq *d);
 
 struct dnsmasq *
 dnsmasq_new(struct event_base *base, const char *state, const char *run_folder,
@@ -72,8 +71,6 @@ dnsmasq_new(struct event_base *base, const char *state, const char *run_folder,
 	if (!d->config_path || !d->leases_path || !d->hosts_path || !d->pid_path || !d->hosts ||
 		!d->timer)
 		dnsmasq_free(&d);
-	else
-		sweep(d);
 	return d;
 }
 
@@ -113,13 +110,15 @@ is_ours(const struct dnsmasq *d, pid_t pid)
 
 /* A parent that was killed leaves its dnsmasq behind, which gave up root and with it the wish to
  * die with its parent. It has our address, so it must go before a new one comes. */
-static void
-sweep(const struct dnsmasq *d)
+void
+dnsmasq_sweep(const struct dnsmasq *d)
 {
 	_cleanup_(buf_clear) struct buf text = {0};
 	_fd_ int pidfd = -1;
 	uint64_t pid;
 
+	if (!d)
+		return;
 	buf_init(&text, NUM_TEXT_MAX);
 	if (access(d->pid_path, F_OK) < 0 || file_read(d->pid_path, &text, NULL) < 0 ||
 		num_parse(slice_trim(slice_head(
@@ -378,6 +377,38 @@ dnsmasq_update(struct dnsmasq *d, const struct conf *c)
 		start(d);
 	else if (!same && d->pid > 0)
 		end(d);
+}
+
+json_t *
+dnsmasq_handover(const struct dnsmasq *d)
+{
+	if (!d || d->pid == 0)
+		return json_object();
+	return json_pack("{s:I, s:i, s:I, s:I}", "pid", (json_int_t)d->pid, "pid_fd", d->pidfd,
+		"restarts", (json_int_t)d->process.restarts, "started",
+		(json_int_t)d->process.started_ms);
+}
+
+void
+dnsmasq_adopt(struct dnsmasq *d, const json_t *handed, int pidfd)
+{
+	_cleanup_(buf_clear) struct buf config = {0};
+
+	if (!d || pidfd < 0) {
+		close_fd(pidfd);
+		return;
+	}
+	d->pid = (pid_t)json_integer_value(json_object_get(handed, "pid"));
+	d->pidfd = pidfd;
+	d->process.restarts = (uint32_t)json_integer_value(json_object_get(handed, "restarts"));
+	d->process.started_ms = (uint64_t)json_integer_value(json_object_get(handed, "started"));
+	/* What it runs with: the next update compares. */
+	buf_init(&config, DNSMASQ_TEXT_MAX);
+	if (file_read(d->config_path, &config, NULL) == 0)
+		d->config = slice_dup(buf_slice(&config));
+	d->on_end = event_new(d->base, d->pidfd, EV_READ, on_ended, d);
+	if (d->on_end)
+		event_add(d->on_end, NULL);
 }
 
 void

@@ -9,6 +9,7 @@
 #include "daemon/dnsmasq_text.h"
 
 #include <event2/event.h>
+#include <jansson.h>
 #include <sys/types.h>
 
 struct dnsmasq;
@@ -24,6 +25,12 @@ struct dnsmasq_process {
  * takes NULL for d and does nothing then. */
 struct dnsmasq *dnsmasq_new(struct event_base *base, const char *state, const char *run_folder,
 	void (*tell)(const struct dnsmasq_process *process, void *ctx), void *ctx);
+/* Ends one that a daemon which is gone left behind. Not where one is taken over. */
+void dnsmasq_sweep(const struct dnsmasq *d);
+/* For the program that takes our place: the process, its descriptor as "pid_fd". */
+json_t *dnsmasq_handover(const struct dnsmasq *d);
+/* Goes on with the process that was handed over. */
+void dnsmasq_adopt(struct dnsmasq *d, const json_t *handed, int pidfd);
 /* Starts, restarts or ends it, as the committed configuration wants. */
 void dnsmasq_update(struct dnsmasq *d, const struct conf *c);
 void dnsmasq_set_host(struct dnsmasq *d, const struct dnsmasq_host *host);

@@ -54,16 +54,65 @@ make_text(struct edition *g, const struct conf *from, struct err *e)
 }
 
 struct edition *
-edition_new(struct load *l, uint64_t number, struct err *e)
+edition_new_empty(void)
 {
 	struct edition *g = calloc(1, sizeof(*g));
+
+	if (g)
+		g->text_fd = g->access_fd = -1;
+	return g;
+}
+
+static int
+parse_text(struct edition *g, int fd, struct err *e)
+{
+	_free_ struct conf_errors *errs = calloc(1, sizeof(*errs));
+	struct conf_input in = {.name = "the running configuration"};
+	struct memfd_map map;
+	int rc;
+
+	if (!errs)
+		return err_set(e, "out of memory");
+	if (memfd_map(fd, CONF_TEXT_MAX, &map, e) < 0)
+		return -1;
+	in.text = map.bytes;
+	rc = conf_parse(&in, &g->conf, &g->places, errs);
+	memfd_unmap(&map);
+	if (rc < 0)
+		*e = errs->errors[0];
+	return rc;
+}
+
+struct edition *
+edition_from_text(int text_fd, uint64_t number, struct err *e)
+{
+	struct edition *g = edition_new_empty();
 
 	if (!g) {
 		err_set(e, "out of memory");
 		return NULL;
 	}
 	g->number = number;
-	g->text_fd = g->access_fd = -1;
+	g->text_fd = fcntl(text_fd, F_DUPFD_CLOEXEC, 0);
+	if (parse_text(g, text_fd, e) < 0) {
+		edition_free(&g);
+		return NULL;
+	}
+	assert(g->conf);
+	g->threads = g->conf->threads ? g->conf->threads : count_cores();
+	return g;
+}
+
+struct edition *
+edition_new(struct load *l, uint64_t number, struct err *e)
+{
+	struct edition *g = edition_new_empty();
+
+	if (!g) {
+		err_set(e, "out of memory");
+		return NULL;
+	}
+	g->number = number;
 	if (make_text(g, l->conf, e) < 0) {
 		edition_free(&g);
 		return NULL;
@@ -101,6 +150,11 @@ edition_free(struct edition **gp)
 	for (size_t i = 0; i < g->n_authorities; i++)
 		close_fd(g->authority_fds[i]);
 	free(g->authority_fds);
+	for (size_t i = 0; i < g->n_files; i++) {
+		close_fd(g->files[i].fd);
+		free(g->files[i].path);
+	}
+	free(g->files);
 	close_fd(g->text_fd);
 	close_fd(g->access_fd);
 	free(g->source);
@@ -117,8 +171,36 @@ edition_place(const struct edition *g, struct err *e)
 		conf_places_apply(g->places, g->source, g->n_source, e);
 }
 
+/* The descriptor under which the program before us had this file; -1: it did not. */
 static int
-seal_file(const char *path, const char *name, size_t max, struct err *e)
+find_sealed(const struct edition *have, const char *path)
+{
+	for (size_t i = 0; have && i < have->n_files; i++)
+		if (strcmp(have->files[i].path, path) == 0)
+			return fcntl(have->files[i].fd, F_DUPFD_CLOEXEC, 0);
+	return -1;
+}
+
+/* For the program that may take our place. Without memory for it that one reads the file. */
+static void
+remember_sealed(struct edition *g, const char *path, int fd)
+{
+	struct edition_file *grown =
+		reallocarray(g->files, g->n_files + 1, sizeof(struct edition_file));
+	struct edition_file f = {.path = strdup(path), .fd = fcntl(fd, F_DUPFD_CLOEXEC, 0)};
+
+	if (grown)
+		g->files = grown;
+	if (grown && f.path && f.fd >= 0) {
+		grown[g->n_files++] = f;
+		return;
+	}
+	free(f.path);
+	close_fd(f.fd);
+}
+
+static int
+read_sealed(const char *path, const char *name, size_t max, struct err *e)
 {
 	struct buf b;
 	int fd = -1;
@@ -129,6 +211,19 @@ seal_file(const char *path, const char *name, size_t max, struct err *e)
 	if (b.data)
 		explicit_bzero(b.data, b.cap);
 	buf_clear(&b);
+	return fd;
+}
+
+/* What was handed over counts, whatever has become of the file. */
+static int
+seal_file(struct edition *g, const char *path, const char *name, size_t max, struct err *e)
+{
+	int fd = find_sealed(g->handed, path);
+
+	if (fd < 0)
+		fd = read_sealed(path, name, max, e);
+	if (fd >= 0)
+		remember_sealed(g, path, fd);
 	return fd;
 }
 
@@ -145,9 +240,9 @@ read_certificates(struct edition *g, struct err *e)
 
 		to->ordinal = c->certificates[i].ordinal;
 		to->chain_fd = seal_file(
-			c->certificates[i].chain_file, "certificate", CHECK_CERTIFICATE_MAX, e);
+			g, c->certificates[i].chain_file, "certificate", CHECK_CERTIFICATE_MAX, e);
 		to->key_fd = to->chain_fd < 0 ? -1
-					      : seal_file(c->certificates[i].key_file, "key",
+					      : seal_file(g, c->certificates[i].key_file, "key",
 							CHECK_CERTIFICATE_MAX, e);
 		g->n_certificates = i + 1;
 		if (to->key_fd < 0) {
@@ -172,7 +267,7 @@ read_client_cas(struct edition *g, struct err *e)
 
 		if (client->demand == CONF_CLIENT_NONE)
 			continue;
-		fd = seal_file(client->ca_file, "client-ca", CHECK_CERTIFICATE_MAX, e);
+		fd = seal_file(g, client->ca_file, "client-ca", CHECK_CERTIFICATE_MAX, e);
 		if (fd < 0) {
 			e->ordinal = client->ordinal;
 			return -1;
@@ -193,7 +288,7 @@ read_pages(struct edition *g, struct err *e)
 		return err_set(e, "out of memory");
 	for (; g->n_pages < c->n_all_pages; g->n_pages++) {
 		const struct conf_page *page = c->all_pages[g->n_pages];
-		int fd = seal_file(page->file, "page", CONF_PAGE_SIZE, e);
+		int fd = seal_file(g, page->file, "page", CONF_PAGE_SIZE, e);
 
 		if (fd < 0) {
 			e->ordinal = page->ordinal;
@@ -214,7 +309,7 @@ read_authorities(struct edition *g, struct err *e)
 		return err_set(e, "out of memory");
 	for (size_t i = 0; i < c->n_authorities; i++) {
 		const char *file = check_authority_file(&c->authorities[i], e);
-		int fd = file ? seal_file(file, "authorities", CHECK_CERTIFICATE_MAX, e) : -1;
+		int fd = file ? seal_file(g, file, "authorities", CHECK_CERTIFICATE_MAX, e) : -1;
 
 		if (fd < 0) {
 			e->ordinal = c->authorities[i].ordinal;
@@ -302,7 +397,12 @@ int
 edition_prepare(
 	struct edition *g, const struct edition *current, const char *roots_folder, struct err *e)
 {
-	if (prepare_parts(g, current, roots_folder, e) == 0)
+	int rc;
+
+	g->handed = current && current->is_handed ? current : NULL;
+	rc = prepare_parts(g, current, roots_folder, e);
+	g->handed = NULL;
+	if (rc == 0)
 		return 0;
 	edition_place(g, e);
 	return -1;

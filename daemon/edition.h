@@ -27,6 +27,12 @@ struct edition_passwords {
 	int fd;           /* sealed */
 };
 
+/* A sealed file and where it was read from. */
+struct edition_file {
+	char *path;
+	int fd;
+};
+
 struct edition {
 	uint64_t number;
 	struct conf *conf; /* parsed from the canonical text: its ordinals are the children's */
@@ -46,12 +52,20 @@ struct edition {
 	size_t n_passwords;
 	struct listening_set listeners;
 	struct root_set roots;
-	int access_fd;    /* the access log, -1: none */
-	uint32_t threads; /* of the proxy */
+	struct edition_file *files; /* all that was sealed, for the program that takes our place */
+	size_t n_files;
+	bool is_handed;               /* there is nothing in it but what such a program was given */
+	const struct edition *handed; /* while it is prepared: that one, or NULL */
+	int access_fd;                /* the access log, -1: none */
+	uint32_t threads;             /* of the proxy */
 };
 
 /* PARSE: takes the file's configuration and places out of l. NULL with e filled. */
 struct edition *edition_new(struct load *l, uint64_t number, struct err *e);
+/* The same of a canonical text that was handed over (duplicated): places are those of the text. */
+struct edition *edition_from_text(int text_fd, uint64_t number, struct err *e);
+/* One that has nothing yet. NULL: memory is short. */
+struct edition *edition_new_empty(void);
 /* PREPARE: binds, reads and mounts what is NEW beside `current` (may be NULL). roots_folder: see
  * roots_prepare. 0, or -1 with e filled (with its place); then free it. */
 int edition_prepare(

@@ -4,6 +4,7 @@
  */
 #include "conf/conf.h"
 #include "core/log.h"
+#include "core/num.h"
 #include "core/own.h"
 #include "core/proc.h"
 #include "core/sandbox.h"
@@ -67,7 +68,22 @@ run_parent(const char *file)
 
 	if (copy)
 		execv("/proc/self/exe", argv);
-	return parent_main(file);
+	return parent_main(file, -1, false);
+}
+
+/* The parent under its own name: "-f FILE", and behind it what an upgrade adds (upgrade.h). */
+static int
+run_named_parent(int argc, char *const argv[])
+{
+	uint64_t fd = 0;
+	bool rehearse = argc == 6 && strcmp(argv[5], "--rehearse") == 0;
+
+	if (argc == 3)
+		return parent_main(argv[2], -1, false);
+	if ((argc != 5 && !rehearse) || strcmp(argv[3], "--inherit") != 0 ||
+		num_parse(slice_str(argv[4]), STDERR_FILENO + 1, INT32_MAX, &fd) < 0)
+		return 2;
+	return parent_main(argv[2], (int)fd, rehearse);
 }
 
 static int
@@ -157,7 +173,7 @@ main(int argc, char *argv[])
 	if (argc > 0 && proc_parse_argv0(argv[0], &role, &job) == 0) {
 		if (role != ROLE_PARENT)
 			return run_role(role, job);
-		return argc == 3 ? parent_main(argv[2]) : 2;
+		return run_named_parent(argc, argv);
 	}
 	return parse_options(argc, argv);
 }

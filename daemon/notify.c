@@ -15,6 +15,7 @@
 #include <sys/un.h>
 
 struct notifier {
+	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)]; /* as it was given */
 	struct sockaddr_un address;
 	socklen_t len; /* 0: nobody listens */
 };
@@ -29,12 +30,20 @@ notify_init(void)
 
 	if (n < 2 || n >= sizeof(notifier.address.sun_path) || (path[0] != '/' && path[0] != '@'))
 		return;
+	memcpy(notifier.path, path, n + 1);
 	notifier.address.sun_family = AF_UNIX;
 	memcpy(notifier.address.sun_path, path, n);
 	if (path[0] == '@')
 		notifier.address.sun_path[0] = '\0';
 	notifier.len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n);
 	unsetenv("NOTIFY_SOCKET"); /* NOLINT(concurrency-mt-unsafe): one thread */
+}
+
+void
+notify_put_env(void)
+{
+	if (notifier.len > 0)
+		(void)setenv("NOTIFY_SOCKET", notifier.path, 1); /* NOLINT(concurrency-mt-unsafe) */
 }
 
 static void

@@ -4,6 +4,8 @@
 
 /* Takes NOTIFY_SOCKET out of the environment, so that no child speaks for us. */
 void notify_init(void);
+/* Puts NOTIFY_SOCKET back, for the program that takes our place. */
+void notify_put_env(void);
 void notify_ready(void);
 void notify_reloading(void);
 void notify_stopping(void);

@@ -7,9 +7,11 @@
 #include "core/clock.h"
 #include "core/file.h"
 #include "core/log.h"
+#include "core/map.h"
 #include "core/own.h"
 #include "core/sandbox.h"
 #include "daemon/check_files.h"
+#include "daemon/handover.h"
 #include "daemon/notify.h"
 #include "daemon/state.h"
 #include "daemon/ticket_keys.h"
@@ -270,6 +272,33 @@ settle(struct parent *p, const struct conf *c, struct err *e)
 		return -1;
 	if (p->root)
 		p->dnsmasq = dnsmasq_new(p->base, c->state_path, p->run_folder, on_dnsmasq, p);
+	dnsmasq_sweep(p->dnsmasq);
+	return 0;
+}
+
+int
+parent_settle_paths(struct parent *p, const struct conf *c, struct err *e)
+{
+	p->run_folder = state_run_folder(c);
+	p->http_path = strdup(c->control_path);
+	if (!p->run_folder || !p->http_path ||
+		asprintf(&p->exec_path, "%s.exec", c->control_path) < 0)
+		return err_set(e, "out of memory");
+	p->roots_folder = p->root ? state_path(p->run_folder, "roots") : NULL;
+	return p->root && !p->roots_folder ? err_set(e, "out of memory") : 0;
+}
+
+int
+parent_settle_handed(struct parent *p, const json_t *dnsmasq, bool rehearse, struct err *e)
+{
+	const struct conf *c = p->next->conf;
+
+	if (load_tickets(p, c, e) < 0)
+		return -1;
+	if (!p->root || rehearse)
+		return 0;
+	p->dnsmasq = dnsmasq_new(p->base, c->state_path, p->run_folder, on_dnsmasq, p);
+	dnsmasq_adopt(p->dnsmasq, dnsmasq, handover_fd(dnsmasq, "pid_fd"));
 	return 0;
 }
 
@@ -391,14 +420,20 @@ unlink_sockets(const struct parent *p)
 static void
 clear(struct parent *p)
 {
-	unlink_sockets(p);
+	/* What a rehearsal knows is another's. */
+	bool ours = p->upgrade.phase != UPGRADE_REHEARSING;
+
+	if (ours)
+		unlink_sockets(p);
+	upgrade_clear(p);
+	map_free(&p->busy);
 	dnsmasq_free(&p->dnsmasq);
 	for (enum role role = 0; role < ROLE_COUNT; role++)
 		child_clear(&p->children[role]);
 	edition_free(&p->next);
 	edition_free(&p->current);
 	load_clear(&p->load);
-	if (p->roots_folder)
+	if (p->roots_folder && ours)
 		(void)rmdir(p->roots_folder);
 	free(p->roots_folder);
 	free(p->run_folder);
@@ -427,8 +462,18 @@ clear(struct parent *p)
 	close_fd(p->lock_fd);
 }
 
+/* They may have waited since before exec. */
+static void
+unblock_signals(void)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	(void)pthread_sigmask(SIG_SETMASK, &none, NULL);
+}
+
 static int
-start(struct parent *p)
+start(struct parent *p, int inherit, bool rehearse)
 {
 	struct err e = {0};
 
@@ -442,17 +487,26 @@ start(struct parent *p)
 	p->quit_timer = evtimer_new(p->base, on_quit_timer, p);
 	if (!p->reload_deadline || !p->quit_timer)
 		return -1;
+	p->busy = map_new();
+	if (!p->busy)
+		return -1;
+	unblock_signals();
 	transaction_init(p);
-	return settle_from_file(p);
+	if (inherit >= 0)
+		return upgrade_resume(p, inherit, rehearse);
+	if (settle_from_file(p) < 0)
+		return -1;
+	transaction_request(p, 0);
+	return 0;
 }
 
 int
-parent_main(const char *file)
+parent_main(const char *file, int inherit, bool rehearse)
 {
 	static struct parent parent;
 	struct parent *p = &parent;
 
-	log_init("parent", STDERR_FILENO);
+	log_init(rehearse ? "rehearsal" : "parent", STDERR_FILENO);
 	notify_init();
 	(void)signal(SIGPIPE, SIG_IGN);
 	*p = (struct parent){.file = file,
@@ -462,10 +516,11 @@ parent_main(const char *file)
 		.http_fd = -1,
 		.exec_fd = -1,
 		.ticket_fd = -1,
-		.status = 1};
-	if (start(p) == 0) {
-		p->status = 0;
-		transaction_request(p, 0);
+		.status = 0};
+	upgrade_init(p);
+	if (start(p, inherit, rehearse) < 0) {
+		p->status = 1;
+	} else {
 		if (!p->quitting || !all_ended(p))
 			event_base_dispatch(p->base);
 	}

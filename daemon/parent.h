@@ -8,6 +8,7 @@
  *	tell.c          what a child is sent: a generation's parts, and what belongs to the daemon
  *	transaction.c  start and reload: the five steps, and who is told how it went
  *	dispatch.c     messages from the children, and the relay
+ *	upgrade.c      another program in our place, and handover.c: what it gets
  */
 #ifndef DAEMON_PARENT_H
 #define DAEMON_PARENT_H
@@ -18,6 +19,7 @@
 #include "daemon/dnsmasq.h"
 #include "daemon/edition.h"
 #include "daemon/reload.h"
+#include "daemon/upgrade.h"
 
 #include <event2/event.h>
 
@@ -87,6 +89,8 @@ struct parent {
 	unsigned n_tickets;
 	struct event *ticket_timer, *log_timer;
 	struct dnsmasq *dnsmasq;
+	struct map *busy; /* names of containers with a job under way */
+	struct upgrade upgrade;
 	struct stats stats;
 	uint64_t dropped_before; /* messages that channels of ended children dropped */
 	struct event *signals[4];
@@ -96,8 +100,9 @@ struct parent {
 	struct event *quit_timer;
 };
 
-/* `sluiced -f FILE`: runs until it is told to end. Returns the exit status. */
-int parent_main(const char *file);
+/* `sluiced -f FILE`: runs until it is told to end. Returns the exit status. inherit: what the
+ * program before us handed over (upgrade.h), -1: nothing; rehearse: only try it. */
+int parent_main(const char *file, int inherit, bool rehearse);
 
 static inline struct timeval
 parent_timeval(uint64_t ms)
@@ -116,7 +121,15 @@ void parent_check_end(struct parent *p);
 /* 0, or -1 with e filled; then the old ones stay. */
 int parent_reopen_logs(struct parent *p, struct err *e);
 
+/* The folders and sockets that c names, and what belongs to a daemon that goes on. 0 or -1. */
+int parent_settle_paths(struct parent *p, const struct conf *c, struct err *e);
+int parent_settle_handed(struct parent *p, const json_t *dnsmasq, bool rehearse, struct err *e);
+/* What the committed configuration means for the parent itself. */
+void parent_apply(struct parent *p);
+
 /* child.c */
+/* Goes on with a process that runs already. 0 or -1; then it is DOWN. */
+int child_adopt(struct child *c, const json_t *handed);
 int child_init(struct child *c, struct parent *p, enum role role);
 void child_clear(struct child *c);
 /* Starts the process of a child that is DOWN. 0 or -1, logged. */
@@ -158,6 +171,8 @@ void transaction_request(struct parent *p, uint64_t id);
 /* Begins the one that was asked for, when nothing is under way. */
 void transaction_try(struct parent *p);
 bool transaction_is_active(const struct parent *p);
+/* Starts children for p->next and makes it the current edition, without reading the file. */
+void transaction_take_over(struct parent *p);
 /* Which children a configuration needs, as ROLE_BITs. */
 uint32_t transaction_needs(const struct conf *c);
 /* Answers an order of control's that waits for an OUTCOME. text: errors, one a line. */

@@ -244,6 +244,7 @@ send_processes(struct child *control)
 			tell_process(
 				p, role_name(role), p->children[role].proc.pid, &p->children[role]);
 	dnsmasq_tell(p->dnsmasq);
+	upgrade_tell(p);
 }
 
 void

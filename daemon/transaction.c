@@ -34,7 +34,8 @@ op_commit(enum role role, void *ctx)
 {
 	struct parent *p = ctx;
 
-	tell_commit(&p->children[role], p->next);
+	if (!upgrade_commit(p, role))
+		tell_commit(&p->children[role], p->next);
 }
 
 static void
@@ -120,8 +121,8 @@ answer_waiters(struct parent *p, bool ok, const struct conf_errors *errs)
 	p->waiting_next.n = 0;
 }
 
-static void
-apply_to_parent(struct parent *p)
+void
+parent_apply(struct parent *p)
 {
 	const struct conf *c = p->current->conf;
 
@@ -158,14 +159,16 @@ on_committed(struct parent *p)
 		listening_follow(&p->current->listeners, &old->listeners);
 	load_clear(&p->load);
 	edition_free(&old);
-	if (p->current->number > 1)
+	if (p->current->number > 1 && !upgrade_is_active(p))
 		stats_add(&p->stats, STAT_RELOADS, 1);
-	apply_to_parent(p);
+	parent_apply(p);
 	(void)snprintf(number, sizeof(number), "%" PRIu64, p->current->number);
 	end_unneeded(p, p->current);
 	dispatch_sync(p);
 	answer_waiters(p, true, NULL);
-	tell_event(p, "reloaded", "generation", number);
+	if (!upgrade_is_active(p))
+		tell_event(p, "reloaded", "generation", number);
+	upgrade_on_committed(p);
 	notify_ready();
 }
 
@@ -228,6 +231,8 @@ print_errors(struct parent *p, const struct conf_errors *errs)
 static void
 abandon(struct parent *p, struct conf_errors *errs)
 {
+	if (upgrade_on_failed(p, errs))
+		return;
 	if (errs)
 		print_errors(p, errs);
 	edition_free(&p->next);
@@ -307,11 +312,38 @@ gather_members(struct parent *p, uint32_t *ret_up)
 	return failed ? 0 : members;
 }
 
+/* Offers p->next to everyone; a child that cannot be started ends the attempt. */
+static void
+offer_next(struct parent *p, struct conf_errors *errs)
+{
+	uint32_t up, members = gather_members(p, &up);
+	struct err e;
+
+	if (members != 0) {
+		reload_begin(&p->reload, p->next->number, members, up);
+		return;
+	}
+	err_set(&e, "cannot start a child process");
+	load_add_error(errs, &e);
+	abandon(p, errs);
+	child_restart_missing(p);
+}
+
+void
+transaction_take_over(struct parent *p)
+{
+	_free_ struct conf_errors *errs = calloc(1, sizeof(*errs));
+
+	if (errs)
+		offer_next(p, errs);
+	else
+		abandon(p, NULL);
+}
+
 static void
 begin(struct parent *p)
 {
 	_free_ struct conf_errors *errs = calloc(1, sizeof(*errs));
-	uint32_t members, up;
 
 	if (p->current)
 		notify_reloading();
@@ -319,24 +351,14 @@ begin(struct parent *p)
 		abandon(p, errs);
 		return;
 	}
-	members = gather_members(p, &up);
-	if (members == 0) {
-		struct err e;
-
-		err_set(&e, "cannot start a child process");
-		load_add_error(errs, &e);
-		abandon(p, errs);
-		child_restart_missing(p);
-		return;
-	}
-	reload_begin(&p->reload, p->next->number, members, up);
+	offer_next(p, errs);
 }
 
 void
 transaction_try(struct parent *p)
 {
 	/* A loop, because a file that does not parse ends its turn at once. */
-	while (p->wanted && !p->quitting && !transaction_is_active(p)) {
+	while (p->wanted && !p->quitting && !transaction_is_active(p) && !upgrade_is_active(p)) {
 		for (enum role role = 0; role < ROLE_COUNT; role++)
 			if (child_is_busy(&p->children[role]))
 				return;

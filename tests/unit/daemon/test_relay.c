@@ -37,6 +37,7 @@ setup(void **state)
 	log_init("test", open("/dev/null", O_WRONLY | O_CLOEXEC));
 	b->parent.base = event_base_new();
 	transaction_init(&b->parent);
+	upgrade_init(&b->parent);
 	for (enum role role = 0; role < ROLE_COUNT; role++) {
 		struct child *c = &b->parent.children[role];
 		int ends[2];
