@@ -33,8 +33,8 @@ def by_kill(lab, s):
 
 def busy(lab, tools, **options):
     return Load(tools.load, EDGE, 443, where=lab.wan, tls="a.example", host="a.example",
-                path="/text/whole-answer", text="whole-answer", connections=CONNECTIONS,
-                **{"seconds": SECONDS, **options})
+                path="/text/whole-answer", text="whole-answer",
+                **{"seconds": SECONDS, "connections": CONNECTIONS, **options})
 
 
 @pytest.mark.parametrize("restart", [by_sluice, by_lxc, by_kill])
@@ -59,3 +59,26 @@ def test_frozen_container_makes_requests_wait(lab, sluice, tools):
         s.ctl("container", "thaw", "web")
         result = load.finish()
     assert result["failed"] == 0, result
+
+
+def test_five_upgrades_under_load(lab, sluice, tools):
+    """The daemon's program is replaced under busy clients and new ones; the container and the
+    kernel's rules stay as they are."""
+    s = appliance.start(sluice, lab, boot=True)
+    container, rules = s.container("web")["pid"], lab.edge.nft()
+    resolver = s.processes()["dnsmasq"]["pid"]
+    with busy(lab, tools, seconds=120) as load, \
+            busy(lab, tools, seconds=120, connections=4, per_connection=1) as fresh:
+        for number in range(5):
+            s.ctl("upgrade", "--drain", "20s")
+            s.wait_container("web")
+            assert s.processes()["parent"]["restarts"] == number + 1
+        result, new = load.finish(early=True), fresh.finish(early=True)
+    assert result["failed"] == 0, result
+    assert result["connects"] >= 2 * CONNECTIONS, "old connections had their last answer"
+    assert new["failed"] == 0 and new["answers"] > 20, new
+    assert s.container("web")["pid"] == container
+    assert lab.edge.nft() == rules
+    assert s.processes()["dnsmasq"]["pid"] == resolver
+    s.ctl("container", "restart", "web")
+    s.wait_container("web")

@@ -158,6 +158,17 @@ answer_check(struct connection *c)
 	return have == length && memcmp(end + 4, load.text, length) == 0 ? 1 : -1;
 }
 
+/* Whether the answer says that it is the last one on its connection. */
+static bool
+is_last(struct connection *c)
+{
+	char *end = strstr(c->data, "\r\n\r\n");
+	*end = '\0';
+	bool last = strcasestr(c->data, "\r\nconnection: close") != NULL;
+	*end = '\r';
+	return last;
+}
+
 static bool
 exchange(struct connection *c)
 {
@@ -198,7 +209,7 @@ run_connection(void *arg)
 			nanosleep(&pause, NULL);
 			continue;
 		}
-		if (!exchange(c) || (load.per_connection && ++here == load.per_connection)) {
+		if (!exchange(c)) {
 			connection_close(c);
 			here = 0;
 			continue;
@@ -209,6 +220,10 @@ run_connection(void *arg)
 				puts("ready");
 				fflush(stdout);
 			}
+		}
+		if (is_last(c) || (load.per_connection && ++here == load.per_connection)) {
+			connection_close(c);
+			here = 0;
 		}
 	}
 	connection_close(c);
