@@ -316,6 +316,10 @@ check_listens_served(struct parse *p)
 				"this port redirects to https, but no listener has tls; write: "
 				"listen %u plain",
 				l->port);
+		if (l->proxy_protocol && !c->n_trusted)
+			parse_error_ordinal(p, l->ordinal,
+				"nobody may say here who a client is; name the proxies in front: "
+				"trusted ADDRESS|CIDR...");
 	}
 	if (c->n_listens == 0)
 		parse_error_file(p, "nothing listens; write for example: listen 80 plain");

@@ -63,6 +63,7 @@ enum conf_listen_mode {
 	CONF_LISTEN_REDIRECT, /* `listen 80`: every site is redirected to the first tls port */
 	CONF_LISTEN_PLAIN,    /* `listen 80 plain`: serves without TLS */
 	CONF_LISTEN_TLS,
+	CONF_LISTEN_PROXY_WORD, /* the word proxy-protocol, which is no mode */
 };
 
 struct conf_listen {
@@ -70,7 +71,8 @@ struct conf_listen {
 	struct addr addr; /* family 0: 0.0.0.0 and ::, bound separately */
 	uint16_t port;
 	enum conf_listen_mode mode;
-	bool http2; /* TLS only: HTTP/2 is offered by ALPN, HTTP/1.1 beside it */
+	bool http2;          /* TLS only: HTTP/2 is offered by ALPN, HTTP/1.1 beside it */
+	bool proxy_protocol; /* a trusted peer says first whose connection it is */
 };
 
 struct conf_certificate {
@@ -184,6 +186,8 @@ struct conf_route {
 	struct conf_guard guard;
 	struct conf_heads heads;
 	struct conf_compress compress;
+	uint32_t proxy_protocol; /* the version that the target is told the client in; 0: none */
+	uint32_t proxy_protocol_ordinal;
 };
 
 struct conf_site {

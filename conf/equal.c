@@ -52,7 +52,7 @@ static bool
 same_listen(const struct conf_listen *a, const struct conf_listen *b)
 {
 	return addr_eq(&a->addr, &b->addr) && a->port == b->port && a->mode == b->mode &&
-	       a->http2 == b->http2;
+	       a->http2 == b->http2 && a->proxy_protocol == b->proxy_protocol;
 }
 
 static bool
@@ -118,7 +118,8 @@ same_route(const struct conf_route *a, const struct conf_route *b)
 	       same_upstream(&a->upstream, &b->upstream) && same_trust(&a->trust, &b->trust) &&
 	       same_limits(&a->limits, &b->limits) && conf_guard_equal(&a->guard, &b->guard) &&
 	       conf_heads_equal(&a->heads, &b->heads) &&
-	       conf_compress_equal(&a->compress, &b->compress);
+	       conf_compress_equal(&a->compress, &b->compress) &&
+	       a->proxy_protocol == b->proxy_protocol;
 }
 
 static bool

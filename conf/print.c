@@ -69,7 +69,8 @@ print_route(struct writer *w, const struct conf_route *route)
 	print_targets(w, route);
 	if (!limits_written(&route->limits) && !upstream_written(&route->upstream) &&
 		!conf_guard_written(&route->guard) && !trust_written(&route->trust) &&
-		!conf_heads_written(&route->heads) && !route->compress.ordinal) {
+		!conf_heads_written(&route->heads) && !route->compress.ordinal &&
+		!route->proxy_protocol) {
 		writer_end(w);
 		return;
 	}
@@ -79,6 +80,7 @@ print_route(struct writer *w, const struct conf_route *route)
 	print_limits(w, &route->limits);
 	print_guard(w, &route->guard);
 	print_heads(w, &route->heads);
+	print_proxy_protocol(w, route);
 	print_compress(w, &route->compress);
 	writer_close(w);
 }
@@ -251,6 +253,8 @@ print_listen(struct writer *w, const struct conf_listen *l)
 		writer_word(w, conf_listen_mode_name(l->mode));
 	if (l->http2)
 		writer_word(w, "http2");
+	if (l->proxy_protocol)
+		writer_word(w, "proxy-protocol");
 	writer_end(w);
 }
 

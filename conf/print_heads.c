@@ -68,3 +68,13 @@ print_pages(struct writer *w, const struct conf_pages *pages)
 		writer_end(w);
 	}
 }
+
+void
+print_proxy_protocol(struct writer *w, const struct conf_route *route)
+{
+	if (!route->proxy_protocol)
+		return;
+	writer_begin(w, route->proxy_protocol_ordinal, "proxy-protocol");
+	writer_word(w, schema_word_name("proxy-protocol", (int)route->proxy_protocol));
+	writer_end(w);
+}

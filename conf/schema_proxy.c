@@ -9,10 +9,10 @@ static const struct schema_row rows[] = {
 		.name = "listen",
 		.context = CONTEXT_TOP,
 		.min = 1,
-		.max = 3,
+		.max = 4,
 		.repeats = true,
 		.set = set_listen,
-		.arguments = "[ADDRESS:]PORT [plain|tls [http2]]",
+		.arguments = "[ADDRESS:]PORT [plain|tls [http2]] [proxy-protocol]",
 		.doc = "Opens a port for HTTP; every site answers on every listener.",
 		.more = "A port alone is opened on all IPv4 and all IPv6 addresses. Without a "
 			"further word the "
@@ -137,6 +137,9 @@ static const struct schema_word words[] = {
 	{"listen", "tls", CONF_LISTEN_TLS, "[http2]", "serves with TLS 1.2 and 1.3"},
 	{"listen tls", "http2", 1, "",
 		"offers HTTP/2 too; which one is spoken is agreed in the handshake (ALPN)"},
+	{"listen", "proxy-protocol", CONF_LISTEN_PROXY_WORD, "",
+		"a peer in trusted says first whose connection it is (PROXY protocol, version 1 or "
+		"2); others are closed"},
 	{"body-limit", "off", 0, "", "no limit"},
 	{"timeout", "connect", CONF_TIMEOUT_CONNECT, "TIME",
 		"to get a connection to the backend, waiting for its container included; then 504"},

@@ -80,6 +80,25 @@ set_rewrite(struct parse *p, const struct directive *d)
 	return 0;
 }
 
+/* ---- proxy-protocol ---- */
+
+int
+set_proxy_protocol(struct parse *p, const struct directive *d)
+{
+	struct conf_route *route = &p->conf->sites[p->site].routes[p->route];
+	int version;
+
+	route->proxy_protocol_ordinal = d->ordinal;
+	if (word_read_word(p, "proxy-protocol", &d->words[1], &version) < 0)
+		return -1;
+	if (route->target.type == CONF_TARGET_DIR || route->target.type == CONF_TARGET_REDIRECT ||
+		route->target.type == CONF_TARGET_STATUS)
+		return parse_error(p, &d->words[0],
+			"this route has no server that could be told of its clients");
+	route->proxy_protocol = (uint32_t)version;
+	return 0;
+}
+
 /* ---- hsts ---- */
 
 #define HSTS_NAME "Strict-Transport-Security"

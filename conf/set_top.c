@@ -118,23 +118,39 @@ read_listen_http2(struct parse *p, const struct word *w, struct conf_listen *lis
 	return 0;
 }
 
+/* How many words there are before proxy-protocol, which stands last. */
+static size_t
+read_listen_proxy(const struct directive *d, struct conf_listen *listen)
+{
+	listen->proxy_protocol =
+		d->n > 2 && slice_eq_str(d->words[d->n - 1].text, "proxy-protocol");
+	return d->n - listen->proxy_protocol;
+}
+
 int
 set_listen(struct parse *p, const struct directive *d)
 {
 	struct conf *c = p->conf;
 	struct conf_listen *listen = parse_add(p, &c->listens, &c->n_listens, sizeof(*listen));
 	int mode = CONF_LISTEN_REDIRECT;
+	size_t n;
 
 	if (!listen)
 		return -1;
 	listen->ordinal = d->ordinal;
 	listen->mode = CONF_LISTEN_REDIRECT;
+	n = read_listen_proxy(d, listen);
 	if (read_listen_address(p, &d->words[1], listen) < 0)
 		return -1;
-	if (d->n > 2 && word_read_word(p, "listen", &d->words[2], &mode) < 0)
+	if (n > 2 && word_read_word(p, "listen", &d->words[2], &mode) < 0)
 		return -1;
+	if (mode == CONF_LISTEN_PROXY_WORD)
+		return parse_error(p, &d->words[2], "\"proxy-protocol\" stands last");
 	listen->mode = (enum conf_listen_mode)mode;
-	return d->n > 3 ? read_listen_http2(p, &d->words[3], listen) : 0;
+	if (n > 4)
+		return parse_error(
+			p, &d->words[4], "\"%.*s\" is one word too many", WORD_ARG(&d->words[4]));
+	return n > 3 ? read_listen_http2(p, &d->words[3], listen) : 0;
 }
 
 /* ---- forward ---- */

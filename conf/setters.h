@@ -79,6 +79,7 @@ int set_error_page(struct parse *p, const struct directive *d);
 /* set_heads.c */
 int set_trusted(struct parse *p, const struct directive *d);
 int set_hsts(struct parse *p, const struct directive *d);
+int set_proxy_protocol(struct parse *p, const struct directive *d);
 int set_rewrite(struct parse *p, const struct directive *d);
 int set_header(struct parse *p, const struct directive *d);
 int set_check(struct parse *p, const struct directive *d);
