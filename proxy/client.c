@@ -15,14 +15,19 @@ client_parse(struct slice element, struct addr *ret)
 {
 	const struct slice mapped = SLICE_LIT("::ffff:");
 	struct slice s = element;
+	struct addr v4;
 	uint16_t port;
 
 	if (addr_parse_port(s, ret, &port) == 0)
 		return 0;
 	if (s.n > 2 && s.p[0] == '[' && s.p[s.n - 1] == ']')
 		s = slice_of(s.p + 1, s.n - 2);
-	if (slice_istarts(s, mapped))
-		s = slice_skip(s, mapped.n);
+	/* "::ffff:1:2" begins like a mapped address and is none. */
+	if (slice_istarts(s, mapped) && addr_parse(slice_skip(s, mapped.n), &v4) == 0 &&
+		v4.family == AF_INET) {
+		*ret = v4;
+		return 0;
+	}
 	return addr_parse(s, ret);
 }
 

@@ -302,6 +302,8 @@ static bool
 conn_step(struct conn *c)
 {
 	switch (c->state) {
+	case CONN_PROXY:
+		return conn_step_proxy(c);
 	case CONN_HANDSHAKE:
 		return conn_step_handshake(c);
 	case CONN_IDLE:
@@ -371,7 +373,10 @@ conn_on_timeout(struct timer *t)
 	case CONN_WAIT_NOTHING:
 		return;
 	case CONN_WAIT_HANDSHAKE:
-		conn_close(c, CONN_CLOSE_HANDSHAKE_TIMEOUT);
+		if (c->state == CONN_PROXY)
+			conn_refuse_proxy(c, "its header took too long");
+		else
+			conn_close(c, CONN_CLOSE_HANDSHAKE_TIMEOUT);
 		return;
 	case CONN_WAIT_REQUEST:
 		conn_close_idle(
@@ -397,12 +402,29 @@ conn_on_timeout(struct timer *t)
 	}
 }
 
+/* What the client says first is waited for: its handshake, or its request. */
+static void
+conn_wait_first(struct conn *c)
+{
+	uint64_t wait_ms = conn_idle_ms(c);
+
+	if (c->ssl && wait_ms > CONN_HANDSHAKE_MS)
+		wait_ms = CONN_HANDSHAKE_MS;
+	front_set_wait(&c->front, c->ssl ? CONN_WAIT_HANDSHAKE : CONN_WAIT_REQUEST, wait_ms);
+}
+
+void
+conn_begin(struct conn *c)
+{
+	conn_set_state(c, c->ssl ? CONN_HANDSHAKE : CONN_IDLE);
+	conn_wait_first(c);
+}
+
 static int
 conn_open(struct conn *c)
 {
 	struct worker *w = c->worker;
 	bool tls = c->origin.mode == CONF_LISTEN_TLS;
-	uint64_t wait_ms;
 	int one = 1;
 
 	if (tls && conn_start_tls(c) < 0)
@@ -412,11 +434,11 @@ conn_open(struct conn *c)
 		EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST, conn_on_event, c);
 	if (event_add(&c->event, NULL) < 0)
 		return -1;
-	c->state = tls ? CONN_HANDSHAKE : CONN_IDLE;
-	wait_ms = conn_idle_ms(c);
-	if (tls && wait_ms > CONN_HANDSHAKE_MS)
-		wait_ms = CONN_HANDSHAKE_MS;
-	front_set_wait(&c->front, tls ? CONN_WAIT_HANDSHAKE : CONN_WAIT_REQUEST, wait_ms);
+	c->state = c->origin.proxy_protocol ? CONN_PROXY : tls ? CONN_HANDSHAKE : CONN_IDLE;
+	if (c->origin.proxy_protocol)
+		front_set_wait(&c->front, CONN_WAIT_HANDSHAKE, CONN_PROXY_MS);
+	else
+		conn_wait_first(c);
 	return 0;
 }
 
@@ -450,4 +472,6 @@ conn_new(struct worker *w, const struct conn_origin *origin)
 	conn_set_idle(c, c->state == CONN_IDLE);
 	stats_add(&w->stats, STAT_CONNECTIONS_ACCEPTED, 1);
 	stats_add(&w->stats, STAT_CONNECTIONS_OPEN, 1);
+	if (c->state == CONN_PROXY && !conn_may_say_proxy(c))
+		conn_refuse_proxy(c, "the peer is not trusted");
 }

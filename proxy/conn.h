@@ -14,6 +14,7 @@
 
 /* X(id, what the connection does) */
 #define CONN_STATE_TABLE(X)                                                                        \
+	X(PROXY, "what a proxy in front says of the client (PROXY protocol)")                      \
 	X(HANDSHAKE, "TLS handshake")                                                              \
 	X(IDLE, "between requests: not a byte of the next one is here")                            \
 	X(HEAD, "a request's head is being read")                                                  \
@@ -33,6 +34,7 @@ _Static_assert(CONN_CLOSE_COUNT <= WORKER_CLOSES_MAX, "every reason is counted")
 /* While draining: a client that keeps its connection busy has its next request on the way when we
  * would close it. Whoever stays silent this long has not. */
 #define CONN_DRAIN_IDLE_MS 1000
+#define CONN_PROXY_MS 5000 /* for the header of the PROXY protocol */
 #define CONN_LINGER_MS 3000
 #define CONN_HANDSHAKE_MS 10000            /* at the most, whatever the idle time */
 #define CONN_LINGER_MAX (16 * 1024 * 1024) /* bytes dropped before the connection is cut */
@@ -46,7 +48,11 @@ struct conn_origin {
 	uint16_t peer_port;
 	uint16_t port; /* the listener's */
 	enum conf_listen_mode mode;
-	bool http2; /* the listener offers it by ALPN */
+	bool http2;          /* the listener offers it by ALPN */
+	bool proxy_protocol; /* a PROXY header comes first */
+	struct addr via; /* the peer of the socket, where its PROXY header named another; or none */
+	struct addr local; /* where the client connected to, by the same header; or none */
+	uint16_t local_port;
 };
 
 struct h2;
@@ -98,6 +104,18 @@ const struct tls_certificate *conn_choose_certificate(SSL *ssl, struct slice nam
 const struct tls_demand *conn_find_demand(SSL *ssl, struct slice name, void *arg);
 /* The TLS name of the connection; empty without TLS or name. */
 struct slice conn_tls_name(const struct conn *c);
+
+/* The first byte of the client is next: its handshake or its request. */
+void conn_begin(struct conn *c);
+
+/* --- conn_proxy.c ---------------------------------------------------------------------------- */
+
+/* Whether the peer may speak for others. */
+bool conn_may_say_proxy(const struct conn *c);
+/* Closes and notes it. */
+void conn_refuse_proxy(struct conn *c, const char *why);
+/* Reads the header. True: it is there, the connection goes on. */
+bool conn_step_proxy(struct conn *c);
 
 /* --- conn_io.c: bytes from and to the client ------------------------------------------------- */
 

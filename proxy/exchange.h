@@ -234,6 +234,8 @@ struct slice exchange_prefix(const struct exchange *x);
 /* Brings what the backend's head says about its place into the client's words; the head begins from
  * bytes behind out's start. 0, or -1 when it does not fit. */
 int exchange_rewrite_head(struct exchange *x, size_t from, struct buf *out);
+/* Appends the PROXY header for the route's target, when it wants one. 0 or -1. */
+int exchange_put_proxy_header(const struct exchange *x, struct buf *out);
 /* The user's page for an answer of ours: opens it as x->file and fills a's page. Not for a request
  * that has no generation, nor where a file is open already. */
 void exchange_open_page(struct exchange *x, struct answer *a);

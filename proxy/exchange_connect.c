@@ -240,7 +240,8 @@ exchange_lease(struct exchange *x)
 	const struct endpoint to = exchange_endpoint(x);
 	struct upstream *u;
 
-	if (x->fresh_only)
+	/* A connection that has said whose it is serves nobody else. */
+	if (x->fresh_only || x->route->proxy_protocol)
 		return false;
 	for (;;) {
 		u = upstream_lease(x->worker, &to, x);

@@ -8,9 +8,11 @@
 #include "proxy/client.h"
 #include "proxy/head_rules.h"
 #include "proxy/mime.h"
+#include "proxy/proxy_header.h"
 #include "proxy/rewrite.h"
 
 #include <fcntl.h>
+#include <sys/socket.h>
 
 static void
 find_request_id(struct exchange *x)
@@ -80,6 +82,27 @@ exchange_open_page(struct exchange *x, struct answer *a)
 	a->page_size = open->size;
 	x->file_at = 0;
 	x->file_left = a->method == HTTP_METHOD_HEAD ? 0 : open->size;
+}
+
+int
+exchange_put_proxy_header(const struct exchange *x, struct buf *out)
+{
+	const struct conn_origin *origin = &x->conn->origin;
+	char header[PROXY_HEADER_OUT_MAX];
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+	struct proxy_header h = {.source = x->client,
+		.source_port = x->client_named ? 0 : origin->peer_port,
+		.destination = origin->local,
+		.destination_port = origin->local_port};
+
+	if (!x->route->proxy_protocol)
+		return 0;
+	if (!h.destination.family &&
+		(getsockname(origin->fd, (struct sockaddr *)&ss, &len) < 0 ||
+			addr_from_sockaddr(&ss, &h.destination, &h.destination_port) < 0))
+		return -1;
+	return buf_append(out, header, proxy_header_write(x->route->proxy_protocol, &h, header));
 }
 
 static bool

@@ -61,12 +61,16 @@ relay_build_head(struct exchange *x, struct iobuf *out)
 		.tls = x->conn->ssl != NULL,
 		.port = x->conn->origin.port};
 	struct buf b = {.cap = BLOCK_SIZE, .max = BLOCK_SIZE};
+	size_t before;
 
 	if (iobuf_hold(out, &x->worker->blocks) < 0)
 		return -1;
 	b.data = out->data;
+	if (exchange_put_proxy_header(x, &b) < 0)
+		return -1;
+	before = buf_len(&b);
 	if (forward_request_head(&f, &b) < 0 ||
-		exchange_edit_head(x, CONF_HEADER_REQUEST, 0, &b) < 0)
+		exchange_edit_head(x, CONF_HEADER_REQUEST, before, &b) < 0)
 		return -1;
 	out->start = (uint32_t)b.start;
 	out->end = (uint32_t)b.end;
@@ -414,8 +418,9 @@ relay_may_reuse(const struct exchange *x)
 {
 	const struct upstream *u = x->upstream;
 
-	return x->response.keep_alive && x->request_sent && !x->upload_broken && !x->spoiled &&
-	       !u->finished && !u->lost && iobuf_len(&u->out) == 0 && iobuf_len(&u->in) == 0;
+	return !x->route->proxy_protocol && x->response.keep_alive && x->request_sent &&
+	       !x->upload_broken && !x->spoiled && !u->finished && !u->lost &&
+	       iobuf_len(&u->out) == 0 && iobuf_len(&u->in) == 0;
 }
 
 /* The backend's part is over; what is queued for the client is written by exchange_run. */

@@ -23,6 +23,7 @@
 	X(CLIENT, "closed by the client")                                                          \
 	X(CLIENT_ERROR, "connection to the client failed")                                         \
 	X(CLIENT_ABORT, "closed by the client before its answer was complete")                     \
+	X(PROXY_HEADER, "no valid PROXY header of a trusted peer")                                 \
 	X(HANDSHAKE, "TLS handshake failed")                                                       \
 	X(HANDSHAKE_TIMEOUT, "TLS handshake took too long")                                        \
 	X(IDLE_TIMEOUT, "no request for the idle time")                                            \

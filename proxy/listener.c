@@ -20,6 +20,7 @@ struct listener {
 	struct addr addr;
 	uint16_t port;
 	enum conf_listen_mode mode;
+	bool proxy_protocol;
 	bool http2;
 	int fd;
 	struct event *event;
@@ -82,7 +83,10 @@ listener_accept(struct listener *l)
 	struct worker *w = l->worker;
 	struct sockaddr_storage ss;
 	socklen_t len = sizeof(ss);
-	struct conn_origin origin = {.port = l->port, .mode = l->mode, .http2 = l->http2};
+	struct conn_origin origin = {.port = l->port,
+		.mode = l->mode,
+		.http2 = l->http2,
+		.proxy_protocol = l->proxy_protocol};
 	int fd = accept4(l->fd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	if (fd >= 0) {
@@ -194,6 +198,7 @@ listener_adopt(struct worker *w, struct listener_part *part)
 		return;
 	}
 	l->mode = conf->mode;
+	l->proxy_protocol = conf->proxy_protocol;
 	l->http2 = conf->http2;
 	l->wanted = true;
 }

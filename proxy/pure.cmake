@@ -23,6 +23,7 @@ add_library(sluice_http STATIC
 	http_response.c
 	mime.c
 	overload.c
+	proxy_header.c
 	rate.c
 	request_id.c
 	request_key.c

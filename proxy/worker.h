@@ -126,8 +126,8 @@ struct worker {
 	struct list graves;  /* closed objects, freed when the loop comes round */
 	struct request_ids request_ids;
 	struct event *burial;
-	uint64_t odd_fields_logged_ms, backend_noted_ms,
-		handshake_noted_ms; /* for rate limits of the log */
+	uint64_t odd_fields_logged_ms, backend_noted_ms, handshake_noted_ms,
+		proxy_noted_ms; /* for rate limits of the log */
 	struct list spare_exchanges;
 	size_t n_spare_exchanges;
 };

@@ -22,6 +22,7 @@ foreach(name
 		http_path
 		http_response
 		mime
+		proxy_header
 		rate
 		request_key
 		rewrite
