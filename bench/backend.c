@@ -1,13 +1,14 @@
 /*
- * The backend of the benchmarks: answers every request on a kept connection with the same 1 KB.
- * One thread, epoll, as little work as can be, so that it is never what is measured. It reads
- * requests without bodies only.
+ * The backend of the benchmarks: answers every request on a kept connection with SIZE bytes. One
+ * thread, epoll, as little work as can be, so that it is never what is measured. It reads requests
+ * without bodies only, and waits for whoever does not take an answer.
  *
  *	backend PORT SIZE
  */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,7 @@
 
 #define EVENTS 256
 #define READ_MAX 65536
-#define BODY_MAX 65536
+#define BODY_MAX (1024 * 1024)
 
 static char answer[BODY_MAX + 256];
 static size_t answer_size;
@@ -62,6 +63,22 @@ accept_all(int loop, int listener)
 	}
 }
 
+static int
+write_all(int fd)
+{
+	for (size_t at = 0; at < answer_size;) {
+		ssize_t n = write(fd, answer + at, answer_size - at);
+
+		if (n < 0 && errno == EAGAIN)
+			poll(&(struct pollfd){.fd = fd, .events = POLLOUT}, 1, -1);
+		else if (n < 0)
+			return -1;
+		else
+			at += (size_t)n;
+	}
+	return 0;
+}
+
 /* One answer for each blank line that arrives; heads are small and come in one piece. */
 static void
 serve(int fd)
@@ -77,7 +94,7 @@ serve(int fd)
 	}
 	in[n] = '\0';
 	for (char *p = in; (p = strstr(p, "\r\n\r\n")); p += 4) {
-		if (write(fd, answer, answer_size) != (ssize_t)answer_size) {
+		if (write_all(fd) < 0) {
 			close(fd);
 			return;
 		}

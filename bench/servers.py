@@ -1,8 +1,8 @@
 """The servers that are compared: how each is configured for the same work, started and ended.
 
 Each runs one worker (one thread that serves), speaks TLS 1.3 only with the same P-256 certificate,
-keeps connections alive on both sides and writes no access log. HAProxy serves no files, so it
-takes part in the proxied work only.
+keeps connections alive on both sides, offers HTTP/2 and writes no access log. HAProxy serves no
+files, so it takes part in the proxied work only.
 """
 
 import os
@@ -44,8 +44,8 @@ class Server:
     serves_files = True
 
     def __init__(self, work):
-        self.dir = work.dir / self.name
-        self.dir.mkdir()
+        self.dir = work.dir / re.sub(r"\W+", "-", self.name)
+        self.dir.mkdir(exist_ok=True)
         self.dir.chmod(0o755)
         self.work = work
         self.port = free_port()
@@ -112,15 +112,18 @@ class Server:
 
 class Sluice(Server):
     name = "sluice"
+    more_routes = ""
 
     def command(self):
         (self.dir / "sluice.conf").write_text(f"""
-listen 127.0.0.1:{self.port} tls
+listen 127.0.0.1:{self.port} tls http2
 certificate default {self.work.chain} {self.work.key}
 timeout idle 5m
 site * {{
     route /files/ -> dir {self.work.files}
+    route /large -> http://127.0.0.1:{self.work.large_port}
     route / -> http://127.0.0.1:{self.work.backend_port}
+{self.more_routes}
 }}
 control {self.dir}/run/control.sock
 state {self.dir}/state
@@ -155,27 +158,39 @@ http {{
     ssl_protocols TLSv1.3;
     upstream backend {{
         server 127.0.0.1:{self.work.backend_port};
-        keepalive 128;
+        keepalive 1024;
         keepalive_requests 1000000000;
     }}
+    upstream large {{
+        server 127.0.0.1:{self.work.large_port};
+        keepalive 1024;
+        keepalive_requests 1000000000;
+    }}
+    proxy_http_version 1.1;
+    proxy_set_header Connection "";
+    proxy_set_header Host $host;
+    proxy_set_header X-Real-IP $remote_addr;
+    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+    proxy_set_header X-Forwarded-Proto $scheme;
     server {{
-        listen 127.0.0.1:{self.port} ssl;
+        listen 127.0.0.1:{self.port} ssl http2;
         ssl_certificate {self.work.chain};
         ssl_certificate_key {self.work.key};
         location /files/ {{ alias {self.work.files}/; }}
-        location / {{
-            proxy_pass http://backend;
-            proxy_http_version 1.1;
-            proxy_set_header Connection "";
-            proxy_set_header Host $host;
-            proxy_set_header X-Real-IP $remote_addr;
-            proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-            proxy_set_header X-Forwarded-Proto $scheme;
-        }}
+        location /large {{ proxy_pass http://large; }}
+        location / {{ proxy_pass http://backend; }}
     }}
 }}
 """)
         return [shutil.which("nginx") or "/usr/sbin/nginx", "-c", self.dir / "nginx.conf"]
+
+
+class Sluice10000(Sluice):
+    """The same with 10,000 routes more: what looking among them costs."""
+
+    name = "sluice, 10,000 routes"
+    more_routes = "".join(f"    route /app{n}/ -> status 404\n" for n in range(9999)) + (
+        "    route /app9999/ -> status 204\n")
 
 
 class Haproxy(Server):
@@ -197,10 +212,13 @@ defaults
     timeout http-keep-alive 300s
     http-reuse always
 frontend public
-    bind 127.0.0.1:{self.port} ssl crt {pem} ssl-min-ver TLSv1.3 alpn http/1.1
+    bind 127.0.0.1:{self.port} ssl crt {pem} ssl-min-ver TLSv1.3 alpn h2,http/1.1
     option forwardfor
     http-request set-header X-Forwarded-Proto https
+    use_backend large if {{ path_beg /large }}
     default_backend app
+backend large
+    server one 127.0.0.1:{self.work.large_port}
 backend app
     server one 127.0.0.1:{self.work.backend_port}
 """)
@@ -230,6 +248,9 @@ hosts:
     paths:
       /files:
         file.dir: {self.work.files}
+      /large:
+        proxy.reverse.url: http://127.0.0.1:{self.work.large_port}/
+        proxy.preserve-host: ON
       /:
         proxy.reverse.url: http://127.0.0.1:{self.work.backend_port}/
         proxy.preserve-host: ON
