@@ -72,6 +72,7 @@ struct conn {
 	bool readable, writable;  /* what the kernel last said */
 	bool drained;             /* the last read was a short one: the socket was empty */
 	bool finished;            /* the kernel told of the client's FIN */
+	bool more;                /* what is being sent is not the last of it */
 	bool tls_failed;          /* after a fatal error no close_notify is sent */
 	char peer[ADDR_TEXT_MAX]; /* the client's address as text */
 	uint32_t requests;

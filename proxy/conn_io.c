@@ -41,7 +41,7 @@ conn_send(struct conn *c, const char *from, size_t n)
 		return -1;
 	}
 	do {
-		sent = send(c->origin.fd, from, n, MSG_NOSIGNAL);
+		sent = send(c->origin.fd, from, n, MSG_NOSIGNAL | (c->more ? MSG_MORE : 0));
 	} while (sent < 0 && errno == EINTR);
 	if ((sent < 0 && errno == EAGAIN) || (sent >= 0 && (size_t)sent < n))
 		c->writable = false;
@@ -252,8 +252,11 @@ conn_write_bytes(struct conn *c, struct slice s, size_t *ret_n)
 	if (!c->writable)
 		return FRONT_IO_BLOCKED;
 	if (c->ssl) {
+		/* Another record follows at once: no packet need end where this one does. */
+		c->more = s.n > CONN_TLS_RECORD_MAX;
 		s = slice_head(s, CONN_TLS_RECORD_MAX);
 		result = SSL_write(c->ssl, s.p, (int)s.n);
+		c->more = false;
 		if (result <= 0)
 			return conn_tls_result(c, result);
 		*ret_n = (size_t)result;
@@ -280,6 +283,22 @@ conn_flush(struct conn *c)
 	}
 	iobuf_release(&c->front.out, &c->worker->blocks);
 	return FRONT_IO_OK;
+}
+
+static enum front_io
+conn_front_send(struct front *f, struct slice s, size_t *ret_n)
+{
+	enum front_io result = FRONT_IO_OK;
+
+	*ret_n = 0;
+	while (result == FRONT_IO_OK && s.n > 0) {
+		size_t n = 0;
+
+		result = conn_write_bytes(f->conn, s, &n);
+		*ret_n += n;
+		s = slice_skip(s, n);
+	}
+	return result;
 }
 
 static enum front_io
@@ -347,6 +366,7 @@ const struct front_ops conn_front_ops = {
 	.read = conn_front_read,
 	.take = conn_front_take,
 	.flush = conn_front_flush,
+	.send = conn_front_send,
 	.send_file = conn_front_send_file,
 	.close = conn_front_close,
 	.drive = conn_front_drive,
@@ -359,6 +379,7 @@ const struct front_ops conn_front_ops_tls = {
 	.read = conn_front_read,
 	.take = conn_front_take,
 	.flush = conn_front_flush,
+	.send = conn_front_send,
 	.close = conn_front_close,
 	.drive = conn_front_drive,
 	.kick = conn_front_kick,

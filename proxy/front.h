@@ -88,6 +88,8 @@ struct front_ops {
 	enum front_io (*read)(struct front *f);
 	void (*take)(struct front *f, size_t n);
 	enum front_io (*flush)(struct front *f);
+	/* NULL: all bytes go through out. */
+	enum front_io (*send)(struct front *f, struct slice s, size_t *ret_n);
 	/* NULL: bytes of files go through out. */
 	enum front_io (*send_file)(
 		struct front *f, int file, off_t *offset, size_t n, size_t *ret_n);
@@ -153,6 +155,20 @@ front_has_moved(struct front *f)
 
 	f->moved = false;
 	return moved;
+}
+
+static inline bool
+front_can_send(const struct front *f)
+{
+	return f->ops->send != NULL;
+}
+
+/* Sends bytes from where they are, while out is empty; only where front_can_send. OK: all of it.
+ * *ret_n were taken; after BLOCKED the same bytes that are left come next. */
+static inline enum front_io
+front_send(struct front *f, struct slice s, size_t *ret_n)
+{
+	return f->ops->send(f, s, ret_n);
 }
 
 static inline bool
