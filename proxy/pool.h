@@ -14,9 +14,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define POOL_IDLE_MAX 64    /* idle connections to one address, a thread */
-#define POOLS_IDLE_MAX 1024 /* of all addresses together, a thread */
-#define POOL_IDLE_MS 60000  /* an idle connection is kept so long */
+#define POOL_IDLE_MAX 64     /* idle connections to one address, a thread */
+#define POOLS_IDLE_MAX 1024  /* of all addresses together, a thread */
+#define POOL_IDLE_MS 60000   /* an idle connection is kept so long */
+#define POOL_SURPLUS_MS 1000 /* and those beyond POOL_IDLE_MAX so long, while they are in use */
 
 struct upstream;
 struct ssl_ctx_st;

@@ -273,8 +273,9 @@ upstream_return(struct upstream *u)
 {
 	struct worker *w = u->worker;
 
-	if (u->pool->n_idle >= POOL_IDLE_MAX || w->pools.n_idle >= POOLS_IDLE_MAX ||
-		(u->readable && upstream_is_stale(u))) {
+	uint64_t idle_ms = u->pool->n_idle < POOL_IDLE_MAX ? POOL_IDLE_MS : POOL_SURPLUS_MS;
+
+	if (w->pools.n_idle >= POOLS_IDLE_MAX || (u->readable && upstream_is_stale(u))) {
 		upstream_close(u);
 		return;
 	}
@@ -285,7 +286,7 @@ upstream_return(struct upstream *u)
 	list_prepend(&u->pool->idle, &u->node);
 	u->pool->n_idle++;
 	w->pools.n_idle++;
-	timer_set(&w->timers, &u->timer, clock_mono_coarse_ms() + POOL_IDLE_MS);
+	timer_set(&w->timers, &u->timer, clock_mono_coarse_ms() + idle_ms);
 }
 
 void
