@@ -15,6 +15,7 @@ add_library(sluice_http STATIC
 	h2_head.c
 	head_rules.c
 	health.c
+	hosts.c
 	http_body.c
 	http_date.c
 	http_field.c

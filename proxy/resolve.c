@@ -4,21 +4,32 @@
 #include "proxy/resolve.h"
 
 #include "core/clock.h"
+#include "core/file.h"
 #include "core/log.h"
+#include "proxy/hosts.h"
 #include "proxy/worker.h"
 
 #include <event2/dns.h>
-#include <event2/util.h>
 #include <stdlib.h>
+
+#define HOSTS_FILE_MAX ((size_t)1024 * 1024)
+#define RESOLVE_ASKED_A 1u
+#define RESOLVE_ASKED_AAAA 2u
 
 struct resolve_name {
 	struct resolver *resolver;
 	char *name;
 	bool pending;
-	bool starting;        /* inside evdns_getaddrinfo, which may answer at once */
-	uint64_t valid_until; /* monotonic ms; 0: never asked */
+	uint64_t valid_until; /* monotonic ms; 0: never asked, or asked for anew */
 	struct addr addrs[RESOLVE_ADDRESSES_MAX];
 	size_t n_addrs; /* 0: the name does not resolve */
+	/* While it is pending. */
+	unsigned asked;   /* RESOLVE_ASKED_ bits that have not answered */
+	bool denied;      /* whoever answered says that there is no such name or address */
+	uint64_t keep_ms; /* the shortest time to live of the answers */
+	struct addr found[RESOLVE_ADDRESSES_MAX];
+	size_t n_found;
+	struct timer second; /* one family has answered, the other has not */
 	struct list waits;
 };
 
@@ -34,6 +45,7 @@ resolver_init(struct resolver *r, struct worker *w)
 static void
 resolve_name_free(struct resolve_name *n)
 {
+	timer_remove(&n->resolver->worker->timers, &n->second);
 	free(n->name);
 	free(n);
 }
@@ -93,47 +105,94 @@ resolver_open(struct resolver *r)
 	return 0;
 }
 
+/* All that was asked has answered, or enough of it. */
 static void
-resolve_take(struct resolve_name *n, const struct evutil_addrinfo *list)
+resolve_finish(struct resolve_name *n)
 {
-	n->n_addrs = 0;
-	for (const struct evutil_addrinfo *ai = list; ai && n->n_addrs < RESOLVE_ADDRESSES_MAX;
-		ai = ai->ai_next) {
-		struct sockaddr_storage ss = {0};
-		uint16_t port;
+	uint64_t now = clock_mono_coarse_ms();
 
-		if (ai->ai_addrlen > sizeof(ss))
-			continue;
-		memcpy(&ss, ai->ai_addr, ai->ai_addrlen);
-		if (addr_from_sockaddr(&ss, &n->addrs[n->n_addrs], &port) == 0)
-			n->n_addrs++;
-	}
-}
-
-static void
-resolve_on_answer(int error, struct evutil_addrinfo *list, void *arg)
-{
-	struct resolve_name *n = arg;
-	uint64_t keep;
-
-	if (error == EVUTIL_EAI_CANCEL)
-		return;
-	resolve_take(n, error ? NULL : list);
-	if (list)
-		evutil_freeaddrinfo(list);
-	if (n->n_addrs == 0)
-		log_warn("name does not resolve", kv_s("name", n->name),
-			kv_s("why", error ? evutil_gai_strerror(error) : "no address"));
-	keep = n->n_addrs ? RESOLVE_KEEP_MS : RESOLVE_KEEP_FAILED_MS;
-	n->valid_until = clock_mono_coarse_ms() + keep;
+	timer_remove(&n->resolver->worker->timers, &n->second);
+	n->asked = 0;
 	n->pending = false;
-	while (!n->starting && !list_empty(&n->waits)) {
+	if (n->n_found > 0 || n->denied) {
+		memcpy(n->addrs, n->found, sizeof(n->addrs));
+		n->n_addrs = n->n_found;
+	}
+	if (n->n_found == 0)
+		log_warn("name does not resolve", kv_s("name", n->name),
+			kv_s("why", n->denied ? "it does not exist" : "no answer"),
+			kv_u("addresses_kept", n->n_addrs));
+	n->valid_until = now + (n->n_found ? n->keep_ms : RESOLVE_KEEP_FAILED_MS);
+	while (!list_empty(&n->waits)) {
 		struct resolve_wait *wait =
 			list_entry(list_first(&n->waits), struct resolve_wait, node);
 
 		list_remove(&wait->node);
 		wait->on_done(wait);
 	}
+}
+
+static void
+resolve_on_second(struct timer *t)
+{
+	resolve_finish(list_entry(t, struct resolve_name, second));
+}
+
+static void
+resolve_add(struct resolve_name *n, int family, const void *bytes)
+{
+	struct addr *a = &n->found[n->n_found];
+
+	if (n->n_found == RESOLVE_ADDRESSES_MAX)
+		return;
+	*a = (struct addr){.family = (uint8_t)family};
+	memcpy(a->bytes, bytes, addr_len(a));
+	n->n_found++;
+}
+
+/* One of the two questions has its answer. A late one, after the second was waited for long enough,
+ * finds nothing asked and is dropped. */
+static void
+resolve_on_answer(struct resolve_name *n, int family, int result, int ttl)
+{
+	uint64_t keep = hosts_keep_ms(ttl);
+
+	n->asked &= family == AF_INET ? ~RESOLVE_ASKED_A : ~RESOLVE_ASKED_AAAA;
+	if (result == DNS_ERR_NONE && keep < n->keep_ms)
+		n->keep_ms = keep;
+	if (result != DNS_ERR_NONE && result != DNS_ERR_NOTEXIST && result != DNS_ERR_NODATA)
+		n->denied = false;
+	if (n->asked == 0)
+		resolve_finish(n);
+	else if (n->n_found > 0)
+		timer_set(&n->resolver->worker->timers, &n->second,
+			clock_mono_coarse_ms() + RESOLVE_SECOND_MS);
+}
+
+static void
+resolve_on_a(int result, char type, int count, int ttl, void *addresses, void *arg)
+{
+	struct resolve_name *n = arg;
+	const unsigned char *bytes = addresses;
+
+	if (!(n->asked & RESOLVE_ASKED_A))
+		return;
+	for (int i = 0; result == DNS_ERR_NONE && type == DNS_IPv4_A && i < count; i++)
+		resolve_add(n, AF_INET, bytes + (size_t)i * sizeof(struct in_addr));
+	resolve_on_answer(n, AF_INET, result, ttl);
+}
+
+static void
+resolve_on_aaaa(int result, char type, int count, int ttl, void *addresses, void *arg)
+{
+	struct resolve_name *n = arg;
+	const unsigned char *bytes = addresses;
+
+	if (!(n->asked & RESOLVE_ASKED_AAAA))
+		return;
+	for (int i = 0; result == DNS_ERR_NONE && type == DNS_IPv6_AAAA && i < count; i++)
+		resolve_add(n, AF_INET6, bytes + (size_t)i * sizeof(struct in6_addr));
+	resolve_on_answer(n, AF_INET6, result, ttl);
 }
 
 static struct resolve_name *
@@ -149,6 +208,7 @@ resolver_name(struct resolver *r, struct slice name)
 	n->resolver = r;
 	n->name = slice_dup(name);
 	list_init(&n->waits);
+	timer_init(&n->second, resolve_on_second);
 	if (!n->name || map_set(r->names, name, n, NULL) < 0) {
 		resolve_name_free(n);
 		return NULL;
@@ -156,23 +216,58 @@ resolver_name(struct resolver *r, struct slice name)
 	return n;
 }
 
+/* True: the file knows the name. */
+static bool
+resolve_in_hosts(struct resolve_name *n)
+{
+	struct buf text;
+	struct err e;
+
+	buf_init(&text, HOSTS_FILE_MAX);
+	n->n_found = 0;
+	if (file_read("/etc/hosts", &text, &e) == 0)
+		n->n_found = hosts_find(
+			buf_slice(&text), slice_str(n->name), n->found, RESOLVE_ADDRESSES_MAX);
+	buf_clear(&text);
+	if (n->n_found == 0)
+		return false;
+	memcpy(n->addrs, n->found, sizeof(n->addrs));
+	n->n_addrs = n->n_found;
+	n->valid_until = clock_mono_coarse_ms() + RESOLVE_KEEP_HOSTS_MS;
+	return true;
+}
+
 static void
 resolve_ask(struct resolver *r, struct resolve_name *n)
 {
-	struct evutil_addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-
-	if (resolver_open(r) < 0)
+	if (resolve_in_hosts(n) || resolver_open(r) < 0)
 		return;
 	n->pending = true;
-	n->starting = true;
-	evdns_getaddrinfo(r->dns, n->name, NULL, &hints, resolve_on_answer, n);
-	n->starting = false;
+	n->denied = true;
+	n->keep_ms = HOSTS_TTL_MAX_MS;
+	n->asked = RESOLVE_ASKED_A | RESOLVE_ASKED_AAAA;
+	if (!evdns_base_resolve_ipv4(r->dns, n->name, 0, resolve_on_a, n))
+		n->asked &= ~RESOLVE_ASKED_A;
+	if (!evdns_base_resolve_ipv6(r->dns, n->name, 0, resolve_on_aaaa, n))
+		n->asked &= ~RESOLVE_ASKED_AAAA;
+	if (n->asked != 0)
+		return;
+	n->pending = false;
+	n->valid_until = clock_mono_coarse_ms() + RESOLVE_KEEP_FAILED_MS;
+}
+
+/* Whether what is known may be given out while the question is asked again. */
+static bool
+resolve_is_usable(const struct resolve_name *n, uint64_t now)
+{
+	return n->n_addrs > 0 && now < n->valid_until + RESOLVE_STALE_MS;
 }
 
 enum resolve_result
 resolver_get(struct resolver *r, struct slice name, struct resolve_wait *wait,
 	struct addr ret[static RESOLVE_ADDRESSES_MAX], size_t *ret_n)
 {
+	uint64_t now = clock_mono_coarse_ms();
 	struct resolve_name *n;
 
 	if (addr_parse(name, &ret[0]) == 0) {
@@ -182,9 +277,9 @@ resolver_get(struct resolver *r, struct slice name, struct resolve_wait *wait,
 	n = resolver_name(r, name);
 	if (!n)
 		return RESOLVE_FAILED;
-	if (!n->pending && n->valid_until <= clock_mono_coarse_ms())
+	if (!n->pending && n->valid_until <= now)
 		resolve_ask(r, n);
-	if (n->pending) {
+	if (n->pending && !resolve_is_usable(n, now)) {
 		list_append(&n->waits, &wait->node);
 		return RESOLVE_PENDING;
 	}

@@ -1,7 +1,9 @@
 /*
- * Names of http:// targets, resolved by one asynchronous resolver a thread, which reads
- * /etc/resolv.conf and /etc/hosts when the first name is asked for and when a generation begins.
- * Answers are kept for a short time; questions of the same name wait for one answer.
+ * Names of targets, resolved by one asynchronous resolver a thread, which reads /etc/resolv.conf
+ * when the first name is asked for and when a generation begins. /etc/hosts goes first, and is read
+ * whenever a name is asked for anew. Answers are kept for their time to live; for a while after it
+ * they are still given out while the question is asked again, and as long as the resolver fails.
+ * Questions of the same name wait for one answer.
  */
 #ifndef PROXY_RESOLVE_H
 #define PROXY_RESOLVE_H
@@ -14,8 +16,10 @@
 #include <stdint.h>
 
 #define RESOLVE_ADDRESSES_MAX 8
-#define RESOLVE_KEEP_MS 15000 /* how long an answer is used */
+#define RESOLVE_KEEP_HOSTS_MS 10000 /* how long an answer of /etc/hosts is used */
 #define RESOLVE_KEEP_FAILED_MS 1000
+#define RESOLVE_STALE_MS 30000 /* so long after its time an answer is given out while asking */
+#define RESOLVE_SECOND_MS 500  /* the other family's answer is waited for so long */
 
 struct worker;
 struct evdns_base;

@@ -13,7 +13,7 @@ STATES = ("absent", "stopped", "starting", "running", "frozen", "stopping")
 
 
 class Host:
-    def __init__(self, box, text, descriptors=None):
+    def __init__(self, box, text, descriptors=None, wrapper=()):
         self.port = free_port()
         conf = box.write("proxy.conf", text.replace("@port@", str(self.port)))
 
@@ -21,7 +21,7 @@ class Host:
             if descriptors:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
         self.errors = open(box.path("proxy.log"), "wb")
-        self.process = subprocess.Popen([BIN / "tests/proxy_host", conf, "2"], text=True, bufsize=1,
+        self.process = subprocess.Popen([*wrapper, BIN / "tests/proxy_host", conf, "2"], text=True, bufsize=1,
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=self.errors, preexec_fn=limit,
                                         env={**os.environ, "SLUICE_LOG": "info,text"})

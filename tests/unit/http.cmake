@@ -15,6 +15,7 @@ foreach(name
 		h2_head
 		head_rules
 		health
+		hosts
 		http_body
 		http_date
 		http_field
