@@ -299,10 +299,25 @@ relay_switch(struct exchange *x)
 	iobuf_consume(&x->upstream->in, x->response.head_len);
 }
 
-/* 1xx: not passed on (RFC 9110 section 15.2 lets a proxy drop what it did not ask for). */
+/* Hints for a client that has time to follow them; none of HTTP/1.0 knows interim answers (RFC 9110
+ * section 15.2). Where there is no room they are left out: they are hints. */
 static void
-relay_skip_interim(struct exchange *x)
+relay_hint(struct exchange *x)
 {
+	struct buf out;
+
+	if (x->response.status != 103 || x->request.minor == 0 || x->answer_begun)
+		return;
+	out = exchange_out(x);
+	if (out.data && forward_early_hints(&x->response, &out) == 0)
+		exchange_out_done(x, &out);
+}
+
+/* 1xx: only 103 is passed on (RFC 9110 section 15.2 lets a proxy drop what it did not ask for). */
+static void
+relay_interim(struct exchange *x)
+{
+	relay_hint(x);
 	iobuf_consume(&x->upstream->in, x->response.head_len);
 	http_response_init(&x->response, x->request.method);
 	x->response.may_switch = x->request.websocket;
@@ -336,7 +351,7 @@ relay_parse_head(struct exchange *x)
 			relay_begin_answer(x);
 			return true;
 		}
-		relay_skip_interim(x);
+		relay_interim(x);
 		if (x->state != EXCHANGE_RELAY)
 			return true;
 	}

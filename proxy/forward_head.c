@@ -298,3 +298,20 @@ forward_response_head(const struct forward_response *f, struct buf *out)
 	buf_commit(out, (size_t)(p.at - start));
 	return 0;
 }
+
+int
+forward_early_hints(const struct http_response *response, struct buf *out)
+{
+	size_t max = OWN_FIELDS_MAX + response->head_len + response->n_fields;
+	char *start = buf_reserve(out, max);
+	struct pen p;
+
+	if (!start)
+		return -1;
+	p = (struct pen){.at = start, .end = start + max};
+	PUT(&p, "HTTP/1.1 103 Early Hints\r\n");
+	(void)put_response_fields(&p, response);
+	PUT(&p, "\r\n");
+	buf_commit(out, (size_t)(p.at - start));
+	return 0;
+}

@@ -53,6 +53,10 @@ enum http_body_kind forward_response_body(
  * Connection. 0, or -1 when out is full. */
 int forward_response_head(const struct forward_response *f, struct buf *out);
 
+/* Appends a 103 with what it hints at (RFC 8297), empty line included. 0, or -1 when out is full.
+ */
+int forward_early_hints(const struct http_response *response, struct buf *out);
+
 /* Room for one head: what a buffer for heads must at least be allowed to hold. */
 #define FORWARD_REQUEST_HEAD_MAX (HTTP_REQUEST_HEAD_MAX + 8192)
 #define FORWARD_RESPONSE_HEAD_MAX (HTTP_RESPONSE_HEAD_MAX + 1024)

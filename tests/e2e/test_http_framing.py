@@ -165,7 +165,7 @@ def test_bytes_behind_an_answer_never_reach_the_next_request(sluice, backend):
 def test_an_interim_answer_is_not_passed_on(sluice, backend):
     def serve(conn):
         while conn.read_head():
-            conn.send(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+            conn.send(b"HTTP/1.1 102 Processing\r\nLink: </a>\r\n\r\n"
                       b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
     origin = backend.raw(serve)
     s = sluice(CONF, port_back=origin.port)

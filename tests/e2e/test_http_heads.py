@@ -3,6 +3,7 @@
 import json
 import re
 
+import h2_client
 import pytest
 from lab import wait_for
 
@@ -230,3 +231,38 @@ def test_a_page_is_read_again_at_a_reload(pages, box):
     box.path("pages/a.json").unlink()
     pages.reload(ok=False)
     assert pages.get("/gone/").body == b'{"gone":false}'
+
+
+HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\nConnection: X-Hop\r\nX-Hop: 1\r\n\r\n"
+
+
+@pytest.fixture
+def hinting(sluice, backend):
+    """A backend that hints twice, waits for a word, and answers."""
+    def serve(conn):
+        while conn.read_head():
+            conn.send(b"HTTP/1.1 102 Processing\r\n\r\n" + HINTS + HINTS.replace(b"a.css", b"b.css"))
+            conn.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+    return sluice("listen 127.0.0.1:@port@ plain\nlisten 127.0.0.1:@port_tls@ tls http2\n"
+                  "certificate default @cert@\nheader response X-Rule yes\n"
+                  "site * -> http://127.0.0.1:@port_back@\n", port_back=backend.raw(serve).port)
+
+
+def test_early_hints_are_passed_on(hinting):
+    with hinting.client() as c:
+        for _ in range(2):
+            r = c.request("GET", "/")
+            assert (r.status, r.body, r.header("x-rule")) == (200, b"ok", "yes")
+            assert [(i.status, i.headers) for i in r.interim] == [
+                (103, [("Link", "</a.css>; rel=preload")]), (103, [("Link", "</b.css>; rel=preload")])]
+        c.send(b"GET / HTTP/1.0\r\nHost: a\r\n\r\n")
+        r = c.response()
+        assert (r.body, r.interim) == (b"ok", [])
+
+
+def test_early_hints_by_http2(hinting):
+    with h2_client.H2Client("127.0.0.1", hinting.ports["port_tls"]) as c:
+        stream = c.request("/")
+        assert (stream.status, stream.body) == (200, b"ok")
+        assert [(i[":status"], i["link"]) for i in stream.interim] == [
+            ("103", "</a.css>; rel=preload"), ("103", "</b.css>; rel=preload")]

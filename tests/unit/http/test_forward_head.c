@@ -157,6 +157,28 @@ a_trusted_peer_is_believed(void **state)
 	buf_clear(&out);
 }
 
+/* What is said of a connection, or from the backend to the proxy, is no hint. */
+static void
+early_hints_are_hints_alone(void **state)
+{
+	static const char sent[] = "HTTP/1.1 103 x\r\nLink: </a.css>\r\nConnection: X-Hop\r\n"
+				   "X-Hop: 1\r\nKeep-Alive: 5\r\nX-Accel-Redirect: /etc\r\n\r\n";
+	struct http_response r;
+	struct buf out;
+
+	(void)state;
+	http_response_init(&r, HTTP_METHOD_GET);
+	assert_int_equal(http_parse_response(&r, sent, strlen(sent)), HTTP_DONE);
+	buf_init(&out, FORWARD_RESPONSE_HEAD_MAX);
+	assert_int_equal(forward_early_hints(&r, &out), 0);
+	assert_true(slice_eq_str(
+		buf_slice(&out), "HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n"));
+	buf_clear(&out);
+	buf_init(&out, 64);
+	assert_int_equal(forward_early_hints(&r, &out), -1);
+	buf_clear(&out);
+}
+
 /* The longest head that the parser lets through, with nothing but short fields. */
 static void
 largest_heads_fit_their_buffer(void **state)
@@ -259,6 +281,7 @@ main(void)
 		cmocka_unit_test(requests_are_rewritten),
 		cmocka_unit_test(host_is_forwarded_as_sent),
 		cmocka_unit_test(a_trusted_peer_is_believed),
+		cmocka_unit_test(early_hints_are_hints_alone),
 		cmocka_unit_test(largest_heads_fit_their_buffer),
 		cmocka_unit_test(responses_are_rewritten),
 	};
