@@ -202,6 +202,23 @@ file_entry_is_there(const struct file_entry *e, const struct file_place *place)
 	return fd >= 0 && fstat(fd, &st) == 0 && file_entry_is(e, &st);
 }
 
+void
+file_cache_set_batch(struct file_cache *c, bool batch)
+{
+	c->batch = batch;
+	c->polled = false;
+}
+
+/* Whether changes were told. Of requests that have come together only the first asks. */
+static bool
+file_cache_poll(struct file_cache *c)
+{
+	if (c->batch && c->polled)
+		return false;
+	c->polled = true;
+	return file_watch_poll(&c->watch);
+}
+
 struct file_entry *
 file_cache_find(struct file_cache *c, const struct file_place *place, uint64_t now_ms)
 {
@@ -216,7 +233,7 @@ file_cache_find(struct file_cache *c, const struct file_place *place, uint64_t n
 	e = map_find(c->by_name, slice_of(key, n));
 	/* Asked now, not when the loop comes round: who made a change and then sends a request
 	 * gets the changed file. */
-	if (e && file_watch_poll(&c->watch))
+	if (e && file_cache_poll(c))
 		e = map_find(c->by_name, slice_of(key, n));
 	if (!e)
 		return NULL;

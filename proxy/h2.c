@@ -361,8 +361,13 @@ h2_feed_guarded(struct h2 *h2, struct slice in)
 {
 	size_t good;
 	uint32_t error = h2_guard_feed(&h2->guard, in.p, in.n, &good);
-	ssize_t used = nghttp2_session_mem_recv(h2->session, (const uint8_t *)in.p, good);
+	struct file_cache *files = &h2->conn->worker->files;
+	ssize_t used;
 
+	/* Files are looked up while heads are taken in: all of these have arrived already. */
+	file_cache_set_batch(files, true);
+	used = nghttp2_session_mem_recv(h2->session, (const uint8_t *)in.p, good);
+	file_cache_set_batch(files, false);
 	h2_spend(h2, h2->guard.ignored * H2_COST_FRAME);
 	h2->guard.ignored = 0;
 	if (used < 0 || error == NGHTTP2_NO_ERROR || h2->goaway_sent)
@@ -419,37 +424,17 @@ h2_read(struct h2 *h2)
 		moved = true;
 		if (!h2_feed(h2))
 			return false;
-		/* A burst larger than a record is read on; else the streams have their turn. A
-		 * short read has emptied the socket: who was reset meanwhile is found by writing.
-		 */
+		/* All that is there is read before the streams have their turn: what comes together
+		 * is answered together. A short read has emptied the socket; who was reset
+		 * meanwhile is found by writing. */
 		if (!SSL_has_pending(c->ssl)) {
 			front_settle(&c->front);
-			break;
+			if (!c->readable)
+				break;
 		}
 	}
 	if (iobuf_len(&c->front.in) == 0)
 		iobuf_release(&c->front.in, &c->worker->blocks);
-	return moved;
-}
-
-static bool
-h2_drive_ready(struct h2 *h2)
-{
-	struct list *node;
-	struct list now;
-	bool moved = false;
-
-	/* Those that wake themselves again have their next turn later. */
-	list_init(&now);
-	while ((node = list_first(&h2->ready)) != NULL) {
-		list_remove(node);
-		list_append(&now, node);
-	}
-	while (h2->conn->state != CONN_CLOSED && (node = list_first(&now)) != NULL) {
-		list_remove(node);
-		h2_stream_drive(list_entry(node, struct h2_stream, ready));
-		moved = true;
-	}
 	return moved;
 }
 
@@ -476,6 +461,36 @@ h2_pack(struct h2 *h2)
 		(void)iobuf_append(out, slice_of((const char *)bytes, (size_t)n));
 	}
 	return true;
+}
+
+static bool
+h2_drive_ready(struct h2 *h2)
+{
+	struct list *node;
+	struct list now;
+	bool moved = false;
+
+	/* Those that wake themselves again have their next turn later. */
+	list_init(&now);
+	while ((node = list_first(&h2->ready)) != NULL) {
+		list_remove(node);
+		list_append(&now, node);
+	}
+	while (h2->conn->state != CONN_CLOSED && (node = list_first(&now)) != NULL) {
+		list_remove(node);
+		h2_stream_drive(list_entry(node, struct h2_stream, ready));
+		moved = true;
+		/* A small answer leaves its buffer at once, and the next one finds it in the
+		 * processor's cache. A session that fails is found by h2_write. */
+		if (h2->conn->state != CONN_CLOSED && !h2_pack(h2))
+			break;
+	}
+	/* What was not driven keeps its turn. */
+	while ((node = list_first(&now)) != NULL) {
+		list_remove(node);
+		list_append(&h2->ready, node);
+	}
+	return moved;
 }
 
 /* Writes what there is. *ret_moved: something went out. False: the connection is closed. */

@@ -71,6 +71,10 @@ struct h2_stream {
 
 /* What all connections of a thread share. */
 struct h2_shared {
+	/* Scratch for the answer's head that is being submitted: too large for a stack whose
+	 * variables are initialised at every call. */
+	struct h2_field fields[H2_ANSWER_FIELDS_MAX];
+	nghttp2_nv nv[H2_ANSWER_FIELDS_MAX];
 	nghttp2_session_callbacks *callbacks;
 	nghttp2_option *option;
 };

@@ -337,8 +337,8 @@ static int
 h2_submit(struct h2_stream *s, const struct h2_field *fields, size_t n, uint16_t status)
 {
 	struct front *f = &s->front;
+	nghttp2_nv *nv = f->conn->worker->h2->nv;
 	nghttp2_data_provider body = {.source = {.ptr = s}, .read_callback = h2_on_read};
-	nghttp2_nv nv[H2_ANSWER_FIELDS_MAX];
 
 	for (size_t i = 0; i < n; i++)
 		nv[i] = (nghttp2_nv){.name = (uint8_t *)(uintptr_t)fields[i].name.p,
@@ -361,7 +361,7 @@ static int
 h2_submit_heads(struct h2_stream *s)
 {
 	struct iobuf *out = &s->front.out;
-	struct h2_field fields[H2_ANSWER_FIELDS_MAX];
+	struct h2_field *fields = s->front.conn->worker->h2->fields;
 
 	while (!s->answered && iobuf_len(out) > 0) {
 		char *text = out->data + out->start;
@@ -373,7 +373,7 @@ h2_submit_heads(struct h2_stream *s)
 		if (!end)
 			return -1;
 		n = (size_t)(end + 4 - text);
-		if (h2_answer_split(text, n, fields, ARRAY_SIZE(fields), &n_fields, &status) < 0)
+		if (h2_answer_split(text, n, fields, H2_ANSWER_FIELDS_MAX, &n_fields, &status) < 0)
 			return -1;
 		/* The bytes stay where they are until the next append: the library copies now. */
 		iobuf_consume(out, n);

@@ -32,7 +32,7 @@
 #include <pthread.h>
 
 #define WORKER_TEXT_MAX (64 * 1024) /* the longest location, file name or head that is built */
-#define WORKER_SPARE_EXCHANGES 16   /* finished ones kept for the next request */
+#define WORKER_SPARE_EXCHANGES 64   /* finished ones kept for the next request */
 #define WORKER_CLOSES_MAX 64        /* reasons for closing a connection (conn.h) */
 
 /* What the main thread tells a worker. X(id, meaning) */
