@@ -55,14 +55,17 @@ read_keys(const char *path, unsigned char keys[static KEYS_SIZE], uint64_t *ret_
 }
 
 static int
-rotate(const char *path, unsigned char keys[static KEYS_SIZE], unsigned *n, struct err *e)
+rotate(const char *path, unsigned char keys[static KEYS_SIZE], unsigned *n, uint64_t times,
+	struct err *e)
 {
 	unsigned char fresh[TICKET_KEY_SIZE];
 	int rc;
 
-	if (getrandom(fresh, sizeof(fresh), 0) != (ssize_t)sizeof(fresh))
-		return err_errno(e, errno, "cannot make a ticket key");
-	*n = ticket_keys_push(keys, *n, fresh);
+	for (uint64_t i = 0; i < times && i < TICKET_KEYS_MAX; i++) {
+		if (getrandom(fresh, sizeof(fresh), 0) != (ssize_t)sizeof(fresh))
+			return err_errno(e, errno, "cannot make a ticket key");
+		*n = ticket_keys_push(keys, *n, fresh);
+	}
 	explicit_bzero(fresh, sizeof(fresh));
 	rc = file_write_atomic(path, slice_of(keys, (size_t)*n * TICKET_KEY_SIZE), 0600, e);
 	if (rc == 0)
@@ -81,8 +84,11 @@ ticket_keys_load(
 
 	/* A time in the future (the clock was set back) counts as due, too. */
 	if (n == 0 || written_ms > now_ms || now_ms - written_ms >= TICKET_ROTATE_MS) {
+		uint64_t missed =
+			n && now_ms > written_ms ? (now_ms - written_ms) / TICKET_ROTATE_MS : 1;
+
 		written_ms = now_ms;
-		if (rotate(path, keys, &n, e) < 0)
+		if (rotate(path, keys, &n, missed, e) < 0)
 			n = 0;
 	}
 	if (n > 0)

@@ -15,6 +15,9 @@
 
 #include <openssl/ssl.h>
 
+/* A ticket written at the end of its key's first quarter is readable for the other three. */
+#define TLS_TICKET_LIFE_S (18 * 3600)
+
 struct tls_thread {
 	OSSL_LIB_CTX *libctx;
 	SSL_CTX *contexts[CONF_TLS_PROFILE_COUNT]; /* NULL: not prepared */

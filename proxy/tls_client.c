@@ -136,6 +136,7 @@ tls_demand_ask(SSL *ssl, const struct tls_demand *d)
 
 	if (!names)
 		return -1;
+	SSL_SESSION_set_timeout(SSL_get_session(ssl), TLS_CLIENT_LIFE_S);
 	SSL_set_client_CA_list(ssl, names);
 	SSL_set_verify(
 		ssl, SSL_VERIFY_PEER | (d->required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), NULL);

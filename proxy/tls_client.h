@@ -16,6 +16,7 @@
 
 #define TLS_NO_DEMAND "sluice"  /* the context of a session that has met none */
 #define TLS_CONTEXT_SIZE 32     /* SSL_MAX_SID_CTX_LENGTH */
+#define TLS_CLIENT_LIFE_S 3600  /* a certificate that has expired opens no door for longer */
 #define TLS_CLIENT_CA_MAX 256   /* certificates in one file */
 #define TLS_FINGERPRINT_SIZE 65 /* SHA-256 in hex */
 

@@ -3,6 +3,7 @@
 import shutil
 import ssl
 import subprocess
+import threading
 
 import client
 import pytest
@@ -385,3 +386,43 @@ def test_a_file_that_holds_no_authority_is_refused(staffed):
     s.write(CLIENTS)
     assert ":5:5: the file holds no certificate in PEM" in s.reload(ok=False)
     assert ":5:5: the file holds no certificate in PEM" in s.ctl("check", s.conf_path, check=False).stderr
+
+
+def test_certificates_change_under_load_without_a_lost_connection(sluice, certs, box):
+    pairs = [certs.make("one.example"), certs.make("two.example", key="rsa")]
+    chain, key = box.path("live.pem"), box.path("live.key")
+
+    def put(pair):
+        key.write_bytes(pair.key.read_bytes())
+        chain.write_bytes(pair.chain.read_bytes())
+    put(pairs[0])
+    s = sluice("threads 2\nlisten 127.0.0.1:@port@ tls\ncertificate default @chain@ @key@\n"
+               "site * -> status 204\n", chain=chain, key=key)
+    stop, failures, done = threading.Event(), [], [0] * 4
+
+    def load(n):
+        kept = s.client(tls=True, sni="x.example")
+        while not stop.is_set():
+            try:
+                with s.client(tls=True, sni="x.example") as c:
+                    assert c.request("GET", "/").status == 204
+                assert kept.request("GET", "/").status == 204
+                done[n] += 1
+            except Exception as e:  # whatever it is, it is one too many
+                failures.append(repr(e))
+        kept.close()
+    threads = [threading.Thread(target=load, args=(n,)) for n in range(4)]
+    for t in threads:
+        t.start()
+    try:
+        for i in range(1, 9):
+            before = list(done)
+            put(pairs[i % 2])
+            s.reload()
+            assert served(s, "x.example") == ["one.example", "two.example"][i % 2]
+            wait_for(lambda: all(a > b for a, b in zip(done, before)), what="load on the new one")
+    finally:
+        stop.set()
+        for t in threads:
+            t.join()
+    assert failures == []

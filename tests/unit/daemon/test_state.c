@@ -10,6 +10,7 @@
 #include "daemon/unix_socket.h"
 
 #include <sys/socket.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -110,8 +111,8 @@ ticket_keys_survive_a_restart_and_age(void **state)
 	assert_int_equal(n, 1);
 	_fd_ int b = ticket_keys_load(path, now + HOUR_MS, &n, &next, &e);
 	assert_int_equal(n, 1);
-	assert_true(next > 10 * HOUR_MS && next < 12 * HOUR_MS);
-	_fd_ int c = ticket_keys_load(path, now + 13 * HOUR_MS, &n, &next, &e);
+	assert_true(next > 4 * HOUR_MS && next < 6 * HOUR_MS);
+	_fd_ int c = ticket_keys_load(path, now + 7 * HOUR_MS, &n, &next, &e);
 	assert_int_equal(n, 2);
 	assert_int_equal(memfd_map(a, 4096, &first, &e), 0);
 	assert_int_equal(memfd_map(b, 4096, &again, &e), 0);
@@ -124,6 +125,61 @@ ticket_keys_survive_a_restart_and_age(void **state)
 	memfd_unmap(&first);
 	memfd_unmap(&again);
 	memfd_unmap(&later);
+}
+
+/* Whether the key that is written now still decrypts after each of these hours. */
+static bool
+key_survives(void *state, const unsigned hours[], size_t n_hours)
+{
+	char path[UNIT_PATH_MAX];
+	uint64_t start = (uint64_t)time(NULL) * 1000, next;
+	struct memfd_map first = {0}, last = {0};
+	struct err e = {0};
+	bool found = false;
+	unsigned n = 0;
+	int fd;
+
+	(void)unlink(unit_path(state, "life.keys", path));
+	fd = ticket_keys_load(path, start, &n, &next, &e);
+	assert_int_equal(memfd_map(fd, 4096, &first, &e), 0);
+	for (size_t i = 0; i < n_hours; i++) {
+		uint64_t now = start + hours[i] * HOUR_MS;
+		struct timespec times[2] = {
+			{.tv_nsec = UTIME_OMIT}, {.tv_sec = (time_t)(now / 1000)}};
+
+		close_fd(fd);
+		fd = ticket_keys_load(path, now, &n, &next, &e);
+		assert_true(fd >= 0);
+		/* The file's time is the wall clock's; the test has its own. */
+		if (next == TICKET_ROTATE_MS)
+			assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+	}
+	assert_int_equal(memfd_map(fd, 4096, &last, &e), 0);
+	for (size_t i = 0; i < n; i++)
+		found = found || slice_eq(key_at(&last, i), key_at(&first, 0));
+	memfd_unmap(&first);
+	memfd_unmap(&last);
+	close_fd(fd);
+	return found;
+}
+
+static void
+a_ticket_key_lives_for_a_day(void **state)
+{
+	(void)state;
+	assert_true(key_survives(*state, (unsigned[]){6, 12, 18}, 3));
+	assert_true(key_survives(*state, (unsigned[]){6, 12, 18, 23}, 4));
+	assert_false(key_survives(*state, (unsigned[]){6, 12, 18, 24}, 4));
+}
+
+static void
+a_pause_does_not_make_a_ticket_key_older(void **state)
+{
+	(void)state;
+	assert_true(key_survives(*state, (unsigned[]){20}, 1));
+	assert_false(key_survives(*state, (unsigned[]){25}, 1));
+	assert_false(key_survives(*state, (unsigned[]){17, 30}, 2));
+	assert_false(key_survives(*state, (unsigned[]){1000}, 1));
 }
 
 static void
@@ -185,6 +241,8 @@ main(void)
 		TEST(a_record_can_not_forge_another),
 		cmocka_unit_test(a_fresh_ticket_key_pushes_the_oldest_out),
 		TEST(ticket_keys_survive_a_restart_and_age),
+		TEST(a_ticket_key_lives_for_a_day),
+		TEST(a_pause_does_not_make_a_ticket_key_older),
 		TEST(damaged_ticket_keys_are_made_anew),
 		TEST(a_dead_socket_is_replaced_and_a_live_one_is_not),
 		TEST(a_file_in_the_place_of_the_socket_stays),

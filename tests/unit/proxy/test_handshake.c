@@ -303,6 +303,8 @@ resumes(int version, const struct pem_pair *pair, const char *first, const char 
 	handshake_begin(&h, tls_thread_accept(&thread, false), first);
 	assert_true(handshake_run(&h));
 	session = SSL_get1_session(h.client);
+	assert_int_equal(SSL_SESSION_get_ticket_lifetime_hint(session),
+		find_demand(NULL, slice_str(first), NULL) ? TLS_CLIENT_LIFE_S : TLS_TICKET_LIFE_S);
 	handshake_begin(&h, tls_thread_accept(&thread, false), then);
 	SSL_set_session(h.client, session);
 	reused = handshake_run(&h) && SSL_session_reused(h.server);
@@ -342,6 +344,8 @@ facts_outlive_a_resumption(void **state)
 	handshake_begin(&h, tls_thread_accept(&thread, false), "staff.example");
 	assert_true(handshake_run(&h));
 	tls_client_fingerprint(h.server, before);
+	assert_int_equal(SSL_SESSION_get_ticket_lifetime_hint(SSL_get0_session(h.client)),
+		TLS_CLIENT_LIFE_S);
 	assert_int_equal(strlen(before), 64);
 	session = SSL_get1_session(h.client);
 	handshake_begin(&h, tls_thread_accept(&thread, false), "staff.example");
