@@ -10,7 +10,6 @@
 #include "proxy/exchange.h"
 #include "proxy/h2.h"
 
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -210,7 +209,11 @@ conn_step_idle(struct conn *c)
 	if (result == FRONT_IO_BLOCKED)
 		return false;
 	if (result == FRONT_IO_CLOSED) {
-		conn_close_idle(c, CONN_CLOSE_CLIENT);
+		/* Who has closed both ways, as nearly all do, would answer a goodbye with RST. */
+		if (c->finished)
+			conn_close(c, CONN_CLOSE_CLIENT);
+		else
+			conn_close_idle(c, CONN_CLOSE_CLIENT);
 		return false;
 	}
 	c->front.exchange = exchange_new(&c->front);
@@ -425,11 +428,9 @@ conn_open(struct conn *c)
 {
 	struct worker *w = c->worker;
 	bool tls = c->origin.mode == CONF_LISTEN_TLS;
-	int one = 1;
 
 	if (tls && conn_start_tls(c) < 0)
 		return -1;
-	(void)setsockopt(c->origin.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	event_assign(&c->event, w->base, c->origin.fd,
 		EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST, conn_on_event, c);
 	if (event_add(&c->event, NULL) < 0)

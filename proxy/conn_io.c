@@ -156,8 +156,13 @@ conn_tls_result(struct conn *c, int result)
 enum front_io
 conn_handshake(struct conn *c)
 {
-	int result = SSL_do_handshake(c->ssl);
+	int result;
 
+	/* What a TLS 1.3 server writes once the client is heard is the session ticket, which nobody
+	 * waits for: it goes with the answer, or when the kernel has waited for 200 ms. */
+	c->more = SSL_get_state(c->ssl) == TLS_ST_EARLY_DATA;
+	result = SSL_do_handshake(c->ssl);
+	c->more = false;
 	return result == 1 ? FRONT_IO_OK : conn_tls_result(c, result);
 }
 

@@ -11,6 +11,7 @@
 #include "proxy/worker.h"
 
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -164,6 +165,7 @@ static struct listener *
 listener_new(struct worker *w, struct listener_part *part)
 {
 	struct listener *l = calloc(1, sizeof(*l));
+	int one = 1;
 
 	if (!l)
 		return NULL;
@@ -172,6 +174,8 @@ listener_new(struct worker *w, struct listener_part *part)
 	l->port = part->port;
 	l->fd = steal_fd(&part->fd);
 	list_init(&l->node);
+	/* Accepted sockets inherit it (tcp(7)): one call a listener instead of one a connection. */
+	(void)setsockopt(l->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	l->event = event_new(w->base, l->fd, EV_READ | EV_PERSIST, listener_on_event, l);
 	if (!l->event) {
 		listener_free(l);
