@@ -104,6 +104,10 @@
 	  "id: send your counters") \
 	X(STATS,       ROLE_BIT(PARENT) | ROLE_BIT(PROXY) | ROLE_BIT(ROUTER) | ROLE_BIT(LXC), ROLE_BIT(CONTROL), 0, "U(hU)*", \
 	  "id, then counter (enum stat_id) and value") \
+	X(TARGETS_GET, ROLE_BIT(CONTROL), ROLE_BIT(PROXY), 0, "U", \
+	  "id: say how the targets of routes are") \
+	X(TARGETS,     ROLE_BIT(PROXY), ROLE_BIT(CONTROL), 0, "UUb(uhbuUUUUs)*", \
+	  "id, generation, 1 when no more follows; then of each target that is watched: ordinal of its route, its index there, state (enum health_state), requests under way, requests, failures, last failure and last check (wall ms, 0: never), why that was bad") \
 	X(EVENT,       ROLE_BIT(PARENT) | ROLE_BIT(PROXY) | ROLE_BIT(ROUTER) | ROLE_BIT(LXC), ROLE_BIT(CONTROL), 0, "s(ss)*", \
 	  "what happened, then key and value: for /v1/events") \
 	X(UPGRADE,     ROLE_BIT(CONTROL), ROLE_BIT(PARENT), 0, "UUs", \

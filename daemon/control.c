@@ -217,6 +217,7 @@ static void (*const handlers[MSG_TYPE_COUNT])(struct control *, struct msg_in *)
 	[MSG_CONTAINER_GONE] = on_container_gone,
 	[MSG_OUTCOME] = control_wait_on_outcome,
 	[MSG_JOB_DONE] = control_wait_on_job_done,
+	[MSG_TARGETS] = control_wait_on_targets,
 	[MSG_STATS] = control_wait_on_stats,
 	[MSG_USAGE_PROCESSES] = control_wait_on_usage,
 	[MSG_USAGE_CONTAINERS] = control_wait_on_usage,

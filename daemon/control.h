@@ -65,7 +65,15 @@ void control_http_answer_text(struct evhttp_request *req, const char *type, stru
 void control_http_error(struct evhttp_request *req, int status, const char *message);
 
 /* control_wait.c */
-enum wait_kind { WAIT_OUTCOME, WAIT_CHECK, WAIT_JOB, WAIT_STATUS, WAIT_USAGE, WAIT_METRICS };
+enum wait_kind {
+	WAIT_OUTCOME,
+	WAIT_CHECK,
+	WAIT_JOB,
+	WAIT_STATUS,
+	WAIT_USAGE,
+	WAIT_METRICS,
+	WAIT_ROUTES
+};
 /* Sends the order and keeps the request until its answer comes, the time is up or the client is
  * gone. Answers by itself when that can't be done. */
 void control_wait_order(struct control *c, struct evhttp_request *req, enum msg_type order);
@@ -75,6 +83,9 @@ void control_wait_job(
 	struct control *c, struct evhttp_request *req, struct slice container, struct slice verb);
 /* STATUS, USAGE or METRICS: asks all processes and answers with what they say. */
 void control_wait_gather(struct control *c, struct evhttp_request *req, enum wait_kind kind);
+/* ROUTES: asks the proxy how their targets are. */
+void control_wait_routes(struct control *c, struct evhttp_request *req);
+void control_wait_on_targets(struct control *c, struct msg_in *m);
 void control_wait_on_outcome(struct control *c, struct msg_in *m);
 void control_wait_on_job_done(struct control *c, struct msg_in *m);
 void control_wait_on_stats(struct control *c, struct msg_in *m);

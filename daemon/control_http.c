@@ -256,7 +256,7 @@ serve(struct control *c, struct evhttp_request *req, const struct control_match 
 		control_wait_job(c, req, m->name, m->verb);
 		break;
 	case CONTROL_ROUTES:
-		control_http_answer(req, 200, control_json_routes(&c->state));
+		control_wait_routes(c, req);
 		break;
 	case CONTROL_FORWARDS:
 		control_http_answer(req, 200, control_json_forwards(&c->state));

@@ -7,6 +7,7 @@
 #include "core/num.h"
 #include "core/own.h"
 #include "core/stats.h"
+#include "daemon/control_targets.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -232,8 +233,8 @@ hosts_json(const struct conf_site *site)
 }
 
 static json_t *
-route_json(
-	const struct control_state *s, const struct conf_site *site, const struct conf_route *route)
+route_json(const struct control_state *s, const struct conf_site *site,
+	const struct conf_route *route, const json_t *targets)
 {
 	json_t *object = NULL;
 	struct buf target;
@@ -246,18 +247,21 @@ route_json(
 	buf_clear(&target);
 	if (object && route->target.type == CONF_TARGET_CONTAINER)
 		add_container(object, s, route->target.host);
+	if (object)
+		control_targets_of(targets, route, object);
 	return object;
 }
 
 json_t *
-control_json_routes(const struct control_state *s)
+control_json_routes(const struct control_state *s, const json_t *targets)
 {
 	json_t *array = json_array();
 
 	for (size_t i = 0; s->conf && i < s->conf->n_sites; i++)
 		for (size_t k = 0; k < s->conf->sites[i].n_routes; k++)
-			json_array_append_new(array,
-				route_json(s, &s->conf->sites[i], &s->conf->sites[i].routes[k]));
+			json_array_append_new(
+				array, route_json(s, &s->conf->sites[i],
+					       &s->conf->sites[i].routes[k], targets));
 	return array;
 }
 

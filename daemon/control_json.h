@@ -21,7 +21,8 @@ json_t *control_json_config(const struct control_state *s);
 json_t *control_json_containers(const struct control_state *s);
 /* One; NULL also when there is none of that name. */
 json_t *control_json_container(const struct control_state *s, struct slice name);
-json_t *control_json_routes(const struct control_state *s);
+/* targets: of control_targets_add; a route whose targets are there has them as "targets". */
+json_t *control_json_routes(const struct control_state *s, const json_t *targets);
 json_t *control_json_forwards(const struct control_state *s);
 /* {"time": …, "event": …, key: value …} from an EVENT message; NULL also when malformed. */
 json_t *control_json_event(struct msg_in *m, uint64_t now_ms);

@@ -21,7 +21,7 @@
 	X(CONTAINERS, "GET",  "/v1/containers",     "all containers") \
 	X(CONTAINER,  "GET",  "/v1/containers/*",   "one container") \
 	X(JOB,        "POST", "/v1/containers/*/!", "start, stop, restart, freeze or thaw it; answers when done") \
-	X(ROUTES,     "GET",  "/v1/routes",         "sites and their routes") \
+	X(ROUTES,     "GET",  "/v1/routes",         "sites and their routes, and how the targets of those are that are watched") \
 	X(FORWARDS,   "GET",  "/v1/forwards",       "forwarded ports") \
 	X(LOG_REOPEN, "POST", "/v1/log/reopen",     "open the access log again, after it was moved") \
 	X(EVENTS,     "GET",  "/v1/events",         "a stream, one object a line") \

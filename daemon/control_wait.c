@@ -12,6 +12,7 @@
 #include "core/report.h"
 #include "daemon/control_json.h"
 #include "daemon/control_metrics.h"
+#include "daemon/control_targets.h"
 #include "daemon/control_usage.h"
 
 #include <string.h>
@@ -107,6 +108,12 @@ answer_gathered(struct wait *w)
 }
 
 static void
+answer_routes(struct wait *w)
+{
+	finish(w, 200, control_json_routes(&w->control->state, w->usage));
+}
+
+static void
 on_timeout(evutil_socket_t fd, short what, void *ctx)
 {
 	struct wait *w = ctx;
@@ -116,6 +123,8 @@ on_timeout(evutil_socket_t fd, short what, void *ctx)
 	/* A process that is silent has no counters; the status is still one. */
 	if (is_gathering(w))
 		answer_gathered(w);
+	else if (w->kind == WAIT_ROUTES)
+		answer_routes(w);
 	else
 		finish(w, 504, control_json_error("no answer in time; it may still happen"));
 }
@@ -267,6 +276,37 @@ control_wait_gather(struct control *c, struct evhttp_request *req, enum wait_kin
 		ask(w, MSG_USAGE_GET, using[i], USAGE_SHIFT);
 	if (w->awaited == 0)
 		answer_gathered(w);
+}
+
+void
+control_wait_routes(struct control *c, struct evhttp_request *req)
+{
+	struct wait *w = wait_new(c, req, WAIT_ROUTES, CONTROL_STATUS_MS);
+
+	if (!w)
+		return;
+	w->usage = json_object();
+	if (!w->usage) {
+		finish(w, 500, control_json_error("out of memory"));
+		return;
+	}
+	ask(w, MSG_TARGETS_GET, ROLE_PROXY, 0);
+	if (w->awaited == 0)
+		answer_routes(w);
+}
+
+void
+control_wait_on_targets(struct control *c, struct msg_in *m)
+{
+	struct wait *w = find(c, msg_get_u64(m), WAIT_ROUTES);
+	bool current = msg_get_u64(m) == c->state.generation;
+	bool last = msg_get_u8(m) != 0;
+
+	/* Targets of another generation belong to other routes. */
+	if (w && current)
+		control_targets_add(w->usage, m);
+	if (w && last)
+		answer_routes(w);
 }
 
 void

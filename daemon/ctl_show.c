@@ -124,6 +124,47 @@ ctl_show_containers(const json_t *containers, struct buf *out)
 	return ctl_table_print(columns, ARRAY_SIZE(columns), containers, out);
 }
 
+/* The watched targets of all routes as one array, each with its route. */
+static json_t *
+all_targets(const json_t *routes)
+{
+	json_t *all = json_array();
+
+	for (size_t i = 0; i < json_array_size(routes); i++) {
+		const json_t *route = json_array_get(routes, i);
+		const json_t *targets = json_object_get(route, "targets");
+
+		for (size_t k = 0; k < json_array_size(targets); k++) {
+			json_t *copy = json_copy(json_array_get(targets, k));
+
+			json_object_set(copy, "hosts", json_object_get(route, "hosts"));
+			json_object_set(copy, "path", json_object_get(route, "path"));
+			json_array_append_new(all, copy);
+		}
+	}
+	return all;
+}
+
+static int
+show_targets(const json_t *routes, struct buf *out)
+{
+	static const struct ctl_column columns[] = {{"SITE", "hosts"}, {"PATH", "path"},
+		{"TARGET", "target"}, {"STATE", "state"}, {"ACTIVE", "active"},
+		{"REQUESTS", "requests"}, {"FAILURES", "failures"}, {"CHECKED", "checked"},
+		{"WHY", "why"}};
+	json_t *all = all_targets(routes), *timed = with_times(all, "checked");
+	int rc = 0;
+
+	if (json_array_size(timed) > 0) {
+		rc = buf_append_byte(out, '\n');
+		if (rc == 0)
+			rc = ctl_table_print(columns, ARRAY_SIZE(columns), timed, out);
+	}
+	json_decref(timed);
+	json_decref(all);
+	return rc;
+}
+
 int
 ctl_show_routes(const json_t *routes, struct buf *out)
 {
@@ -131,7 +172,9 @@ ctl_show_routes(const json_t *routes, struct buf *out)
 		{"EXACT", "exact"}, {"TARGET", "target"}, {"STATE", "state"},
 		{"ADDRESS", "address"}};
 
-	return ctl_table_print(columns, ARRAY_SIZE(columns), routes, out);
+	if (ctl_table_print(columns, ARRAY_SIZE(columns), routes, out) < 0)
+		return -1;
+	return show_targets(routes, out);
 }
 
 int

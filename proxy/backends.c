@@ -8,7 +8,6 @@
 #include "core/log.h"
 #include "core/map.h"
 #include "core/own.h"
-#include "proxy/health.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -539,6 +538,23 @@ backend_unchecked(struct backend *b)
 	pthread_mutex_lock(&b->set->lock);
 	health_unchecked(&b->health);
 	pthread_mutex_unlock(&b->set->lock);
+}
+
+struct backend_report
+backend_report(struct backend *b, uint64_t now)
+{
+	struct backend_report r;
+
+	pthread_mutex_lock(&b->set->lock);
+	r = (struct backend_report){.state = health_state(&b->health, now),
+		.active = b->active,
+		.requests = b->requests,
+		.failures = b->failures,
+		.failed_ms = b->health.failed_ms,
+		.checked_ms = b->checked_ms,
+		.bad = b->bad};
+	pthread_mutex_unlock(&b->set->lock);
+	return r;
 }
 
 bool

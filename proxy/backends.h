@@ -13,6 +13,7 @@
 #include "conf/conf.h"
 #include "core/list.h"
 #include "proxy/balance.h"
+#include "proxy/health.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -81,6 +82,16 @@ void backend_unchecked(struct backend *b);
 struct backend *backend_pool_get(const struct backend_pool *p, size_t index);
 /* Whether one more request of this route may be sent once more; if so, it is spent. */
 bool backend_pool_may_retry(struct backend_pool *p, uint64_t now);
+/* How it is. */
+struct backend_report {
+	enum health_state state;
+	uint32_t active;
+	uint64_t requests, failures;
+	uint64_t failed_ms, checked_ms; /* monotonic; 0: never */
+	const char *bad;                /* why the last check was bad; NULL: it was not */
+};
+
+struct backend_report backend_report(struct backend *b, uint64_t now);
 /* "10.0.3.7:80": the target as the file says it. */
 const char *backend_name(const struct backend *b);
 

@@ -14,6 +14,7 @@
 #include "proxy/certificate_report.h"
 #include "proxy/exchange.h"
 #include "proxy/offer.h"
+#include "proxy/targets.h"
 #include "proxy/usage.h"
 #include "proxy/worker.h"
 
@@ -503,6 +504,15 @@ proxy_on_drain(struct proxy *p, struct msg_in *m)
 		worker_post(p->workers[i], proxy_command(COMMAND_DRAIN));
 }
 
+static void
+proxy_on_targets(struct proxy *p, struct msg_in *m)
+{
+	uint64_t id = msg_get_u64(m);
+
+	if (msg_finish(m) == 0)
+		targets_send(p->chan, p->current, id);
+}
+
 /* X(message, handler): what the parent and, through it, lxc and control may send. */
 #define PROXY_MESSAGE_TABLE(X)                                                                     \
 	X(OFFER, proxy_on_offer)                                                                   \
@@ -524,6 +534,7 @@ proxy_on_drain(struct proxy *p, struct msg_in *m)
 	X(DRAIN, proxy_on_drain)                                                                   \
 	X(STATS_GET, proxy_on_stats)                                                               \
 	X(SYNC, proxy_on_sync)                                                                     \
+	X(TARGETS_GET, proxy_on_targets)                                                           \
 	X(USAGE_GET, proxy_on_usage)
 
 static void

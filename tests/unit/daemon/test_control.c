@@ -207,7 +207,7 @@ routes_say_where_they_lead(void **state)
 	const json_t *route;
 
 	add_container(*state, "jenkins", CONTAINER_RUNNING);
-	array = control_json_routes(*state);
+	array = control_json_routes(*state, NULL);
 	assert_int_equal(json_array_size(array), 2);
 	route = json_array_get(array, 0);
 	assert_int_equal(json_array_size(json_object_get(route, "hosts")), 2);

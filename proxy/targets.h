@@ -1,0 +1,14 @@
+/*
+ * What the control process is told of the targets: an answer to TARGETS_GET.
+ */
+#ifndef PROXY_TARGETS_H
+#define PROXY_TARGETS_H
+
+#include "core/chan.h"
+#include "proxy/generation.h"
+
+/* Sends how the targets of this generation (NULL: none yet) are, in as many messages as it takes.
+ */
+void targets_send(struct chan *chan, const struct generation *g, uint64_t id);
+
+#endif
