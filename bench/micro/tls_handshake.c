@@ -176,7 +176,8 @@ main(int argc, char **argv)
 		double best = 0;
 
 		servers[k].client = SSL_CTX_new(TLS_client_method());
-		for (unsigned i = 0; i < ROUNDS && !(only && strcmp(only, servers[k].name)); i++) {
+		for (unsigned i = 0; i < ROUNDS && !(only && strcmp(only, servers[k].name) != 0);
+			i++) {
 			double us = round_us(&servers[k], n);
 
 			best = i == 0 || us < best ? us : best;

@@ -55,7 +55,7 @@ pem_fill(X509 *x, X509 *issuer, EVP_PKEY *key, const struct pem_wish *wish)
 	X509_NAME *subject = X509_get_subject_name(x);
 
 	X509_set_version(x, X509_VERSION_3);
-	ASN1_INTEGER_set(X509_get_serialNumber(x), rand() & 0xffffff);
+	ASN1_INTEGER_set(X509_get_serialNumber(x), wish->issuer ? 2 : 1);
 	X509_gmtime_adj(X509_getm_notBefore(x), wish->from_s);
 	X509_gmtime_adj(X509_getm_notAfter(x), wish->until_s ? wish->until_s : 3600);
 	X509_NAME_add_entry_by_txt(
