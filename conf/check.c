@@ -43,16 +43,19 @@ resolve_limits(struct conf *c)
 		c->overload.min_rate_after_ms = CONF_MIN_RATE_AFTER_DEFAULT;
 	conf_heads_inherit(&c->heads, NULL);
 	conf_compress_inherit(&c->compress, NULL);
+	conf_bodies_inherit(&c->bodies, NULL);
 	for (size_t i = 0; i < c->n_sites; i++) {
 		struct conf_site *site = &c->sites[i];
 
 		inherit(&site->limits, &c->limits);
 		conf_heads_inherit(&site->heads, &c->heads);
 		conf_compress_inherit(&site->compress, &c->compress);
+		conf_bodies_inherit(&site->bodies, &c->bodies);
 		for (size_t j = 0; j < site->n_routes; j++) {
 			inherit(&site->routes[j].limits, &site->limits);
 			conf_heads_inherit(&site->routes[j].heads, &site->heads);
 			conf_compress_inherit(&site->routes[j].compress, &site->compress);
+			conf_bodies_inherit(&site->routes[j].bodies, &site->bodies);
 		}
 	}
 	conf_guard_resolve(c);

@@ -10,6 +10,7 @@
 #ifndef CONF_CONF_H
 #define CONF_CONF_H
 
+#include "conf/bodies.h"
 #include "conf/compress.h"
 #include "conf/guard.h"
 #include "conf/tls.h"
@@ -186,6 +187,7 @@ struct conf_route {
 	struct conf_guard guard;
 	struct conf_heads heads;
 	struct conf_compress compress;
+	struct conf_bodies bodies;
 	uint32_t proxy_protocol; /* the version that the target is told the client in; 0: none */
 	uint32_t proxy_protocol_ordinal;
 };
@@ -205,6 +207,7 @@ struct conf_site {
 	struct conf_hsts hsts;
 	struct conf_pages pages;
 	struct conf_compress compress;
+	struct conf_bodies bodies;
 	bool short_form; /* `site HOST… -> TARGET`: its one route is "/" */
 	struct conf_route *routes;
 	size_t n_routes;
@@ -296,6 +299,7 @@ struct conf {
 	size_t n_all_pages;
 	uint32_t trusted_ordinal; /* of the first line; 0: none */
 	struct conf_compress compress;
+	struct conf_bodies bodies;
 	struct conf_trust trust;
 	struct conf_authority *authorities; /* that routes with https:// targets refer to */
 	size_t n_authorities;

@@ -119,7 +119,7 @@ same_route(const struct conf_route *a, const struct conf_route *b)
 	       same_limits(&a->limits, &b->limits) && conf_guard_equal(&a->guard, &b->guard) &&
 	       conf_heads_equal(&a->heads, &b->heads) &&
 	       conf_compress_equal(&a->compress, &b->compress) &&
-	       a->proxy_protocol == b->proxy_protocol;
+	       conf_bodies_equal(&a->bodies, &b->bodies) && a->proxy_protocol == b->proxy_protocol;
 }
 
 static bool
@@ -134,7 +134,8 @@ same_site(const struct conf_site *a, const struct conf_site *b)
 		!conf_guard_equal(&a->guard, &b->guard) ||
 		!conf_heads_equal(&a->heads, &b->heads) || !conf_hsts_equal(&a->hsts, &b->hsts) ||
 		!conf_pages_equal(&a->pages, &b->pages) ||
-		!conf_compress_equal(&a->compress, &b->compress))
+		!conf_compress_equal(&a->compress, &b->compress) ||
+		!conf_bodies_equal(&a->bodies, &b->bodies))
 		return false;
 	for (size_t i = 0; i < a->n_routes; i++)
 		if (!same_route(&a->routes[i], &b->routes[i]))
@@ -263,7 +264,8 @@ conf_equal(const struct conf *a, const struct conf *b)
 		!conf_guard_equal(&a->guard, &b->guard) || !same_trust(&a->trust, &b->trust) ||
 		!conf_tls_equal(&a->tls, &b->tls) || !conf_heads_equal(&a->heads, &b->heads) ||
 		!conf_pages_equal(&a->pages, &b->pages) ||
-		!conf_compress_equal(&a->compress, &b->compress))
+		!conf_compress_equal(&a->compress, &b->compress) ||
+		!conf_bodies_equal(&a->bodies, &b->bodies))
 		return false;
 	for (size_t i = 0; i < a->n_sites; i++)
 		if (!same_site(&a->sites[i], &b->sites[i]))

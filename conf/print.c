@@ -5,6 +5,7 @@
  */
 #include "conf/conf.h"
 
+#include "conf/print_bodies.h"
 #include "conf/print_compress.h"
 #include "conf/print_guard.h"
 #include "conf/print_tls.h"
@@ -70,7 +71,7 @@ print_route(struct writer *w, const struct conf_route *route)
 	if (!limits_written(&route->limits) && !upstream_written(&route->upstream) &&
 		!conf_guard_written(&route->guard) && !trust_written(&route->trust) &&
 		!conf_heads_written(&route->heads) && !route->compress.ordinal &&
-		!route->proxy_protocol) {
+		!conf_bodies_written(&route->bodies) && !route->proxy_protocol) {
 		writer_end(w);
 		return;
 	}
@@ -82,6 +83,7 @@ print_route(struct writer *w, const struct conf_route *route)
 	print_heads(w, &route->heads);
 	print_proxy_protocol(w, route);
 	print_compress(w, &route->compress);
+	print_bodies(w, &route->bodies);
 	writer_close(w);
 }
 
@@ -110,6 +112,7 @@ print_site(struct writer *w, const struct conf_site *site)
 	print_hsts(w, &site->hsts);
 	print_pages(w, &site->pages);
 	print_compress(w, &site->compress);
+	print_bodies(w, &site->bodies);
 	for (size_t i = 0; i < site->n_routes; i++)
 		print_route(w, &site->routes[i]);
 	writer_close(w);
@@ -403,6 +406,7 @@ print_all(struct writer *w, const struct conf *c)
 	print_heads(w, &c->heads);
 	print_pages(w, &c->pages);
 	print_compress(w, &c->compress);
+	print_bodies(w, &c->bodies);
 	print_overload(w, &c->overload);
 	for (size_t i = 0; i < c->n_sites; i++)
 		print_site(w, &c->sites[i]);

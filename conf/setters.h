@@ -56,6 +56,10 @@ int set_log(struct parse *p, const struct directive *d);
 int set_site(struct parse *p, const struct directive *d);
 int set_site_certificate(struct parse *p, const struct directive *d);
 int set_route(struct parse *p, const struct directive *d);
+/* set_bodies.c */
+int set_body_buffer(struct parse *p, const struct directive *d);
+int set_request_buffering(struct parse *p, const struct directive *d);
+int set_buffers(struct parse *p, const struct directive *d);
 /* set_limits.c */
 int set_body_limit(struct parse *p, const struct directive *d);
 int set_timeout(struct parse *p, const struct directive *d);

@@ -117,6 +117,32 @@ targets_that_are_no_container(void **state)
 }
 
 static void
+buffers_are_inherited_directive_by_directive(void **state)
+{
+	struct conf *c = unit_parse(
+		"listen 80 plain\nbuffers 4 32K busy 64K file 1G\nrequest-buffering on spill 3G\n"
+		"site a { body-buffer 8K ; route / -> status 200 ; "
+		"route /x -> status 200 { request-buffering on ; buffers 2 1K } ; "
+		"route /y -> status 200 { body-buffer off } }\n"
+		"site b { route / -> status 200 ; route /x -> status 200 { request-buffering off } "
+		"}");
+	const struct conf_route *a = c->sites[0].routes, *b = c->sites[1].routes;
+
+	(void)state;
+	assert_int_equal(conf_bodies_request_memory(&a[0].bodies), 8192);
+	assert_int_equal(a[0].bodies.spill, UINT64_C(3) << 30);
+	assert_int_equal(conf_bodies_answer_memory(&a[0].bodies), 65536);
+	assert_int_equal(a[1].bodies.spill, UINT64_C(1) << 30);
+	assert_int_equal(conf_bodies_answer_memory(&a[1].bodies), 2048);
+	assert_int_equal(a[1].bodies.file, 0);
+	assert_true(a[2].bodies.whole);
+	assert_int_equal(conf_bodies_request_memory(&a[2].bodies), 0);
+	assert_int_equal(conf_bodies_request_memory(&b[0].bodies), 65536);
+	assert_int_equal(conf_bodies_request_memory(&b[1].bodies), 0);
+	conf_unref(&c);
+}
+
+static void
 limits_are_inherited_wherever_they_stand(void **state)
 {
 	struct conf *c = unit_parse("site a {\n route /1 -> status 200 { timeout read 1s }\n"
@@ -487,6 +513,7 @@ main(void)
 		cmocka_unit_test(a_site_without_any_certificate_has_none),
 		cmocka_unit_test(containers_are_found_wherever_they_stand),
 		cmocka_unit_test(targets_that_are_no_container),
+		cmocka_unit_test(buffers_are_inherited_directive_by_directive),
 		cmocka_unit_test(limits_are_inherited_wherever_they_stand),
 		cmocka_unit_test(defaults),
 		cmocka_unit_test(container_with_everything),

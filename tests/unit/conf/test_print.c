@@ -465,7 +465,8 @@ every_difference_counts(void **state)
 		"forward tcp 90-91 -> k:92-93 from 10.0.0.0/8\ncontrol /c group g\nstate "
 		"/s\nlxc-path /l\n"
 		"threads 2\nlog access /a json\nlog level warn\nlog format json\ntimeout idle 9s\n"
-		"compress on level 3\n"
+		"compress on level 3\nbody-buffer 8K\nrequest-buffering on spill 3G\n"
+		"buffers 4 32K busy 64K file 5G\n"
 		"connections 99\nbuffer-memory 8M\nmin-rate 1K\n";
 	static const char *const changes[][2] = {{"listen 80 plain", "listen 81 plain"},
 		{"listen 80 plain", "listen 80"}, {"b 10.0.3.1/24", "b 10.0.3.1/25"},
@@ -498,7 +499,14 @@ every_difference_counts(void **state)
 		{"access /a", "access /b"}, {"/a json", "/a"}, {"level warn", "level info"},
 		{"log format json", ""}, {"idle 9s", "idle 8s"}, {"timeout idle 9s", ""},
 		{"level 3", "level 4"}, {"on level 3", "on"}, {"on level 3", "off"},
-		{"compress on level 3", ""}};
+		{"compress on level 3", ""}, {"body-buffer 8K", "body-buffer 9K"},
+		{"body-buffer 8K", "body-buffer off"}, {"body-buffer 8K", ""},
+		{"spill 3G", "spill 4G"}, {"spill 3G", ""}, {"on spill 3G", "off"},
+		{"request-buffering on spill 3G", ""}, {"buffers 4", "buffers 5"},
+		{"4 32K", "4 64K"}, {"busy 64K", "busy 32K"}, {"busy 64K", ""},
+		{"file 5G", "file 6G"}, {"busy 64K file 5G", "file off"},
+		{"buffers 4 32K busy 64K file 5G", "buffers off"},
+		{"buffers 4 32K busy 64K file 5G", ""}};
 
 	(void)state;
 	assert_true(equal(base, base));
