@@ -174,6 +174,7 @@ env_fill(struct environment *env, const struct child *c)
 		conf->log_format == LOG_FORMAT_JSON ? "json" : "text");
 	env_add(env, "SLUICE_LOG", log);
 	env_add(env, "SLUICE_ROOTS", p->roots_folder ? p->roots_folder : "/");
+	env_add(env, "SLUICE_SPOOL", p->spool_folder);
 	env_add(env, "TZ", secure_getenv("TZ"));
 	/* Templates of lxc are shell scripts that call programs by name. */
 	if (c->role == ROLE_LXC) {

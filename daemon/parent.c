@@ -270,6 +270,9 @@ settle(struct parent *p, const struct conf *c, struct err *e)
 	if (p->lock_fd < 0 || bind_control(p, c, e) < 0 || make_roots_folder(p, e) < 0 ||
 		load_tickets(p, c, e) < 0)
 		return -1;
+	p->spool_folder = state_make_spool(c->state_path, p->root, e);
+	if (!p->spool_folder)
+		return -1;
 	if (p->root)
 		p->dnsmasq = dnsmasq_new(p->base, c->state_path, p->run_folder, on_dnsmasq, p);
 	dnsmasq_sweep(p->dnsmasq);
@@ -435,6 +438,7 @@ clear(struct parent *p)
 	load_clear(&p->load);
 	if (p->roots_folder && ours)
 		(void)rmdir(p->roots_folder);
+	free(p->spool_folder);
 	free(p->roots_folder);
 	free(p->run_folder);
 	free(p->http_path);

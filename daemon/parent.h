@@ -73,6 +73,7 @@ struct parent {
 	gid_t control_gid;
 	char *http_path, *exec_path; /* of the two sockets */
 	char *run_folder;
+	char *spool_folder; /* STATE/spool, the proxy's */
 	char *roots_folder; /* NULL: not root, paths as they are */
 	struct child children[ROLE_COUNT];
 

@@ -6,9 +6,11 @@
 
 #include "core/file.h"
 #include "core/own.h"
+#include "core/sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -17,6 +19,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#define STATE_PASSWD_MAX 4096       /* one line of passwd(5) */
 #define TABLE_CLAIM "sluice-router" /* the abstract socket's name, behind its NUL */
 
 char *
@@ -59,6 +62,37 @@ state_make_folders(const struct conf *c, struct err *e)
 		return -1;
 	/* Roots of unprivileged containers must be reachable for their own users. */
 	return conf_needs_lxc(c) ? make_folder(c->lxc_path, 0711, c->lxc_path_ordinal, e) : 0;
+}
+
+static int
+give_to_proxy(const char *path, struct err *e)
+{
+	_fd_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	const char *user = sandbox_user(ROLE_PROXY);
+	struct passwd entry, *found = NULL;
+	char text[STATE_PASSWD_MAX];
+
+	if (fd < 0)
+		return err_errno(e, errno, "cannot open %s", path);
+	if (getpwnam_r(user, &entry, text, sizeof(text), &found) != 0 || !found)
+		return err_set(e, "user \"%s\" does not exist; `./setup deps` creates it", user);
+	if (fchown(fd, entry.pw_uid, entry.pw_gid) < 0 || fchmod(fd, 0700) < 0)
+		return err_errno(e, errno, "cannot give %s to %s", path, user);
+	return 0;
+}
+
+char *
+state_make_spool(const char *state, bool root, struct err *e)
+{
+	_free_ char *path = state_path(state, "spool");
+
+	if (!path) {
+		(void)err_set(e, "out of memory");
+		return NULL;
+	}
+	if (file_mkdirs(path, 0700, e) < 0 || (root && give_to_proxy(path, e) < 0))
+		return NULL;
+	return steal_ptr(&path);
 }
 
 static int

@@ -46,6 +46,7 @@ struct proxy {
 	unsigned missing;           /* workers that have not adopted it yet */
 	struct map *containers;     /* the last news of each, for workers that begin later */
 	int access_log;             /* the same; -1: none */
+	int spool;                  /* the folder of files without a name; -1: none */
 	struct certificate_report report;
 	struct access_writer *writer;
 	struct stats stats;  /* what belongs to no worker */
@@ -212,6 +213,7 @@ proxy_make_workers(struct proxy *p, struct err *e)
 		if (!p->workers[i])
 			return -1;
 		p->workers[i]->guards = &p->guards;
+		p->workers[i]->spool_folder = p->spool;
 		p->n_workers++;
 		p->workers[i]->access_log.writer = p->writer;
 		proxy_brief(p, p->workers[i]);
@@ -597,18 +599,26 @@ proxy_log_from_env(void)
 		log_set_format(LOG_FORMAT_JSON);
 }
 
-/* Files that are opened later: the resolver's, and the folders of `dir` targets. */
+/* Files that are opened later: the resolver's, the folders of `dir` targets, and in the spool. That
+ * stands below a folder which is the parent's alone, so it is opened before the user changes. */
 static int
-proxy_enter_sandbox(struct err *e)
+proxy_enter_sandbox(struct proxy *p, struct err *e)
 {
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): there is no thread yet. */
 	const char *roots = getenv("SLUICE_ROOTS");
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): there is no thread yet. */
+	const char *spool = getenv("SLUICE_SPOOL");
 	const struct sandbox_path paths[] = {
 		{.path = "/etc/resolv.conf"},
 		{.path = "/etc/hosts"},
 		{.path = "/run/systemd/resolve"},
 		{.path = roots ? roots : "/nonexistent"},
+		{.path = spool ? spool : "/nonexistent", .write = true},
 	};
+
+	p->spool = spool ? open(spool, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+	if (spool && p->spool < 0)
+		log_warn("spool cannot be opened", kv_s("path", spool), kv_i("errno", errno));
 
 	return sandbox_enter(ROLE_PROXY, paths, ARRAY_SIZE(paths), e);
 }
@@ -675,6 +685,7 @@ proxy_close(struct proxy *p)
 	tickets_free(&p->tickets);
 	guards_clear(&p->guards);
 	close_fd(p->access_log);
+	close_fd(p->spool);
 	if (p->base)
 		event_base_free(p->base);
 }
@@ -689,7 +700,7 @@ proxy_main(void)
 	proxy_log_from_env();
 	proxy_ignore_signals();
 	proxy_raise_descriptors();
-	if (proxy_enter_sandbox(&e) < 0) {
+	if (proxy_enter_sandbox(&proxy, &e) < 0) {
 		log_err("sandbox cannot be entered", &e);
 		return EXIT_FAILURE;
 	}

@@ -126,8 +126,10 @@ struct worker {
 	struct list graves;  /* closed objects, freed when the loop comes round */
 	struct request_ids request_ids;
 	struct event *burial;
-	uint64_t odd_fields_logged_ms, backend_noted_ms, handshake_noted_ms,
-		proxy_noted_ms; /* for rate limits of the log */
+	int spool_folder; /* the process's; -1: none. Set behind worker_new */
+	/* For rate limits of the log. */
+	uint64_t odd_fields_logged_ms, backend_noted_ms, handshake_noted_ms, proxy_noted_ms,
+		spool_noted_ms;
 	struct list spare_exchanges;
 	size_t n_spare_exchanges;
 };
