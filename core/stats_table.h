@@ -34,6 +34,8 @@
 	X(UPSTREAM_TLS_RESUMED, "upstream_tls_resumed", PROXY, COUNTER, "TLS handshakes with backends that resumed a session") \
 	X(UPSTREAM_FAILED, "upstream_failed", PROXY, COUNTER, "exchanges that ended with 502 or 504") \
 	X(UPSTREAM_RETRIES, "upstream_retries", PROXY, COUNTER, "requests sent once more") \
+	X(BODIES_SPILLED, "bodies_spilled", PROXY, COUNTER, "bodies of which a part went to a file") \
+	X(SPOOL_FAILED, "spool_failed", PROXY, COUNTER, "bodies that the state folder's spool could not store") \
 	X(REQUESTS_WAITING, "requests_waiting", PROXY, GAUGE, "requests waiting for a container now") \
 	X(TUNNELS_OPEN, "tunnels_open", PROXY, GAUGE, "WebSockets open now") \
 	X(COMPRESSED, "compressed", PROXY, COUNTER, "answers compressed") \

@@ -214,6 +214,10 @@ exchange_finish(struct exchange *x)
 	exchange_count(x, duration_us);
 	x->file = close_fd(x->file);
 	file_entry_unref(&x->entry);
+	if (x->stored)
+		spool_clear(x->stored);
+	if (x->ahead)
+		spool_clear(x->ahead);
 	compressor_free(&x->compressor);
 	generation_unref(&x->generation);
 	arena_reset(x->arena);
@@ -504,8 +508,7 @@ exchange_wait_for_client(struct exchange *x, enum conn_wait wait, uint64_t timeo
 	return false;
 }
 
-/* Writes what is queued. False: not all of it could be written now, or the client is gone. */
-static bool
+bool
 exchange_write_rest(struct exchange *x)
 {
 	struct front *f = x->front;
@@ -574,8 +577,14 @@ exchange_run(struct exchange *x)
 			if (exchange_client_left(x))
 				front_close(f, CONN_CLOSE_CLIENT_ABORT);
 			return EXCHANGE_GOES_ON;
+		case EXCHANGE_BUFFER:
+			moved = exchange_buffer(x);
+			break;
 		case EXCHANGE_RELAY:
 			moved = exchange_relay(x);
+			break;
+		case EXCHANGE_DELIVER:
+			moved = exchange_deliver(x);
 			break;
 		case EXCHANGE_TUNNEL:
 			moved = exchange_tunnel(x);

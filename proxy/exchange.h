@@ -1,10 +1,11 @@
 /*
  * One request and its answer. It begins with the first byte of a head and ends when the last byte
  * of the answer was handed to the kernel; the generation that was current at its head's end is its
- * own until then. Eight files: exchange.c (life, own answers, end), exchange_begin.c (what the head
+ * own until then. Its files: exchange.c (life, own answers, end), exchange_begin.c (what the head
  * and the routes decide), exchange_heads.c (who the client is, header rules), exchange_guard.c (who
  * may come in), exchange_connect.c (a connection to the backend, waiting included), exchange_pool.c
- * (which of several), exchange_relay.c (bytes both ways), exchange_file.c (folders).
+ * (which of several), exchange_relay.c (bytes both ways), exchange_buffer.c and exchange_ahead.c
+ * (bodies that wait for one of the two sides), exchange_file.c (folders).
  */
 #ifndef PROXY_EXCHANGE_H
 #define PROXY_EXCHANGE_H
@@ -18,6 +19,7 @@
 #include "proxy/http_head.h"
 #include "proxy/http_path.h"
 #include "proxy/http_response.h"
+#include "proxy/spool.h"
 #include "proxy/upstream.h"
 #include "proxy/waiting.h"
 #include "proxy/ws_border.h"
@@ -26,10 +28,12 @@
 #define EXCHANGE_STATE_TABLE(X)                                                                    \
 	X(HEAD, "the request's head is being read")                                                \
 	X(GUARD, "a guard of its place is being asked")                                            \
+	X(BUFFER, "the request's body is taken in before the backend is asked")                    \
 	X(RESOLVE, "the target's name is being resolved")                                          \
 	X(WAIT, "waiting for a container, or before the next attempt to connect")                  \
 	X(CONNECT, "connecting to the backend")                                                    \
 	X(RELAY, "request and answer pass through")                                                \
+	X(DELIVER, "the backend is free again: what was read ahead goes to the client")            \
 	X(TUNNEL, "a WebSocket: bytes pass both ways as they come")                                \
 	X(FILE, "a file is being sent")                                                            \
 	X(ANSWER, "an answer of ours is being sent")                                               \
@@ -98,15 +102,17 @@ struct exchange {
 	bool request_sent;   /* all of the request stands in upstream.out or beyond */
 	bool upload_broken;  /* the backend takes no more of the request */
 	struct http_body request_body;
-	bool got_bytes;    /* the backend has answered something */
-	bool answer_begun; /* a final status line was queued to the client */
-	bool head_held;    /* the answer's head is not sent before its body begins, for a moment */
-	bool answer_read;  /* the backend's answer is complete */
-	bool spoiled;      /* bytes came behind the answer: the connection is not used again */
-	bool progress;     /* something moved since the timer was set */
+	struct spool *stored; /* of the body, for the backend; in the arena; NULL: nothing is */
+	bool got_bytes;       /* the backend has answered something */
+	bool answer_begun;    /* a final status line was queued to the client */
+	bool head_held;   /* the answer's head is not sent before its body begins, for a moment */
+	bool answer_read; /* the backend's answer is complete */
+	bool spoiled;     /* bytes came behind the answer: the connection is not used again */
+	bool progress;    /* something moved since the timer was set */
 	unsigned interims;
 	enum http_body_kind answer_kind; /* how the body goes to the client */
 	struct http_body answer_body;
+	struct spool *ahead; /* of the body, for the client; in the arena; NULL: nothing was */
 
 	struct upstream *upstream;
 	const struct conf_target *target; /* of the route; NULL: no server was wanted yet */
@@ -189,6 +195,9 @@ void exchange_free_spares(struct worker *w);
  * average; then it is answered with 408 or cut off, and the result is false. */
 bool exchange_wait_for_client(struct exchange *x, enum conn_wait wait, uint64_t timeout_ms);
 void exchange_set_state(struct exchange *x, enum exchange_state state);
+/* Writes what is queued for the client. False: not all of it could be written now, and the client
+ * is waited for, or is gone. */
+bool exchange_write_rest(struct exchange *x);
 /* Answers with a page of ours. text and why may be NULL; why is for the access log. */
 void exchange_answer(struct exchange *x, uint16_t status, const char *text, const char *why);
 /* The same with Retry-After. */
@@ -315,6 +324,19 @@ void exchange_leave_place(struct exchange *x);
 void exchange_start_relay(struct exchange *x);
 /* Moves bytes both ways. True when something moved. */
 bool exchange_relay(struct exchange *x);
+
+/* --- exchange_buffer.c ----------------------------------------------------------------------- */
+
+/* The route's backend is wanted: at once, or when as much of the request's body is here as the
+ * route says. The state is another one afterwards. */
+void exchange_start_buffer(struct exchange *x);
+/* Takes more of the body. True when something moved. */
+bool exchange_buffer(struct exchange *x);
+
+/* --- exchange_ahead.c ------------------------------------------------------------------------ */
+
+/* The backend is free; what was read ahead goes to the client. True when something moved. */
+bool exchange_deliver(struct exchange *x);
 
 /* --- exchange_tunnel.c ----------------------------------------------------------------------- */
 

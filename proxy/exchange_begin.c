@@ -1,6 +1,6 @@
 /*
  * What a complete head leads to: which site and route it belongs to, and what its target is. Every
- * path of this file ends in an answer of ours or in exchange_connect or exchange_open_file.
+ * path of this file ends in an answer of ours or in exchange_start_buffer or exchange_open_file.
  */
 #include "proxy/exchange.h"
 
@@ -44,7 +44,7 @@ exchange_go_to_target(struct exchange *x)
 	case CONF_TARGET_CONTAINER:
 	case CONF_TARGET_HTTP:
 	case CONF_TARGET_HTTPS:
-		exchange_connect(x);
+		exchange_start_buffer(x);
 		break;
 	case CONF_TARGET_DIR:
 		exchange_open_file(x);

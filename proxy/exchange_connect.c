@@ -504,7 +504,9 @@ exchange_on_container_change(struct exchange *x, enum container_change change)
 		break;
 	case EXCHANGE_HEAD:
 	case EXCHANGE_GUARD:
+	case EXCHANGE_BUFFER:
 	case EXCHANGE_RESOLVE:
+	case EXCHANGE_DELIVER:
 	case EXCHANGE_FILE:
 	case EXCHANGE_ANSWER:
 	case EXCHANGE_END:

@@ -3,29 +3,16 @@
  * both at once, both re-framed, each through one bounded buffer. Whoever is slow slows the other:
  * a full buffer means that nothing more is read for it. Whatever was read is written at once.
  */
-#include "proxy/exchange.h"
+#include "proxy/relay.h"
 
 #include "core/clock.h"
 #include "core/own.h"
 #include "proxy/answer.h"
 
-/* What framing may add to a run of payload, the end of the body included. */
-#define RELAY_FRAMING_MAX (HTTP_CHUNK_HEAD_MAX + sizeof(HTTP_CHUNK_TAIL HTTP_CHUNK_LAST) - 1)
-/* With less room than this, the buffer is written before more is read. */
-#define RELAY_ROOM_MIN 4096
 /* How long a head with a length waits for the first byte of its body. */
 #define RELAY_HOLD_MS 250
-/* Rounds of one direction before the other has its turn. */
-#define RELAY_TURN_MAX 4
 
-static size_t
-relay_room(const struct iobuf *out)
-{
-	return BLOCK_SIZE - iobuf_len(out);
-}
-
-/* Appends a run of payload in the given framing; there is room. */
-static int
+int
 relay_append(struct iobuf *out, enum http_body_kind kind, struct slice payload)
 {
 	char head[HTTP_CHUNK_HEAD_MAX];
@@ -88,6 +75,8 @@ exchange_start_relay(struct exchange *x)
 	x->request_sent = false;
 	x->upload_broken = false;
 	x->spoiled = false;
+	if (x->stored)
+		spool_rewind(x->stored);
 	x->interims = 0;
 	http_response_init(&x->response, x->request.method);
 	x->response.may_switch = x->request.websocket;
@@ -99,8 +88,7 @@ exchange_start_relay(struct exchange *x)
 	exchange_set_state(x, EXCHANGE_RELAY);
 }
 
-/* The request cannot go on: an answer when there is none yet, else the end. */
-static void
+void
 relay_refuse(struct exchange *x, uint16_t status, const char *why)
 {
 	x->keep_alive = false;
@@ -113,7 +101,7 @@ relay_refuse(struct exchange *x, uint16_t status, const char *why)
 }
 
 /* The client waits for this before it sends its body (RFC 9110 section 10.1.1). */
-static void
+void
 relay_say_continue(struct exchange *x)
 {
 	struct front *f = x->front;
@@ -125,22 +113,13 @@ relay_say_continue(struct exchange *x)
 		(void)iobuf_append(&f->out, SLICE_LIT(ANSWER_CONTINUE));
 }
 
-/* Takes one run of the body. False when nothing came of it, or the exchange took another way. */
-static bool
-relay_take_body(struct exchange *x)
+bool
+relay_feed_request(struct exchange *x, struct slice in, size_t *ret_used, struct slice *ret_payload)
 {
-	struct iobuf *out = &x->upstream->out;
-	struct front *f = x->front;
-	struct slice in = slice_head(front_input(f), relay_room(out) - RELAY_FRAMING_MAX);
-	struct slice payload = {0};
 	uint64_t limit = x->limits->body_limit;
-	enum http_body_result result;
-	size_t used = 0;
 
-	x->body_touched = true;
 	x->wants_continue = false;
-	result = http_body_feed(&x->request_body, in.p, in.n, &used, &payload);
-	if (result == HTTP_BODY_BAD) {
+	if (http_body_feed(&x->request_body, in.p, in.n, ret_used, ret_payload) == HTTP_BODY_BAD) {
 		stats_add(&x->worker->stats, STAT_REQUESTS_BAD, 1);
 		relay_refuse(x, http_reason_status(x->request_body.reason),
 			http_reason_text(x->request_body.reason));
@@ -150,6 +129,24 @@ relay_take_body(struct exchange *x)
 		relay_refuse(x, 413, "body larger than body-limit");
 		return false;
 	}
+	return true;
+}
+
+/* Takes one run of the body. False when nothing came of it, or the exchange took another way. */
+static bool
+relay_take_body(struct exchange *x)
+{
+	struct iobuf *out = &x->upstream->out;
+	struct front *f = x->front;
+	struct slice in = slice_head(front_input(f), relay_room(out) - RELAY_FRAMING_MAX);
+	struct slice payload = {0};
+	size_t used = 0;
+
+	if (x->stored)
+		relay_forget_stored(x);
+	x->body_touched = true;
+	if (!relay_feed_request(x, in, &used, &payload))
+		return false;
 	if (iobuf_hold(out, &x->worker->blocks) < 0 ||
 		relay_append(out, x->request.body, payload) < 0) {
 		front_close(f, CONN_CLOSE_MEMORY);
@@ -168,6 +165,8 @@ relay_fill_request(struct exchange *x)
 	bool moved = false;
 
 	relay_say_continue(x);
+	if (x->stored && !relay_send_stored(x, &moved))
+		return moved;
 	while (!http_body_done(&x->request_body)) {
 		if (relay_room(out) < RELAY_ROOM_MIN)
 			return moved;
@@ -389,7 +388,7 @@ relay_answer_head(struct exchange *x)
 
 /* The backend broke its own framing or went away: the client must see that the answer is not
  * complete, so its connection ends without the last chunk or the rest of the length. */
-static void
+void
 relay_cut(struct exchange *x, const char *why)
 {
 	x->reason = why;
@@ -414,7 +413,7 @@ relay_take_back_head(struct exchange *x)
 	exchange_lost(x, "backend closed between the head and the body of its answer");
 }
 
-static void
+void
 relay_upstream_closed(struct exchange *x)
 {
 	if (x->head_held) {
@@ -438,12 +437,10 @@ relay_may_reuse(const struct exchange *x)
 	       iobuf_len(&u->out) == 0 && iobuf_len(&u->in) == 0;
 }
 
-/* The backend's part is over; what is queued for the client is written by exchange_run. */
+/* The backend's part is over. */
 static void
-relay_end_answer(struct exchange *x)
+relay_end_answer(struct exchange *x, enum exchange_state next)
 {
-	if (x->answer_kind == HTTP_BODY_CHUNKED && !x->compressed)
-		(void)iobuf_append(&x->front->out, SLICE_LIT(HTTP_CHUNK_LAST));
 	x->answer_read = true;
 	upstream_settle(x->upstream);
 	if (relay_may_reuse(x))
@@ -451,7 +448,7 @@ relay_end_answer(struct exchange *x)
 	else
 		exchange_drop_upstream(x);
 	front_set_wait(x->front, CONN_WAIT_NOTHING, 0);
-	exchange_set_state(x, EXCHANGE_END);
+	exchange_set_state(x, next);
 }
 
 /* Reads straight into the buffer towards the client, where no framing stands between. */
@@ -510,8 +507,7 @@ relay_reads_through(const struct exchange *x)
 	       !x->compressor;
 }
 
-/* Writes to the client when its buffer is nearly full. False: the client is slow, or gone. */
-static bool
+bool
 relay_make_room(struct exchange *x)
 {
 	struct front *f = x->front;
@@ -595,25 +591,51 @@ relay_body_step(struct exchange *x)
 	return result != UPSTREAM_BLOCKED;
 }
 
+bool
+relay_finish_body(struct exchange *x, bool *moved)
+{
+	while (x->compressor) {
+		if (!relay_end_compressor(x) &&
+			(x->front->closed || relay_room(&x->front->out) < RELAY_ROOM_MIN))
+			return false;
+		*moved = true;
+	}
+	if (x->answer_kind == HTTP_BODY_CHUNKED && !x->compressed)
+		(void)iobuf_append(&x->front->out, SLICE_LIT(HTTP_CHUNK_LAST));
+	return true;
+}
+
+/* One step of the body, to the client or, while that is slow, ahead of it. */
+static bool
+relay_body_turn(struct exchange *x)
+{
+	bool moved = false;
+	bool room = relay_pour_ahead(x, &moved);
+
+	if (x->front->closed)
+		return true;
+	return (room ? relay_body_step(x) : relay_read_ahead(x)) || moved;
+}
+
 static bool
 relay_answer_body(struct exchange *x)
 {
 	bool moved = false;
 
 	for (int turn = 0; !http_body_done(&x->answer_body) || x->run_used > 0; turn++) {
-		if (turn == RELAY_TURN_MAX || !relay_make_room(x) || !relay_body_step(x))
+		if (turn == RELAY_TURN_MAX || !relay_body_turn(x))
 			return moved;
 		moved = true;
 		if (x->front->closed || x->state != EXCHANGE_RELAY || !x->answer_begun)
 			return true;
 	}
-	while (x->compressor) {
-		if (!relay_end_compressor(x) &&
-			(x->front->closed || relay_room(&x->front->out) < RELAY_ROOM_MIN))
-			return moved;
-		moved = true;
+	if (x->ahead && spool_unread(x->ahead) > 0) {
+		relay_end_answer(x, EXCHANGE_DELIVER);
+		return true;
 	}
-	relay_end_answer(x);
+	if (!relay_finish_body(x, &moved))
+		return moved;
+	relay_end_answer(x, EXCHANGE_END);
 	return true;
 }
 
@@ -695,6 +717,8 @@ exchange_relay(struct exchange *x)
 	moved = relay_answer(x) || moved;
 	if (f->closed || x->state != EXCHANGE_RELAY)
 		return true;
+	if (x->stored && x->answer_begun && !x->head_held && x->request_sent)
+		relay_forget_stored(x);
 	if (!relay_flush(x, &moved))
 		return true;
 	x->progress = x->progress || moved;
