@@ -282,15 +282,26 @@ same_target(const struct conf_target *a, const struct conf_target *b)
 	       strcmp(a->host, b->host) == 0;
 }
 
-/* The route of the new generation that the request of the tunnel would take, if its target is still
- * the same; or NULL. */
-static bool
+/* The target of the route that the tunnel leads to, or NULL: it has none such. */
+static const struct conf_target *
+tunnel_find_target(const struct exchange *x, const struct conf_route *route)
+{
+	for (size_t i = 0; i < conf_route_targets(route); i++) {
+		if (same_target(conf_route_target(route, i), x->target))
+			return conf_route_target(route, i);
+	}
+	return NULL;
+}
+
+/* The route of the new generation that the request of the tunnel would take, and its target there,
+ * if it still leads to the same one. */
+static const struct conf_target *
 tunnel_find_again(const struct exchange *x, const struct generation *g, struct route_match *ret)
 {
 	if (x->conn->origin.mode == CONF_LISTEN_REDIRECT)
-		return false;
+		return NULL;
 	*ret = route_find(g->routes, exchange_host(x), x->path.match);
-	return ret->verdict == ROUTE_FOUND && same_target(&ret->route->target, &x->route->target);
+	return ret->verdict == ROUTE_FOUND ? tunnel_find_target(x, ret->route) : NULL;
 }
 
 void
@@ -300,22 +311,42 @@ exchange_drain_tunnel(struct exchange *x)
 	front_drive(x->front);
 }
 
+/* The place that the tunnel takes at its target counts in the new generation, too, if that has the
+ * same pool; else it counts no more. */
+static void
+tunnel_keep_place(struct exchange *x, const struct conf_route *route)
+{
+	const struct backend *place = x->upstream->place;
+
+	for (size_t i = 0; x->pool && place && i < conf_route_targets(route); i++) {
+		if (backend_pool_get(x->pool, i) == place)
+			return;
+	}
+	upstream_leave_place(x->upstream);
+}
+
+/* Nothing of the old generation may be looked at afterwards: it may be gone. */
 static void
 tunnel_adopt(struct exchange *x, struct generation *g)
 {
+	const struct conf_target *target;
 	struct route_match m;
 
 	if (x->tunnel->draining)
 		return;
-	if (!tunnel_find_again(x, g, &m)) {
+	target = tunnel_find_again(x, g, &m);
+	if (!target) {
 		exchange_drain_tunnel(x);
 		return;
 	}
-	generation_unref(&x->generation);
-	x->generation = generation_ref(g);
 	x->site = m.site;
 	x->route = m.route;
 	x->limits = &m.route->limits;
+	x->target = target;
+	x->pool = generation_pool(g, m.route);
+	tunnel_keep_place(x, m.route);
+	generation_unref(&x->generation);
+	x->generation = generation_ref(g);
 }
 
 void

@@ -251,8 +251,7 @@ upstream_finish(struct upstream *u)
 	(void)shutdown(u->fd, SHUT_WR);
 }
 
-/* The target has one request less. */
-static void
+void
 upstream_leave_place(struct upstream *u)
 {
 	struct backend *place = steal_ptr(&u->place);

@@ -55,6 +55,8 @@ enum upstream_io upstream_read_into(struct upstream *u, struct iobuf *in, int *r
 void upstream_settle(struct upstream *u);
 /* Writes what is in u->out, as far as it goes. OK: all of it. */
 enum upstream_io upstream_write(struct upstream *u);
+/* The target has one request less; the lease itself goes on. */
+void upstream_leave_place(struct upstream *u);
 /* Says that nothing more will be written. */
 void upstream_finish(struct upstream *u);
 /* Ends the lease: the connection is idle and may be leased again. */

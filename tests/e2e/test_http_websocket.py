@@ -261,3 +261,34 @@ def test_a_client_of_http_1_0_is_not_switched(served):
         c.send(b"GET /ws HTTP/1.0\r\nHost: a.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
         assert c.response().body == b"no"
     assert "upgrade" not in s.backend.notes()[0].lower()
+
+
+def test_a_tunnel_to_one_of_several_targets_and_reloads(served, backend):
+    """It is the target that counts: while it is in the route, however that changes, the tunnel stays."""
+    s = served()
+    here, other = s.backend.address, backend.raw(echo).address
+    one, both = f"route /ws -> http://{here}/ws", f"route /ws -> http://{here}/ws http://{other}/ws"
+    s.write(s.text.replace(one, both))
+    s.reload()
+    with upgraded(s) as first, upgraded(s) as second:
+        for c in (first, second):
+            c.send(b"\x82\x01x")
+            assert c.recv(3) == b"\x82\x01x"
+        s.write(s.text.replace("status 200", "status 201"))
+        s.reload()
+        s.write(s.text.replace(both, one))
+        s.reload()
+        s.write(s.text.replace("status 201", "status 202"))
+        s.reload()
+        went = [c for c in (first, second) if _goes(c)]
+        assert len(went) == 1
+    wait_for(lambda: s.stats().get("tunnels_open") == 0, what="both to be over")
+    with upgraded(s) as c:
+        c.send(b"again")
+        assert c.recv(5) == b"again"
+
+
+def _goes(c):
+    """Whether the proxy has said goodbye; one that stays still echoes."""
+    c.send(b"\x82\x01y")
+    return b"\x88" in c.recv(3)
