@@ -4,13 +4,6 @@
 
 #include "core/own.h"
 
-static bool
-is_server(const struct conf_target *t)
-{
-	return t->type == CONF_TARGET_CONTAINER || t->type == CONF_TARGET_HTTP ||
-	       t->type == CONF_TARGET_HTTPS;
-}
-
 static void
 fill_defaults(struct conf_route *route)
 {
@@ -45,7 +38,7 @@ check_use(struct parse *p, const struct conf_route *route)
 	for (size_t i = 0; i < ARRAY_SIZE(uses); i++) {
 		if (!uses[i].ordinal || parse_failed(p, uses[i].ordinal))
 			continue;
-		if (!is_server(&route->target))
+		if (!conf_target_is_server(&route->target))
 			parse_error_ordinal(p, uses[i].ordinal,
 				"\"%s\" is for routes to servers, not to a folder, a redirect or a "
 				"status",

@@ -27,6 +27,7 @@ free_target(struct conf_target *t)
 {
 	free(t->host);
 	free(t->path);
+	free(t->socket);
 }
 
 static void
@@ -208,6 +209,45 @@ conf_find_authority(const struct conf *c, const char *file)
 			return (int32_t)i;
 	}
 	return -1;
+}
+
+bool
+conf_target_is_server(const struct conf_target *t)
+{
+	switch (t->type) {
+	case CONF_TARGET_CONTAINER:
+	case CONF_TARGET_HTTP:
+	case CONF_TARGET_HTTPS:
+	case CONF_TARGET_UNIX:
+		return true;
+	case CONF_TARGET_DIR:
+	case CONF_TARGET_REDIRECT:
+	case CONF_TARGET_STATUS:
+		break;
+	}
+	return false;
+}
+
+static bool
+route_has_socket(const struct conf_route *route, struct slice path)
+{
+	for (size_t i = 0; i < conf_route_targets(route); i++) {
+		const struct conf_target *t = conf_route_target(route, i);
+
+		if (t->type == CONF_TARGET_UNIX && slice_eq_str(path, t->socket))
+			return true;
+	}
+	return false;
+}
+
+bool
+conf_has_socket(const struct conf *c, struct slice path)
+{
+	for (size_t i = 0; i < c->n_sites; i++)
+		for (size_t k = 0; k < c->sites[i].n_routes; k++)
+			if (route_has_socket(&c->sites[i].routes[k], path))
+				return true;
+	return false;
 }
 
 bool

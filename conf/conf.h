@@ -37,6 +37,7 @@
 #define CONF_HOST_MAX 253  /* a site's host name */
 #define CONF_IFNAME_MAX 15
 #define CONF_TARGETS_MAX 64 /* targets of one route */
+#define CONF_SOCKET_MAX 107 /* the path of a unix socket */
 #define CONF_WEIGHT_MAX 100
 #define CONF_PASSIVE_FAIL 3 /* what `passive` means where it is not written */
 #define CONF_PASSIVE_IN_MS 10000
@@ -108,6 +109,7 @@ enum conf_target_type {
 	CONF_TARGET_CONTAINER, /* CONTAINER:PORT[/PATH] */
 	CONF_TARGET_HTTP,      /* http://HOST[:PORT][/PATH] */
 	CONF_TARGET_HTTPS,     /* https://HOST[:PORT][/PATH] */
+	CONF_TARGET_UNIX,      /* unix:/FILE[:/PATH] */
 	CONF_TARGET_DIR,       /* dir PATH */
 	CONF_TARGET_REDIRECT,  /* redirect CODE URL */
 	CONF_TARGET_STATUS,    /* status CODE */
@@ -115,6 +117,7 @@ enum conf_target_type {
 
 struct conf_target {
 	enum conf_target_type type;
+	char *socket;       /* UNIX: the socket's file; its host is "localhost" */
 	char *host;         /* container's name, or host name or address literal without brackets */
 	uint32_t container; /* CONTAINER: index into conf.containers */
 	uint16_t port;
@@ -399,6 +402,10 @@ const char *conf_timeout_name(enum conf_timeout timeout);
 const char *conf_listen_mode_name(enum conf_listen_mode mode);
 /* The index of the authorities of that file (NULL: the system's), or -1. */
 int32_t conf_find_authority(const struct conf *c, const char *file);
+/* Whether a target of some route is that unix socket. */
+bool conf_has_socket(const struct conf *c, struct slice path);
+/* Whether a target is a server, which may stand beside others: no folder, redirect or status. */
+bool conf_target_is_server(const struct conf_target *t);
 /* Whether a target of the route is reached by TLS. */
 bool conf_route_has_tls(const struct conf_route *route);
 const char *conf_balance_name(enum conf_balance balance);

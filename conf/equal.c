@@ -65,7 +65,8 @@ same_certificate(const struct conf_certificate *a, const struct conf_certificate
 static bool
 same_target(const struct conf_target *a, const struct conf_target *b)
 {
-	return a->type == b->type && same_text(a->host, b->host) && a->container == b->container &&
+	return a->type == b->type && same_text(a->host, b->host) &&
+	       same_text(a->socket, b->socket) && a->container == b->container &&
 	       a->port == b->port && same_text(a->path, b->path) && a->code == b->code &&
 	       a->weight == b->weight;
 }

@@ -25,14 +25,25 @@ append_http_target(const struct conf_target *t, struct buf *word)
 }
 
 static int
+append_unix_target(const struct conf_target *t, struct buf *word)
+{
+	return buf_printf(
+		word, "unix:%s%s%s", t->socket, t->path ? ":" : "", t->path ? t->path : "");
+}
+
+static int
 append_url_target(const struct conf_target *t, struct buf *out)
 {
 	_cleanup_(buf_clear) struct buf word;
 	int ret;
 
 	buf_init(&word, WORD_BUF_MAX);
-	ret = t->type == CONF_TARGET_CONTAINER ? append_container_target(t, &word)
-					       : append_http_target(t, &word);
+	if (t->type == CONF_TARGET_CONTAINER)
+		ret = append_container_target(t, &word);
+	else if (t->type == CONF_TARGET_UNIX)
+		ret = append_unix_target(t, &word);
+	else
+		ret = append_http_target(t, &word);
 	return ret < 0 ? -1 : writer_append_word(out, buf_slice(&word));
 }
 
@@ -43,6 +54,7 @@ conf_target_print(const struct conf_target *t, struct buf *out)
 	case CONF_TARGET_CONTAINER:
 	case CONF_TARGET_HTTP:
 	case CONF_TARGET_HTTPS:
+	case CONF_TARGET_UNIX:
 		return append_url_target(t, out);
 	case CONF_TARGET_DIR:
 		if (buf_append_str(out, "dir ") < 0)

@@ -120,6 +120,33 @@ read_http_target(
 	return read_path(p, w, slice_skip(rest, authority.n), t);
 }
 
+/* ---- unix: ---- */
+
+/* The file and, behind a colon, the path; the Host of a request without one is localhost. */
+static int
+read_unix_target(
+	struct parse *p, const struct directive *d, const struct word *w, struct conf_target *t)
+{
+	struct slice rest = slice_skip(w->text, sizeof("unix:") - 1);
+	struct slice file = slice_head(rest, slice_index(rest, ':'));
+	const char *why = value_file(file);
+
+	(void)d;
+	t->type = CONF_TARGET_UNIX;
+	if (!why && file.n > CONF_SOCKET_MAX)
+		why = "is longer than 107 bytes, which no socket's path may be";
+	if (why)
+		return parse_error(p, w, "the socket \"%.*s\" %s",
+			SLICE_ARG(slice_head(file, WORD_SHOWN)), why);
+	t->socket = parse_dup(p, file);
+	t->host = parse_dup(p, SLICE_LIT("localhost"));
+	if (!t->socket || !t->host)
+		return -1;
+	if (file.n < rest.n && file.n + 1 == rest.n)
+		return parse_error(p, w, "the path behind the colon is missing");
+	return read_path(p, w, slice_skip(rest, file.n + 1), t);
+}
+
 /* ---- dir, redirect, status ---- */
 
 static int
@@ -177,6 +204,7 @@ static const struct target_form forms[] = {
 	{CONF_TARGET_CONTAINER, 1, read_container_target, "CONTAINER:PORT[/PATH]"},
 	{CONF_TARGET_HTTP, 1, read_http_target, "http://HOST[:PORT][/PATH]"},
 	{CONF_TARGET_HTTPS, 1, read_http_target, "https://HOST[:PORT][/PATH]"},
+	{CONF_TARGET_UNIX, 1, read_unix_target, "unix:/FILE[:/PATH]"},
 	{CONF_TARGET_DIR, 2, read_dir_target, "dir FOLDER"},
 	{CONF_TARGET_REDIRECT, 3, read_redirect_target, "redirect CODE URL"},
 	{CONF_TARGET_STATUS, 2, read_status_target, "status CODE"},
@@ -195,6 +223,10 @@ target_type(struct parse *p, const struct word *w)
 		return CONF_TARGET_HTTP;
 	if (slice_starts(w->text, SLICE_LIT("https://")))
 		return CONF_TARGET_HTTPS;
+	/* A container may be called unix; its port is a number. */
+	if (slice_starts(w->text, SLICE_LIT("unix:")) &&
+		(w->text.n == 5 || w->text.p[5] < '0' || w->text.p[5] > '9'))
+		return CONF_TARGET_UNIX;
 	if (slice_index(w->text, '/') < slice_index(w->text, ':') || w->text.p[0] == '/')
 		return parse_error(p, w,
 			"\"%.*s\" is not a target; a folder is written: dir FOLDER", WORD_ARG(w));
@@ -208,13 +240,6 @@ target_type(struct parse *p, const struct word *w)
 		return parse_error(
 			p, w, "unknown target \"%.*s\"; did you mean \"%s\"?", WORD_ARG(w), near);
 	return CONF_TARGET_CONTAINER;
-}
-
-static bool
-is_server(int type)
-{
-	return type == CONF_TARGET_CONTAINER || type == CONF_TARGET_HTTP ||
-	       type == CONF_TARGET_HTTPS;
 }
 
 /* A target that stands alone: all the words are its own. */
@@ -238,7 +263,11 @@ read_alone(struct parse *p, const struct directive *d, int type, struct conf_tar
 static bool
 same_server(const struct conf_target *a, const struct conf_target *b)
 {
-	return a->type == b->type && a->port == b->port && strcmp(a->host, b->host) == 0;
+	if (a->type != b->type)
+		return false;
+	if (a->type == CONF_TARGET_UNIX)
+		return strcmp(a->socket, b->socket) == 0;
+	return a->port == b->port && strcmp(a->host, b->host) == 0;
 }
 
 static bool
@@ -276,7 +305,7 @@ read_server(
 
 	if (type < 0)
 		return -1;
-	if (!is_server(type))
+	if (!conf_target_is_server(&(struct conf_target){.type = (enum conf_target_type)type}))
 		return parse_error(p, w, "\"%.*s\" can't stand beside other targets", WORD_ARG(w));
 	p->target = w == d->target ? 0 : 1 + route->n_more;
 	if (p->target == CONF_TARGETS_MAX)
@@ -343,5 +372,7 @@ directive_read_targets(struct parse *p, const struct directive *d, struct conf_r
 	type = target_type(p, first);
 	if (type < 0)
 		return -1;
-	return is_server(type) ? read_servers(p, d, route) : read_alone(p, d, type, &route->target);
+	return conf_target_is_server(&(struct conf_target){.type = (enum conf_target_type)type})
+		       ? read_servers(p, d, route)
+		       : read_alone(p, d, type, &route->target);
 }

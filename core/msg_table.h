@@ -104,6 +104,12 @@
 	  "id: send your counters") \
 	X(STATS,       ROLE_BIT(PARENT) | ROLE_BIT(PROXY) | ROLE_BIT(ROUTER) | ROLE_BIT(LXC), ROLE_BIT(CONTROL), 0, "U(hU)*", \
 	  "id, then counter (enum stat_id) and value") \
+	X(DIAL,        ROLE_BIT(PROXY), ROLE_BIT(PARENT), 0, "Us", \
+	  "id, a unix socket that a target of the configuration names: connect to it") \
+	X(DIALED,      ROLE_BIT(PARENT), ROLE_BIT(PROXY), 1, "U", \
+	  "id; descriptor: the connection") \
+	X(DIAL_FAILED, ROLE_BIT(PARENT), ROLE_BIT(PROXY), 0, "Ui", \
+	  "id, why not (errno)") \
 	X(TARGETS_GET, ROLE_BIT(CONTROL), ROLE_BIT(PROXY), 0, "U", \
 	  "id: say how the targets of routes are") \
 	X(TARGETS,     ROLE_BIT(PROXY), ROLE_BIT(CONTROL), 0, "UUb(uhbuUUUUs)*", \

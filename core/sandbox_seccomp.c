@@ -55,7 +55,6 @@ static const struct argument common_arguments[] = {
 static const struct argument proxy_arguments[] = {
 	{SCMP_SYS(socket), 0, WHOLE, AF_INET},
 	{SCMP_SYS(socket), 0, WHOLE, AF_INET6},
-	{SCMP_SYS(socket), 0, WHOLE, AF_UNIX},
 	/* Threads, no processes. */
 	{SCMP_SYS(clone), 0, CLONE_VM | CLONE_THREAD, CLONE_VM | CLONE_THREAD},
 	{SCMP_SYS(ioctl), 1, WHOLE, SIOCOUTQ},

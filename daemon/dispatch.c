@@ -8,10 +8,13 @@
 #include "core/log.h"
 #include "core/map.h"
 #include "core/own.h"
+#include "core/sandbox.h"
+#include "daemon/dial.h"
 #include "daemon/process_usage.h"
 #include "daemon/records.h"
 #include "daemon/state.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -197,6 +200,44 @@ on_usage_get(struct child *c, struct msg_in *m)
 	msg_out_clear(&out);
 }
 
+/* What the committed generation names, or the one that is just taking its place. */
+static bool
+may_dial(const struct parent *p, struct slice path)
+{
+	return (p->current && conf_has_socket(p->current->conf, path)) ||
+	       (p->next && conf_has_socket(p->next->conf, path));
+}
+
+static void
+on_dial(struct child *c, struct msg_in *m)
+{
+	uint64_t id = msg_get_u64(m);
+	_free_ char *path = slice_dup(msg_get_slice(m));
+	int fd = -1, error = EACCES;
+	struct msg_out out;
+
+	if (msg_finish(m) < 0 || !path)
+		return;
+	if (may_dial(c->parent, slice_str(path))) {
+		fd = dial_socket(path, c->parent->root ? sandbox_user(ROLE_PROXY) : NULL);
+		error = errno;
+	} else {
+		log_error("socket that the configuration does not name", kv_s("path", path));
+	}
+	if (msg_out_init(&out, fd < 0 ? MSG_DIAL_FAILED : MSG_DIALED, ROLE_PROXY) < 0) {
+		close_fd(fd);
+		return;
+	}
+	msg_put_u64(&out, id);
+	if (fd < 0)
+		msg_put_i32(&out, error);
+	else
+		msg_put_fd(&out, fd);
+	(void)chan_send(c->chan, &out);
+	msg_out_clear(&out);
+	close_fd(fd);
+}
+
 static void
 on_stopped_all(struct child *c, struct msg_in *m)
 {
@@ -302,6 +343,7 @@ static void (*const handlers[MSG_TYPE_COUNT])(struct child *, struct msg_in *) =
 	[MSG_CONTAINER_GONE] = on_container_gone,
 	[MSG_STOPPED_ALL] = on_stopped_all,
 	[MSG_STATS_GET] = on_stats_get,
+	[MSG_DIAL] = on_dial,
 	[MSG_USAGE_GET] = on_usage_get,
 	[MSG_RELOAD] = on_order,
 	[MSG_CHECK] = on_order,

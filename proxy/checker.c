@@ -1,6 +1,7 @@
 /*
- * One check at a time a target: WAIT for its turn, RESOLVE a name, CONNECT, HANDSHAKE with TLS, ASK
- * and READ by HTTP, until the result or the deadline. Whatever is not a good result is a bad one.
+ * One check at a time a target: WAIT for its turn, RESOLVE a name (or wait for a unix socket),
+ * CONNECT, HANDSHAKE with TLS, ASK and READ by HTTP, until the result or the deadline. Whatever is
+ * not a good result is a bad one.
  */
 #include "proxy/checker.h"
 
@@ -37,6 +38,7 @@ struct check {
 	enum check_state state;
 	struct timer timer; /* WAIT: the next one. Else: the deadline */
 	struct resolve_wait resolve;
+	struct dial dial;
 	uint64_t began_ms;
 	int fd;
 	struct event event;
@@ -60,6 +62,7 @@ static void
 check_close(struct check *c)
 {
 	resolve_cancel(&c->resolve);
+	dial_cancel(&c->dial);
 	timer_remove(&c->checker->worker->timers, &c->timer);
 	SSL_free(c->ssl);
 	c->ssl = NULL;
@@ -95,6 +98,32 @@ check_on_event(evutil_socket_t fd, short what, void *arg)
 	check_step(arg);
 }
 
+/* c->fd is connecting. False: the check has ended. */
+static bool
+check_watch(struct check *c)
+{
+	c->state = CHECK_CONNECT;
+	event_assign(&c->event, c->checker->worker->base, c->fd,
+		EV_READ | EV_WRITE | EV_ET | EV_PERSIST, check_on_event, c);
+	if (event_add(&c->event, NULL) == 0)
+		return true;
+	check_end(c, "out of memory");
+	return false;
+}
+
+static void
+check_on_dialed(struct dial *d, int fd, int error)
+{
+	struct check *c = list_entry(d, struct check, dial);
+
+	(void)error;
+	c->fd = fd;
+	if (fd < 0)
+		check_end(c, "connection refused or impossible");
+	else
+		(void)check_watch(c);
+}
+
 static void
 check_dial(struct check *c, const struct addr *addr)
 {
@@ -106,12 +135,8 @@ check_dial(struct check *c, const struct addr *addr)
 		check_end(c, "no descriptor for the check");
 		return;
 	}
-	c->state = CHECK_CONNECT;
-	event_assign(&c->event, c->checker->worker->base, c->fd,
-		EV_READ | EV_WRITE | EV_ET | EV_PERSIST, check_on_event, c);
-	if (event_add(&c->event, NULL) < 0)
-		check_end(c, "out of memory");
-	else if (connect(c->fd, (const struct sockaddr *)&ss, len) < 0 && errno != EINPROGRESS)
+	if (check_watch(c) && connect(c->fd, (const struct sockaddr *)&ss, len) < 0 &&
+		errno != EINPROGRESS)
 		check_end(c, "connection refused or impossible");
 }
 
@@ -155,6 +180,13 @@ check_name(struct check *c)
 }
 
 static void
+check_unix(struct check *c)
+{
+	c->state = CHECK_RESOLVE;
+	dial_begin(&c->dial, c->checker->worker, c->target->socket);
+}
+
+static void
 check_on_resolved(struct resolve_wait *wait)
 {
 	check_name(list_entry(wait, struct check, resolve));
@@ -169,6 +201,8 @@ check_begin(struct check *c)
 		c->began_ms + c->route->upstream.check_timeout_ms);
 	if (c->target->type == CONF_TARGET_CONTAINER)
 		check_container(c);
+	else if (c->target->type == CONF_TARGET_UNIX)
+		check_unix(c);
 	else
 		check_name(c);
 }
@@ -376,6 +410,7 @@ checker_add_route(struct checker *all, const struct conf_route *route)
 		c->target = conf_route_target(route, i);
 		c->fd = -1;
 		resolve_wait_init(&c->resolve, check_on_resolved);
+		dial_init(&c->dial, check_on_dialed);
 		timer_init(&c->timer, check_on_timer);
 		timer_set(&all->worker->timers, &c->timer, now + CHECK_STAGGER_MS * all->n);
 		all->n++;

@@ -44,6 +44,7 @@ exchange_go_to_target(struct exchange *x)
 	case CONF_TARGET_CONTAINER:
 	case CONF_TARGET_HTTP:
 	case CONF_TARGET_HTTPS:
+	case CONF_TARGET_UNIX:
 		exchange_start_buffer(x);
 		break;
 	case CONF_TARGET_DIR:

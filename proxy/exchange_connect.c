@@ -50,6 +50,7 @@ exchange_classify(int error)
 	case ECONNREFUSED:
 	case ECONNRESET:
 	case ECONNABORTED:
+	case ENOENT: /* a unix socket that nobody has made yet */
 		return WAITING_REFUSED;
 	case EHOSTUNREACH:
 	case ENETUNREACH:
@@ -131,6 +132,12 @@ exchange_find_addresses(struct exchange *x)
 
 	if (exchange_to_container(x))
 		return exchange_join_container(x);
+	if (x->target->type == CONF_TARGET_UNIX) {
+		x->addrs[0] = (struct addr){.family = AF_UNIX};
+		x->n_addrs = 1;
+		x->next_addr = 0;
+		return 0;
+	}
 	if (x->n_addrs > 0)
 		return 0;
 	switch (resolver_get(&x->worker->resolver, host, &x->resolve, x->addrs, &x->n_addrs)) {
@@ -206,6 +213,7 @@ exchange_endpoint(const struct exchange *x)
 		to.tls = generation_client(x->generation, x->worker->index, x->route);
 		to.host = x->target->host;
 	}
+	to.socket = x->target->socket;
 	return to;
 }
 

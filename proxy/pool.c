@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <openssl/ssl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,6 +30,12 @@ pool_key(const struct endpoint *to, char out[static POOL_KEY_MAX])
 		memcpy(out + n, &to->tls, sizeof(struct ssl_ctx_st *));
 		n += sizeof(struct ssl_ctx_st *);
 		memcpy(out + n, to->host, host);
+		n += host;
+	}
+	if (to->socket) {
+		host = strlen(to->socket);
+		assert(host <= CONF_SOCKET_MAX);
+		memcpy(out + n, to->socket, host);
 		n += host;
 	}
 	return slice_of(out, n);
@@ -64,7 +71,17 @@ pool_free(struct pool *pool)
 {
 	SSL_CTX_free(pool->tls);
 	free(pool->host);
+	free(pool->socket);
 	free(pool);
+}
+
+/* Of a long path the end tells more. */
+static void
+pool_name_socket(struct pool *pool, const char *path)
+{
+	size_t n = strlen(path), room = sizeof(pool->text) - sizeof("unix:");
+
+	(void)snprintf(pool->text, sizeof(pool->text), "unix:%s", path + (n > room ? n - room : 0));
 }
 
 static struct pool *
@@ -77,6 +94,14 @@ pool_new(const struct endpoint *to)
 	pool->addr = *to->addr;
 	pool->port = to->port;
 	list_init(&pool->idle);
+	if (to->socket) {
+		pool_name_socket(pool, to->socket);
+		pool->socket = strdup(to->socket);
+		if (pool->socket)
+			return pool;
+		pool_free(pool);
+		return NULL;
+	}
 	addr_print_port(to->addr, to->port, pool->text);
 	if (!to->tls)
 		return pool;
@@ -112,8 +137,11 @@ pools_join(struct pools *p, const struct endpoint *to)
 void
 pools_leave(struct pools *p, struct pool *pool)
 {
-	const struct endpoint to = {
-		.addr = &pool->addr, .port = pool->port, .tls = pool->tls, .host = pool->host};
+	const struct endpoint to = {.addr = &pool->addr,
+		.port = pool->port,
+		.tls = pool->tls,
+		.host = pool->host,
+		.socket = pool->socket};
 	char key[POOL_KEY_MAX];
 
 	if (--pool->n_all > 0)

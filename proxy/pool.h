@@ -28,6 +28,7 @@ struct endpoint {
 	uint16_t port;
 	struct ssl_ctx_st *tls; /* NULL: clear text */
 	const char *host;       /* for TLS: the name that the certificate must be valid for */
+	const char *socket;     /* of a unix socket; then addr is of AF_UNIX and says nothing */
 };
 
 /* One endpoint. Lives while a connection to it, idle or leased, does. */
@@ -36,6 +37,7 @@ struct pool {
 	uint16_t port;
 	struct ssl_ctx_st *tls; /* a reference; NULL: clear text */
 	char *host;             /* for TLS */
+	char *socket;           /* of a unix socket */
 	size_t n_all;           /* connections, leased ones included */
 	size_t n_idle;
 	struct list idle; /* of struct upstream, the last used first */

@@ -144,6 +144,21 @@ proxy_spread_answer(struct proxy *p, const struct note *note)
 	}
 }
 
+/* The parent's id for it: the thread, and the thread's own. */
+#define DIAL_THREAD_SHIFT 48
+
+static void
+proxy_dial(struct proxy *p, const struct note *note)
+{
+	struct msg_out m;
+
+	if (msg_out_init(&m, MSG_DIAL, ROLE_PARENT) < 0)
+		return;
+	msg_put_u64(&m, (uint64_t)note->thread << DIAL_THREAD_SHIFT | note->dial);
+	msg_put_str(&m, note->target);
+	(void)chan_send(p->chan, &m);
+}
+
 static void
 proxy_on_note(struct list *item, void *ctx)
 {
@@ -167,6 +182,9 @@ proxy_on_note(struct list *item, void *ctx)
 		break;
 	case NOTE_BACKEND_DOWN:
 		proxy_event(p, note);
+		break;
+	case NOTE_DIAL:
+		proxy_dial(p, note);
 		break;
 	case NOTE_ANSWERED:
 		proxy_spread_answer(p, note);
@@ -515,6 +533,23 @@ proxy_on_targets(struct proxy *p, struct msg_in *m)
 		targets_send(p->chan, p->current, id);
 }
 
+static void
+proxy_on_dialed(struct proxy *p, struct msg_in *m)
+{
+	uint64_t id = msg_get_u64(m);
+	int error = m->type == MSG_DIAL_FAILED ? msg_get_i32(m) : 0;
+	uint64_t thread = id >> DIAL_THREAD_SHIFT;
+	struct command *c;
+
+	if (msg_finish(m) < 0 || thread >= p->n_workers)
+		return;
+	c = proxy_command(COMMAND_DIALED);
+	c->dial = id & ((UINT64_C(1) << DIAL_THREAD_SHIFT) - 1);
+	c->error = error;
+	c->fd = msg_take_fd(m);
+	worker_post(p->workers[thread], c);
+}
+
 /* X(message, handler): what the parent and, through it, lxc and control may send. */
 #define PROXY_MESSAGE_TABLE(X)                                                                     \
 	X(OFFER, proxy_on_offer)                                                                   \
@@ -536,6 +571,8 @@ proxy_on_targets(struct proxy *p, struct msg_in *m)
 	X(DRAIN, proxy_on_drain)                                                                   \
 	X(STATS_GET, proxy_on_stats)                                                               \
 	X(SYNC, proxy_on_sync)                                                                     \
+	X(DIALED, proxy_on_dialed)                                                                 \
+	X(DIAL_FAILED, proxy_on_dialed)                                                            \
 	X(TARGETS_GET, proxy_on_targets)                                                           \
 	X(USAGE_GET, proxy_on_usage)
 

@@ -74,27 +74,51 @@ upstream_lease(struct worker *w, const struct endpoint *to, struct exchange *x)
 	return u;
 }
 
+/* From here on the kernel says what is ready. 0 or an errno. */
+static int
+upstream_watch(struct upstream *u)
+{
+	event_assign(&u->event, u->worker->base, u->fd,
+		EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST, upstream_on_event, u);
+	return event_add(&u->event, NULL) < 0 ? ENOMEM : 0;
+}
+
+static void
+upstream_on_dialed(struct dial *d, int fd, int error)
+{
+	struct upstream *u = list_entry(d, struct upstream, dial);
+
+	u->fd = fd;
+	u->dial_error = fd < 0 ? error : upstream_watch(u);
+	/* upstream_connected tells what came of it. */
+	u->writable = true;
+	exchange_on_upstream(u->exchange);
+}
+
 /* Starts connecting u->fd. 0 or an errno. */
 static int
 upstream_start(struct upstream *u)
 {
 	struct sockaddr_storage ss;
-	socklen_t len = addr_to_sockaddr(&u->pool->addr, u->pool->port, &ss);
+	socklen_t len;
 	int one = 1;
 
+	u->connecting = true;
+	if (u->pool->socket) {
+		dial_begin(&u->dial, u->worker, u->pool->socket);
+		return 0;
+	}
+	len = addr_to_sockaddr(&u->pool->addr, u->pool->port, &ss);
 	u->fd = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (u->fd < 0)
 		return errno;
 	/* Small requests must not wait for the acknowledgement of the last one. */
 	(void)setsockopt(u->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	u->connecting = true;
 	if (connect(u->fd, (const struct sockaddr *)&ss, len) < 0 && errno != EINPROGRESS)
 		return errno;
 	if (u->pool->tls && upstream_tls_open(u) < 0)
 		return ENOMEM;
-	event_assign(&u->event, u->worker->base, u->fd,
-		EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST, upstream_on_event, u);
-	return event_add(&u->event, NULL) < 0 ? ENOMEM : 0;
+	return upstream_watch(u);
 }
 
 struct upstream *
@@ -110,6 +134,7 @@ upstream_connect(struct worker *w, const struct endpoint *to, struct exchange *x
 	u->grave.bury = upstream_bury;
 	list_init(&u->node);
 	timer_init(&u->timer, upstream_on_idle_timeout);
+	dial_init(&u->dial, upstream_on_dialed);
 	u->pool = pools_join(&w->pools, to);
 	if (!u->pool) {
 		free(u);
@@ -131,10 +156,11 @@ upstream_connect(struct worker *w, const struct endpoint *to, struct exchange *x
 int
 upstream_connected(struct upstream *u)
 {
-	int error = 0;
+	int error = u->dial_error;
 	socklen_t len = sizeof(error);
 
-	if (u->connecting && getsockopt(u->fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
+	if (error == 0 && u->connecting &&
+		getsockopt(u->fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
 		error = errno;
 	u->connecting = false;
 	return error == 0 && u->ssl ? upstream_tls_handshake(u) : error;
@@ -293,8 +319,9 @@ upstream_close(struct upstream *u)
 {
 	struct worker *w = u->worker;
 
-	if (u->fd < 0)
+	if (!u->pool)
 		return;
+	dial_cancel(&u->dial);
 	if (!list_empty(&u->node)) {
 		list_remove(&u->node);
 		u->pool->n_idle--;
@@ -302,7 +329,8 @@ upstream_close(struct upstream *u)
 	}
 	upstream_leave_place(u);
 	timer_remove(&w->timers, &u->timer);
-	event_del(&u->event);
+	if (u->fd >= 0)
+		event_del(&u->event);
 	upstream_tls_close(u);
 	u->fd = close_fd(u->fd);
 	upstream_release_buffers(u);

@@ -19,7 +19,9 @@ struct upstream {
 	struct list node;          /* in the pool's idle list */
 	struct event event;
 	struct timer timer; /* of an idle one */
-	int fd;             /* -1: closed */
+	int fd;             /* -1: closed, or a unix socket not connected to yet */
+	struct dial dial;   /* of a unix socket that is being connected to */
+	int dial_error;     /* what came of it: an errno */
 	SSL *ssl;           /* NULL: clear text */
 	struct tls_user tls_user;
 	bool connecting;

@@ -90,6 +90,7 @@ worker_new(unsigned index, unsigned n_threads, struct tickets *tickets, struct m
 	list_init(&w->tunnels);
 	list_init(&w->overload.idle);
 	list_init(&w->graves);
+	list_init(&w->dials);
 	list_init(&w->spare_exchanges);
 	buf_init(&w->text, WORKER_TEXT_MAX);
 	w->tls.choose = conn_choose_certificate;
@@ -215,21 +216,42 @@ worker_post(struct worker *w, struct command *command)
 	mailbox_post(&w->commands, &command->node);
 }
 
-void
-worker_note(struct worker *w, enum note_type type, const char *target, const char *why)
+static struct note *
+worker_new_note(struct worker *w, enum note_type type, const char *target, const char *why)
 {
 	struct note *note = calloc(1, sizeof(*note));
 
-	/* Without these notes the parent would wait for ever; a new process is better. */
-	if (!note && (type == NOTE_ADOPTED || type == NOTE_DRAINING))
-		abort();
 	if (!note)
-		return;
+		return NULL;
 	note->type = type;
 	note->thread = w->index;
 	note->generation = w->generation ? w->generation->number : 0;
 	(void)snprintf(note->target, sizeof(note->target), "%s", target);
 	(void)snprintf(note->why, sizeof(note->why), "%s", why);
+	return note;
+}
+
+void
+worker_note(struct worker *w, enum note_type type, const char *target, const char *why)
+{
+	struct note *note = worker_new_note(w, type, target, why);
+
+	/* Without this note the parent would wait for ever; a new process is better. */
+	if (!note && type == NOTE_ADOPTED)
+		abort();
+	if (note)
+		mailbox_post(w->notes, &note->node);
+}
+
+void
+worker_note_dial(struct worker *w, uint64_t id, const char *path)
+{
+	struct note *note = worker_new_note(w, NOTE_DIAL, path, "");
+
+	/* Who waits has a time-out. */
+	if (!note)
+		return;
+	note->dial = id;
 	mailbox_post(w->notes, &note->node);
 }
 
@@ -321,6 +343,9 @@ worker_on_command(struct list *item, void *ctx)
 		break;
 	case COMMAND_LOGIN:
 		exchange_on_login(c->login);
+		break;
+	case COMMAND_DIALED:
+		dial_answer(w, c->dial, steal_fd(&c->fd), c->error);
 		break;
 	case COMMAND_PLACE:
 		exchange_on_place(c->ticket);

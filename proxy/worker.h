@@ -15,6 +15,7 @@
 #include "proxy/checker.h"
 #include "proxy/compressor.h"
 #include "proxy/containers.h"
+#include "proxy/dial.h"
 #include "proxy/file_cache.h"
 #include "proxy/generation.h"
 #include "proxy/guards.h"
@@ -43,6 +44,7 @@
 	X(ACCESS_LOG, "write the access log to this descriptor; -1: none")                         \
 	X(LOGIN, "a password was checked")                                                         \
 	X(DRAIN, "accept no more; connections end with their next answer")                         \
+	X(DIALED, "a unix socket was connected to, or was not")                                    \
 	X(PLACE, "a request got the place at a target that it waited for")                         \
 	X(STOP, "close everything and end")
 
@@ -64,6 +66,8 @@ struct command {
 	int fd;                          /* ACCESS_LOG: owned */
 	struct login *login;             /* LOGIN: owned */
 	struct place_ticket *ticket;     /* PLACE */
+	uint64_t dial;                   /* DIALED: its id; fd: owned, -1: error says why */
+	int error;
 };
 
 /* What a worker tells the main thread. */
@@ -71,6 +75,7 @@ enum note_type {
 	NOTE_ADOPTED,
 	NOTE_DRAINING, /* it accepts no more */
 	NOTE_BACKEND_DOWN,
+	NOTE_DIAL,     /* target: the unix socket to connect to; dial: its id */
 	NOTE_ANSWERED, /* target: the container that answered for the first time since a change */
 };
 
@@ -81,6 +86,7 @@ struct note {
 	enum note_type type;
 	unsigned thread;
 	uint64_t generation;
+	uint64_t dial;
 	char target[NOTE_TEXT_MAX]; /* of a backend: the target as the file says it */
 	char why[NOTE_TEXT_MAX];
 };
@@ -108,6 +114,8 @@ struct worker {
 	struct timers timers;
 	struct block_pool blocks;
 	struct pools pools;
+	struct list dials; /* of struct dial, under way */
+	uint64_t last_dial;
 	struct checker *checker;      /* of the first thread; NULL: nothing is checked */
 	struct tls_sessions sessions; /* with backends */
 	struct containers containers;
@@ -153,6 +161,8 @@ struct command *command_new(enum command_type type);
 void worker_post(struct worker *w, struct command *command);
 /* To the main thread. */
 void worker_note(struct worker *w, enum note_type type, const char *target, const char *why);
+/* The same with the question for a unix socket. */
+void worker_note_dial(struct worker *w, uint64_t id, const char *path);
 /* Frees the object once nothing on the stack can hold it. */
 void worker_bury(struct worker *w, struct grave *g);
 /* The date of now as HTTP writes it, in w->date until the next call. */

@@ -171,7 +171,7 @@ common_work(void)
 static int
 proxy_work(void)
 {
-	static const int families[] = {AF_INET, AF_INET6, AF_UNIX};
+	static const int families[] = {AF_INET, AF_INET6};
 	pthread_t thread;
 
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
@@ -237,6 +237,12 @@ open_audit_socket(void)
 }
 
 static int
+open_unix_socket(void)
+{
+	return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) < 0 ? errno : 0;
+}
+
+static int
 bind_a_port(void)
 {
 	struct sockaddr_in in = {.sin_family = AF_INET};
@@ -277,6 +283,7 @@ what_no_role_needs_kills_it(void **state)
 		assert_int_equal(run_in(roles[i], become_root), KILLED);
 	}
 	assert_int_equal(run_in(ROLE_PROXY, bind_a_port), KILLED);
+	assert_int_equal(run_in(ROLE_PROXY, open_unix_socket), KILLED);
 	assert_int_equal(run_in(ROLE_ROUTER, open_inet_socket), KILLED);
 	assert_int_equal(run_in(ROLE_CONTROL, open_inet_socket), KILLED);
 }
