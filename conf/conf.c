@@ -90,6 +90,7 @@ free_conf(struct conf *c)
 	for (size_t i = 0; i < c->n_password_files; i++)
 		free(c->password_files[i].path);
 	free(c->password_files);
+	free(c->ban.never);
 	conf_heads_clear(&c->heads);
 	free(c->trusted);
 	conf_pages_clear(&c->pages);
@@ -159,6 +160,12 @@ conf_places_apply(
 
 bool
 conf_needs_router(const struct conf *c)
+{
+	return conf_needs_forwarding(c) || c->ban.ordinal || c->ban.n_never;
+}
+
+bool
+conf_needs_forwarding(const struct conf *c)
 {
 	return c->bridge || c->n_forwards;
 }

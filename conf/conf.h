@@ -291,6 +291,7 @@ struct conf {
 	size_t n_forwards;
 	struct conf_limits limits;
 	struct conf_guard guard;
+	struct conf_ban ban;
 	struct conf_password_file *password_files;
 	size_t n_password_files;
 	uint32_t n_pools; /* the highest conf_route.pool */
@@ -390,8 +391,9 @@ int conf_errors_print(const struct conf_errors *errs,
 	struct slice (*text_of)(void *ctx, const char *file), void *ctx, struct buf *out);
 
 /* What the file uses: decides which processes run. */
-bool conf_needs_router(const struct conf *c); /* bridge or forward */
-bool conf_needs_lxc(const struct conf *c);    /* container */
+bool conf_needs_router(const struct conf *c);     /* bridge, forward or ban */
+bool conf_needs_forwarding(const struct conf *c); /* bridge or forward */
+bool conf_needs_lxc(const struct conf *c);        /* container */
 /* The index of the container, or -1. */
 int32_t conf_find_container(const struct conf *c, struct slice name);
 /* The first of that name. */

@@ -107,3 +107,25 @@ conf_guard_clear(struct conf_guard *guard)
 	free(guard->access);
 	free(guard->auth.realm);
 }
+
+bool
+conf_ban_equal(const struct conf_ban *a, const struct conf_ban *b)
+{
+	if (!a->ordinal != !b->ordinal || a->count != b->count || a->window_ms != b->window_ms ||
+		a->for_ms != b->for_ms || a->n_never != b->n_never)
+		return false;
+	for (size_t i = 0; i < a->n_never; i++)
+		if (a->never[i].net.len != b->never[i].net.len ||
+			!addr_eq(&a->never[i].net.addr, &b->never[i].net.addr))
+			return false;
+	return true;
+}
+
+bool
+conf_ban_excused(const struct conf_ban *ban, const struct addr *a)
+{
+	for (size_t i = 0; i < ban->n_never; i++)
+		if (prefix_contains(&ban->never[i].net, a))
+			return true;
+	return false;
+}

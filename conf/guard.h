@@ -15,6 +15,9 @@
 
 #define CONF_ACCESS_RULES_MAX 1024 /* of one block */
 #define CONF_PASSWORD_FILES_MAX 256
+#define CONF_BAN_NEVER_MAX 256
+#define CONF_BAN_COUNT_MAX 1000
+#define CONF_BAN_FOR_MS (UINT64_C(3600) * 1000) /* of a ban that says no time */
 #define CONF_AUTH_REALM "Restricted"
 #define CONF_AUTH_REALM_MAX 128
 
@@ -75,6 +78,21 @@ struct conf_guard {
 	const struct conf_guard *auth_from;
 };
 
+/* `ban never CIDR…` */
+struct conf_ban_never {
+	uint32_t ordinal;
+	struct prefix net;
+};
+
+/* `ban after COUNT violations in WINDOW for TIME`, and whom no ban may meet. */
+struct conf_ban {
+	uint32_t ordinal; /* of `ban after`; 0: nobody is banned by himself */
+	uint32_t count;
+	uint64_t window_ms, for_ms;
+	struct conf_ban_never *never;
+	size_t n_never;
+};
+
 struct conf;
 
 /* Fills in the places of all guards and what is effective in each. */
@@ -84,6 +102,9 @@ bool conf_guard_equal(const struct conf_guard *a, const struct conf_guard *b);
 void conf_guard_inherit(struct conf_guard *guard, const struct conf_guard *outer);
 /* Whether the block writes anything of it. */
 bool conf_guard_written(const struct conf_guard *guard);
+bool conf_ban_equal(const struct conf_ban *a, const struct conf_ban *b);
+/* Whether `ban never` names this address. */
+bool conf_ban_excused(const struct conf_ban *ban, const struct addr *a);
 void conf_guard_clear(struct conf_guard *guard);
 
 #endif

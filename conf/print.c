@@ -402,6 +402,7 @@ print_all(struct writer *w, const struct conf *c)
 	print_trust(w, &c->trust);
 	print_limits(w, &c->limits);
 	print_guard(w, &c->guard);
+	print_ban(w, &c->ban);
 	print_trusted(w, c);
 	print_heads(w, &c->heads);
 	print_pages(w, &c->pages);

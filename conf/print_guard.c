@@ -84,3 +84,29 @@ print_guard(struct writer *w, const struct conf_guard *guard)
 	print_connection_limit(w, &guard->connections);
 	print_auth(w, &guard->auth);
 }
+
+void
+print_ban(struct writer *w, const struct conf_ban *ban)
+{
+	char text[ADDR_TEXT_MAX];
+
+	if (ban->ordinal) {
+		writer_begin(w, ban->ordinal, "ban after");
+		writer_number(w, ban->count);
+		writer_raw(w, " violations in");
+		writer_time(w, ban->window_ms);
+		writer_raw(w, " for");
+		writer_time(w, ban->for_ms);
+		writer_end(w);
+	}
+	for (size_t i = 0; i < ban->n_never; i++) {
+		if (i == 0 || ban->never[i - 1].ordinal != ban->never[i].ordinal) {
+			if (i > 0)
+				writer_end(w);
+			writer_begin(w, ban->never[i].ordinal, "ban never");
+		}
+		writer_word(w, prefix_print(&ban->never[i].net, text));
+	}
+	if (ban->n_never)
+		writer_end(w);
+}

@@ -6,5 +6,6 @@
 #include "conf/write.h"
 
 void print_guard(struct writer *w, const struct conf_guard *guard);
+void print_ban(struct writer *w, const struct conf_ban *ban);
 
 #endif

@@ -163,9 +163,34 @@ static const struct schema_row rows[] = {
 		.doc = "The same for this route.",
 		.example = "auth off",
 	},
+	{
+		.name = "ban",
+		.context = CONTEXT_TOP,
+		.min = 1,
+		.max = WORDS_ANY,
+		.repeats = true,
+		.set = set_ban,
+		.arguments = "after N violations in TIME for TIME | never CIDR ...",
+		.default_value = "nobody is banned",
+		.doc = "Has the kernel drop every packet of clients that offend again and again.",
+		.more = "Violations are requests above rate-limit and connection-limit, malformed "
+			"ones, wrong passwords and failed TLS handshakes; a flood on an HTTP/2 "
+			"connection counts as five. The offender is whoever the connection comes "
+			"from: an IPv4 address, or the /64 of an IPv6 address. A ban holds for the "
+			"host and for forwarded ports, before the kernel tracks the connection. "
+			"Never banned are the host's own addresses, the containers' network, "
+			"those of trusted and of ban never, and who is connected to port 22. "
+			"sluice ban shows, adds and removes bans; with ban never alone, only an "
+			"operator bans. 65,536 addresses can be banned at a time.",
+		.example = "ban after 20 violations in 1m for 1h\n"
+			   "ban never 198.51.100.0/24 2001:db8::/48",
+	},
 };
 
 static const struct schema_word words[] = {
+	{"ban", "after", 0, "N violations in TIME for TIME",
+		"who offends that often is banned for so long"},
+	{"ban", "never", 1, "CIDR ...", "these are not, whatever they do"},
 	{"access", "allow", true, "{CIDR|all} ...", "these may come in"},
 	{"access", "deny", false, "{CIDR|all} ...", "these get 403"},
 	{"rate-limit", "off", 0, "", "no limit"},

@@ -95,6 +95,8 @@ int set_upstream_verify(struct parse *p, const struct directive *d);
 int set_connections(struct parse *p, const struct directive *d);
 int set_buffer_memory(struct parse *p, const struct directive *d);
 int set_min_rate(struct parse *p, const struct directive *d);
+/* set_ban.c */
+int set_ban(struct parse *p, const struct directive *d);
 /* set_container.c */
 int set_container(struct parse *p, const struct directive *d);
 int set_image(struct parse *p, const struct directive *d);
