@@ -89,6 +89,17 @@
 	  "progress, one line") \
 	X(HELPER_DONE, ROLE_BIT(HELPER), ROLE_BIT(LXC), 0, "is", \
 	  "0 or -1, the result's text (lxc/job.h) or why not") \
+	/* bans */ \
+	X(BAN,         ROLE_BIT(PROXY) | ROLE_BIT(CONTROL), ROLE_BIT(ROUTER), 0, "UsUs", \
+	  "id (of control: BAN_DONE follows), address, for how long (ms), why: drop all its packets") \
+	X(UNBAN,       ROLE_BIT(CONTROL), ROLE_BIT(ROUTER), 0, "Us", \
+	  "id, address (empty: all): let it in again; BAN_DONE follows") \
+	X(BAN_DONE,    ROLE_BIT(ROUTER), ROLE_BIT(CONTROL), 0, "Ubs", \
+	  "id, 1 when it was done, why not") \
+	X(BANS_GET,    ROLE_BIT(CONTROL), ROLE_BIT(ROUTER), 0, "U", \
+	  "id: send BANS") \
+	X(BANS,        ROLE_BIT(ROUTER), ROLE_BIT(CONTROL), 0, "Ub(sUUs)*", \
+	  "id, 1 when more follow, then of each its address, since and until when (wall ms), why") \
 	/* control */ \
 	X(RELOAD,      ROLE_BIT(CONTROL), ROLE_BIT(PARENT), 0, "U", \
 	  "id: read the file again") \

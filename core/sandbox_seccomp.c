@@ -92,11 +92,11 @@ allow_arguments(scmp_filter_ctx filter, const struct argument *a, size_t n)
 	return 0;
 }
 
-/* The two netlink protocols that routing needs. */
+/* The netlink protocols that routing needs; the last one tells who is connected to port 22. */
 static int
 allow_netlink(scmp_filter_ctx filter)
 {
-	static const unsigned protocols[] = {NETLINK_ROUTE, NETLINK_NETFILTER};
+	static const unsigned protocols[] = {NETLINK_ROUTE, NETLINK_NETFILTER, NETLINK_SOCK_DIAG};
 
 	for (size_t i = 0; i < ARRAY_SIZE(protocols); i++) {
 		const struct scmp_arg_cmp compare[] = {

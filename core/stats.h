@@ -29,6 +29,12 @@ stats_sub(struct stats *s, enum stat_id which, uint64_t n)
 	stats_add(s, which, (uint64_t)0 - n);
 }
 
+static inline void
+stats_set(struct stats *s, enum stat_id which, uint64_t n)
+{
+	atomic_store_explicit(&s->value[which], n, memory_order_relaxed);
+}
+
 /* "requests"; its meaning; "proxy"; whether it is a gauge. */
 const char *stats_name(enum stat_id which);
 const char *stats_meaning(enum stat_id which);

@@ -24,6 +24,7 @@
 	X(CONNECTION_LIMITED, "connection_limited", PROXY, COUNTER, "requests refused by connection-limit") \
 	X(LOGINS_FAILED, "logins_failed", PROXY, COUNTER, "requests with a wrong password, or with a user that is not known") \
 	X(LOGINS_REFUSED, "logins_refused", PROXY, COUNTER, "requests refused because too many passwords were waiting to be checked") \
+	X(VIOLATIONS, "violations", PROXY, COUNTER, "what clients did that counts towards a ban") \
 	X(RESPONSES_4XX, "responses_4xx", PROXY, COUNTER, "answers with a 4xx status") \
 	X(RESPONSES_5XX, "responses_5xx", PROXY, COUNTER, "answers with a 5xx status") \
 	X(BYTES_RECEIVED, "bytes_received", PROXY, COUNTER, "body bytes received from clients") \
@@ -45,6 +46,8 @@
 	X(ACCESS_LINES_DROPPED, "access_lines_dropped", PROXY, COUNTER, "lines of the access log that could not be written") \
 	X(RULESET_COMMITS, "ruleset_commits", ROUTER, COUNTER, "nftables batches accepted by the kernel") \
 	X(RULESET_REINSTALLED, "ruleset_reinstalled", ROUTER, COUNTER, "times the table was re-installed because somebody removed it") \
+	X(BANS, "bans", ROUTER, COUNTER, "addresses banned") \
+	X(BANS_ACTIVE, "bans_active", ROUTER, GAUGE, "addresses that are banned now") \
 	X(CONNTRACK_FLUSHED, "conntrack_flushed", ROUTER, COUNTER, "conntrack flushes for changed forwards") \
 	X(CONTAINERS_RUNNING, "containers_running", LXC, GAUGE, "managed containers running now") \
 	X(CONTAINER_STARTS, "container_starts", LXC, COUNTER, "containers started") \

@@ -72,7 +72,10 @@ read_before(struct router *r)
 {
 	size_t rules;
 
-	if (!r->installed && nft_read(&r->nft, &r->ruleset, &rules, NULL) < 0)
+	if (r->installed)
+		return;
+	ban_adopt(r);
+	if (nft_read(&r->nft, &r->ruleset, &rules, NULL) < 0)
 		r->ruleset = (struct ruleset){0};
 }
 
@@ -119,6 +122,7 @@ install_conf(struct router *r, const struct conf *c, struct err *e)
 		ret = nft_delete(&r->nft, e);
 		if (ret == 0) {
 			ruleset_clear(&r->ruleset);
+			bans_clear(&r->bans);
 			r->installed = false;
 		}
 		return ret;

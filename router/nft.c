@@ -5,6 +5,7 @@
  */
 #include "router/nft.h"
 
+#include "core/clock.h"
 #include "core/log.h"
 #include "router/nft_batch.h"
 
@@ -86,9 +87,8 @@ batch_send(struct nft *n, const struct nft_batch *b, struct netlink_error *ret)
 	return batch_answer(n, ret);
 }
 
-/* Sends and leads a refusal back to its directive. */
-static int
-batch_commit(struct nft *n, struct nft_batch *b, struct netlink_error *ret_error, struct err *e)
+int
+nft_commit(struct nft *n, struct nft_batch *b, struct netlink_error *ret_error, struct err *e)
 {
 	*ret_error = (struct netlink_error){0};
 	nft_batch_end(b);
@@ -119,10 +119,11 @@ install_whole(struct nft *n, const struct ruleset *r, struct err *e)
 	nft_batch_begin(&b);
 	nft_batch_new_table(&b);
 	nft_batch_sets(&b);
-	nft_batch_chains(&b);
+	nft_batch_chains(&b, r);
 	nft_batch_rules(&b, r->rules);
 	nft_batch_elements(&b, NFT_MSG_NEWSETELEM, r);
-	ret = batch_commit(n, &b, &error, e);
+	nft_batch_bans(&b, n->bans, clock_mono_ms());
+	ret = nft_commit(n, &b, &error, e);
 	nft_batch_clear(&b);
 	return ret;
 }
@@ -148,13 +149,13 @@ install_in_place(struct nft *n, const struct ruleset *r)
 		return -1;
 	ret = nft_apply(n, &diff, &missing, NULL);
 	ruleset_diff_clear(&diff);
-	return ret;
+	return ret < 0 ? -1 : nft_restore_bans(n);
 }
 
 int
 nft_install(struct nft *n, const struct ruleset *r, struct err *e)
 {
-	if (nft_frame_stands(n) && install_in_place(n, r) == 0)
+	if (nft_frame_stands(n, r) && install_in_place(n, r) == 0)
 		return 0;
 	return install_whole(n, r, e);
 }
@@ -174,7 +175,7 @@ apply_elements(struct nft *n, const struct ruleset_diff *d, const struct ruleset
 	}
 	nft_batch_elements(&b, NFT_MSG_DELSETELEM, del);
 	nft_batch_elements(&b, NFT_MSG_NEWSETELEM, &d->add);
-	ret = batch_commit(n, &b, ret_error, e);
+	ret = nft_commit(n, &b, ret_error, e);
 	nft_batch_clear(&b);
 	return ret;
 }
@@ -192,7 +193,7 @@ delete_late(struct nft *n, const struct ruleset *late)
 	nft_batch_init(&b, n->commands.seq + 1);
 	nft_batch_begin(&b);
 	nft_batch_elements(&b, NFT_MSG_DELSETELEM, late);
-	if (batch_commit(n, &b, &error, &e) < 0)
+	if (nft_commit(n, &b, &error, &e) < 0)
 		log_err("elements that no rule looks up any more stay", &e);
 	nft_batch_clear(&b);
 }
@@ -229,7 +230,7 @@ nft_delete(struct nft *n, struct err *e)
 	nft_batch_init(&b, n->commands.seq + 1);
 	nft_batch_begin(&b);
 	nft_batch_drop_table(&b);
-	ret = batch_commit(n, &b, &error, e);
+	ret = nft_commit(n, &b, &error, e);
 	nft_batch_clear(&b);
 	return ret;
 }

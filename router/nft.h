@@ -6,6 +6,7 @@
 #ifndef ROUTER_NFT_H
 #define ROUTER_NFT_H
 
+#include "router/bans.h"
 #include "router/netlink.h"
 #include "router/ruleset.h"
 
@@ -13,7 +14,9 @@
 
 struct nft {
 	struct netlink commands;
-	struct netlink events; /* NFNLGRP_NFTABLES */
+	struct netlink events;   /* NFNLGRP_NFTABLES */
+	const struct bans *bans; /* the owner's: what every installation puts into the sets of bans;
+				  * NULL: nothing */
 };
 
 /* Opens both sockets. 0 or -1. */
@@ -28,6 +31,17 @@ int nft_install(struct nft *n, const struct ruleset *r, struct err *e);
  * elements that only the old rules look up go in a second one.) *ret_missing tells that the table
  * or an element is not as assumed (somebody changed it): install instead. */
 int nft_apply(struct nft *n, const struct ruleset_diff *d, bool *ret_missing, struct err *e);
+/* Puts a subject into the set of bans. replace: it is there with another time. 0 or -1. */
+int nft_ban(struct nft *n, const struct addr *subject, uint64_t timeout_ms, bool replace,
+	struct err *e);
+/* Takes it out; that it is not there is no error. */
+int nft_unban(struct nft *n, const struct addr *subject, struct err *e);
+int nft_unban_all(struct nft *n, struct err *e);
+/* Makes the sets hold n->bans, whatever is in them. 0 or -1. */
+int nft_restore_bans(struct nft *n);
+/* Adds the bans that the kernel holds, with the time they have left. 0, or -1 also when the table
+ * is not there. */
+int nft_read_bans(struct nft *n, struct bans *ret, uint64_t now_ms, struct err *e);
 /* Deletes the table; that it is not there is no error. */
 int nft_delete(struct nft *n, struct err *e);
 /* Reads the elements back; *ret_rules is how many rules the kernel has in the table. The sets are
@@ -35,8 +49,8 @@ int nft_delete(struct nft *n, struct err *e);
 int nft_read(struct nft *n, struct ruleset *ret, size_t *ret_rules, struct err *e);
 /* Whether the kernel holds exactly r. */
 bool nft_holds(struct nft *n, const struct ruleset *r);
-/* Whether the table is there with all the chains and sets that we make, and no others. */
-bool nft_frame_stands(struct nft *n);
+/* Whether the table is there with all the chains and sets that we make for r, and no others. */
+bool nft_frame_stands(struct nft *n, const struct ruleset *r);
 
 /* Reads the waiting events. True when somebody else changed our table, or when events were lost
  * and the kernel no longer holds r. */
@@ -50,6 +64,13 @@ struct nft_part {
 	char type[16]; /* of a chain with a hook */
 	uint32_t numbers[NFT_PART_NUMBERS];
 };
+/* For nft_bans.c. */
+struct nft_batch;
+/* Ends and sends the batch, and leads a refusal back to its directive. 0, or -1 with both filled.
+ */
+int nft_commit(struct nft *n, struct nft_batch *b, struct netlink_error *ret_error, struct err *e);
+/* Begins a dump request in buf (NETLINK_REQUEST_MAX bytes). */
+struct nlmsghdr *nft_begin_read(struct nft *n, void *buf, uint16_t type);
 
 /* The parsers, for tests and fuzzing. */
 /* False when h is about neither, or in another table. */
@@ -59,6 +80,8 @@ bool nft_event_foreign(const struct nlmsghdr *h, uint32_t own_port);
 /* Adds the elements of a set's dump to r; interval ends that stand alone go to r as elements with
  * `end` set and data[0] 1, for nft_join_intervals. 0 or -1 (memory). */
 int nft_parse_elements(const struct nlmsghdr *h, enum ruleset_set set, struct ruleset *r);
+/* Adds the bans of a set's dump. 0 or -1 (memory). */
+int nft_parse_bans(const struct nlmsghdr *h, struct bans *ret, uint64_t now_ms);
 /* Joins start and end elements of an interval set without concatenation. */
 void nft_join_intervals(struct ruleset *r, enum ruleset_set set);
 

@@ -7,6 +7,7 @@
 
 #include "router/nft_expr.h"
 
+#include <endian.h>
 #include <stdio.h>
 
 #include <libnftnl/chain.h>
@@ -41,6 +42,7 @@ static uint32_t
 hook_number(enum ruleset_chain chain)
 {
 	switch (chain) {
+	case RULESET_CHAIN_EARLY:
 	case RULESET_CHAIN_NAT_PRE:
 		return NF_INET_PRE_ROUTING;
 	case RULESET_CHAIN_NAT_OUT:
@@ -245,6 +247,10 @@ set_attributes(struct nftnl_set *s, enum ruleset_set set)
 	}
 	if (info->interval)
 		flags |= NFT_SET_INTERVAL;
+	if (info->kind == RULESET_KIND_TIMEOUT) {
+		flags |= NFT_SET_TIMEOUT;
+		nftnl_set_set_u32(s, NFTNL_SET_DESC_SIZE, RULESET_BANS_MAX);
+	}
 	if (info->interval && concat) {
 		flags |= NFT_SET_CONCAT;
 		nftnl_set_set_data(s, NFTNL_SET_DESC_CONCAT, fields, n);
@@ -296,12 +302,16 @@ chain_attributes(struct nftnl_chain *c, enum ruleset_chain chain)
 }
 
 void
-nft_batch_chains(struct nft_batch *b)
+nft_batch_chains(struct nft_batch *b, const struct ruleset *r)
 {
 	for (size_t i = 0; i < RULESET_CHAIN_COUNT; i++) {
-		struct nftnl_chain *c = nftnl_chain_alloc();
-		struct nlmsghdr *h = begin(b, NFT_MSG_NEWCHAIN, NLM_F_CREATE);
+		struct nftnl_chain *c;
+		struct nlmsghdr *h;
 
+		if (!ruleset_has_chain(r, (enum ruleset_chain)i))
+			continue;
+		c = nftnl_chain_alloc();
+		h = begin(b, NFT_MSG_NEWCHAIN, NLM_F_CREATE);
 		if (!c || !h) {
 			b->failed = true;
 		} else {
@@ -457,6 +467,41 @@ elements_message(struct nft_batch *b, uint16_t type, enum ruleset_set set,
 	mnl_attr_nest_end(h, list);
 	end(b, h);
 	return i - first;
+}
+
+void
+nft_batch_flush(struct nft_batch *b, enum ruleset_set set)
+{
+	struct nlmsghdr *h = begin(b, NFT_MSG_DELSETELEM, NLM_F_ACK);
+
+	if (!h)
+		return;
+	mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_TABLE, RULESET_TABLE);
+	mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_SET, ruleset_set_info(set)->name);
+	end(b, h);
+}
+
+/* One ban: an element with a time of its own. Added again, it would keep its old one. */
+void
+nft_batch_ban(struct nft_batch *b, uint16_t type, const struct addr *a, uint64_t timeout_ms)
+{
+	enum ruleset_set set = a->family == AF_INET6 ? RULESET_BAN6 : RULESET_BAN4;
+	bool add = type == NFT_MSG_NEWSETELEM;
+	struct nlmsghdr *h = begin(b, type, add ? NLM_F_CREATE | NLM_F_ACK : NLM_F_ACK);
+	struct nlattr *list, *nest;
+
+	if (!h)
+		return;
+	mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_TABLE, RULESET_TABLE);
+	mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_SET, ruleset_set_info(set)->name);
+	list = mnl_attr_nest_start(h, NFTA_SET_ELEM_LIST_ELEMENTS);
+	nest = mnl_attr_nest_start(h, NFTA_LIST_ELEM);
+	put_value(h, NFTA_SET_ELEM_KEY, a->bytes, addr_len(a));
+	if (add)
+		mnl_attr_put_u64(h, NFTA_SET_ELEM_TIMEOUT, htobe64(timeout_ms));
+	mnl_attr_nest_end(h, nest);
+	mnl_attr_nest_end(h, list);
+	end(b, h);
 }
 
 void

@@ -40,12 +40,16 @@ void nft_batch_new_table(struct nft_batch *b);
 /* add table; delete table. */
 void nft_batch_drop_table(struct nft_batch *b);
 void nft_batch_sets(struct nft_batch *b);
-void nft_batch_chains(struct nft_batch *b);
+void nft_batch_chains(struct nft_batch *b, const struct ruleset *r);
 /* All rules of all chains of the table go. */
 void nft_batch_flush_rules(struct nft_batch *b);
 void nft_batch_rules(struct nft_batch *b, uint32_t rules);
 /* type: NFT_MSG_NEWSETELEM or NFT_MSG_DELSETELEM. */
 void nft_batch_elements(struct nft_batch *b, uint16_t type, const struct ruleset *r);
+/* Takes all elements out of a set. */
+void nft_batch_flush(struct nft_batch *b, enum ruleset_set set);
+/* type likewise; of a deletion the time does not count. */
+void nft_batch_ban(struct nft_batch *b, uint16_t type, const struct addr *a, uint64_t timeout_ms);
 /* The directive of the message and attribute at fault, 0 when it can't be told. */
 uint32_t nft_batch_ordinal(const struct nft_batch *b, uint32_t seq, uint32_t offset);
 

@@ -171,6 +171,21 @@ local_jump_lookup(struct builder *b)
 	verdict(b, NFT_JUMP, ruleset_chain_name(RULESET_CHAIN_NAT_LOOKUP));
 }
 
+/* "& MASK" of register 1. */
+static void
+bitwise(struct builder *b, const void *mask, const void *zero, uint32_t size)
+{
+	struct nftnl_expr *x = add(b, "bitwise");
+
+	if (!x)
+		return;
+	nftnl_expr_set_u32(x, NFTNL_EXPR_BITWISE_SREG, NFT_REG_1);
+	nftnl_expr_set_u32(x, NFTNL_EXPR_BITWISE_DREG, NFT_REG_1);
+	nftnl_expr_set_u32(x, NFTNL_EXPR_BITWISE_LEN, size);
+	nftnl_expr_set(x, NFTNL_EXPR_BITWISE_MASK, mask, size);
+	nftnl_expr_set(x, NFTNL_EXPR_BITWISE_XOR, zero, size);
+}
+
 /* "ct state …", "ct status …": one of these bits is set. */
 static void
 ct_bits(struct builder *b, uint32_t key, uint32_t bits)
@@ -182,14 +197,7 @@ ct_bits(struct builder *b, uint32_t key, uint32_t bits)
 		return;
 	nftnl_expr_set_u32(x, NFTNL_EXPR_CT_KEY, key);
 	nftnl_expr_set_u32(x, NFTNL_EXPR_CT_DREG, NFT_REG_1);
-	x = add(b, "bitwise");
-	if (!x)
-		return;
-	nftnl_expr_set_u32(x, NFTNL_EXPR_BITWISE_SREG, NFT_REG_1);
-	nftnl_expr_set_u32(x, NFTNL_EXPR_BITWISE_DREG, NFT_REG_1);
-	nftnl_expr_set_u32(x, NFTNL_EXPR_BITWISE_LEN, sizeof(bits));
-	nftnl_expr_set(x, NFTNL_EXPR_BITWISE_MASK, &bits, sizeof(bits));
-	nftnl_expr_set(x, NFTNL_EXPR_BITWISE_XOR, &zero, sizeof(zero));
+	bitwise(b, &bits, &zero, sizeof(bits));
 	cmp(b, NFT_CMP_NEQ, &zero, sizeof(zero));
 }
 
@@ -357,6 +365,37 @@ rule_from_bridge(struct builder *b, const struct recipe *r __attribute__((unused
 	verdict(b, NF_ACCEPT, NULL);
 }
 
+/* iifname @bridges return */
+static void
+rule_leave_bridges(struct builder *b, const struct recipe *r __attribute__((unused)))
+{
+	interface_in(b, NFT_META_IIFNAME, RULESET_BRIDGES, false);
+	verdict(b, NFT_RETURN, NULL);
+}
+
+/* ip saddr @ban4 drop */
+static void
+rule_ban4(struct builder *b, const struct recipe *r __attribute__((unused)))
+{
+	family_is(b, &v4);
+	payload(b, NFT_PAYLOAD_NETWORK_HEADER, v4.saddr, v4.addr_size, NFT_REG_1);
+	lookup(b, RULESET_BAN4, false);
+	verdict(b, NF_DROP, NULL);
+}
+
+/* ip6 saddr & ffff:ffff:ffff:ffff:: @ban6 drop */
+static void
+rule_ban6(struct builder *b, const struct recipe *r __attribute__((unused)))
+{
+	static const uint8_t mask[16] = {255, 255, 255, 255, 255, 255, 255, 255}, zero[16];
+
+	family_is(b, &v6);
+	payload(b, NFT_PAYLOAD_NETWORK_HEADER, v6.saddr, v6.addr_size, NFT_REG_1);
+	bitwise(b, mask, zero, sizeof(mask));
+	lookup(b, RULESET_BAN6, false);
+	verdict(b, NF_DROP, NULL);
+}
+
 /* drop */
 static void
 rule_drop(struct builder *b, const struct recipe *r __attribute__((unused)))
@@ -369,6 +408,9 @@ rule_drop(struct builder *b, const struct recipe *r __attribute__((unused)))
 	{ .build = rule_ct, .key = NFT_CT_STATE, .bits = (mask), .code = (verdict_code) }
 
 static const struct recipe recipes[RULESET_RULE_COUNT] = {
+	[RULESET_RULE_EARLY_BRIDGES] = { .build = rule_leave_bridges },
+	[RULESET_RULE_BAN4_DROP]   = { .build = rule_ban4 },
+	[RULESET_RULE_BAN6_DROP]   = { .build = rule_ban6 },
 	[RULESET_RULE_FROM4]       = { .build = rule_from, .family = &v4 },
 	[RULESET_RULE_FROM6]       = { .build = rule_from, .family = &v6 },
 	[RULESET_RULE_DNAT4]       = { .build = rule_dnat, .family = &v4 },

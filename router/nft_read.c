@@ -137,8 +137,8 @@ on_rule_restart(void *ctx)
 	((struct reading *)ctx)->rules = 0;
 }
 
-static struct nlmsghdr *
-begin_read(struct nft *n, void *buf, uint16_t type)
+struct nlmsghdr *
+nft_begin_read(struct nft *n, void *buf, uint16_t type)
 {
 	struct nlmsghdr *h =
 		netlink_begin(&n->commands, buf, (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type), 0);
@@ -154,7 +154,7 @@ read_set(struct nft *n, struct reading *reading, struct netlink_error *ret)
 	char request[NETLINK_REQUEST_MAX];
 	struct netlink_dump dump = {
 		.on_each = on_elements, .on_restart = on_elements_restart, .ctx = reading};
-	struct nlmsghdr *h = begin_read(n, request, NFT_MSG_GETSETELEM);
+	struct nlmsghdr *h = nft_begin_read(n, request, NFT_MSG_GETSETELEM);
 
 	mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_TABLE, RULESET_TABLE);
 	mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_SET, ruleset_set_info(reading->set)->name);
@@ -167,7 +167,7 @@ read_rules(struct nft *n, struct reading *reading, struct netlink_error *ret)
 	char request[NETLINK_REQUEST_MAX];
 	struct netlink_dump dump = {
 		.on_each = on_rule, .on_restart = on_rule_restart, .ctx = reading};
-	struct nlmsghdr *h = begin_read(n, request, NFT_MSG_GETRULE);
+	struct nlmsghdr *h = nft_begin_read(n, request, NFT_MSG_GETRULE);
 
 	mnl_attr_put_strz(h, NFTA_RULE_TABLE, RULESET_TABLE);
 	return netlink_dump(&n->commands, h, &dump, ret);
@@ -196,6 +196,8 @@ nft_read(struct nft *n, struct ruleset *ret, size_t *ret_rules, struct err *e)
 	for (size_t i = 0; i < RULESET_SET_COUNT; i++) {
 		const struct ruleset_set_info *info = ruleset_set_info((enum ruleset_set)i);
 
+		if (info->kind == RULESET_KIND_TIMEOUT)
+			continue;
 		reading.set = (enum ruleset_set)i;
 		if (read_set(n, &reading, &error) < 0) {
 			ruleset_clear(&r);
@@ -317,21 +319,23 @@ nft_parse_part(const struct nlmsghdr *h, struct nft_part *ret)
 
 /* From the messages that make them, so that nothing is said twice. */
 static int
-frame_init(struct frame *f)
+frame_init(struct frame *f, const struct ruleset *r)
 {
 	struct netlink_walk w;
 	const struct nlmsghdr *h;
 	struct nft_batch b;
+	bool failed;
 
 	*f = (struct frame){0};
 	nft_batch_init(&b, 1);
-	nft_batch_chains(&b);
+	nft_batch_chains(&b, r);
 	nft_batch_sets(&b);
 	w = (struct netlink_walk){.at = buf_slice(&b.bytes).p, .left = buf_slice(&b.bytes).n};
 	while (f->n < PARTS && (h = netlink_next_message(&w)) != NULL)
 		f->n += nft_parse_part(h, &f->parts[f->n]);
+	failed = b.failed;
 	nft_batch_clear(&b);
-	return f->n == PARTS ? 0 : -1;
+	return failed ? -1 : 0;
 }
 
 static int
@@ -370,13 +374,13 @@ on_frame_restart(void *ctx)
 }
 
 bool
-nft_frame_stands(struct nft *n)
+nft_frame_stands(struct nft *n, const struct ruleset *r)
 {
 	static const uint16_t kinds[] = {NFT_MSG_GETTABLE, NFT_MSG_GETCHAIN, NFT_MSG_GETSET};
 	struct frame f;
 	size_t found = 0;
 
-	if (frame_init(&f) < 0)
+	if (frame_init(&f, r) < 0)
 		return false;
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		char request[NETLINK_REQUEST_MAX];
@@ -387,7 +391,7 @@ nft_frame_stands(struct nft *n)
 			.ctx = &f};
 
 		f.found = 0;
-		if (netlink_dump(&n->commands, begin_read(n, request, kinds[i]), &dump, &error) < 0)
+		if (netlink_dump(&n->commands, nft_begin_read(n, request, kinds[i]), &dump, &error) < 0)
 			return false;
 		found += f.found;
 	}

@@ -12,8 +12,13 @@
 #define DHCP_SERVER_PORT 67
 #define DHCPV6_SERVER_PORT 547
 
-/* The rules that every ruleset has. */
-#define RULES_ALWAYS                                                                               \
+/* The rules of bans, which every ruleset has. */
+#define RULES_BANS                                                                                 \
+	(RULESET_RULE_BIT(EARLY_BRIDGES) | RULESET_RULE_BIT(BAN4_DROP) |                           \
+		RULESET_RULE_BIT(BAN6_DROP))
+
+/* The rules of forwarding, whatever is forwarded. */
+#define RULES_FORWARDING                                                                           \
 	(RULESET_RULE_BIT(FROM4) | RULESET_RULE_BIT(FROM6) | RULESET_RULE_BIT(DNAT4) |             \
 		RULESET_RULE_BIT(DNAT6) | RULESET_RULE_BIT(SERVICES4) |                            \
 		RULESET_RULE_BIT(SERVICES6) | RULESET_RULE_BIT(OUT_LOOP4) |                        \
@@ -30,8 +35,12 @@
 static uint32_t
 plan_rules(const struct plan_input *in)
 {
-	uint32_t rules = RULES_ALWAYS;
+	uint32_t rules = RULES_BANS;
 
+	/* Where only bans are wanted, neither translation nor the forward hook is touched. */
+	if (!conf_needs_forwarding(in->conf))
+		return rules;
+	rules |= RULES_FORWARDING;
 	if (in->wans.n > 0)
 		rules |= RULESET_RULE_BIT(PRE_BRIDGES) | RULESET_RULE_BIT(PRE_WANS);
 	else

@@ -13,6 +13,7 @@
 #include "core/chan.h"
 #include "core/map.h"
 #include "core/stats.h"
+#include "router/bans.h"
 #include "router/link.h"
 #include "router/nft.h"
 #include "router/plan.h"
@@ -55,6 +56,9 @@ struct router {
 	bool installed;             /* it was installed by this process */
 	struct plan_wans wans;      /* the outside, as the installed ruleset has it */
 	struct plan_wans next_wans; /* as the settlement found it */
+	struct bans bans;           /* nft.bans */
+	struct netlink diagnosis;   /* NETLINK_SOCK_DIAG */
+	bool diagnosis_failed;      /* and that was said */
 	struct map *containers;     /* name -> struct plan_address, malloc'd */
 	uint64_t window_ms;         /* re-installations counted since then */
 	unsigned window_count;
@@ -78,6 +82,19 @@ int install_conf(struct router *r, const struct conf *c, struct err *e);
 void install_again(struct router *r);
 /* Somebody may have changed the table: puts it back. */
 void install_repair(struct router *r);
+
+/* ban.c: bans. */
+struct ban_order {
+	uint64_t id; /* 0: nobody waits for an answer */
+	struct slice address, why;
+	uint64_t for_ms;
+};
+void ban_add(struct router *r, const struct ban_order *o);
+/* Without an address all. */
+void ban_remove(struct router *r, uint64_t id, struct slice address);
+void ban_list(struct router *r, uint64_t id);
+/* What a process before this one left in the kernel. */
+void ban_adopt(struct router *r);
 
 /* settle.c: interfaces and parameters. */
 /* Whether c's bridge can be had. 0 or -1. */

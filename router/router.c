@@ -153,6 +153,40 @@ on_recorded(struct router *r, struct msg_in *m)
 		settle_recorded(r, name);
 }
 
+static void
+on_ban(struct router *r, struct msg_in *m)
+{
+	struct ban_order o = {.id = msg_get_u64(m)};
+
+	o.address = msg_get_slice(m);
+	o.for_ms = msg_get_u64(m);
+	o.why = msg_get_slice(m);
+	/* Only control's numbers mean anything. */
+	if (m->from != ROLE_CONTROL)
+		o.id = 0;
+	if (msg_finish(m) == 0)
+		ban_add(r, &o);
+}
+
+static void
+on_unban(struct router *r, struct msg_in *m)
+{
+	uint64_t id = msg_get_u64(m);
+	struct slice address = msg_get_slice(m);
+
+	if (msg_finish(m) == 0)
+		ban_remove(r, id, address);
+}
+
+static void
+on_bans_get(struct router *r, struct msg_in *m)
+{
+	uint64_t id = msg_get_u64(m);
+
+	if (msg_finish(m) == 0)
+		ban_list(r, id);
+}
+
 /* Messages whose only field is the generation. */
 static void
 on_generation(struct router *r, struct msg_in *m)
@@ -186,6 +220,9 @@ static const struct handler handlers[] = {
 	{MSG_CONTAINER, on_container},
 	{MSG_CONTAINER_GONE, on_container_gone},
 	{MSG_STATS_GET, on_stats_get},
+	{MSG_BAN, on_ban},
+	{MSG_UNBAN, on_unban},
+	{MSG_BANS_GET, on_bans_get},
 };
 
 static void
@@ -235,7 +272,8 @@ open_sockets(struct router *r, struct err *e)
 	static const int groups[] = {RTNLGRP_LINK, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE};
 
 	if (nft_open(&r->nft, e) < 0 || netlink_open(&r->route, NETLINK_ROUTE, false, e) < 0 ||
-		netlink_open(&r->route_events, NETLINK_ROUTE, true, e) < 0)
+		netlink_open(&r->route_events, NETLINK_ROUTE, true, e) < 0 ||
+		netlink_open(&r->diagnosis, NETLINK_SOCK_DIAG, false, e) < 0)
 		return -1;
 	for (size_t i = 0; i < ARRAY_SIZE(groups); i++)
 		if (netlink_join(&r->route_events, groups[i], e) < 0)
@@ -283,6 +321,7 @@ start(struct router *r, struct err *e)
 		return err_set(e, "out of memory");
 	if (open_sockets(r, e) < 0 || add_events(r, e) < 0)
 		return -1;
+	r->nft.bans = &r->bans;
 	r->chan = chan_new(r->base, PROC_FD_CHANNEL, ROLE_ROUTER, ROLE_PARENT, &chan_ops, r, e);
 	if (!r->chan)
 		return -1;
@@ -311,6 +350,8 @@ stop(struct router *r)
 	nft_close(&r->nft);
 	netlink_close(&r->route);
 	netlink_close(&r->route_events);
+	netlink_close(&r->diagnosis);
+	bans_clear(&r->bans);
 	if (r->base)
 		event_base_free(r->base);
 }

@@ -24,11 +24,12 @@
 #define DATA_SIZE(a, b) (SIZE(a) + SIZE(b))
 
 static const struct ruleset_set_info set_infos[RULESET_SET_COUNT] = {
-#define SET_ROW(id, set_name, key_parts, data_parts, has_intervals)                                \
+#define SET_ROW(id, set_name, key_parts, data_parts, set_kind)                                     \
 	[RULESET_##id] = {.name = (set_name),                                                      \
 		.key = KEY_PARTS key_parts,                                                        \
 		.data = DATA_PARTS data_parts,                                                     \
-		.interval = (has_intervals),                                                       \
+		.kind = RULESET_KIND_##set_kind,                                                   \
+		.interval = RULESET_KIND_##set_kind == RULESET_KIND_INTERVAL,                      \
 		.key_size = KEY_SIZE key_parts,                                                    \
 		.data_size = DATA_SIZE data_parts},
 	RULESET_SET_TABLE(SET_ROW)
@@ -63,6 +64,15 @@ enum ruleset_chain
 ruleset_rule_chain(enum ruleset_rule rule)
 {
 	return rule_chains[rule];
+}
+
+bool
+ruleset_has_chain(const struct ruleset *r, enum ruleset_chain chain)
+{
+	for (size_t i = 0; i < RULESET_RULE_COUNT; i++)
+		if (r->rules & UINT32_C(1) << i && rule_chains[i] == chain)
+			return true;
+	return false;
 }
 
 size_t

@@ -23,6 +23,7 @@
 #define RULESET_DATA_MAX 20
 #define RULESET_PARTS_MAX 3
 #define RULESET_ELEMENTS_MAX 262144 /* in one set */
+#define RULESET_BANS_MAX 65536      /* in each set of bans */
 #define RULESET_TEXT_MAX (32 * 1024 * 1024)
 
 /* The parts that keys and data are made of. */
@@ -35,24 +36,29 @@ enum ruleset_part {
 	RULESET_PART_PORT,
 };
 
-/* X(id, name, key's parts, data's parts, has intervals). No name is a word of nft's language:
+/* X(id, name, key's parts, data's parts, kind: PLAIN, INTERVAL, or TIMEOUT, whose elements are no
+ * part of a ruleset's value: bans come and go by themselves). No name is a word of nft's language:
  * the kernel would take it, but `nft -f` could not read a saved ruleset. */
 /* clang-format off */
 #define RULESET_SET_TABLE(X) \
-	X(BRIDGES,    "bridges",    (IFNAME, NONE, NONE), (NONE, NONE), false) \
-	X(WANS,       "wans",       (IFNAME, NONE, NONE), (NONE, NONE), false) \
-	X(NETS4,      "nets4",      (IPV4, NONE, NONE),   (NONE, NONE), true) \
-	X(NETS6,      "nets6",      (IPV6, NONE, NONE),   (NONE, NONE), true) \
-	X(SERVICES,   "services",   (PROTO, PORT, NONE),  (NONE, NONE), false) \
-	X(RESTRICTED, "restricted", (PROTO, PORT, NONE),  (NONE, NONE), true) \
-	X(FROM4,      "from4",      (PROTO, PORT, IPV4),  (NONE, NONE), true) \
-	X(FROM6,      "from6",      (PROTO, PORT, IPV6),  (NONE, NONE), true) \
-	X(FWD4,       "fwd4",       (PROTO, PORT, NONE),  (IPV4, PORT), false) \
-	X(FWD6,       "fwd6",       (PROTO, PORT, NONE),  (IPV6, PORT), false)
+	X(BRIDGES,    "bridges",    (IFNAME, NONE, NONE), (NONE, NONE), PLAIN) \
+	X(WANS,       "wans",       (IFNAME, NONE, NONE), (NONE, NONE), PLAIN) \
+	X(NETS4,      "nets4",      (IPV4, NONE, NONE),   (NONE, NONE), INTERVAL) \
+	X(NETS6,      "nets6",      (IPV6, NONE, NONE),   (NONE, NONE), INTERVAL) \
+	X(SERVICES,   "services",   (PROTO, PORT, NONE),  (NONE, NONE), PLAIN) \
+	X(RESTRICTED, "restricted", (PROTO, PORT, NONE),  (NONE, NONE), INTERVAL) \
+	X(FROM4,      "from4",      (PROTO, PORT, IPV4),  (NONE, NONE), INTERVAL) \
+	X(FROM6,      "from6",      (PROTO, PORT, IPV6),  (NONE, NONE), INTERVAL) \
+	X(FWD4,       "fwd4",       (PROTO, PORT, NONE),  (IPV4, PORT), PLAIN) \
+	X(FWD6,       "fwd6",       (PROTO, PORT, NONE),  (IPV6, PORT), PLAIN) \
+	X(BAN4,       "ban4",       (IPV4, NONE, NONE),   (NONE, NONE), TIMEOUT) \
+	X(BAN6,       "ban6",       (IPV6, NONE, NONE),   (NONE, NONE), TIMEOUT)
 /* clang-format on */
 
+enum ruleset_kind { RULESET_KIND_PLAIN, RULESET_KIND_INTERVAL, RULESET_KIND_TIMEOUT };
+
 enum ruleset_set {
-#define RULESET_SET_ENUM(id, name, key, data, interval) RULESET_##id,
+#define RULESET_SET_ENUM(id, name, key, data, kind) RULESET_##id,
 	RULESET_SET_TABLE(RULESET_SET_ENUM)
 #undef RULESET_SET_ENUM
 		RULESET_SET_COUNT
@@ -62,7 +68,8 @@ struct ruleset_set_info {
 	const char *name;
 	enum ruleset_part key[RULESET_PARTS_MAX]; /* NONE behind the last one */
 	enum ruleset_part data[2];                /* NONE first: a set, not a map */
-	bool interval;
+	enum ruleset_kind kind;
+	bool interval;   /* the kind is that */
 	size_t key_size; /* bytes of registers */
 	size_t data_size;
 };
@@ -71,6 +78,7 @@ struct ruleset_set_info {
  * they are installed: a chain before those that jump to it. */
 /* clang-format off */
 #define RULESET_CHAIN_TABLE(X) \
+	X(EARLY,      "early",      "prerouting",  "filter", -310) \
 	X(NAT_LOOKUP, "nat_lookup", "",            "",       0) \
 	X(NAT_PRE,    "nat_pre",    "prerouting",  "nat",    -100) \
 	X(NAT_OUT,    "nat_out",    "output",      "nat",    -100) \
@@ -89,6 +97,10 @@ enum ruleset_chain {
  * nft_expr.c holds the same rules as expressions. */
 /* clang-format off */
 #define RULESET_RULE_TABLE(X) \
+	/* who is banned is dropped before anything is remembered of the packet */ \
+	X(EARLY_BRIDGES, EARLY, "iifname @bridges return") \
+	X(BAN4_DROP, EARLY, "ip saddr @ban4 drop") \
+	X(BAN6_DROP, EARLY, "ip6 saddr & ffff:ffff:ffff:ffff:: @ban6 drop") \
 	/* a forward with `from` is for those sources alone */ \
 	X(FROM4, NAT_LOOKUP, "meta nfproto ipv4 meta l4proto . th dport @restricted meta l4proto . th dport . ip saddr != @from4 drop") \
 	X(FROM6, NAT_LOOKUP, "meta nfproto ipv6 meta l4proto . th dport @restricted meta l4proto . th dport . ip6 saddr != @from6 drop") \
@@ -158,6 +170,8 @@ struct ruleset_diff {
 const struct ruleset_set_info *ruleset_set_info(enum ruleset_set set);
 const char *ruleset_chain_name(enum ruleset_chain chain);
 enum ruleset_chain ruleset_rule_chain(enum ruleset_rule rule);
+/* Whether a chain is wanted: a rule of it stands. */
+bool ruleset_has_chain(const struct ruleset *r, enum ruleset_chain chain);
 /* The bytes that a part takes in registers: a multiple of four. */
 size_t ruleset_part_size(enum ruleset_part part);
 

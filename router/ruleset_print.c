@@ -178,6 +178,9 @@ print_set(const struct ruleset *r, enum ruleset_set set, struct buf *out)
 		return -1;
 	if (buf_append_str(out, info->interval ? "\n\t\tflags interval\n" : "\n") < 0)
 		return -1;
+	if (info->kind == RULESET_KIND_TIMEOUT &&
+		buf_printf(out, "\t\tsize %d\n\t\tflags timeout\n", RULESET_BANS_MAX) < 0)
+		return -1;
 	if (print_elements(r, set, out) < 0)
 		return -1;
 	return buf_append_str(out, "\t}\n");
@@ -212,7 +215,8 @@ print_table(const struct ruleset *r, struct buf *out)
 		if (print_set(r, (enum ruleset_set)i, out) < 0)
 			return -1;
 	for (size_t i = 0; i < RULESET_CHAIN_COUNT; i++)
-		if (print_chain(r, (enum ruleset_chain)i, out) < 0)
+		if (ruleset_has_chain(r, (enum ruleset_chain)i) &&
+			print_chain(r, (enum ruleset_chain)i, out) < 0)
 			return -1;
 	return buf_append_str(out, "}\n");
 }

@@ -159,7 +159,7 @@ collect(struct router *r, struct err *e)
 		ret = link_check(&links, s->conf->bridge, r->conf ? r->conf->bridge : NULL,
 			link_lxc_net(ROUTER_LXC_RUN), &s->work, e);
 	link_snapshot_clear(&links);
-	if (ret < 0 || !conf_needs_router(s->conf))
+	if (ret < 0 || !conf_needs_forwarding(s->conf))
 		return ret;
 	in.wans = r->next_wans;
 	in.bridge = s->conf->bridge ? s->conf->bridge->name : NULL;
@@ -260,7 +260,7 @@ settle_upkeep(struct router *r)
 	struct plan_wans wans;
 	struct err e = {0};
 
-	if (!r->conf || !conf_needs_router(r->conf))
+	if (!r->conf || !conf_needs_forwarding(r->conf))
 		return;
 	if (link_read(&r->route, &links, &e) < 0) {
 		log_err("interfaces cannot be read", &e);

@@ -2,9 +2,12 @@
  * Netlink replies as they would come from a kernel of another version, or a broken one: every
  * message of the input goes through every parser of the router.
  */
+#include "tests/fuzz/require.h"
+
 #include "router/conntrack.h"
 #include "router/link.h"
 #include "router/nft.h"
+#include "router/peers.h"
 
 #include <stdlib.h>
 
@@ -26,6 +29,25 @@ judge(const struct conntrack_flow *flow, const struct link_snapshot *links, stru
 	}
 }
 
+/* Sorted, each once, and of IPv6 networks alone. */
+static void
+feed_bans(const struct nlmsghdr *h)
+{
+	struct bans bans = {0};
+	struct peers peers = {0};
+
+	(void)nft_parse_bans(h, &bans, 1000);
+	for (size_t i = 0; i < bans.n; i++) {
+		struct addr subject = bans_subject(&bans.v[i].addr);
+
+		REQUIRE(addr_eq(&subject, &bans.v[i].addr) && bans.v[i].until_ms >= 1000);
+		REQUIRE(i == 0 || addr_cmp(&bans.v[i - 1].addr, &bans.v[i].addr) < 0);
+	}
+	bans_clear(&bans);
+	peers_parse(h, &peers);
+	REQUIRE(peers.n <= 1);
+}
+
 static void
 feed(const struct nlmsghdr *h, struct link_snapshot *links, struct ruleset *ruleset)
 {
@@ -44,6 +66,7 @@ feed(const struct nlmsghdr *h, struct link_snapshot *links, struct ruleset *rule
 		(void)nft_parse_elements(h, (enum ruleset_set)i, ruleset);
 	if (conntrack_parse(h, &flow))
 		judge(&flow, links, ruleset);
+	feed_bans(h);
 }
 
 int

@@ -174,6 +174,35 @@ ranges_come_back_from_their_two_ends(void **state)
 }
 
 static void
+count_bans(const struct nlmsghdr *h, void *ctx)
+{
+	assert_int_equal(nft_parse_bans(h, ctx, 5000), 0);
+}
+
+/* What is written says its time as a timeout, what is read back as an expiration. */
+static void
+bans_are_written_with_their_time(void **state)
+{
+	static const struct addr v4 = {.family = AF_INET, .bytes = {192, 0, 2, 7}};
+	static const struct addr v6 = {.family = AF_INET6, .bytes = {0x20, 1, 0xd, 0xb8}};
+	struct bans bans = {0};
+	struct nft_batch b;
+
+	(void)state;
+	nft_batch_init(&b, 1);
+	nft_batch_ban(&b, NFT_MSG_NEWSETELEM, &v4, 60000);
+	nft_batch_ban(&b, NFT_MSG_NEWSETELEM, &v6, 90000);
+	nft_batch_ban(&b, NFT_MSG_DELSETELEM, &v4, 0);
+	assert_false(b.failed);
+	assert_non_null(memmem(buf_slice(&b.bytes).p, buf_slice(&b.bytes).n,
+		"\x0c\x00\x04\x00\x00\x00\x00\x00\x00\x00\xea\x60", 12));
+	each_message(&b, count_bans, &bans);
+	assert_int_equal(bans.n, 0);
+	nft_batch_clear(&b);
+	bans_clear(&bans);
+}
+
+static void
 table_event(char *bytes, const char *table, uint8_t family, uint32_t port)
 {
 	struct nlmsghdr *h = mnl_nlmsg_put_header(bytes);
@@ -274,6 +303,7 @@ main(void)
 		cmocka_unit_test(an_offset_leads_back_to_its_directive),
 		cmocka_unit_test(every_rule_can_be_built),
 		cmocka_unit_test(ranges_come_back_from_their_two_ends),
+		cmocka_unit_test(bans_are_written_with_their_time),
 		cmocka_unit_test(events_are_foreign_when_another_changes_our_table),
 		cmocka_unit_test(every_chain_and_set_is_a_part_of_its_own),
 		cmocka_unit_test(rules_and_elements_are_no_parts),
