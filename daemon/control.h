@@ -6,6 +6,7 @@
  *	control.c         start, messages, end
  *	control_http.c    requests and answers
  *	control_wait.c    requests whose answer comes by a message
+ *	control_bans.c    the orders of /v1/bans
  *	control_events.c  the streams of /v1/events
  *	control_exec.c    the exec socket
  */
@@ -32,6 +33,7 @@
 #define CONTROL_PATH_MAX 4000
 #define CONTROL_UPGRADE_DRAIN_MS (10 * 60 * 1000) /* when nothing else is said */
 #define CONTROL_DRAIN_MAX_MS (UINT64_C(24) * 3600 * 1000)
+#define CONTROL_BAN_MS (10 * 1000)
 #define CONTROL_JOB_MS (30 * 60 * 1000) /* a container may have to be downloaded first */
 
 struct control {
@@ -72,7 +74,9 @@ enum wait_kind {
 	WAIT_STATUS,
 	WAIT_USAGE,
 	WAIT_METRICS,
-	WAIT_ROUTES
+	WAIT_ROUTES,
+	WAIT_BAN,
+	WAIT_BANS
 };
 /* Sends the order and keeps the request until its answer comes, the time is up or the client is
  * gone. Answers by itself when that can't be done. */
@@ -81,6 +85,16 @@ void control_wait_upgrade(
 	struct control *c, struct evhttp_request *req, struct slice path, uint64_t drain_ms);
 void control_wait_job(
 	struct control *c, struct evhttp_request *req, struct slice container, struct slice verb);
+/* Orders the router to ban (for_ms), to lift one ban (for_ms 0) or all (no address). */
+struct control_ban {
+	struct slice address;
+	uint64_t for_ms;
+};
+void control_wait_ban(struct control *c, struct evhttp_request *req, const struct control_ban *ban);
+/* Asks it for the list. */
+void control_wait_bans(struct control *c, struct evhttp_request *req);
+void control_wait_on_ban_done(struct control *c, struct msg_in *m);
+void control_wait_on_bans(struct control *c, struct msg_in *m);
 /* STATUS, USAGE or METRICS: asks all processes and answers with what they say. */
 void control_wait_gather(struct control *c, struct evhttp_request *req, enum wait_kind kind);
 /* ROUTES: asks the proxy how their targets are. */
@@ -93,6 +107,10 @@ void control_wait_on_usage(struct control *c, struct msg_in *m);
 /* lxc is gone: its jobs will never be answered. */
 void control_wait_fail_jobs(struct control *c);
 void control_wait_clear(struct control *c);
+
+/* control_bans.c: the orders of /v1/bans, understood. */
+void control_bans_add(struct control *c, struct evhttp_request *req, struct slice query);
+void control_bans_remove(struct control *c, struct evhttp_request *req, struct slice query);
 
 /* control_events.c */
 void control_events_open(struct control *c, struct evhttp_request *req);

@@ -261,6 +261,18 @@ serve(struct control *c, struct evhttp_request *req, const struct control_match 
 	case CONTROL_FORWARDS:
 		control_http_answer(req, 200, control_json_forwards(&c->state));
 		break;
+	case CONTROL_BANS:
+		control_wait_bans(c, req);
+		break;
+	case CONTROL_BAN_ADD:
+		control_bans_add(c, req, query);
+		break;
+	case CONTROL_BAN_REMOVE:
+		control_bans_remove(c, req, query);
+		break;
+	case CONTROL_BAN_CLEAR:
+		control_wait_ban(c, req, &(struct control_ban){0});
+		break;
 	case CONTROL_EVENTS:
 		control_events_open(c, req);
 		break;

@@ -23,6 +23,10 @@
 	X(JOB,        "POST", "/v1/containers/*/!", "start, stop, restart, freeze or thaw it; answers when done") \
 	X(ROUTES,     "GET",  "/v1/routes",         "sites and their routes, and how the targets of those are that are watched") \
 	X(FORWARDS,   "GET",  "/v1/forwards",       "forwarded ports") \
+	X(BANS,       "GET",  "/v1/bans",           "addresses that are banned, until when and why") \
+	X(BAN_ADD,    "POST", "/v1/bans/add",       "?address=ADDRESS&for=TIME: drop all its packets") \
+	X(BAN_REMOVE, "POST", "/v1/bans/remove",    "?address=ADDRESS: let it in again") \
+	X(BAN_CLEAR,  "POST", "/v1/bans/clear",     "let all in again") \
 	X(LOG_REOPEN, "POST", "/v1/log/reopen",     "open the access log again, after it was moved") \
 	X(EVENTS,     "GET",  "/v1/events",         "a stream, one object a line") \
 	X(UPGRADE,    "POST", "/v1/upgrade",        "become the program of the body's path, or ours as it is on disk; ?drain=10m") \

@@ -30,7 +30,7 @@ struct wait {
 	struct event *timer;
 	uint32_t awaited; /* STATUS, USAGE, METRICS: ROLE_BITs that have not sent their counters,
 			     and above them those that have not sent their usage */
-	json_t *usage;    /* what came so far */
+	json_t *usage;    /* what came so far; BANS: the list */
 };
 
 static void
@@ -241,6 +241,57 @@ control_wait_job(
 	send_order(w, &m);
 }
 
+/* A wait for the router; NULL: answered. */
+static struct wait *
+wait_router(struct control *c, struct evhttp_request *req, enum wait_kind kind)
+{
+	if (!control_state_runs(&c->state, "router")) {
+		control_http_error(req, 503,
+			"the router process does not run; it does when the file has a bridge, a "
+			"forward or a ban, as in: ban never 198.51.100.0/24");
+		return NULL;
+	}
+	return wait_new(c, req, kind, CONTROL_BAN_MS);
+}
+
+void
+control_wait_ban(struct control *c, struct evhttp_request *req, const struct control_ban *ban)
+{
+	struct wait *w = wait_router(c, req, WAIT_BAN);
+	struct msg_out m;
+
+	if (!w)
+		return;
+	if (msg_out_init(&m, ban->for_ms ? MSG_BAN : MSG_UNBAN, ROLE_ROUTER) < 0) {
+		finish(w, 500, control_json_error("out of memory"));
+		return;
+	}
+	msg_put_u64(&m, w->id);
+	msg_put_slice(&m, ban->address);
+	if (ban->for_ms) {
+		msg_put_u64(&m, ban->for_ms);
+		msg_put_str(&m, "an operator said so");
+	}
+	send_order(w, &m);
+}
+
+void
+control_wait_bans(struct control *c, struct evhttp_request *req)
+{
+	struct wait *w = wait_router(c, req, WAIT_BANS);
+	struct msg_out m;
+
+	if (!w)
+		return;
+	w->usage = json_array();
+	if (!w->usage || msg_out_init(&m, MSG_BANS_GET, ROLE_ROUTER) < 0) {
+		finish(w, 500, control_json_error("out of memory"));
+		return;
+	}
+	msg_put_u64(&m, w->id);
+	send_order(w, &m);
+}
+
 /* Asks one process; what it owes us is noted in w->awaited. */
 static void
 ask(struct wait *w, enum msg_type question, enum role role, unsigned shift)
@@ -340,6 +391,43 @@ control_wait_on_job_done(struct control *c, struct msg_in *m)
 		finish(w, 200, json_pack("{s:b}", "ok", 1));
 	else
 		finish(w, 422, control_json_error(why));
+}
+
+void
+control_wait_on_ban_done(struct control *c, struct msg_in *m)
+{
+	uint64_t id = msg_get_u64(m);
+	bool ok = msg_get_u8(m) != 0;
+	_free_ char *why = slice_dup(msg_get_slice(m));
+	struct wait *w = find(c, id, WAIT_BAN);
+
+	if (msg_finish(m) < 0 || !w || !why)
+		return;
+	if (ok)
+		finish(w, 200, json_pack("{s:b}", "ok", 1));
+	else
+		finish(w, 422, control_json_error(why));
+}
+
+void
+control_wait_on_bans(struct control *c, struct msg_in *m)
+{
+	struct wait *w = find(c, msg_get_u64(m), WAIT_BANS);
+	bool more = msg_get_u8(m) != 0;
+
+	while (w && msg_more(m)) {
+		struct slice address = msg_get_slice(m), why;
+		uint64_t since = msg_get_u64(m), until = msg_get_u64(m);
+
+		why = msg_get_slice(m);
+		json_array_append_new(w->usage,
+			json_pack("{s:s%, s:s, s:I, s:I, s:s%}", "address", address.p, address.n,
+				"covers", slice_index(address, ':') < address.n ? "/64" : "/32",
+				"since", (json_int_t)since, "until", (json_int_t)until, "why",
+				why.p, why.n));
+	}
+	if (w && !more)
+		finish(w, 200, json_incref(w->usage));
 }
 
 /* The wait that gathers under this id, or NULL. */

@@ -353,6 +353,44 @@ run_quit(const struct ctl_line *line)
 	return run_end(line, path);
 }
 
+/* The address as a query's; a word that could be more than that is refused here. */
+static int
+run_ban(const struct ctl_line *line)
+{
+	bool add = line->command == CTL_BAN_ADD;
+	const char *address = line->args[0], *how_long = line->n_args == 3 ? line->args[2] : NULL;
+	char path[PATH_TEXT_MAX];
+	struct err e = {0};
+	json_t *answer = NULL;
+	enum ctl_exit status;
+
+	if (how_long && strcmp(line->args[1], "for") != 0) {
+		(void)fprintf(stderr, "sluice: usage: sluice ban add ADDRESS [for TIME]\n");
+		return CTL_USAGE;
+	}
+	if (strpbrk(address, "&?#% \r\n") || (how_long && strpbrk(how_long, "&?#% \r\n")) ||
+		snprintf(path, sizeof(path), "/v1/bans/%s?address=%s%s%s", add ? "add" : "remove",
+			address, how_long ? "&for=" : "",
+			how_long ? how_long : "") >= (int)sizeof(path)) {
+		(void)fprintf(stderr, "sluice: \"%s\" is no address\n", address);
+		return CTL_USAGE;
+	}
+	status = ask(line, "POST", path, &answer, &e);
+	json_decref(answer);
+	return status == CTL_OK ? CTL_OK : complain(status, &e);
+}
+
+static int
+run_ban_clear(const struct ctl_line *line)
+{
+	struct err e = {0};
+	json_t *answer = NULL;
+	enum ctl_exit status = ask(line, "POST", "/v1/bans/clear", &answer, &e);
+
+	json_decref(answer);
+	return status == CTL_OK ? CTL_OK : complain(status, &e);
+}
+
 static int
 run_top(const struct ctl_line *line)
 {
@@ -457,6 +495,13 @@ run(const struct ctl_line *line)
 		return run_show(line, "/v1/routes", ctl_show_routes);
 	case CTL_FORWARD_LS:
 		return run_show(line, "/v1/forwards", ctl_show_forwards);
+	case CTL_BAN_LS:
+		return run_show(line, "/v1/bans", ctl_show_bans);
+	case CTL_BAN_ADD:
+	case CTL_BAN_RM:
+		return run_ban(line);
+	case CTL_BAN_CLEAR:
+		return run_ban_clear(line);
 	case CTL_EVENTS:
 		return run_events(line);
 	case CTL_UPGRADE:

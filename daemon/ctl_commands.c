@@ -83,6 +83,9 @@ takes(enum ctl_command command, const struct ctl_line *line)
 	/* All words of the brackets, or none. */
 	if (arguments[0] == '[')
 		return before == 0 || before == (strchr(arguments, ' ') ? 2 : 1);
+	/* One word, and all of the brackets behind it or none. */
+	if (strchr(arguments, '['))
+		return before == 1 || before == 3;
 	return strstr(arguments, "…") ? before >= 1 : before == 1;
 }
 
@@ -306,5 +309,7 @@ ctl_complete(int argc, char *const *argv, struct buf *out, bool *ret_names)
 		     (argc == n || strstr(rows[command].arguments, "NAME…"));
 	if (command == CTL_CONTAINER_EXEC && argc == n + 1)
 		return buf_append_str(out, "--\n");
+	if (command == CTL_BAN_ADD && argc == n + 1)
+		return buf_append_str(out, "for\n");
 	return 0;
 }

@@ -30,6 +30,10 @@
 	X(CONTAINER_CONSOLE, "container console", "NAME", "the console of a container; Ctrl-a q leaves it") \
 	X(ROUTE_LS,          "route ls",          "", "sites and routes, and where they lead") \
 	X(FORWARD_LS,        "forward ls",        "", "forwarded ports, and where they lead") \
+	X(BAN_LS,            "ban ls",            "", "addresses whose packets are dropped, until when and why") \
+	X(BAN_ADD,           "ban add",           "ADDRESS [for TIME]", "drop all packets of an address, or of the /64 of an IPv6 address") \
+	X(BAN_RM,            "ban rm",            "ADDRESS", "let an address in again") \
+	X(BAN_CLEAR,         "ban clear",         "", "let all in again") \
 	X(LOG_REOPEN,        "log reopen",        "", "open the access log again, after it was moved") \
 	X(EVENTS,            "events",            "", "what happens, as it happens, until interrupted") \
 	X(UPGRADE,           "upgrade",           "[--drain TIME] [PROGRAM]", "replace the running daemon by its new program, without a connection refused or lost") \

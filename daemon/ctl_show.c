@@ -188,6 +188,19 @@ ctl_show_forwards(const json_t *forwards, struct buf *out)
 }
 
 int
+ctl_show_bans(const json_t *bans, struct buf *out)
+{
+	static const struct ctl_column columns[] = {{"ADDRESS", "address"}, {"COVERS", "covers"},
+		{"SINCE", "since"}, {"UNTIL", "until"}, {"WHY", "why"}};
+	json_t *since = with_times(bans, "since"), *both = with_times(since, "until");
+	int rc = ctl_table_print(columns, ARRAY_SIZE(columns), both, out);
+
+	json_decref(both);
+	json_decref(since);
+	return rc;
+}
+
+int
 ctl_show_event(const json_t *event, struct buf *out)
 {
 	const char *what = json_string_value(json_object_get(event, "event"));

@@ -417,6 +417,9 @@ edition_check_user(const struct edition *g, struct err *e)
 		err_ordinal(e, c->bridge->ordinal, "a bridge needs root");
 	else if (c->n_forwards > 0)
 		err_ordinal(e, c->forwards[0].ordinal, "a forward needs root");
+	else if (c->ban.ordinal || c->ban.n_never)
+		err_ordinal(e, c->ban.ordinal ? c->ban.ordinal : c->ban.never[0].ordinal,
+			"a ban needs root");
 	else if (c->n_containers > 0)
 		err_ordinal(e, c->containers[0].ordinal, "a container needs root");
 	else
