@@ -88,6 +88,7 @@ conn_close(struct conn *c, enum conn_close_reason reason)
 	log_debug("connection closed", kv_i("fd", c->origin.fd),
 		kv_s("why", conn_close_text(reason)));
 	atomic_fetch_add_explicit(&c->worker->closes[reason], 1, memory_order_relaxed);
+	conn_close_violation(c, reason);
 	if (c->front.exchange)
 		exchange_cancel(c->front.exchange, reason);
 	if (c->h2)

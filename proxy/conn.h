@@ -10,6 +10,7 @@
 #define PROXY_CONN_H
 
 #include "proxy/front.h"
+#include "proxy/violations.h"
 #include "proxy/worker.h"
 
 /* X(id, what the connection does) */
@@ -117,6 +118,14 @@ bool conn_may_say_proxy(const struct conn *c);
 void conn_refuse_proxy(struct conn *c, const char *why);
 /* Reads the header. True: it is there, the connection goes on. */
 bool conn_step_proxy(struct conn *c);
+
+
+/* --- conn_violation.c ------------------------------------------------------------------------ */
+
+/* The peer did what it should not: counted, and told of when the file's `ban after` says so. */
+void conn_violation(struct conn *c, enum violation what);
+/* The same for reasons to close that are one. */
+void conn_close_violation(struct conn *c, enum conn_close_reason reason);
 
 /* --- conn_io.c: bytes from and to the client ------------------------------------------------- */
 

@@ -388,6 +388,7 @@ exchange_refuse(struct exchange *x)
 	enum http_reason reason = x->request.reason;
 
 	stats_add(&x->worker->stats, STAT_REQUESTS_BAD, 1);
+	conn_violation(x->conn, VIOLATION_MALFORMED);
 	x->keep_alive = false;
 	exchange_answer(
 		x, http_reason_status(reason), http_reason_text(reason), http_reason_text(reason));

@@ -58,6 +58,7 @@ static void
 exchange_login_failed(struct exchange *x, const char *why)
 {
 	stats_add(&x->worker->stats, STAT_LOGINS_FAILED, 1);
+	conn_violation(x->conn, VIOLATION_LOGIN);
 	exchange_challenge(x, why);
 }
 

@@ -214,6 +214,7 @@ exchange_begin(struct exchange *x)
 	reason = http_path_resolve(http_request_slice(r, r->path), x->arena, &x->path);
 	if (reason != HTTP_REASON_NONE) {
 		stats_add(&x->worker->stats, STAT_REQUESTS_BAD, 1);
+		conn_violation(x->conn, VIOLATION_MALFORMED);
 		exchange_answer(x, http_reason_status(reason), http_reason_text(reason),
 			http_reason_text(reason));
 		return;

@@ -43,6 +43,7 @@ exchange_check_connections(struct exchange *x, const struct conf_guard *guard)
 	if (x->busy)
 		return true;
 	stats_add(&x->worker->stats, STAT_CONNECTION_LIMITED, 1);
+	conn_violation(x->conn, VIOLATION_CONNECTIONS);
 	exchange_answer_later(x, 429, BUSY_RETRY_S, "above connection-limit");
 	return false;
 }
@@ -65,6 +66,7 @@ exchange_check_rate(struct exchange *x, const struct conf_guard *guard)
 	if (wait_us == 0)
 		return true;
 	stats_add(&x->worker->stats, STAT_RATE_LIMITED, 1);
+	conn_violation(x->conn, VIOLATION_RATE);
 	exchange_answer_later(
 		x, 429, (uint32_t)((wait_us + US_PER_S - 1) / US_PER_S), "above rate-limit");
 	return false;

@@ -9,10 +9,12 @@
 #include "proxy/auth.h"
 #include "proxy/busy.h"
 #include "proxy/rate.h"
+#include "proxy/violations.h"
 
 struct guards {
 	struct rate_table *rates;
 	struct busy_table *busy;
+	struct violations *violations;
 	struct auth auth;
 };
 

@@ -99,6 +99,21 @@ proxy_event(struct proxy *p, const struct note *note)
 	(void)chan_send(p->chan, &m);
 }
 
+/* The router, which sees the host's addresses, has the last word. */
+static void
+proxy_ban(struct proxy *p, const struct note *note)
+{
+	struct msg_out m;
+
+	if (msg_out_init(&m, MSG_BAN, ROLE_ROUTER) < 0)
+		return;
+	msg_put_u64(&m, 0);
+	msg_put_str(&m, note->target);
+	msg_put_u64(&m, note->for_ms);
+	msg_put_str(&m, note->why);
+	(void)chan_send(p->chan, &m);
+}
+
 /* --- to the workers -------------------------------------------------------------------------- */
 
 /* Without a command there is no way to go on that keeps the threads alike. */
@@ -185,6 +200,9 @@ proxy_on_note(struct list *item, void *ctx)
 		break;
 	case NOTE_DIAL:
 		proxy_dial(p, note);
+		break;
+	case NOTE_OFFENDER:
+		proxy_ban(p, note);
 		break;
 	case NOTE_ANSWERED:
 		proxy_spread_answer(p, note);

@@ -30,6 +30,7 @@ add_library(sluice_http STATIC
 	request_key.c
 	rewrite.c
 	route.c
+	violations.c
 	waiting.c
 	ws_border.c)
 target_link_libraries(sluice_http PUBLIC sluice_core sluice_conf PRIVATE m)

@@ -29,6 +29,7 @@ foreach(name
 		rewrite
 		overload
 		route
+		violations
 		waiting
 		ws_border)
 	sluice_unit_test(http ${name})
