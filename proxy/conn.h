@@ -119,7 +119,6 @@ void conn_refuse_proxy(struct conn *c, const char *why);
 /* Reads the header. True: it is there, the connection goes on. */
 bool conn_step_proxy(struct conn *c);
 
-
 /* --- conn_violation.c ------------------------------------------------------------------------ */
 
 /* The peer did what it should not: counted, and told of when the file's `ban after` says so. */

@@ -19,7 +19,9 @@ conn_violation(struct conn *c, enum violation what)
 	if (!conf->ban.ordinal)
 		return;
 	stats_add(&w->stats, STAT_VIOLATIONS, 1);
-	if (client_is_trusted(conf, peer) || conf_ban_excused(&conf->ban, peer))
+	/* The peer of the socket was trusted to name this one. */
+	if (c->origin.via.family || client_is_trusted(conf, peer) ||
+		conf_ban_excused(&conf->ban, peer))
 		return;
 	key = client_key(peer, 0);
 	if (!violations_add(w->guards->violations, &key, what, &limit, clock_mono_coarse_ms()))
@@ -37,6 +39,7 @@ conn_close_violation(struct conn *c, enum conn_close_reason reason)
 		if (c->ssl && BIO_number_read(SSL_get_rbio(c->ssl)) > 0)
 			conn_violation(c, VIOLATION_HANDSHAKE);
 		break;
+	case CONN_CLOSE_PROXY_HEADER:
 	case CONN_CLOSE_PROTOCOL:
 		conn_violation(c, VIOLATION_PROTOCOL);
 		break;

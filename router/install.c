@@ -54,7 +54,8 @@ send_diff(
 {
 	bool missing = false;
 
-	if (!r->installed)
+	/* Chains come and go with the table only. */
+	if (!r->installed || !ruleset_same_chains(&r->ruleset, to))
 		return nft_install(&r->nft, to, e);
 	if (ruleset_diff_empty(diff))
 		return 0;

@@ -505,6 +505,15 @@ nft_batch_ban(struct nft_batch *b, uint16_t type, const struct addr *a, uint64_t
 }
 
 void
+nft_batch_bans(struct nft_batch *b, const struct bans *bans, uint64_t now_ms)
+{
+	for (size_t i = 0; bans && i < bans->n; i++)
+		if (bans->v[i].until_ms > now_ms)
+			nft_batch_ban(b, NFT_MSG_NEWSETELEM, &bans->v[i].addr,
+				bans->v[i].until_ms - now_ms);
+}
+
+void
 nft_batch_elements(struct nft_batch *b, uint16_t type, const struct ruleset *r)
 {
 	for (size_t set = 0; set < RULESET_SET_COUNT; set++)

@@ -6,6 +6,7 @@
 #define ROUTER_NFT_BATCH_H
 
 #include "core/buf.h"
+#include "router/bans.h"
 #include "router/netlink.h"
 #include "router/ruleset.h"
 
@@ -50,6 +51,8 @@ void nft_batch_elements(struct nft_batch *b, uint16_t type, const struct ruleset
 void nft_batch_flush(struct nft_batch *b, enum ruleset_set set);
 /* type likewise; of a deletion the time does not count. */
 void nft_batch_ban(struct nft_batch *b, uint16_t type, const struct addr *a, uint64_t timeout_ms);
+/* Adds all of them, each with the time it has left; bans may be NULL. */
+void nft_batch_bans(struct nft_batch *b, const struct bans *bans, uint64_t now_ms);
 /* The directive of the message and attribute at fault, 0 when it can't be told. */
 uint32_t nft_batch_ordinal(const struct nft_batch *b, uint32_t seq, uint32_t offset);
 

@@ -391,7 +391,8 @@ nft_frame_stands(struct nft *n, const struct ruleset *r)
 			.ctx = &f};
 
 		f.found = 0;
-		if (netlink_dump(&n->commands, nft_begin_read(n, request, kinds[i]), &dump, &error) < 0)
+		if (netlink_dump(
+			    &n->commands, nft_begin_read(n, request, kinds[i]), &dump, &error) < 0)
 			return false;
 		found += f.found;
 	}

@@ -75,6 +75,16 @@ ruleset_has_chain(const struct ruleset *r, enum ruleset_chain chain)
 	return false;
 }
 
+bool
+ruleset_same_chains(const struct ruleset *a, const struct ruleset *b)
+{
+	for (size_t i = 0; i < RULESET_CHAIN_COUNT; i++)
+		if (ruleset_has_chain(a, (enum ruleset_chain)i) !=
+			ruleset_has_chain(b, (enum ruleset_chain)i))
+			return false;
+	return true;
+}
+
 size_t
 ruleset_part_size(enum ruleset_part part)
 {

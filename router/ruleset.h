@@ -172,6 +172,7 @@ const char *ruleset_chain_name(enum ruleset_chain chain);
 enum ruleset_chain ruleset_rule_chain(enum ruleset_rule rule);
 /* Whether a chain is wanted: a rule of it stands. */
 bool ruleset_has_chain(const struct ruleset *r, enum ruleset_chain chain);
+bool ruleset_same_chains(const struct ruleset *a, const struct ruleset *b);
 /* The bytes that a part takes in registers: a multiple of four. */
 size_t ruleset_part_size(enum ruleset_part part);
 

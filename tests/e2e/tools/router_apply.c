@@ -86,7 +86,7 @@ step(struct nft *n, struct ruleset *from, bool installed, struct slice text, str
 		ruleset_clear(&to);
 		return -1;
 	}
-	if (!installed)
+	if (!installed || !ruleset_same_chains(from, &to))
 		rc = nft_install(n, &to, e);
 	else
 		rc = ruleset_diff_empty(&diff) ? 0 : nft_apply(n, &diff, &missing, e);

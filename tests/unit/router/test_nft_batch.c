@@ -253,12 +253,13 @@ take_part(const struct nlmsghdr *h, void *ctx)
 static void
 every_chain_and_set_is_a_part_of_its_own(void **state)
 {
+	const struct ruleset all = {.rules = (UINT32_C(1) << RULESET_RULE_COUNT) - 1};
 	struct parts p = {.n = 0};
 	struct nft_batch b;
 
 	(void)state;
 	nft_batch_init(&b, 1);
-	nft_batch_chains(&b);
+	nft_batch_chains(&b, &all);
 	nft_batch_sets(&b);
 	each_message(&b, take_part, &p);
 	assert_int_equal(p.n, RULESET_CHAIN_COUNT + RULESET_SET_COUNT);
