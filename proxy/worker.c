@@ -216,14 +216,8 @@ worker_post(struct worker *w, struct command *command)
 	mailbox_post(&w->commands, &command->node);
 }
 
-<<<<<<< HEAD
 static struct note *
 worker_new_note(struct worker *w, enum note_type type, const char *target, const char *why)
-=======
-static void
-worker_post_note(
-	struct worker *w, enum note_type type, const char *target, const char *why, uint64_t for_ms)
->>>>>>> 4528096 (proxy: who offends again and again is handed to the kernel)
 {
 	struct note *note = calloc(1, sizeof(*note));
 
@@ -234,7 +228,6 @@ worker_post_note(
 	note->generation = w->generation ? w->generation->number : 0;
 	(void)snprintf(note->target, sizeof(note->target), "%s", target);
 	(void)snprintf(note->why, sizeof(note->why), "%s", why);
-<<<<<<< HEAD
 	return note;
 }
 
@@ -259,22 +252,18 @@ worker_note_dial(struct worker *w, uint64_t id, const char *path)
 	if (!note)
 		return;
 	note->dial = id;
-=======
-	note->for_ms = for_ms;
->>>>>>> 4528096 (proxy: who offends again and again is handed to the kernel)
 	mailbox_post(w->notes, &note->node);
-}
-
-void
-worker_note(struct worker *w, enum note_type type, const char *target, const char *why)
-{
-	worker_post_note(w, type, target, why, 0);
 }
 
 void
 worker_note_offender(struct worker *w, const char *address, const char *why, uint64_t for_ms)
 {
-	worker_post_note(w, NOTE_OFFENDER, address, why, for_ms);
+	struct note *note = worker_new_note(w, NOTE_OFFENDER, address, why);
+
+	if (!note)
+		return;
+	note->for_ms = for_ms;
+	mailbox_post(w->notes, &note->node);
 }
 
 /* The new generation is the current one from here on. Requests that are under way keep theirs. */

@@ -75,11 +75,8 @@ enum note_type {
 	NOTE_ADOPTED,
 	NOTE_DRAINING, /* it accepts no more */
 	NOTE_BACKEND_DOWN,
-<<<<<<< HEAD
 	NOTE_DIAL,     /* target: the unix socket to connect to; dial: its id */
-=======
 	NOTE_OFFENDER, /* target: an address that has violated enough */
->>>>>>> 4528096 (proxy: who offends again and again is handed to the kernel)
 	NOTE_ANSWERED, /* target: the container that answered for the first time since a change */
 };
 
@@ -166,13 +163,10 @@ struct command *command_new(enum command_type type);
 void worker_post(struct worker *w, struct command *command);
 /* To the main thread. */
 void worker_note(struct worker *w, enum note_type type, const char *target, const char *why);
-<<<<<<< HEAD
 /* The same with the question for a unix socket. */
 void worker_note_dial(struct worker *w, uint64_t id, const char *path);
-=======
 /* The same for an offender. */
 void worker_note_offender(struct worker *w, const char *address, const char *why, uint64_t for_ms);
->>>>>>> 4528096 (proxy: who offends again and again is handed to the kernel)
 /* Frees the object once nothing on the stack can hold it. */
 void worker_bury(struct worker *w, struct grave *g);
 /* The date of now as HTTP writes it, in w->date until the next call. */
