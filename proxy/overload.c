@@ -17,9 +17,10 @@ overload_set(struct overload *o, const struct conf_overload *c, unsigned n_threa
 	uint64_t descriptors, uint64_t memory)
 {
 	uint64_t connections = c->connections, bytes = c->buffer_memory;
-	uint64_t can = descriptors > DESCRIPTORS_RESERVED
-			       ? (descriptors - DESCRIPTORS_RESERVED) / DESCRIPTORS_EACH
-			       : 1;
+	/* Where there are few, a quarter is for other things. */
+	uint64_t reserved =
+		descriptors / 4 < DESCRIPTORS_RESERVED ? descriptors / 4 : DESCRIPTORS_RESERVED;
+	uint64_t can = (descriptors - reserved) / DESCRIPTORS_EACH;
 
 	if (connections == 0)
 		connections = can < CONNECTIONS_AUTO ? can : CONNECTIONS_AUTO;

@@ -7,7 +7,7 @@ import pytest
 from lab import wait_for
 from proxy_alone import Host
 
-CONF = "listen 127.0.0.1:@port@ plain\nsite * -> status 204\n"
+CONF = "listen 127.0.0.1:@port@ plain\nsite * -> status 204\nconnections 1000\n"
 DESCRIPTORS = 64
 
 

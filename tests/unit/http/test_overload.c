@@ -31,6 +31,8 @@ auto_follows_from_what_there_is(void **state)
 	overload_set(&o, &c, 2, 1000000, GIB / 16);
 	assert_int_equal(o.connections_max, 10000);
 	assert_int_equal(o.blocks_max, 32 * 1024 * 1024 / BLOCK_SIZE / 2);
+	overload_set(&o, &c, 1, 64, GIB);
+	assert_int_equal(o.connections_max, 24);
 	overload_set(&o, &c, 1, 10, 0);
 	assert_true(o.connections_max >= 1 && o.blocks_max >= 1);
 }
