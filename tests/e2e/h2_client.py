@@ -84,8 +84,7 @@ class H2Client:
             room = min(self.conn.local_flow_control_window(number),
                        self.conn.max_outbound_frame_size, len(data))
             if room == 0:
-                self.turn()
-                if self.streams[number].over:
+                if not self.turn() or self.streams[number].over:
                     return False
                 continue
             self.conn.send_data(number, data[:room])
