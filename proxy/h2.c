@@ -83,6 +83,8 @@ h2_on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *
 	return 0;
 }
 
+/* NOLINTBEGIN(readability-function-size): the library says how its callbacks look. */
+
 static int
 h2_on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
 	size_t n_name, const uint8_t *value, size_t n_value, uint8_t flags, void *ctx)
@@ -113,6 +115,8 @@ h2_on_invalid_header(nghttp2_session *session, const nghttp2_frame *frame, const
 	stats_add(&((struct h2 *)ctx)->conn->worker->stats, STAT_REQUESTS_BAD, 1);
 	return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
+
+/* NOLINTEND(readability-function-size) */
 
 static void
 h2_head_over(struct h2 *h2)

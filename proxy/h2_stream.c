@@ -293,6 +293,9 @@ h2_front_take(struct front *f, size_t n)
 
 /* --- the answer ------------------------------------------------------------------------------ */
 
+/* NOLINTBEGIN(readability-function-size,readability-non-const-parameter): the library says how its
+ * callbacks look. */
+
 /* How much of the body the next DATA frame takes. */
 static ssize_t
 h2_on_read(nghttp2_session *session, int32_t id, uint8_t *to, size_t max, uint32_t *flags,
@@ -317,6 +320,8 @@ h2_on_read(nghttp2_session *session, int32_t id, uint8_t *to, size_t max, uint32
 	}
 	return (ssize_t)n;
 }
+
+/* NOLINTEND(readability-function-size,readability-non-const-parameter) */
 
 int
 h2_stream_send(struct h2_stream *s, const uint8_t head[static H2_FRAME_HEAD], size_t n)
