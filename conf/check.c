@@ -150,7 +150,7 @@ unknown_container(struct parse *p, const struct reference *r, const char *name, 
 	if (near)
 		return parse_error_reference(
 			p, r, "unknown container \"%s\"; did you mean \"%s\"?", name, near);
-	if (r->kind == REFERENCE_ROUTE)
+	if (r->kind == REFERENCE_ROUTE || r->kind == REFERENCE_SERVER)
 		return parse_error_reference(p, r,
 			"unknown container \"%s\"; a server that is no container is written "
 			"http://%s:%u",
@@ -169,6 +169,17 @@ resolve_route(struct parse *p, const struct reference *r)
 		unknown_container(p, r, t->host, t->port);
 	else
 		t->container = (uint32_t)index;
+}
+
+static void
+resolve_server(struct parse *p, const struct reference *r)
+{
+	int64_t index = find_container(p, r->server->host);
+
+	if (index < 0)
+		unknown_container(p, r, r->server->host, r->server->port);
+	else
+		r->server->container = (uint32_t)index;
 }
 
 static void
@@ -239,6 +250,9 @@ resolve_references(struct parse *p)
 		case REFERENCE_ROUTE:
 			resolve_route(p, r);
 			break;
+		case REFERENCE_SERVER:
+			resolve_server(p, r);
+			break;
 		case REFERENCE_FORWARD:
 			resolve_forward(p, r);
 			break;
@@ -266,9 +280,18 @@ default_certificates(struct parse *p)
 static uint32_t
 referred_container(const struct parse *p, const struct reference *r)
 {
-	const struct conf_route *route = &p->conf->sites[r->site].routes[r->route];
-
-	return conf_route_target(route, r->target)->container;
+	switch (r->kind) {
+	case REFERENCE_ROUTE:
+		return conf_route_target(&p->conf->sites[r->site].routes[r->route], r->target)
+			->container;
+	case REFERENCE_SERVER:
+		return r->server->container;
+	case REFERENCE_FORWARD:
+		return p->conf->forwards[r->forward].container;
+	case REFERENCE_CERTIFICATE:
+		break;
+	}
+	return 0;
 }
 
 static void
@@ -280,8 +303,7 @@ check_route_addresses(struct parse *p)
 
 		if (r->kind == REFERENCE_CERTIFICATE)
 			continue;
-		index = r->kind == REFERENCE_ROUTE ? referred_container(p, r)
-						   : p->conf->forwards[r->forward].container;
+		index = referred_container(p, r);
 		if (!p->conf->containers[index].address.family)
 			parse_error_reference(p, r,
 				"the container \"%s\" has no address; write in its block: address "

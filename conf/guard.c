@@ -32,10 +32,25 @@ same_text(const char *a, const char *b)
 }
 
 static bool
+same_forward(const struct conf_auth *a, const struct conf_auth *b)
+{
+	const struct conf_route *f = a->forward, *g = b->forward;
+
+	if (!f || !g || a->n_copy != b->n_copy)
+		return !f && !g;
+	for (size_t i = 0; i < a->n_copy; i++)
+		if (strcmp(a->copy[i], b->copy[i]) != 0)
+			return false;
+	return f->target.type == g->target.type && same_text(f->target.host, g->target.host) &&
+	       f->target.container == g->target.container && f->target.port == g->target.port &&
+	       same_text(f->path, g->path);
+}
+
+static bool
 same_auth(const struct conf_auth *a, const struct conf_auth *b)
 {
 	return !a->ordinal == !b->ordinal && a->kind == b->kind && same_text(a->path, b->path) &&
-	       same_text(a->realm, b->realm) && a->pass == b->pass;
+	       same_text(a->realm, b->realm) && a->pass == b->pass && same_forward(a, b);
 }
 
 bool
@@ -74,22 +89,40 @@ hash_part(uint64_t hash, const char *text)
 	return (hash ^ 0xff) * 0x100000001b3;
 }
 
+/* The server that is asked is a route without rules, with the time-outs of the block that asks. */
+static void
+resolve_forward(struct conf_guard *guard, const struct conf_limits *limits)
+{
+	struct conf_route *route = guard->auth.forward;
+
+	if (!route)
+		return;
+	route->limits = *limits;
+	route->limits.body_limit = 0;
+	conf_heads_inherit(&route->heads, NULL);
+	conf_bodies_inherit(&route->bodies, NULL);
+	conf_compress_inherit(&route->compress, NULL);
+}
+
 void
 conf_guard_resolve(struct conf *c)
 {
 	c->guard.place = hash_part(0xcbf29ce484222325, "");
 	conf_guard_inherit(&c->guard, NULL);
+	resolve_forward(&c->guard, &c->limits);
 	for (size_t i = 0; i < c->n_sites; i++) {
 		struct conf_site *site = &c->sites[i];
 
 		site->guard.place = hash_part(c->guard.place, site->n_hosts ? site->hosts[0] : "");
 		conf_guard_inherit(&site->guard, &c->guard);
+		resolve_forward(&site->guard, &site->limits);
 		for (size_t j = 0; j < site->n_routes; j++) {
 			struct conf_route *r = &site->routes[j];
 
 			r->guard.place = hash_part(site->guard.place, r->exact ? "=" : "");
 			r->guard.place = hash_part(r->guard.place, r->path ? r->path : "");
 			conf_guard_inherit(&r->guard, &site->guard);
+			resolve_forward(&r->guard, &r->limits);
 		}
 	}
 }
@@ -106,6 +139,15 @@ conf_guard_clear(struct conf_guard *guard)
 {
 	free(guard->access);
 	free(guard->auth.realm);
+	if (guard->auth.forward) {
+		free(guard->auth.forward->path);
+		free(guard->auth.forward->target.host);
+		free(guard->auth.forward->target.path);
+	}
+	free(guard->auth.forward);
+	for (size_t i = 0; i < guard->auth.n_copy; i++)
+		free(guard->auth.copy[i]);
+	free(guard->auth.copy);
 }
 
 bool

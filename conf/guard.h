@@ -20,6 +20,7 @@
 #define CONF_BAN_FOR_MS (UINT64_C(3600) * 1000) /* of a ban that says no time */
 #define CONF_AUTH_REALM "Restricted"
 #define CONF_AUTH_REALM_MAX 128
+#define CONF_AUTH_COPY_MAX 32
 
 /* The first rule that matches decides. What none matches is treated unlike the last one. */
 struct conf_access_rule {
@@ -43,16 +44,21 @@ struct conf_connection_limit {
 	uint32_t n;       /* 0: off */
 };
 
-enum conf_auth_kind { CONF_AUTH_OFF, CONF_AUTH_BASIC };
+enum conf_auth_kind { CONF_AUTH_OFF, CONF_AUTH_BASIC, CONF_AUTH_FORWARD };
 
-/* `auth basic FILE [realm TEXT] [pass]`, `auth off` */
+struct conf_route;
+
+/* `auth basic FILE [realm TEXT] [pass]`, `auth forward TARGET [copy HEADER...]`, `auth off` */
 struct conf_auth {
 	uint32_t ordinal; /* 0: not written here */
 	enum conf_auth_kind kind;
-	size_t file;      /* BASIC: index into conf.password_files */
-	const char *path; /* the path of that, which owns it */
-	char *realm;      /* BASIC; NULL: CONF_AUTH_REALM */
-	bool pass;        /* BASIC: the backend sees Authorization too */
+	size_t file;                /* BASIC: index into conf.password_files */
+	const char *path;           /* the path of that, which owns it */
+	char *realm;                /* BASIC; NULL: CONF_AUTH_REALM */
+	bool pass;                  /* BASIC: the backend sees Authorization too */
+	struct conf_route *forward; /* FORWARD: the server that is asked, as a route of its own */
+	char **copy;                /* FORWARD: fields of its answer for the backend */
+	size_t n_copy;
 };
 
 /* A file of passwords that some `auth basic` names; each once. */

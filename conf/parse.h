@@ -34,12 +34,13 @@ struct scope {
 #define SCOPES_MAX 4 /* top, site, route, and one to spare */
 
 /* A container or certificate that is referred to, to be resolved when all is read. */
-enum reference_kind { REFERENCE_ROUTE, REFERENCE_FORWARD, REFERENCE_CERTIFICATE };
+enum reference_kind { REFERENCE_ROUTE, REFERENCE_SERVER, REFERENCE_FORWARD, REFERENCE_CERTIFICATE };
 
 struct reference {
 	enum reference_kind kind;
 	size_t site, route, forward; /* where it stands */
 	size_t target;               /* of the route, by index */
+	struct conf_target *server;  /* SERVER */
 	uint32_t ordinal;
 	uint32_t line, col;
 };

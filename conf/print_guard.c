@@ -1,6 +1,7 @@
 /* A guard as canonical text: the rules of one directive stay on one line. */
 #include "conf/print_guard.h"
 
+#include "conf/conf.h"
 #include "core/num.h"
 
 static void
@@ -53,6 +54,16 @@ print_connection_limit(struct writer *w, const struct conf_connection_limit *lim
 }
 
 static void
+print_server(struct writer *w, const struct conf_route *route)
+{
+	struct conf_target t = route->target;
+
+	t.path = strcmp(route->path, "/") == 0 ? NULL : route->path;
+	if (!w->failed && conf_target_print(&t, w->out) < 0)
+		w->failed = true;
+}
+
+static void
 print_auth(struct writer *w, const struct conf_auth *auth)
 {
 	if (!auth->ordinal)
@@ -71,6 +82,14 @@ print_auth(struct writer *w, const struct conf_auth *auth)
 		}
 		if (auth->pass)
 			writer_raw(w, " pass");
+		break;
+	case CONF_AUTH_FORWARD:
+		writer_raw(w, " forward ");
+		print_server(w, auth->forward);
+		if (auth->n_copy)
+			writer_raw(w, " copy");
+		for (size_t i = 0; i < auth->n_copy; i++)
+			writer_word(w, auth->copy[i]);
 		break;
 	}
 	writer_end(w);

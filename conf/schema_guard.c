@@ -126,11 +126,12 @@ static const struct schema_row rows[] = {
 		.name = "auth",
 		.context = CONTEXT_TOP,
 		.min = 1,
-		.max = 6,
+		.max = WORDS_ANY,
 		.set = set_auth,
-		.arguments = "basic FILE [realm TEXT] [pass] | off",
+		.arguments =
+			"basic FILE [realm TEXT] [pass] | forward TARGET [copy HEADER ...] | off",
 		.default_value = "off",
-		.doc = "Asks for a user name and a password.",
+		.doc = "Asks who it is: by a user name and a password, or another server.",
 		.more = "The file has a line NAME:HASH for each user, as htpasswd -B and mkpasswd "
 			"write them; hashes are bcrypt, yescrypt, scrypt, SHA-512 or SHA-256. It "
 			"is "
@@ -138,16 +139,25 @@ static const struct schema_row rows[] = {
 			"401. The backend does not see the password, unless pass is written. A "
 			"password that was right is remembered for a minute, by a digest; others "
 			"are checked one at a time, 64 may wait, and what comes beyond gets 503. "
-			"Put a rate-limit beside it.",
+			"Put a rate-limit beside it. With forward a server is asked before each "
+			"request, by a GET for the target's path (without one /) with the "
+			"request's "
+			"fields, X-Original-Method, X-Original-URI and X-Forwarded-*, without its "
+			"body. What it answers with 2xx goes on, with the named headers of that "
+			"answer instead of the client's own; 401, 403 and redirects are the "
+			"client's "
+			"answer; anything else is 502, and 504 when it takes longer than the "
+			"time-outs of the place.",
 		.example = "auth basic /etc/sluice/staff realm \"Staff only\"",
 	},
 	{
 		.name = "auth",
 		.context = CONTEXT_SITE,
 		.min = 1,
-		.max = 6,
+		.max = WORDS_ANY,
 		.set = set_auth,
-		.arguments = "basic FILE [realm TEXT] [pass] | off",
+		.arguments =
+			"basic FILE [realm TEXT] [pass] | forward TARGET [copy HEADER ...] | off",
 		.default_value = "that of the top level",
 		.doc = "The same for this site.",
 		.example = "auth basic /etc/sluice/staff pass",
@@ -156,12 +166,13 @@ static const struct schema_row rows[] = {
 		.name = "auth",
 		.context = CONTEXT_ROUTE,
 		.min = 1,
-		.max = 6,
+		.max = WORDS_ANY,
 		.set = set_auth,
-		.arguments = "basic FILE [realm TEXT] [pass] | off",
+		.arguments =
+			"basic FILE [realm TEXT] [pass] | forward TARGET [copy HEADER ...] | off",
 		.default_value = "that of the site",
 		.doc = "The same for this route.",
-		.example = "auth off",
+		.example = "auth forward wiki:80/verify copy Remote-User Remote-Groups",
 	},
 	{
 		.name = "ban",
@@ -198,8 +209,11 @@ static const struct schema_word words[] = {
 	{"connection-limit", "off", 0, "", "no limit"},
 	{"auth", "basic", CONF_AUTH_BASIC, "FILE [realm TEXT] [pass]",
 		"a name and a password from a file, by HTTP basic authentication"},
+	{"auth", "forward", CONF_AUTH_FORWARD, "TARGET [copy HEADER ...]",
+		"another server, a container or http://, decides"},
 	{"auth", "off", CONF_AUTH_OFF, "", "nobody is asked"},
 	{"auth basic", "realm", 0, "TEXT", "what the browser shows; Restricted when not written"},
+	{"auth forward", "copy", 0, "HEADER ...", "these fields of its answer are for the backend"},
 	{"auth basic", "pass", 1, "", "the backend sees the name and password too"},
 };
 

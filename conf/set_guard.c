@@ -5,6 +5,8 @@
 #include "conf/parse.h"
 #include "core/num.h"
 
+#include <stdlib.h>
+
 #define RATE_COUNT_MAX 100000
 #define RATE_BURST_MAX 1000000
 #define CONNECTION_LIMIT_MAX 1000000
@@ -212,6 +214,70 @@ set_auth_basic(struct parse *p, const struct directive *d, struct conf_auth *aut
 	return 0;
 }
 
+/* Fields that say how a message is framed or where it goes can't come from another's answer. */
+static const char *
+check_copied(struct slice name)
+{
+	static const char *const refused[] = {"host", "connection", "content-length", "expect",
+		"keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"};
+
+	if (name.n == 0 || name.n > CONF_TOKEN_MAX)
+		return "is no name of a header";
+	for (size_t i = 0; i < name.n; i++)
+		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-",
+			    name.p[i]))
+			return "is no name of a header; it has letters, digits and -";
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+		if (slice_ieq(name, slice_str(refused[i])))
+			return "can't be copied: the proxy itself writes it";
+	return NULL;
+}
+
+static int
+read_copied(struct parse *p, const struct directive *d, struct conf_auth *auth)
+{
+	int word;
+
+	if (word_read_word(p, "auth forward", &d->words[3], &word) < 0)
+		return -1;
+	if (d->n == 4)
+		return parse_error(p, &d->words[3], "the headers behind \"copy\" are missing");
+	for (size_t i = 4; i < d->n; i++) {
+		char **slot;
+
+		if (auth->n_copy == CONF_AUTH_COPY_MAX)
+			return parse_error(p, &d->words[i], "more than %d headers to copy",
+				CONF_AUTH_COPY_MAX);
+		slot = parse_add(p, &auth->copy, &auth->n_copy, sizeof(*slot));
+		if (!slot || word_read_checked(
+				     p, &d->words[i], check_copied(d->words[i].text), slot) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+set_auth_forward(struct parse *p, const struct directive *d, struct conf_auth *auth)
+{
+	if (d->n < 3)
+		return parse_error(p, &d->after,
+			"the server is missing; write: auth forward TARGET [copy HEADER...]");
+	auth->forward = calloc(1, sizeof(*auth->forward));
+	if (!auth->forward)
+		return parse_no_memory(p);
+	auth->forward->ordinal = d->ordinal;
+	if (directive_read_server(p, d, &d->words[2], &auth->forward->target) < 0)
+		return -1;
+	/* It is asked for this path, whatever the request's is. */
+	auth->forward->path = auth->forward->target.path;
+	auth->forward->target.path = NULL;
+	if (!auth->forward->path)
+		auth->forward->path = parse_dup(p, SLICE_LIT("/"));
+	if (!auth->forward->path)
+		return -1;
+	return d->n > 3 ? read_copied(p, d, auth) : 0;
+}
+
 int
 set_auth(struct parse *p, const struct directive *d)
 {
@@ -227,6 +293,8 @@ set_auth(struct parse *p, const struct directive *d)
 		break;
 	case CONF_AUTH_BASIC:
 		return set_auth_basic(p, d, auth);
+	case CONF_AUTH_FORWARD:
+		return set_auth_forward(p, d, auth);
 	}
 	return d->n == 2 ? 0 : parse_error(p, &d->words[2], "nothing may follow \"off\"");
 }

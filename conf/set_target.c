@@ -50,8 +50,7 @@ word_read_container(struct parse *p, const struct word *w, char **ret_name, stru
 }
 
 static int
-read_container_target(
-	struct parse *p, const struct directive *d, const struct word *w, struct conf_target *t)
+read_container(struct parse *p, const struct word *w, struct conf_target *t)
 {
 	struct slice rest = {0};
 	size_t slash;
@@ -62,7 +61,14 @@ read_container_target(
 	slash = slice_index(rest, '/');
 	if (word_read_port(p, w, slice_head(rest, slash), &t->port) < 0)
 		return -1;
-	if (read_path(p, w, slice_skip(rest, slash), t) < 0)
+	return read_path(p, w, slice_skip(rest, slash), t);
+}
+
+static int
+read_container_target(
+	struct parse *p, const struct directive *d, const struct word *w, struct conf_target *t)
+{
+	if (read_container(p, w, t) < 0)
 		return -1;
 	return parse_refer(p, REFERENCE_ROUTE, d, w);
 }
@@ -375,4 +381,24 @@ directive_read_targets(struct parse *p, const struct directive *d, struct conf_r
 	return conf_target_is_server(&(struct conf_target){.type = (enum conf_target_type)type})
 		       ? read_servers(p, d, route)
 		       : read_alone(p, d, type, &route->target);
+}
+
+int
+directive_read_server(
+	struct parse *p, const struct directive *d, const struct word *w, struct conf_target *ret)
+{
+	int type = target_type(p, w);
+
+	if (type < 0)
+		return -1;
+	if (type == CONF_TARGET_HTTP)
+		return read_http_target(p, d, w, ret);
+	if (type != CONF_TARGET_CONTAINER)
+		return parse_error(p, w,
+			"here stands a container or a server without TLS; write: wiki:80/check or "
+			"http://HOST:PORT/check");
+	if (read_container(p, w, ret) < 0 || parse_refer(p, REFERENCE_SERVER, d, w) < 0)
+		return -1;
+	p->references[p->n_references - 1].server = ret;
+	return 0;
 }

@@ -14,6 +14,7 @@ struct addr;
 struct conf_route;
 struct parse;
 struct prefix;
+struct conf_target;
 struct directive;
 struct word;
 
@@ -35,6 +36,9 @@ int word_read_file(struct parse *p, const struct word *w, char **ret);
 int word_read_checked(struct parse *p, const struct word *w, const char *why, char **ret);
 /* The targets behind the arrow (set_target.c). */
 int directive_read_targets(struct parse *p, const struct directive *d, struct conf_route *route);
+/* A server that is asked beside the routes: CONTAINER:PORT[/PATH] or http://HOST[:PORT][/PATH]. */
+int directive_read_server(
+	struct parse *p, const struct directive *d, const struct word *w, struct conf_target *ret);
 /* CONTAINER:PORT… split at the first colon; what follows it is the rest. 0 or -1. */
 int word_read_container(
 	struct parse *p, const struct word *w, char **ret_name, struct slice *ret_rest);

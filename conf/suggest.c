@@ -14,6 +14,7 @@ static const struct {
 	{"allow", "write: access allow CIDR"},
 	{"auth_basic", "write: auth basic FILE realm TEXT"},
 	{"auth_basic_user_file", "write: auth basic FILE"},
+	{"auth_request", "write: auth forward TARGET"},
 	{"backend", "a route names its target itself: route PATH -> CONTAINER:PORT"},
 	{"bind", "write: listen [ADDRESS:]PORT [plain|tls]"},
 	{"client_body_timeout", "write: timeout idle TIME"},
