@@ -25,6 +25,8 @@
 	X(LOGINS_FAILED, "logins_failed", PROXY, COUNTER, "requests with a wrong password, or with a user that is not known") \
 	X(LOGINS_REFUSED, "logins_refused", PROXY, COUNTER, "requests refused because too many passwords were waiting to be checked") \
 	X(VIOLATIONS, "violations", PROXY, COUNTER, "what clients did that counts towards a ban") \
+	X(AUTH_REFUSED, "auth_refused", PROXY, COUNTER, "requests that an authentication server refused") \
+	X(AUTH_FAILED, "auth_failed", PROXY, COUNTER, "requests refused because an authentication server failed") \
 	X(RESPONSES_4XX, "responses_4xx", PROXY, COUNTER, "answers with a 4xx status") \
 	X(RESPONSES_5XX, "responses_5xx", PROXY, COUNTER, "answers with a 5xx status") \
 	X(BYTES_RECEIVED, "bytes_received", PROXY, COUNTER, "body bytes received from clients") \

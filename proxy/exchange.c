@@ -210,8 +210,10 @@ exchange_finish(struct exchange *x)
 	exchange_end_tunnel(x);
 	exchange_drop_upstream(x);
 	exchange_guard_release(x);
-	exchange_log(x, duration_us);
-	exchange_count(x, duration_us);
+	if (!x->front->internal) {
+		exchange_log(x, duration_us);
+		exchange_count(x, duration_us);
+	}
 	x->file = close_fd(x->file);
 	file_entry_unref(&x->entry);
 	if (x->stored)
@@ -352,6 +354,39 @@ exchange_answer_challenge(struct exchange *x, struct slice challenge, const char
 	struct answer a = {.status = 401, .challenge = challenge};
 
 	exchange_build_answer(x, &a, why);
+}
+
+void
+exchange_answer_copy(
+	struct exchange *x, struct http_response *r, struct slice body, const char *why)
+{
+	bool bare = x->request.method == HTTP_METHOD_HEAD || r->status == 204;
+	struct forward_response f = {.response = r,
+		.body = bare ? HTTP_BODY_NONE : HTTP_BODY_LENGTH,
+		.minor = x->request.minor};
+	struct buf out;
+	size_t before;
+
+	front_set_wait(x->front, CONN_WAIT_NOTHING, 0);
+	x->keep_alive = x->keep_alive && exchange_can_drain(x);
+	f.keep_alive = x->keep_alive;
+	f.date = worker_date(x->worker);
+	r->has_content_length = !bare;
+	r->content_length = body.n;
+	out = exchange_out(x);
+	before = buf_len(&out);
+	if (!out.data || forward_response_head(&f, &out) < 0 ||
+		exchange_edit_head(x, CONF_HEADER_RESPONSE, before, &out) < 0 ||
+		(!bare && buf_append_slice(&out, body) < 0)) {
+		exchange_answer(x, 502, NULL, "the answer of another server does not fit");
+		return;
+	}
+	exchange_out_done(x, &out);
+	x->body_sent = bare ? 0 : body.n;
+	x->status = r->status;
+	x->answer_begun = true;
+	x->reason = why;
+	exchange_set_state(x, EXCHANGE_ANSWER);
 }
 
 void

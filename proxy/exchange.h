@@ -68,6 +68,8 @@ struct tunnel {
 	bool hurried;                   /* the time for goodbyes runs */
 };
 
+struct subrequest; /* subrequest.h */
+
 struct exchange {
 	struct list node; /* in worker.spare_exchanges */
 	struct grave grave;
@@ -84,9 +86,11 @@ struct exchange {
 	struct route_match match;         /* where it goes when its guards let it */
 	const struct conf_guard *guard;   /* of that place; NULL: not asked yet */
 	size_t matched;
-	struct login *login;      /* being checked; NULL: none */
-	struct slice user;        /* who the client says it is; in the arena */
-	struct busy_client *busy; /* held under connection-limit; NULL: not */
+	struct subrequest *subrequest; /* asks another server; NULL: none */
+	struct slice copied;           /* lines that its answer gave for the backend */
+	struct login *login;           /* being checked; NULL: none */
+	struct slice user;             /* who the client says it is; in the arena */
+	struct busy_client *busy;      /* held under connection-limit; NULL: not */
 	struct http_path path;
 	struct addr client;      /* who asks: the peer, or whom a trusted peer names */
 	bool client_named;       /* by a trusted peer; then client_text holds the address */
@@ -202,6 +206,9 @@ bool exchange_write_rest(struct exchange *x);
 void exchange_answer(struct exchange *x, uint16_t status, const char *text, const char *why);
 /* The same with Retry-After. */
 void exchange_answer_later(struct exchange *x, uint16_t status, uint32_t seconds, const char *why);
+/* The answer of another server, without its framing, and this body. */
+void exchange_answer_copy(
+	struct exchange *x, struct http_response *r, struct slice body, const char *why);
 /* 401 with this challenge. */
 void exchange_answer_challenge(struct exchange *x, struct slice challenge, const char *why);
 void exchange_redirect(struct exchange *x, uint16_t status, struct slice location);
@@ -229,6 +236,8 @@ void exchange_guarded(struct exchange *x);
 bool exchange_guard(struct exchange *x);
 /* Whether Authorization was for us alone. */
 bool exchange_hides_login(const struct exchange *x);
+/* The names of fields that the backend does not take from the client; returns how many. */
+size_t exchange_replaced(const struct exchange *x, char *const **ret_names);
 /* The exchange is over: gives back what the guards hold for it. */
 void exchange_guard_release(struct exchange *x);
 
@@ -264,6 +273,11 @@ void exchange_leave_login(struct exchange *x);
 void exchange_free_login(struct login *login);
 /* For auth_pool_new: sends a checked login back to its worker. */
 void exchange_post_login(struct auth_job *job);
+
+/* --- exchange_forward.c ---------------------------------------------------------------------- */
+
+/* Asks another server. False: answered, or waiting. */
+bool exchange_auth_forward(struct exchange *x);
 
 /* --- exchange_connect.c ---------------------------------------------------------------------- */
 

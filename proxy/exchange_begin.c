@@ -219,5 +219,8 @@ exchange_begin(struct exchange *x)
 			http_reason_text(reason));
 		return;
 	}
-	exchange_route(x);
+	if (x->front->internal)
+		exchange_guarded(x);
+	else
+		exchange_route(x);
 }

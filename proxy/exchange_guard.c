@@ -7,6 +7,7 @@
 
 #include "core/clock.h"
 #include "proxy/access.h"
+#include "proxy/subrequest.h"
 
 #define US_PER_S 1000000U
 #define BUSY_RETRY_S 1 /* a place becomes free whenever one of the client's requests ends */
@@ -85,6 +86,8 @@ exchange_check_auth(struct exchange *x, const struct conf_guard *guard)
 		break;
 	case CONF_AUTH_BASIC:
 		return exchange_auth_basic(x);
+	case CONF_AUTH_FORWARD:
+		return exchange_auth_forward(x);
 	}
 	return true;
 }
@@ -111,5 +114,17 @@ void
 exchange_guard_release(struct exchange *x)
 {
 	exchange_leave_login(x);
+	subrequest_cancel(&x->subrequest);
 	busy_release(x->worker->guards->busy, &x->busy);
+}
+
+size_t
+exchange_replaced(const struct exchange *x, char *const **ret_names)
+{
+	const struct conf_guard *from = x->guard ? x->guard->auth_from : NULL;
+
+	if (!from || from->auth.kind != CONF_AUTH_FORWARD)
+		return 0;
+	*ret_names = from->auth.copy;
+	return from->auth.n_copy;
 }

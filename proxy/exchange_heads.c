@@ -19,6 +19,9 @@ find_request_id(struct exchange *x)
 {
 	struct slice sent = http_request_value(&x->request, HTTP_NAME_X_REQUEST_ID);
 
+	/* A request of ours has that of the request it is made for. */
+	if (x->request_id.n)
+		return;
 	if (x->trusted && request_id_is_valid(sent)) {
 		x->request_id = sent;
 		return;
@@ -152,7 +155,7 @@ exchange_edit_head(struct exchange *x, enum conf_header_side side, size_t from, 
 	struct head_facts facts;
 
 	/* A head that was refused has no generation, and nothing to take values from. */
-	if (!x->generation)
+	if (!x->generation || x->front->internal)
 		return 0;
 	/* A plain answer must not have it (RFC 6797 section 7.2). */
 	if (x->site && x->conn->ssl)

@@ -43,6 +43,7 @@ relay_build_head(struct exchange *x, struct iobuf *out)
 		.peer = slice_str(x->conn->peer),
 		.trusted = x->trusted,
 		.hides_login = exchange_hides_login(x),
+		.added = x->copied,
 		.request_id = x->request_id,
 		.host = slice_str(t->host),
 		.tls = x->conn->ssl != NULL,
@@ -50,6 +51,7 @@ relay_build_head(struct exchange *x, struct iobuf *out)
 	struct buf b = {.cap = BLOCK_SIZE, .max = BLOCK_SIZE};
 	size_t before;
 
+	f.n_replaced = exchange_replaced(x, &f.replaced);
 	if (iobuf_hold(out, &x->worker->blocks) < 0)
 		return -1;
 	b.data = out->data;

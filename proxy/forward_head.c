@@ -154,6 +154,10 @@ is_forwarded(const struct forward_request *f, const struct http_field *field)
 		return false;
 	if (f->hides_login && field->id == HTTP_NAME_AUTHORIZATION)
 		return false;
+	for (size_t i = 0; i < f->n_replaced; i++)
+		if (slice_ieq(
+			    http_span_of(f->request->base, field->name), slice_str(f->replaced[i])))
+			return false;
 	if (!(http_name_what(field->id) & HTTP_OURS))
 		return true;
 	/* X-Forwarded-Server and its kin. */
@@ -204,7 +208,8 @@ forward_request_head(const struct forward_request *f, struct buf *out)
 	/* Every copied field keeps its length or loses blanks, but one without a blank behind
 	 * the colon gains one. The target is counted apart. */
 	size_t rest_max = OWN_FIELDS_MAX + r->head_len - r->target.n + r->n_fields + f->client.n +
-			  f->peer.n + f->request_id.n + f->prefix.n + sent.n + f->host.n;
+			  f->peer.n + f->request_id.n + f->prefix.n + sent.n + f->host.n +
+			  f->added.n;
 	struct pen p;
 	char *start;
 
@@ -222,6 +227,7 @@ forward_request_head(const struct forward_request *f, struct buf *out)
 	put_field(&p, SLICE_LIT("Host"), sent.n ? sent : f->host);
 	put_client(&p, f, sent);
 	put_request_fields(&p, f);
+	put(&p, f->added);
 	if (r->te_trailers)
 		PUT(&p, "TE: trailers\r\n");
 	if (r->websocket)

@@ -27,6 +27,9 @@ struct forward_request {
 	struct slice peer;        /* the address that the connection comes from: mostly the same */
 	bool trusted;             /* the peer is, and so is what it says about the client */
 	bool hides_login;         /* Authorization was for us alone */
+	char *const *replaced;    /* names of fields that are not the client's to send */
+	size_t n_replaced;
+	struct slice added; /* lines in their place */
 	struct slice request_id;
 	struct slice host; /* sent when the request has none (HTTP/1.0): the backend's */
 	bool tls;

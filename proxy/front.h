@@ -106,7 +106,8 @@ struct front {
 	struct exchange *exchange; /* NULL: none is under way */
 	struct timer timer;
 	enum conn_wait wait;
-	bool framed; /* the wire frames bodies: no chunks, no Connection, no end by closing */
+	bool internal; /* the client is ourselves: nothing guards, edits, logs or counts it */
+	bool framed;   /* the wire frames bodies: no chunks, no Connection, no end by closing */
 	bool closed; /* nothing more goes in or out; its memory stays until the loop comes round */
 	bool complete;    /* all of the answer stands in out or beyond; set by the exchange */
 	bool moved;       /* bytes of out went on between two calls of flush */

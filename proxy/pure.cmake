@@ -4,6 +4,7 @@ add_library(sluice_http STATIC
 	access_line.c
 	answer.c
 	auth_basic.c
+	auth_forward.c
 	auth_memory.c
 	balance.c
 	busy.c

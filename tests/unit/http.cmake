@@ -4,6 +4,7 @@ foreach(name
 		access_line
 		answer
 		auth_basic
+		auth_forward
 		auth_memory
 		balance
 		busy
