@@ -216,15 +216,10 @@ static const struct target_form forms[] = {
 	{CONF_TARGET_STATUS, 2, read_status_target, "status CODE"},
 };
 
-/* What kind of target the first word announces; -1 with the error reported. */
+/* The kind of target that the first word's beginning announces, or -1. */
 static int
-target_type(struct parse *p, const struct word *w)
+target_scheme(const struct word *w)
 {
-	int type = schema_word_value("target", w->text);
-	const char *near;
-
-	if (type >= 0)
-		return type;
 	if (slice_starts(w->text, SLICE_LIT("http://")))
 		return CONF_TARGET_HTTP;
 	if (slice_starts(w->text, SLICE_LIT("https://")))
@@ -233,6 +228,20 @@ target_type(struct parse *p, const struct word *w)
 	if (slice_starts(w->text, SLICE_LIT("unix:")) &&
 		(w->text.n == 5 || w->text.p[5] < '0' || w->text.p[5] > '9'))
 		return CONF_TARGET_UNIX;
+	return -1;
+}
+
+/* What kind of target the first word announces; -1 with the error reported. */
+static int
+target_type(struct parse *p, const struct word *w)
+{
+	int type = schema_word_value("target", w->text);
+	const char *near;
+
+	if (type < 0)
+		type = target_scheme(w);
+	if (type >= 0)
+		return type;
 	if (slice_index(w->text, '/') < slice_index(w->text, ':') || w->text.p[0] == '/')
 		return parse_error(p, w,
 			"\"%.*s\" is not a target; a folder is written: dir FOLDER", WORD_ARG(w));

@@ -11,6 +11,7 @@
 #define FIXED_LINES_MAX 256 /* of our own: version, framing, Upgrade */
 
 void
+/* NOLINTNEXTLINE(readability-non-const-parameter): it is written to later. */
 h2_head_init(struct h2_head *h, char *stage)
 {
 	*h = (struct h2_head){.stage = stage};
@@ -129,12 +130,13 @@ stage_line(struct h2_head *h, struct slice name, struct slice value)
 	}
 	memcpy(to, name.p, name.n);
 	to += name.n;
-	memcpy(to, ": ", 2);
-	to += 2;
+	*to++ = ':';
+	*to++ = ' ';
 	if (value.n)
 		memcpy(to, value.p, value.n);
 	to += value.n;
-	memcpy(to, "\r\n", 2);
+	*to++ = '\r';
+	*to = '\n';
 	h->lines += (uint32_t)n;
 }
 
