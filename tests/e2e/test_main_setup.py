@@ -164,7 +164,8 @@ def test_uninstall_undoes_what_the_daemon_did_and_keeps_containers(lab, box, slu
     assert (folder / "usr/sbin/sluiced").exists() and "table inet sluice" in lab.edge.nft()
     done = uninstall(s.text)
     assert done.returncode == 0, done
-    assert files(folder) == {"etc/sluice/sluice.conf"}
+    # Only what is below PREFIX is in this folder's place; /etc is the host's own.
+    assert files(folder) == {"etc/sluice/sluice.conf", "etc/logrotate.d/sluice"}
     assert "sluice" not in lab.edge.nft()
     assert lab.edge.sysctl("net.ipv4.ip_forward") == forwarding == "0"
     assert lab.container_pid("web") == init
@@ -196,7 +197,12 @@ def test_the_sample_configuration_is_valid(box, certs):
     assert text.startswith("#")
     served = box.path("served")
     served.mkdir()
-    text = re.sub(r"(?m)^(certificate \S+ ).*", rf"\1 {certs.default().pair}", text)
+    rsa = certs.make("example.org", key="rsa")
+    text = re.sub(r"(?m)^(certificate \S+ ) */etc/sluice/tls/rsa.*", rf"\1 {rsa.pair}", text)
+    text = re.sub(r"(?m)^(certificate \S+ ) */etc.*", rf"\1 {certs.default().pair}", text)
+    staff = box.write("staff", "a:$2b$05$abcdefghijklmnopqrstuuLDzhr8XHQ9TZdxVlCjXqLhWDAFTNkHi\n")
+    text = text.replace("/etc/sluice/staff ", f"{staff} ")
+    text = text.replace("/etc/sluice/tls/staff-ca.pem", str(certs.ca))
     text = re.sub(r"-> dir \S+", f"-> dir {served}", text)
     done = run(daemon.BIN / "sluiced", "-n", "-f", box.write("sluice.conf", text), check=False)
     assert done.returncode == 0, done.stderr
