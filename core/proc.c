@@ -34,7 +34,8 @@ struct launch {
 	const char *path; /* or NULL: the binary descriptor */
 	char *const *argv, *const *env;
 	int null_fd, channel_fd, binary_fd, report_fd; /* -1 for none */
-	bool give_binary, own_session;
+	bool give_binary;
+	enum proc_apart apart;
 	int death_signal; /* sent to it when we die; 0 for none */
 	pid_t parent;
 };
@@ -112,7 +113,9 @@ become(const struct launch *l)
 	 * then it has not read them yet, so there is nothing to miss. */
 	if (l->path)
 		(void)signal(SIGHUP, SIG_IGN);
-	if (l->own_session && setsid() < 0)
+	if (l->apart == PROC_OWN_GROUP && setpgid(0, 0) < 0)
+		goto failed;
+	if (l->apart == PROC_OWN_SESSION && setsid() < 0)
 		goto failed;
 	if (l->death_signal && prctl(PR_SET_PDEATHSIG, l->death_signal, 0, 0, 0) < 0)
 		goto failed;
@@ -219,7 +222,7 @@ proc_spawn(const struct proc_spec *spec, struct proc_child *ret, struct err *e)
 		.env = spec->env ? spec->env : no_env,
 		.binary_fd = spec->binary_fd,
 		.give_binary = spec->give_binary,
-		.own_session = spec->own_session,
+		.apart = spec->apart,
 		/* The others see the end of file on their channel and end in good order. */
 		.death_signal = spec->role == ROLE_HELPER ? SIGKILL : 0,
 	};
@@ -239,7 +242,7 @@ proc_spawn(const struct proc_spec *spec, struct proc_child *ret, struct err *e)
 }
 
 int
-proc_spawn_program(const char *path, char *const argv[], bool own_session, pid_t *ret_pid,
+proc_spawn_program(const char *path, char *const argv[], enum proc_apart apart, pid_t *ret_pid,
 	int *ret_pidfd, struct err *e)
 {
 	char search[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -250,7 +253,7 @@ proc_spawn_program(const char *path, char *const argv[], bool own_session, pid_t
 		.env = env,
 		.channel_fd = -1,
 		.binary_fd = -1,
-		.own_session = own_session,
+		.apart = apart,
 		.death_signal = SIGTERM,
 	};
 

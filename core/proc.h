@@ -22,15 +22,24 @@
 /* Opens /proc/self/exe, close-on-exec, for proc_spawn. The descriptor or -1. */
 int proc_open_self(struct err *e);
 
+/* How far a child is from the terminal of its parent. */
+enum proc_apart {
+	PROC_TOGETHER,
+	/* A process group of its own: a deadline kills all of it, and Ctrl-C is not for it. */
+	PROC_OWN_GROUP,
+	/* Also a session without a terminal: no job control stops it. Not for what has to answer in
+	 * time: the kernel schedules by session where no cgroup does (sched_autogroup), and a
+	 * session that wakes seldom can wait for many seconds behind busy ones. */
+	PROC_OWN_SESSION,
+};
+
 struct proc_spec {
 	enum role role;
 	const char *job; /* for a helper: the word after "sluiced: helper "; else NULL */
 	int binary_fd;   /* of proc_open_self */
 	bool give_binary;
 	char *const *env; /* NULL-terminated NAME=value, for the child's environment; may be NULL */
-	/* A session and process group of its own, without a terminal: a deadline kills all of it,
-	 * Ctrl-C is not for it, and no terminal's job control stops it. */
-	bool own_session;
+	enum proc_apart apart;
 };
 
 struct proc_child {
@@ -43,7 +52,7 @@ struct proc_child {
 int proc_spawn(const struct proc_spec *spec, struct proc_child *ret, struct err *e);
 /* Spawns another program by path with these arguments (NULL-terminated), descriptors 0 =
  * /dev/null, 1 and 2 = our standard error, SIGHUP ignored. For dnsmasq only. */
-int proc_spawn_program(const char *path, char *const argv[], bool own_session, pid_t *ret_pid,
+int proc_spawn_program(const char *path, char *const argv[], enum proc_apart apart, pid_t *ret_pid,
 	int *ret_pidfd, struct err *e);
 /* When argv0 is "sluiced: NAME [JOB]", the role and the job ("" for none); else -1. */
 int proc_parse_argv0(const char *argv0, enum role *ret_role, const char **ret_job);

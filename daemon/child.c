@@ -199,7 +199,7 @@ spawn(struct child *c, struct err *e)
 	struct proc_spec spec = {.role = c->role, .binary_fd = p->binary_fd, .env = env.vars};
 
 	/* Ctrl-C on the terminal is for the parent alone, which ends the others in order. */
-	spec.own_session = true;
+	spec.apart = PROC_OWN_GROUP;
 	spec.give_binary = c->role == ROLE_LXC;
 	env_fill(&env, c);
 	if (proc_spawn(&spec, &c->proc, e) < 0)

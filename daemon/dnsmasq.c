@@ -201,7 +201,7 @@ spawn(struct dnsmasq *d, struct err *e)
 		return err_set(e, "out of memory");
 	return proc_spawn_program(program,
 		(char *[]){(char[]){"dnsmasq"}, (char[]){"--keep-in-foreground"}, option, NULL},
-		true, &d->pid, &d->pidfd, e);
+		PROC_OWN_GROUP, &d->pid, &d->pidfd, e);
 }
 
 static void

@@ -153,7 +153,8 @@ launch(struct spawn *h, const struct spawn_spec *spec, struct err *e)
 		.job = h->what,
 		.binary_fd = h->spawner->binary_fd,
 		.env = h->spawner->env,
-		.own_session = true,
+		/* Only a session meets a terminal. */
+		.apart = spec->verb == JOB_EXEC ? PROC_OWN_SESSION : PROC_OWN_GROUP,
 	};
 	struct proc_child child;
 

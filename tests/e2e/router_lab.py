@@ -4,6 +4,7 @@ with a veth pair into the bridge.
 """
 
 import contextlib
+import itertools
 import os
 import queue
 import subprocess
@@ -128,11 +129,15 @@ class Router:
         self.process.stdout.close()
 
 
+_numbers = itertools.count(1)
+
+
 class Net:
     """wan (203.0.113.2) --- wan0 edge (203.0.113.1) --- containers on the bridge."""
 
     def __init__(self, box):
-        tag = f"{os.getpid() % 100000}"
+        # A net that is made again must not meet what is left of the one before it.
+        tag = f"{os.getpid() % 100000}n{next(_numbers)}"
         self.box = box
         self.tag = tag
         self.edge = Host(f"rt-edge{tag}")
@@ -175,11 +180,13 @@ class Net:
 
     def remove(self):
         problems = []
-        for router in self.routers:
-            if router.process.poll() is None and router.end() != 0:
-                problems.append(router.log[-3000:])
-        for host in reversed(self.hosts):
-            host.remove()
+        try:
+            for router in self.routers:
+                if router.process.poll() is None and router.end() != 0:
+                    problems.append(router.log[-3000:])
+        finally:
+            for host in reversed(self.hosts):
+                host.remove()
         reports = list(self.box.path("sanitizer").iterdir())
         problems += [r.read_text()[:6000] for r in reports]
         assert not problems, "\n".join(problems)

@@ -39,8 +39,6 @@ def test_sighup_50_times_under_load(sluice, tools, text_backend):
 
 
 @pytest.mark.root
-@pytest.mark.xfail(strict=False, reason="with sanitizers on two cores the router does not commit in "
-                   "5 s while 70 connections are busy: not understood yet, see docs/notes/forwarding.md")
 def test_sighup_with_container_and_forward_under_load(lab, sluice, tools):
     s = appliance.start(sluice, lab)
     with Load(tools.load, EDGE, 443, where=lab.wan, tls="a.example", host="a.example",

@@ -115,7 +115,7 @@ the_lxc_role_gets_the_binary_and_what_env_names(void **state)
 		.binary_fd = fd,
 		.give_binary = true,
 		.env = env,
-		.own_session = true};
+		.apart = PROC_OWN_SESSION};
 	char text[REPORT_MAX];
 
 	(void)state;
@@ -254,12 +254,12 @@ another_program_by_path(void **state)
 	struct err e;
 
 	(void)state;
-	assert_int_equal(proc_spawn_program("/bin/sh", argv, true, &pid, &pidfd, &e), 0);
+	assert_int_equal(proc_spawn_program("/bin/sh", argv, PROC_OWN_GROUP, &pid, &pidfd, &e), 0);
 	assert_true(becomes_readable(pidfd));
 	assert_int_equal(proc_reap(pid, &status), 1);
 	assert_int_equal(WEXITSTATUS(status), 4); /* 0, 1, 2, and the folder that ls reads */
 	close_fd(pidfd);
-	assert_int_equal(proc_spawn_program("/nonexistent", argv, false, &pid, &pidfd, &e), -1);
+	assert_int_equal(proc_spawn_program("/nonexistent", argv, PROC_TOGETHER, &pid, &pidfd, &e), -1);
 	assert_string_equal(e.msg, "starting /nonexistent: No such file or directory");
 }
 
