@@ -100,6 +100,10 @@
 	  "id: send BANS") \
 	X(BANS,        ROLE_BIT(ROUTER), ROLE_BIT(CONTROL), 0, "Ub(sUUs)*", \
 	  "id, 1 when more follow, then of each its address, since and until when (wall ms), why") \
+	X(NFT_GET,     ROLE_BIT(CONTROL), ROLE_BIT(ROUTER), 0, "Ub", \
+	  "id, which text of table inet sluice (enum nft_view): send NFT_TEXT") \
+	X(NFT_TEXT,    ROLE_BIT(ROUTER), ROLE_BIT(CONTROL), 1, "Ubs", \
+	  "id, 1 when kernel and plan agree, why there is no text; descriptor: the text, sealed") \
 	/* control */ \
 	X(RELOAD,      ROLE_BIT(CONTROL), ROLE_BIT(PARENT), 0, "U", \
 	  "id: read the file again") \

@@ -47,7 +47,7 @@
 	X(sched_setaffinity) X(setrlimit) X(memfd_create)
 
 #define SANDBOX_CALLS_ROUTER(X) \
-	X(bind)
+	X(bind) X(memfd_create)
 
 #define SANDBOX_CALLS_CONTROL(X) \
 	X(accept) X(accept4)

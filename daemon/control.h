@@ -34,6 +34,7 @@
 #define CONTROL_UPGRADE_DRAIN_MS (10 * 60 * 1000) /* when nothing else is said */
 #define CONTROL_DRAIN_MAX_MS (UINT64_C(24) * 3600 * 1000)
 #define CONTROL_BAN_MS (10 * 1000)
+#define CONTROL_NFT_MAX (32 * 1024 * 1024)
 #define CONTROL_JOB_MS (30 * 60 * 1000) /* a container may have to be downloaded first */
 
 struct control {
@@ -76,7 +77,8 @@ enum wait_kind {
 	WAIT_METRICS,
 	WAIT_ROUTES,
 	WAIT_BAN,
-	WAIT_BANS
+	WAIT_BANS,
+	WAIT_NFT
 };
 /* Sends the order and keeps the request until its answer comes, the time is up or the client is
  * gone. Answers by itself when that can't be done. */
@@ -93,6 +95,9 @@ struct control_ban {
 void control_wait_ban(struct control *c, struct evhttp_request *req, const struct control_ban *ban);
 /* Asks it for the list. */
 void control_wait_bans(struct control *c, struct evhttp_request *req);
+/* Asks it for a text of the table: "view=diff" and its like, or nothing. */
+void control_wait_nft(struct control *c, struct evhttp_request *req, struct slice query);
+void control_wait_on_nft(struct control *c, struct msg_in *m);
 void control_wait_on_ban_done(struct control *c, struct msg_in *m);
 void control_wait_on_bans(struct control *c, struct msg_in *m);
 /* STATUS, USAGE or METRICS: asks all processes and answers with what they say. */

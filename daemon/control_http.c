@@ -273,6 +273,9 @@ serve(struct control *c, struct evhttp_request *req, const struct control_match 
 	case CONTROL_BAN_CLEAR:
 		control_wait_ban(c, req, &(struct control_ban){0});
 		break;
+	case CONTROL_NFT:
+		control_wait_nft(c, req, query);
+		break;
 	case CONTROL_EVENTS:
 		control_events_open(c, req);
 		break;

@@ -27,6 +27,7 @@
 	X(BAN_ADD,    "POST", "/v1/bans/add",       "?address=ADDRESS&for=TIME: drop all its packets") \
 	X(BAN_REMOVE, "POST", "/v1/bans/remove",    "?address=ADDRESS: let it in again") \
 	X(BAN_CLEAR,  "POST", "/v1/bans/clear",     "let all in again") \
+	X(NFT,        "GET",  "/v1/nft",            "table inet sluice in nft syntax; ?view=both, planned, kernel or diff") \
 	X(LOG_REOPEN, "POST", "/v1/log/reopen",     "open the access log again, after it was moved") \
 	X(EVENTS,     "GET",  "/v1/events",         "a stream, one object a line") \
 	X(UPGRADE,    "POST", "/v1/upgrade",        "become the program of the body's path, or ours as it is on disk; ?drain=10m") \

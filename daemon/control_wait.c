@@ -8,6 +8,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/memfd.h"
+#include "core/nft_view.h"
 #include "core/own.h"
 #include "core/report.h"
 #include "daemon/control_json.h"
@@ -290,6 +291,71 @@ control_wait_bans(struct control *c, struct evhttp_request *req)
 	}
 	msg_put_u64(&m, w->id);
 	send_order(w, &m);
+}
+
+/* "view=diff"; nothing means both. -1 for anything else. */
+static int
+parse_view(struct slice query)
+{
+	static const char *const names[] = {
+#define VIEW_NAME(id, name) [NFT_VIEW_##id] = (name),
+		NFT_VIEW_TABLE(VIEW_NAME)
+#undef VIEW_NAME
+	};
+	struct slice key = SLICE_LIT("view=");
+
+	if (query.n == 0)
+		return NFT_VIEW_BOTH;
+	for (int i = 0; i < NFT_VIEW_COUNT; i++)
+		if (slice_starts(query, key) && slice_eq_str(slice_skip(query, key.n), names[i]))
+			return i;
+	return -1;
+}
+
+void
+control_wait_nft(struct control *c, struct evhttp_request *req, struct slice query)
+{
+	int view = parse_view(query);
+	struct wait *w;
+	struct msg_out m;
+
+	if (view < 0) {
+		control_http_error(req, 400, "view is one of both, planned, kernel, diff");
+		return;
+	}
+	w = wait_router(c, req, WAIT_NFT);
+	if (!w)
+		return;
+	if (msg_out_init(&m, MSG_NFT_GET, ROLE_ROUTER) < 0) {
+		finish(w, 500, control_json_error("out of memory"));
+		return;
+	}
+	msg_put_u64(&m, w->id);
+	msg_put_u8(&m, (uint8_t)view);
+	send_order(w, &m);
+}
+
+void
+control_wait_on_nft(struct control *c, struct msg_in *m)
+{
+	struct wait *w = find(c, msg_get_u64(m), WAIT_NFT);
+	bool same = msg_get_u8(m) != 0;
+	_free_ char *why = slice_dup(msg_get_slice(m));
+	struct memfd_map map = {0};
+	struct err e = {0};
+
+	if (msg_finish(m) < 0 || !w || !why)
+		return;
+	if (why[0]) {
+		finish(w, 422, control_json_error(why));
+	} else if (memfd_map(m->fd, CONTROL_NFT_MAX, &map, &e) < 0) {
+		finish(w, 500, control_json_error(e.msg));
+	} else {
+		finish(w, 200,
+			json_pack("{s:b, s:s%}", "same", same, "text",
+				map.bytes.n ? map.bytes.p : "", map.bytes.n));
+		memfd_unmap(&map);
+	}
 }
 
 /* Asks one process; what it owes us is noted in w->awaited. */

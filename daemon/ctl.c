@@ -8,9 +8,11 @@
 #include "core/own.h"
 #include "daemon/check_files.h"
 #include "daemon/commands.h"
+#include "daemon/ctl_ask.h"
 #include "daemon/ctl_client.h"
 #include "daemon/ctl_commands.h"
 #include "daemon/ctl_exec.h"
+#include "daemon/ctl_router.h"
 #include "daemon/ctl_show.h"
 #include "daemon/ctl_top.h"
 #include "daemon/ctl_upgrade.h"
@@ -31,79 +33,21 @@
 
 typedef int show_fn(const json_t *answer, struct buf *out);
 
-static int
-complain(enum ctl_exit status, const struct err *e)
-{
-	(void)fprintf(stderr, "sluice: %s\n", e->msg);
-	return (int)status;
-}
-
-static int
-print(struct slice text)
-{
-	size_t n = fwrite(text.p, 1, text.n, stdout);
-
-	return n == text.n && fflush(stdout) == 0 ? CTL_OK : CTL_FAILED;
-}
-
-static json_t *
-parse_json(struct slice text)
-{
-	return json_loadb(text.p, text.n, 0, NULL);
-}
-
-/* The exit status that an answer's status means; e gets its "error". */
-static enum ctl_exit
-judge(const struct ctl_reply *reply, const json_t *answer, struct err *e)
-{
-	const char *why = json_string_value(json_object_get(answer, "error"));
-
-	if (reply->status < 400)
-		return CTL_OK;
-	if (why)
-		err_set(e, "%s", why);
-	else
-		err_set(e, "the daemon answered with status %d", reply->status);
-	return reply->status == 403 ? CTL_FORBIDDEN : CTL_FAILED;
-}
-
-/* One request; *ret is the answer parsed (decref), and with --json it is printed as it is. */
-static enum ctl_exit
-ask(const struct ctl_line *line, const char *method, const char *path, json_t **ret, struct err *e)
-{
-	struct ctl_reply reply = {0};
-	enum ctl_exit status = ctl_request(line->socket, method, path, &reply, e);
-
-	if (status != CTL_OK)
-		return status;
-	*ret = parse_json(buf_slice(&reply.body));
-	if (line->json)
-		(void)print(buf_slice(&reply.body));
-	if (*ret) {
-		status = judge(&reply, *ret, e);
-	} else {
-		err_set(e, "the daemon's answer is no JSON");
-		status = CTL_FAILED;
-	}
-	buf_clear(&reply.body);
-	return status;
-}
-
 /* GET and a table. */
 static int
 run_show(const struct ctl_line *line, const char *path, show_fn *show)
 {
 	struct err e = {0};
 	json_t *answer = NULL;
-	enum ctl_exit status = ask(line, "GET", path, &answer, &e);
+	enum ctl_exit status = ctl_ask(line, "GET", path, &answer, &e);
 	struct buf out;
 	int rc = (int)status;
 
 	buf_init(&out, OUTPUT_MAX);
 	if (status != CTL_OK)
-		rc = complain(status, &e);
+		rc = ctl_complain(status, &e);
 	else if (!line->json)
-		rc = show(answer, &out) < 0 ? CTL_FAILED : print(buf_slice(&out));
+		rc = show(answer, &out) < 0 ? CTL_FAILED : ctl_print(buf_slice(&out));
 	buf_clear(&out);
 	json_decref(answer);
 	return rc;
@@ -162,12 +106,12 @@ run_outcome(const struct ctl_line *line, const char *path, const char *done)
 {
 	struct err e = {0};
 	json_t *answer = NULL;
-	enum ctl_exit status = ask(line, "POST", path, &answer, &e);
+	enum ctl_exit status = ctl_ask(line, "POST", path, &answer, &e);
 	const json_t *ok = json_object_get(answer, "ok");
 	int rc = (int)status;
 
 	if (!ok) {
-		rc = complain(status == CTL_OK ? CTL_FAILED : status, &e);
+		rc = ctl_complain(status == CTL_OK ? CTL_FAILED : status, &e);
 	} else if (!json_is_true(ok)) {
 		rc = CTL_FAILED;
 		if (!line->json)
@@ -202,12 +146,12 @@ run_job(const struct ctl_line *line, const char *container)
 		(void)fprintf(stderr, "sluice: \"%s\" is no name of a container\n", container);
 		return CTL_USAGE;
 	}
-	status = ask(line, "POST", path, &answer, &e);
+	status = ctl_ask(line, "POST", path, &answer, &e);
 	json_decref(answer);
 	if (status == CTL_OK)
 		return CTL_OK;
 	err_prefix(&e, "%s", container);
-	return complain(status, &e);
+	return ctl_complain(status, &e);
 }
 
 static int
@@ -226,7 +170,7 @@ run_jobs(const struct ctl_line *line)
 static int
 print_event(const struct ctl_line *line, struct slice text)
 {
-	json_t *event = parse_json(text);
+	json_t *event = ctl_parse_json(text);
 	struct buf out;
 	int rc;
 
@@ -235,7 +179,7 @@ print_event(const struct ctl_line *line, struct slice text)
 		rc = buf_printf(&out, "%.*s\n", SLICE_ARG(text));
 	else
 		rc = ctl_show_event(event, &out);
-	rc = rc < 0 ? CTL_FAILED : print(buf_slice(&out));
+	rc = rc < 0 ? CTL_FAILED : ctl_print(buf_slice(&out));
 	buf_clear(&out);
 	json_decref(event);
 	return rc;
@@ -252,7 +196,7 @@ print_events(const struct ctl_line *line, struct ctl_stream *stream)
 	while ((rc = ctl_stream_read(stream, &text, &e)) > 0)
 		if (print_event(line, text) != CTL_OK)
 			return CTL_FAILED;
-	return rc < 0 ? complain(CTL_FAILED, &e) : CTL_OK;
+	return rc < 0 ? ctl_complain(CTL_FAILED, &e) : CTL_OK;
 }
 
 static int
@@ -264,7 +208,7 @@ run_events(const struct ctl_line *line)
 	int rc;
 
 	if (status != CTL_OK)
-		return complain(status, &e);
+		return ctl_complain(status, &e);
 	rc = print_events(line, stream);
 	ctl_stream_close(&stream);
 	return rc;
@@ -280,7 +224,7 @@ follow_end(const struct ctl_line *line, struct ctl_stream *stream)
 	struct err e = {0};
 
 	while (ctl_stream_read(stream, &text, &e) > 0) {
-		json_t *event = parse_json(text);
+		json_t *event = ctl_parse_json(text);
 		const char *what = json_string_value(json_object_get(event, "event"));
 		const char *failed = json_string_value(json_object_get(event, "failed"));
 
@@ -323,10 +267,10 @@ run_end(const struct ctl_line *line, const char *path)
 
 	quiet.json = false;
 	if (status == CTL_OK)
-		status = ask(&quiet, "POST", path, &answer, &e);
+		status = ctl_ask(&quiet, "POST", path, &answer, &e);
 	json_decref(answer);
 	if (status != CTL_OK)
-		rc = complain(status, &e);
+		rc = ctl_complain(status, &e);
 	else
 		rc = follow_end(line, stream);
 	ctl_stream_close(&stream);
@@ -375,9 +319,9 @@ run_ban(const struct ctl_line *line)
 		(void)fprintf(stderr, "sluice: \"%s\" is no address\n", address);
 		return CTL_USAGE;
 	}
-	status = ask(line, "POST", path, &answer, &e);
+	status = ctl_ask(line, "POST", path, &answer, &e);
 	json_decref(answer);
-	return status == CTL_OK ? CTL_OK : complain(status, &e);
+	return status == CTL_OK ? CTL_OK : ctl_complain(status, &e);
 }
 
 static int
@@ -385,10 +329,10 @@ run_ban_clear(const struct ctl_line *line)
 {
 	struct err e = {0};
 	json_t *answer = NULL;
-	enum ctl_exit status = ask(line, "POST", "/v1/bans/clear", &answer, &e);
+	enum ctl_exit status = ctl_ask(line, "POST", "/v1/bans/clear", &answer, &e);
 
 	json_decref(answer);
-	return status == CTL_OK ? CTL_OK : complain(status, &e);
+	return status == CTL_OK ? CTL_OK : ctl_complain(status, &e);
 }
 
 static int
@@ -422,7 +366,7 @@ append_names(const struct ctl_line *line, struct buf *out)
 	json_t *answer = NULL;
 
 	quiet.json = false;
-	if (ask(&quiet, "GET", "/v1/containers", &answer, &e) == CTL_OK)
+	if (ctl_ask(&quiet, "GET", "/v1/containers", &answer, &e) == CTL_OK)
 		for (size_t i = 0; i < json_array_size(answer); i++) {
 			const json_t *name = json_object_get(json_array_get(answer, i), "name");
 
@@ -447,7 +391,7 @@ run_complete(const struct ctl_line *line)
 	rc = ctl_complete((int)line->n_args, line->args, &out, &names);
 	if (rc == 0 && names)
 		append_names(&given, &out);
-	rc = rc < 0 ? CTL_FAILED : print(buf_slice(&out));
+	rc = rc < 0 ? CTL_FAILED : ctl_print(buf_slice(&out));
 	buf_clear(&out);
 	return rc;
 }
@@ -459,7 +403,7 @@ run_help(void)
 	int rc;
 
 	buf_init(&out, OUTPUT_MAX);
-	rc = ctl_print_usage(&out) < 0 ? CTL_FAILED : print(buf_slice(&out));
+	rc = ctl_print_usage(&out) < 0 ? CTL_FAILED : ctl_print(buf_slice(&out));
 	buf_clear(&out);
 	return rc;
 }
@@ -502,6 +446,8 @@ run(const struct ctl_line *line)
 		return run_ban(line);
 	case CTL_BAN_CLEAR:
 		return run_ban_clear(line);
+	case CTL_NFT_SHOW:
+		return ctl_nft_show(line);
 	case CTL_EVENTS:
 		return run_events(line);
 	case CTL_UPGRADE:
@@ -531,7 +477,7 @@ main(int argc, char *argv[])
 
 	(void)setlocale(LC_CTYPE, ""); /* NOLINT(concurrency-mt-unsafe): one thread */
 	if (ctl_parse(argc - 1, argv + 1, &line, &e) < 0)
-		return complain(CTL_USAGE, &e);
+		return ctl_complain(CTL_USAGE, &e);
 	status = run(&line);
 	free(line.args);
 	return status;

@@ -245,6 +245,9 @@ rule_dnat(struct builder *b, const struct recipe *r)
 	nftnl_expr_set_u32(x, NFTNL_EXPR_NAT_FAMILY, f->nfproto);
 	nftnl_expr_set_u32(x, NFTNL_EXPR_NAT_REG_ADDR_MIN, NFT_REG_1);
 	nftnl_expr_set_u32(x, NFTNL_EXPR_NAT_REG_PROTO_MIN, f->port);
+	/* The kernel would fill these in; said here, its rule and ours read the same. */
+	nftnl_expr_set_u32(x, NFTNL_EXPR_NAT_REG_ADDR_MAX, NFT_REG_1);
+	nftnl_expr_set_u32(x, NFTNL_EXPR_NAT_REG_PROTO_MAX, f->port);
 	nftnl_expr_set_u32(
 		x, NFTNL_EXPR_NAT_FLAGS, NF_NAT_RANGE_MAP_IPS | NF_NAT_RANGE_PROTO_SPECIFIED);
 }

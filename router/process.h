@@ -12,6 +12,7 @@
 #include "conf/conf.h"
 #include "core/chan.h"
 #include "core/map.h"
+#include "core/nft_view.h"
 #include "core/stats.h"
 #include "router/bans.h"
 #include "router/link.h"
@@ -95,6 +96,9 @@ void ban_remove(struct router *r, uint64_t id, struct slice address);
 void ban_list(struct router *r, uint64_t id);
 /* What a process before this one left in the kernel. */
 void ban_adopt(struct router *r);
+
+/* show.c: what an operator is shown. */
+void show_nft(struct router *r, uint64_t id, enum nft_view view);
 
 /* settle.c: interfaces and parameters. */
 /* Whether c's bridge can be had. 0 or -1. */

@@ -206,6 +206,16 @@ on_generation(struct router *r, struct msg_in *m)
 		generation_abort(r, generation);
 }
 
+static void
+on_nft_get(struct router *r, struct msg_in *m)
+{
+	uint64_t id = msg_get_u64(m);
+	uint8_t view = msg_get_u8(m);
+
+	if (msg_finish(m) == 0 && view < NFT_VIEW_COUNT)
+		show_nft(r, id, (enum nft_view)view);
+}
+
 struct handler {
 	enum msg_type type;
 	void (*on)(struct router *r, struct msg_in *m);
@@ -223,6 +233,7 @@ static const struct handler handlers[] = {
 	{MSG_BAN, on_ban},
 	{MSG_UNBAN, on_unban},
 	{MSG_BANS_GET, on_bans_get},
+	{MSG_NFT_GET, on_nft_get},
 };
 
 static void

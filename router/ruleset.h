@@ -146,7 +146,8 @@ struct ruleset_elem {
 	uint8_t key[RULESET_KEY_MAX];
 	uint8_t end[RULESET_KEY_MAX]; /* sets with intervals: the last key; otherwise the key */
 	uint8_t data[RULESET_DATA_MAX];
-	uint32_t ordinal; /* the directive it comes from, 0 for none; no part of its value */
+	uint32_t ordinal;   /* the directive it comes from, 0 for none; no part of its value */
+	uint32_t timeout_s; /* 0: none; only printed */
 };
 
 struct ruleset_elems {
@@ -170,6 +171,8 @@ struct ruleset_diff {
 const struct ruleset_set_info *ruleset_set_info(enum ruleset_set set);
 const char *ruleset_chain_name(enum ruleset_chain chain);
 enum ruleset_chain ruleset_rule_chain(enum ruleset_rule rule);
+/* In nft syntax. */
+const char *ruleset_rule_text(enum ruleset_rule rule);
 /* Whether a chain is wanted: a rule of it stands. */
 bool ruleset_has_chain(const struct ruleset *r, enum ruleset_chain chain);
 bool ruleset_same_chains(const struct ruleset *a, const struct ruleset *b);
@@ -206,6 +209,8 @@ struct addr ruleset_get_addr(const uint8_t *at, size_t offset, enum ruleset_part
 
 /* Appends the table in nft syntax, as `nft -f` reads it. 0 or -1. */
 int ruleset_print(const struct ruleset *r, struct buf *out, struct err *e);
+/* Appends one set of it alone. 0 or -1. */
+int ruleset_print_set(const struct ruleset *r, enum ruleset_set set, struct buf *out);
 /* Appends one element without a line end ("tcp . 2222 : 10.0.3.101 . 22"). 0 or -1. */
 int ruleset_elem_print(enum ruleset_set set, const struct ruleset_elem *elem, struct buf *out);
 

@@ -27,6 +27,12 @@ static const char *const rule_texts[RULESET_RULE_COUNT] = {
 #undef RULE_ROW
 };
 
+const char *
+ruleset_rule_text(enum ruleset_rule rule)
+{
+	return rule_texts[rule];
+}
+
 static const char *
 part_type(enum ruleset_part part)
 {
@@ -138,6 +144,8 @@ ruleset_elem_print(enum ruleset_set set, const struct ruleset_elem *elem, struct
 
 	if (print_parts(info->key, RULESET_PARTS_MAX, elem->key, elem->end, out) < 0)
 		return -1;
+	if (elem->timeout_s && buf_printf(out, " timeout %us", elem->timeout_s) < 0)
+		return -1;
 	if (info->data_size == 0)
 		return 0;
 	if (buf_append_str(out, " : ") < 0)
@@ -163,8 +171,8 @@ print_elements(const struct ruleset *r, enum ruleset_set set, struct buf *out)
 	return buf_append_str(out, "\t\t}\n");
 }
 
-static int
-print_set(const struct ruleset *r, enum ruleset_set set, struct buf *out)
+int
+ruleset_print_set(const struct ruleset *r, enum ruleset_set set, struct buf *out)
 {
 	const struct ruleset_set_info *info = ruleset_set_info(set);
 
@@ -212,7 +220,7 @@ print_table(const struct ruleset *r, struct buf *out)
 	if (buf_append_str(out, "table inet " RULESET_TABLE " {\n") < 0)
 		return -1;
 	for (size_t i = 0; i < RULESET_SET_COUNT; i++)
-		if (print_set(r, (enum ruleset_set)i, out) < 0)
+		if (ruleset_print_set(r, (enum ruleset_set)i, out) < 0)
 			return -1;
 	for (size_t i = 0; i < RULESET_CHAIN_COUNT; i++)
 		if (ruleset_has_chain(r, (enum ruleset_chain)i) &&

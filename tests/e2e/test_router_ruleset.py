@@ -1,6 +1,7 @@
 """The ruleset between text, batch and kernel: what is sent is what nft reads in our own text."""
 
 import pathlib
+import re
 
 import pytest
 from lab import Host
@@ -30,12 +31,15 @@ def test_nft_accepts_the_golden_text(host, case):
 
 
 @pytest.mark.parametrize("case", PLAIN, ids=lambda c: c.stem)
-def test_what_the_kernel_shows_is_the_golden_text_loaded(host, case):
+def test_what_the_kernel_shows_is_the_golden_text_loaded(host, box, case):
     host.run(APPLY, case)
-    sent = table(host)
+    sent, shown = table(host), host.run(APPLY, "--kernel", case).stdout
+    assert host.run(APPLY, "--diff", case).stdout == ""
     host.run("nft", "flush", "ruleset")
     host.run("nft", "-f", case.with_suffix(".nft"))
     assert "chain early" in sent
+    assert table(host) == sent
+    host.run("nft", "-f", box.write("shown.nft", "flush ruleset\n" + shown))
     assert table(host) == sent
 
 
@@ -95,3 +99,36 @@ def test_sixteen_thousand_forwarded_ports(host, box):
     host.run(APPLY, box.write("a.conf", conf), box.write("b.conf", CONF), timeout=120)
     host.run(APPLY, box.write("c.conf", CONF), box.write("d.conf", conf), timeout=120)
     assert "tcp . 36000 : 10.7.3.102 . 46000" in table(host)
+
+
+def test_what_others_change_is_shown_where_it_stands(host, box):
+    conf = box.write("a.conf", CONF)
+    host.run(APPLY, conf)
+    handle = re.search(r"ct state invalid drop # handle (\d+)", host.run(
+        "nft", "-a", "list", "chain", "inet", "sluice", "filter_fwd").stdout)[1]
+    host.run("nft", f"delete rule inet sluice filter_fwd handle {handle}")
+    host.run("nft", "add rule inet sluice filter_fwd ip daddr 192.0.2.9 drop")
+    host.run("nft", "delete element inet sluice fwd4 { tcp . 2222 : 10.7.3.101 . 22 }")
+    host.run("nft", "add element inet sluice fwd4 { tcp . 2223 : 10.7.3.109 . 22 }")
+    host.run("nft", "add chain inet sluice theirs { type filter hook input priority 5; policy drop; }")
+    host.run("nft", "add set inet sluice mine { type ipv4_addr; }")
+    diff = host.run(APPLY, "--diff", conf).stdout
+    assert re.sub(r"(?s)(rule that is not of sluice:\n).*?(?=\n[ +-]\t\w)", r"\1...", diff).split("\n") == [
+        " \tmap fwd4 {", "-\t\ttcp . 2222 : 10.7.3.101 . 22", "+\t\ttcp . 2223 : 10.7.3.109 . 22",
+        " \tchain filter_fwd {", "-\t\tct state invalid drop", "+\t\t# a rule that is not of sluice:", "...",
+        "+\tset mine {", "+\t\t# not of sluice",
+        "+\tchain theirs {", "+\t\ttype filter hook input priority 5; policy drop;", ""]
+    assert "[ immediate reg 0 drop ]" in diff
+    host.run(APPLY, conf)
+    assert host.run(APPLY, "--diff", conf).stdout == ""
+
+
+def test_rules_in_another_order_are_a_difference(host, box):
+    conf = box.write("a.conf", CONF)
+    host.run(APPLY, conf)
+    handle = re.search(r"ct state invalid drop # handle (\d+)", host.run(
+        "nft", "-a", "list", "chain", "inet", "sluice", "filter_fwd").stdout)[1]
+    host.run("nft", f"delete rule inet sluice filter_fwd handle {handle}")
+    host.run("nft", "add rule inet sluice filter_fwd ct state invalid drop")
+    diff = host.run(APPLY, "--diff", conf).stdout
+    assert diff.count("ct state invalid drop") == 2 and diff.startswith(" \tchain filter_fwd {\n")

@@ -9,6 +9,8 @@
  *	                               installs CONF, then adds the first element of that directive
  *	                               once more with another target; prints which ordinal the
  *	                               refusal names; the kernel must hold the plan as before
+ *	router_apply --diff|--kernel CONF
+ *	                               installs nothing: prints what `sluice nft show` would
  *
  * Exits 0 when all held, 1 when not, having said what differs.
  */
@@ -16,10 +18,12 @@
 #include "core/file.h"
 #include "core/own.h"
 #include "router/nft.h"
+#include "router/nft_show.h"
 #include "router/plan.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define TEXT_MAX (16 * 1024 * 1024)
 #define NETWORKS 3
@@ -263,6 +267,32 @@ apply_refused(struct nft *n, const char *file, uint32_t ordinal, struct err *e)
 	return rc;
 }
 
+/* What the kernel has against the plan of this file, as `sluice nft show` says it. */
+static int
+show_file(struct nft *n, const char *view, const char *file, struct err *e)
+{
+	struct ruleset planned = {0};
+	struct buf text, out;
+	bool same;
+	int rc;
+
+	buf_init(&text, TEXT_MAX);
+	buf_init(&out, NFT_SHOW_TEXT_MAX);
+	rc = file_read(file, &text, e);
+	if (rc == 0)
+		rc = plan_text(buf_slice(&text), &planned, e);
+	if (rc == 0 && strcmp(view, "--diff") == 0)
+		rc = nft_show_diff(n, &planned, &out, &same, e);
+	else if (rc == 0)
+		rc = nft_show_kernel(n, &out, e);
+	if (rc == 0)
+		printf("%.*s", SLICE_ARG(buf_slice(&out)));
+	ruleset_clear(&planned);
+	buf_clear(&out);
+	buf_clear(&text);
+	return rc;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -281,6 +311,8 @@ main(int argc, char **argv)
 				(unsigned)strtoul(argv[3], NULL, 10), &e);
 		else if (argc == 4 && strcmp(argv[1], "--refused") == 0)
 			rc = apply_refused(&n, argv[2], (uint32_t)strtoul(argv[3], NULL, 10), &e);
+		else if (argc == 3 && argv[1][0] == '-')
+			rc = show_file(&n, argv[1], argv[2], &e);
 		else
 			rc = apply_files(&n, argv + 1, &e);
 		nft_close(&n);
