@@ -259,7 +259,8 @@ another_program_by_path(void **state)
 	assert_int_equal(proc_reap(pid, &status), 1);
 	assert_int_equal(WEXITSTATUS(status), 4); /* 0, 1, 2, and the folder that ls reads */
 	close_fd(pidfd);
-	assert_int_equal(proc_spawn_program("/nonexistent", argv, PROC_TOGETHER, &pid, &pidfd, &e), -1);
+	assert_int_equal(
+		proc_spawn_program("/nonexistent", argv, PROC_TOGETHER, &pid, &pidfd, &e), -1);
 	assert_string_equal(e.msg, "starting /nonexistent: No such file or directory");
 }
 
