@@ -8,6 +8,9 @@ add_library(sluice_http STATIC
 	auth_memory.c
 	balance.c
 	busy.c
+	cache_control.c
+	cache_policy.c
+	cache_vary.c
 	client.c
 	coding.c
 	file_policy.c

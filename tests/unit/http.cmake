@@ -8,6 +8,9 @@ foreach(name
 		auth_memory
 		balance
 		busy
+		cache_control
+		cache_policy
+		cache_vary
 		client
 		coding
 		file_policy
