@@ -17,6 +17,7 @@ void
 print_tls(struct writer *w, const struct conf_tls *tls)
 {
 	print_word(w, tls->profile_ordinal, "tls", (int)tls->profile);
+	print_word(w, tls->ocsp_ordinal, "ocsp", tls->no_ocsp);
 	print_word(w, tls->unknown_ordinal, "unknown-name", tls->refuse_unknown);
 }
 

@@ -67,6 +67,22 @@ static const struct schema_row rows[] = {
 		.example = "tls compat",
 	},
 	{
+		.name = "ocsp",
+		.context = CONTEXT_TOP,
+		.min = 1,
+		.max = 1,
+		.set = set_ocsp,
+		.arguments = "{on|off}",
+		.default_value = "on",
+		.doc = "Says whether handshakes carry a fresh OCSP answer (stapling), so that "
+		       "clients need not ask the authority themselves.",
+		.more = "It is fetched from the responder that a certificate names, by http, when "
+			"the chain file holds the issuer, and again at half of its life. One that "
+			"is not signed by the issuer or on its behalf, has expired, or says "
+			"anything but good is not handed out.",
+		.example = "ocsp off",
+	},
+	{
 		.name = "unknown-name",
 		.context = CONTEXT_TOP,
 		.min = 1,
@@ -90,6 +106,8 @@ static const struct schema_word words[] = {
 		"a client without one, or with another, is refused in the handshake"},
 	{"client-certificates", "optional", CONF_CLIENT_OPTIONAL, "CA-FILE",
 		"a client without one is served, too; one with another is refused"},
+	{"ocsp", "on", false, "", "certificates that name a responder are asked about"},
+	{"ocsp", "off", true, "", "nobody is asked"},
 	{"unknown-name", "default", false, "", "the certificate default, when there is one"},
 	{"unknown-name", "refuse", true, "", "the alert unrecognized_name"},
 };

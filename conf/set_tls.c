@@ -78,6 +78,19 @@ set_unknown_name(struct parse *p, const struct directive *d)
 }
 
 int
+set_ocsp(struct parse *p, const struct directive *d)
+{
+	struct conf_tls *tls = &p->conf->tls;
+	int off;
+
+	tls->ocsp_ordinal = d->ordinal;
+	if (word_read_word(p, "ocsp", &d->words[1], &off) < 0)
+		return -1;
+	tls->no_ocsp = off != 0;
+	return 0;
+}
+
+int
 set_client_certificates(struct parse *p, const struct directive *d)
 {
 	struct conf_client *client = &p->conf->sites[p->site].client;

@@ -70,6 +70,7 @@ int set_timeout(struct parse *p, const struct directive *d);
 /* set_tls.c */
 int set_certificate(struct parse *p, const struct directive *d);
 int set_tls(struct parse *p, const struct directive *d);
+int set_ocsp(struct parse *p, const struct directive *d);
 int set_unknown_name(struct parse *p, const struct directive *d);
 int set_client_certificates(struct parse *p, const struct directive *d);
 /* set_guard.c */

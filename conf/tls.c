@@ -7,7 +7,9 @@ bool
 conf_tls_equal(const struct conf_tls *a, const struct conf_tls *b)
 {
 	return a->profile == b->profile && !a->profile_ordinal == !b->profile_ordinal &&
-	       a->refuse_unknown == b->refuse_unknown && !a->unknown_ordinal == !b->unknown_ordinal;
+	       a->refuse_unknown == b->refuse_unknown &&
+	       !a->unknown_ordinal == !b->unknown_ordinal && a->no_ocsp == b->no_ocsp &&
+	       !a->ocsp_ordinal == !b->ocsp_ordinal;
 }
 
 bool

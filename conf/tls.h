@@ -21,6 +21,8 @@ struct conf_tls {
 	uint32_t profile_ordinal; /* 0 where not written, and so below */
 	bool refuse_unknown;      /* a name of no site ends the handshake */
 	uint32_t unknown_ordinal;
+	bool no_ocsp; /* nobody is asked about our certificates */
+	uint32_t ocsp_ordinal;
 };
 
 bool conf_tls_equal(const struct conf_tls *a, const struct conf_tls *b);

@@ -455,7 +455,8 @@ every_difference_counts(void **state)
 		"listen 80 plain\nlisten 443 tls\nbridge b 10.0.3.1/24\nwan w\ncertificate default "
 		"/c /k\n"
 		"certificate two /c /k\ncertificate two /c2 /k2\ntls compat\n"
-		"unknown-name refuse\nsite a { certificate two ; client-certificates require /ca ; "
+		"ocsp off\nunknown-name refuse\nsite a { certificate two ; client-certificates "
+		"require /ca ; "
 		"route / -> k:80/x { timeout "
 		"read 5s } }\n"
 		"site b { route = /q -> redirect 301 /z ; body-limit 1M ; route /d -> dir /d }\n"
@@ -475,21 +476,22 @@ every_difference_counts(void **state)
 		{"two /c2 /k2", "two2 /c2 /k2"}, {"require /ca", "optional /ca"},
 		{"require /ca", "require /cb"}, {"client-certificates require /ca ;", ""},
 		{"tls compat\n", ""}, {"tls compat", "tls modern"}, {"unknown-name refuse\n", ""},
-		{"name refuse", "name default"}, {"site a", "site aa"}, {"site a", "site a aa"},
-		{"k:80/x", "k:80/y"}, {"k:80/x", "k:81/x"}, {"k:80/x", "k:80"},
-		{"k:80/x", "http://k:80/x"}, {"read 5s", "read 6s"}, {"{ timeout read 5s }", ""},
-		{"= /q", "/q"}, {"301 /z", "302 /z"}, {"301 /z", "301 /zz"},
-		{"body-limit 1M", "body-limit 2M"}, {"dir /d", "dir /e"},
-		{"route /d -> dir /d", ""}, {"10.0.3.2", "10.0.3.3"}, {"memory 2M", "memory 4M"},
-		{"swap 3M", "swap 4M"}, {"cpus 0", "cpus 1"}, {"order 1", "order 2"},
-		{"delay 5s", "delay 6s"}, {"autostart order 1 delay 5s ;", ""}, {"/m n", "/mm n"},
-		{"/m n", "/m nn"}, {"n rw", "n ro"}, {"mount /m n rw", ""},
-		{"stop-timeout 5s", "stop-timeout 6s"}, {"privileged no", "privileged yes"},
-		{"privileged no", ""}, {"template t arg", "template t arh"},
-		{"template t arg", "template u arg"}, {"template t arg", "busybox"},
-		{"tcp 90", "udp 90"}, {"90-91", "70-71"}, {"92-93", "94-95"}, {"0.0/8", "0.0/9"},
-		{"from 10.0.0.0/8", ""}, {"control /c", "control /d"}, {" group g", ""},
-		{"state /s", "state /t"}, {"state /s", ""}, {"lxc-path /l", "lxc-path /m"},
+		{"ocsp off\n", ""}, {"ocsp off", "ocsp on"}, {"name refuse", "name default"},
+		{"site a", "site aa"}, {"site a", "site a aa"}, {"k:80/x", "k:80/y"},
+		{"k:80/x", "k:81/x"}, {"k:80/x", "k:80"}, {"k:80/x", "http://k:80/x"},
+		{"read 5s", "read 6s"}, {"{ timeout read 5s }", ""}, {"= /q", "/q"},
+		{"301 /z", "302 /z"}, {"301 /z", "301 /zz"}, {"body-limit 1M", "body-limit 2M"},
+		{"dir /d", "dir /e"}, {"route /d -> dir /d", ""}, {"10.0.3.2", "10.0.3.3"},
+		{"memory 2M", "memory 4M"}, {"swap 3M", "swap 4M"}, {"cpus 0", "cpus 1"},
+		{"order 1", "order 2"}, {"delay 5s", "delay 6s"},
+		{"autostart order 1 delay 5s ;", ""}, {"/m n", "/mm n"}, {"/m n", "/m nn"},
+		{"n rw", "n ro"}, {"mount /m n rw", ""}, {"stop-timeout 5s", "stop-timeout 6s"},
+		{"privileged no", "privileged yes"}, {"privileged no", ""},
+		{"template t arg", "template t arh"}, {"template t arg", "template u arg"},
+		{"template t arg", "busybox"}, {"tcp 90", "udp 90"}, {"90-91", "70-71"},
+		{"92-93", "94-95"}, {"0.0/8", "0.0/9"}, {"from 10.0.0.0/8", ""},
+		{"control /c", "control /d"}, {" group g", ""}, {"state /s", "state /t"},
+		{"state /s", ""}, {"lxc-path /l", "lxc-path /m"},
 		{"connections 99", "connections 98"}, {"connections 99", "connections auto"},
 		{"connections 99", ""}, {"buffer-memory 8M", "buffer-memory 9M"},
 		{"buffer-memory 8M", "buffer-memory auto"}, {"buffer-memory 8M", ""},
