@@ -17,7 +17,8 @@
 #define MSG_SIZE_MAX (64 * 1024) /* a whole packet; larger data goes by memfd */
 #define MSG_HEADER_SIZE 4
 #define MSG_STRING_MAX (60 * 1024)
-#define TICKET_KEY_SIZE 80 /* name 16, HMAC key 32, AES key 32 */
+#define OCSP_KEPT_MAX (1024 * 1024) /* bytes of the OCSP answers that the parent keeps */
+#define TICKET_KEY_SIZE 80          /* name 16, HMAC key 32, AES key 32 */
 
 /* A message being written. On overflow or a field that the table does not have next, the writer
  * turns bad and msg_send refuses it. */

@@ -14,6 +14,9 @@
 	X(TLS_HANDSHAKES, "tls_handshakes", PROXY, COUNTER, "TLS handshakes completed") \
 	X(TLS_RESUMED, "tls_resumed", PROXY, COUNTER, "TLS handshakes that resumed a session") \
 	X(TLS_FAILED, "tls_failed", PROXY, COUNTER, "TLS handshakes that failed") \
+	X(TLS_STAPLED, "tls_stapled", PROXY, COUNTER, "TLS handshakes that carried an OCSP answer") \
+	X(OCSP_ASKED, "ocsp_asked", PROXY, COUNTER, "questions to OCSP responders") \
+	X(OCSP_FAILED, "ocsp_failed", PROXY, COUNTER, "questions to OCSP responders without a usable answer") \
 	X(H2_CONNECTIONS, "h2_connections", PROXY, COUNTER, "client connections that speak HTTP/2") \
 	X(H2_STREAMS, "h2_streams", PROXY, COUNTER, "requests that came as a stream of HTTP/2") \
 	X(H2_FLOODS, "h2_floods", PROXY, COUNTER, "HTTP/2 connections ended because their frames moved nothing") \
