@@ -185,6 +185,8 @@ conn_step_handshake(struct conn *c)
 	stats_add(stats, STAT_TLS_HANDSHAKES, 1);
 	if (SSL_session_reused(c->ssl))
 		stats_add(stats, STAT_TLS_RESUMED, 1);
+	if (tls_drop_staple(c->ssl))
+		stats_add(stats, STAT_TLS_STAPLED, 1);
 	front_set_wait(&c->front, CONN_WAIT_REQUEST, conn_request_ms(c));
 	if (!tls_is_h2(c->ssl)) {
 		conn_set_state(c, CONN_IDLE);

@@ -14,6 +14,7 @@
 #include "proxy/certificate_report.h"
 #include "proxy/exchange.h"
 #include "proxy/offer.h"
+#include "proxy/staple_desk.h"
 #include "proxy/targets.h"
 #include "proxy/usage.h"
 #include "proxy/worker.h"
@@ -48,6 +49,7 @@ struct proxy {
 	int access_log;             /* the same; -1: none */
 	int spool;                  /* the folder of files without a name; -1: none */
 	struct certificate_report report;
+	struct staple_desk staples;
 	struct access_writer *writer;
 	struct stats stats;  /* what belongs to no worker */
 	struct event *drain; /* ticks while draining; NULL: it does not */
@@ -181,6 +183,7 @@ proxy_on_note(struct list *item, void *ctx)
 	struct note *note = list_entry(item, struct note, node);
 
 	if (!p->chan) { /* the end: nobody is left to tell */
+		staple_unref(&note->staple.staple);
 		free(note);
 		return;
 	}
@@ -203,6 +206,9 @@ proxy_on_note(struct list *item, void *ctx)
 		break;
 	case NOTE_OFFENDER:
 		proxy_ban(p, note);
+		break;
+	case NOTE_STAPLE:
+		staple_desk_on_note(&p->staples, note);
 		break;
 	case NOTE_ANSWERED:
 		proxy_spread_answer(p, note);
@@ -285,6 +291,7 @@ proxy_adopt(struct proxy *p)
 
 		c->generation = generation_ref(p->next);
 		proxy_share_listeners(p->offer, i, c);
+		staple_desk_share(&p->staples, c);
 		worker_post(p->workers[i], c);
 		if (!p->running && worker_start(p->workers[i], &e) < 0) {
 			log_err("worker cannot be started", &e);
@@ -348,24 +355,6 @@ proxy_on_offer_end(struct proxy *p, struct msg_in *m)
 	}
 }
 
-/* Nobody should have to find out from the file that anybody is believed. */
-static void
-proxy_warn_unverified(const struct conf *c)
-{
-	for (size_t i = 0; i < c->n_sites; i++) {
-		const struct conf_site *site = &c->sites[i];
-
-		for (size_t k = 0; k < site->n_routes; k++) {
-			const struct conf_route *route = &site->routes[k];
-
-			if (conf_route_has_tls(route) && !route->trust.verify)
-				log_warn("certificates of targets are not verified",
-					kv_s("site", site->n_hosts ? site->hosts[0] : ""),
-					kv_s("route", route->path));
-		}
-	}
-}
-
 static void
 proxy_on_commit(struct proxy *p, struct msg_in *m)
 {
@@ -377,7 +366,8 @@ proxy_on_commit(struct proxy *p, struct msg_in *m)
 	}
 	log_set_level(p->next->conf->log_level);
 	log_set_format(p->next->conf->log_format);
-	proxy_warn_unverified(p->next->conf);
+	targets_warn_unverified(p->next->conf);
+	staple_book_adopt(&p->staples.book, p->next, (int64_t)clock_wall_ms());
 	proxy_adopt(p);
 	generation_unref(&p->current);
 	p->current = generation_ref(p->next);
@@ -402,6 +392,15 @@ proxy_on_ticket_keys(struct proxy *p, struct msg_in *m)
 		tickets_set(p->tickets, map.bytes, &e) < 0)
 		log_err("ticket keys dropped", &e);
 	memfd_unmap(&map);
+}
+
+static void
+proxy_on_ocsp_answers(struct proxy *p, struct msg_in *m)
+{
+	struct err e = {0};
+
+	if (staple_book_restore(&p->staples.book, m->fd, &e) < 0)
+		log_err("OCSP answers dropped", &e);
 }
 
 static void
@@ -583,6 +582,7 @@ proxy_on_dialed(struct proxy *p, struct msg_in *m)
 	X(COMMIT, proxy_on_commit)                                                                 \
 	X(ABORT, proxy_on_abort)                                                                   \
 	X(TICKET_KEYS, proxy_on_ticket_keys)                                                       \
+	X(OCSP_ANSWERS, proxy_on_ocsp_answers)                                                     \
 	X(ACCESS_LOG, proxy_on_access_log)                                                         \
 	X(CONTAINER, proxy_on_container)                                                           \
 	X(CONTAINER_GONE, proxy_on_container)                                                      \
@@ -703,7 +703,8 @@ proxy_open(struct proxy *p, struct err *e)
 	if (!p->base || !p->containers || !p->tickets || !p->backends ||
 		guards_init(&p->guards, exchange_post_login) < 0)
 		return err_set(e, "out of memory");
-	if (certificate_report_init(&p->report, p->base, &p->chan) < 0)
+	if (certificate_report_init(&p->report, p->base, &p->chan, &p->staples.book) < 0 ||
+		staple_desk_init(&p->staples, p->base, p->workers, &p->n_workers, &p->report) < 0)
 		return err_set(e, "out of memory");
 	if (mailbox_init(&p->notes, p->base, proxy_on_note, p, e) < 0)
 		return -1;
@@ -729,6 +730,7 @@ proxy_close(struct proxy *p)
 	proxy_forget_offer(p);
 	generation_unref(&p->current);
 	certificate_report_clear(&p->report);
+	staple_desk_clear(&p->staples);
 	guards_stop(&p->guards);
 	proxy_free_workers(p);
 	access_writer_free(&p->writer);

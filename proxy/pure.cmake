@@ -27,6 +27,8 @@ add_library(sluice_http STATIC
 	http_path.c
 	http_response.c
 	mime.c
+	ocsp_http.c
+	ocsp_plan.c
 	overload.c
 	proxy_header.c
 	rate.c

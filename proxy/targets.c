@@ -1,6 +1,7 @@
 /* Reports of targets as messages. */
 #include "proxy/targets.h"
 
+#include "core/log.h"
 #include "core/clock.h"
 
 #define TARGETS_BYTES_MAX (48 * 1024) /* of one message; then another begins */
@@ -95,4 +96,22 @@ targets_send(struct chan *chan, const struct generation *g, uint64_t id)
 	targets_end(&out);
 	targets_begin(&out, true);
 	targets_end(&out);
+}
+
+/* Nobody should have to find out from the file that anybody is believed. */
+void
+targets_warn_unverified(const struct conf *c)
+{
+	for (size_t i = 0; i < c->n_sites; i++) {
+		const struct conf_site *site = &c->sites[i];
+
+		for (size_t k = 0; k < site->n_routes; k++) {
+			const struct conf_route *route = &site->routes[k];
+
+			if (conf_route_has_tls(route) && !route->trust.verify)
+				log_warn("certificates of targets are not verified",
+					kv_s("site", site->n_hosts ? site->hosts[0] : ""),
+					kv_s("route", route->path));
+		}
+	}
 }

@@ -10,5 +10,7 @@
 /* Sends how the targets of this generation (NULL: none yet) are, in as many messages as it takes.
  */
 void targets_send(struct chan *chan, const struct generation *g, uint64_t id);
+/* A warning in the log for each route that believes whoever answers at its https:// targets. */
+void targets_warn_unverified(const struct conf *c);
 
 #endif

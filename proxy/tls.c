@@ -4,6 +4,7 @@
  */
 #include "proxy/tls.h"
 
+#include "core/clock.h"
 #include "core/own.h"
 #include "proxy/proxy.h"
 #include "proxy/tls_memory.h"
@@ -141,6 +142,43 @@ tls_on_certificate(SSL *ssl, void *arg)
 	       SSL_use_cert_and_key(ssl, second->leaf, second->key, second->chain, 1) == 1;
 }
 
+/* Called when the client has asked for the status (RFC 6066 section 8) of the certificate that
+ * OpenSSL has chosen by then. */
+static int
+tls_on_status(SSL *ssl, void *arg)
+{
+	struct tls_thread *t = arg;
+	const X509 *leaf = SSL_get_certificate(ssl);
+	const struct tls_certificate *c = t->choose(ssl, tls_name(ssl), t->choose_arg);
+	const struct staple *staple;
+	void *copy;
+
+	if (c && c->leaf != leaf)
+		c = c->second;
+	if (!c || c->leaf != leaf || !t->staples)
+		return SSL_TLSEXT_ERR_NOACK;
+	staple = map_find(t->staples, slice_of(c->id, STAPLE_ID_SIZE));
+	if (!staple || staple->until_ms <= (int64_t)clock_wall_coarse_ms())
+		return SSL_TLSEXT_ERR_NOACK;
+	copy = OPENSSL_memdup(staple->der, staple->n);
+	if (!copy)
+		return SSL_TLSEXT_ERR_NOACK;
+	SSL_set_tlsext_status_ocsp_resp(ssl, copy, (long)staple->n);
+	return SSL_TLSEXT_ERR_OK;
+}
+
+/* A connection lives longer than its handshake: an idle one need not hold the answer. */
+bool
+tls_drop_staple(SSL *ssl)
+{
+	const unsigned char *der = NULL;
+	bool had = SSL_get_tlsext_status_ocsp_resp(ssl, &der) > 0;
+
+	if (had)
+		SSL_set_tlsext_status_ocsp_resp(ssl, NULL, 0);
+	return had;
+}
+
 /* NOLINTBEGIN(readability-non-const-parameter): OpenSSL says how its callbacks look. */
 static int
 tls_on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher_ctx,
@@ -187,6 +225,8 @@ tls_context_set_callbacks(SSL_CTX *ctx, struct tls_thread *t)
 	SSL_CTX_set_tlsext_servername_arg(ctx, t);
 	SSL_CTX_set_client_hello_cb(ctx, tls_on_hello, t);
 	SSL_CTX_set_cert_cb(ctx, tls_on_certificate, t);
+	SSL_CTX_set_tlsext_status_cb(ctx, tls_on_status);
+	SSL_CTX_set_tlsext_status_arg(ctx, t);
 }
 
 static int

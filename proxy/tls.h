@@ -8,6 +8,7 @@
 
 #include "conf/tls.h"
 #include "core/err.h"
+#include "core/map.h"
 #include "core/slice.h"
 #include "proxy/tickets.h"
 #include "proxy/tls_certificate.h"
@@ -24,6 +25,7 @@ struct tls_thread {
 	enum conf_tls_profile profile;             /* of the current generation */
 	EVP_CIPHER *ticket_cipher;
 	struct tickets *tickets; /* not owned */
+	struct map *staples;     /* id of the certificate -> struct staple; not owned; NULL: none */
 	/* The certificate for this name (empty: none was sent), or NULL: refuse. */
 	const struct tls_certificate *(*choose)(SSL *ssl, struct slice name, void *arg);
 	/* What the site of this name demands of its clients, or NULL: nothing. NULL itself while
@@ -43,6 +45,8 @@ int tls_thread_prepare(struct tls_thread *t, enum conf_tls_profile profile, stru
 /* A server's SSL without a BIO, in accept state; NULL when memory is short. http2: HTTP/2 is
  * offered beside HTTP/1.1, and taken when the client offers both. */
 SSL *tls_thread_accept(struct tls_thread *t, bool http2);
+/* After the handshake: whether it carried an OCSP answer, whose copy is given back. */
+bool tls_drop_staple(SSL *ssl);
 /* After the handshake: whether HTTP/2 was agreed on. */
 bool tls_is_h2(const SSL *ssl);
 

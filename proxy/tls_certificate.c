@@ -7,7 +7,9 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/own.h"
+#include "proxy/ocsp.h"
 #include "proxy/proxy.h"
+#include "proxy/staple_book.h"
 #include "proxy/tls.h"
 
 #include <openssl/err.h>
@@ -145,6 +147,9 @@ tls_read_pair(
 		ERR_clear_error();
 		return err_set(e, "the key does not match the certificate");
 	}
+	ret->must_staple = ocsp_is_demanded(ret->leaf);
+	if (X509_digest(ret->leaf, EVP_sha256(), ret->id, NULL) != 1)
+		return tls_err(e, "SHA-256");
 	return tls_try(t, ret, e);
 }
 
@@ -305,6 +310,7 @@ proxy_check_certificate(const struct conf *c, size_t index, const struct slice p
 	result = tls_certificate_load(&thread, pem[0], pem[1], &certificate, e);
 	if (result == 0) {
 		tls_certificate_notes(c, index, &certificate, (int64_t)clock_wall_ms(), &notes);
+		staple_notes(staple_state_of(c, &certificate), false, &certificate, &notes);
 		tls_certificate_warn(c->certificates[index].name, buf_slice(&notes));
 		(void)snprintf(
 			ret_type, PROXY_KEY_TYPE_MAX, "%s", tls_certificate_key_type(&certificate));

@@ -9,6 +9,7 @@
 #include "core/buf.h"
 #include "core/err.h"
 #include "core/slice.h"
+#include "proxy/staple.h"
 
 #include <openssl/ssl.h>
 
@@ -23,6 +24,8 @@ struct tls_certificate {
 	STACK_OF(X509) * chain; /* without the leaf; NULL: none */
 	EVP_PKEY *key;
 	const struct tls_certificate *second; /* of the same name, with a key of another type */
+	unsigned char id[STAPLE_ID_SIZE];     /* which OCSP answer is its own */
+	bool must_staple;                     /* clients may refuse it without an OCSP answer */
 };
 
 /* Reads both, checks that they fit and that OpenSSL would use them. 0 or -1 with e filled. */

@@ -64,10 +64,11 @@ worker_init_parts(struct worker *w, unsigned n_threads)
 	w->burial = event_new(w->base, -1, 0, worker_on_burial, w);
 	w->bio = conn_bio_new();
 	w->h2 = h2_shared_new();
-	if (!w->burial || !w->bio || !w->h2 || timers_init(&w->timers, w->base) < 0 ||
-		pools_init(&w->pools) < 0 || tls_sessions_init(&w->sessions) < 0 ||
-		containers_init(&w->containers) < 0 || listeners_init(w) < 0 ||
-		resolver_init(&w->resolver, w) < 0 ||
+	w->tls.staples = map_new();
+	if (!w->burial || !w->bio || !w->h2 || !w->tls.staples ||
+		timers_init(&w->timers, w->base) < 0 || pools_init(&w->pools) < 0 ||
+		tls_sessions_init(&w->sessions) < 0 || containers_init(&w->containers) < 0 ||
+		listeners_init(w) < 0 || resolver_init(&w->resolver, w) < 0 ||
 		file_cache_init(&w->files, w->base, FILE_CACHE_BYTES_MAX / n_threads) < 0)
 		return -1;
 	return access_log_init(&w->access_log, w->base);
@@ -112,6 +113,7 @@ worker_close(struct worker *w)
 	listeners_clear(w);
 	list_each(node, &w->conns) conn_abandon(list_entry(node, struct conn, node));
 	checker_free(&w->checker);
+	stapler_free(&w->stapler);
 	upstream_close_all_idle(w);
 	worker_on_burial(-1, 0, w);
 	exchange_free_spares(w);
@@ -120,6 +122,19 @@ worker_close(struct worker *w)
 	access_log_clear(&w->access_log);
 	resolver_clear(&w->resolver);
 	generation_unref(&w->generation);
+}
+
+static void
+worker_forget_staples(struct worker *w)
+{
+	size_t cursor = 0;
+	struct staple *s;
+	struct slice id;
+
+	while (w->tls.staples && (s = map_next(w->tls.staples, &cursor, &id)) != NULL) {
+		(void)map_remove(w->tls.staples, id);
+		staple_unref(&s);
+	}
 }
 
 static void *
@@ -173,6 +188,8 @@ worker_free(struct worker **w)
 	tls_sessions_clear(&gone->sessions);
 	timers_clear(&gone->timers);
 	tls_thread_clear(&gone->tls);
+	worker_forget_staples(gone);
+	map_free(&gone->tls.staples);
 	BIO_meth_free(gone->bio);
 	h2_shared_free(&gone->h2);
 	block_pool_clear(&gone->blocks);
@@ -203,6 +220,9 @@ command_free(struct command *c)
 	for (size_t i = 0; i < c->n_listeners; i++)
 		close_fd(c->listeners[i].fd);
 	free(c->listeners);
+	for (size_t i = 0; i < c->n_staples; i++)
+		staple_unref(&c->staples[i].staple);
+	free(c->staples);
 	generation_unref(&c->generation);
 	close_fd(c->fd);
 	exchange_free_login(c->login);
@@ -266,6 +286,36 @@ worker_note_offender(struct worker *w, const char *address, const char *why, uin
 	mailbox_post(w->notes, &note->node);
 }
 
+void
+worker_note_staple(struct worker *w, const unsigned char id[static STAPLE_ID_SIZE],
+	enum staple_state state, struct staple *staple, const char *why)
+{
+	struct note *note = worker_new_note(w, NOTE_STAPLE, "", why);
+
+	if (!note) {
+		staple_unref(&staple);
+		return;
+	}
+	memcpy(note->staple.id, id, STAPLE_ID_SIZE);
+	note->staple.staple = staple;
+	note->staple_state = state;
+	mailbox_post(w->notes, &note->node);
+}
+
+/* Without memory for one there is none. */
+static void
+worker_set_staples(struct worker *w, struct staple_part *parts, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct slice id = slice_of(parts[i].id, STAPLE_ID_SIZE);
+		struct staple *old = map_remove(w->tls.staples, id);
+
+		staple_unref(&old);
+		if (parts[i].staple && map_set(w->tls.staples, id, parts[i].staple, NULL) == 0)
+			parts[i].staple = NULL;
+	}
+}
+
 /* The new generation is the current one from here on. Requests that are under way keep theirs. */
 static void
 worker_adopt(struct worker *w, struct command *c)
@@ -280,8 +330,12 @@ worker_adopt(struct worker *w, struct command *c)
 	exchange_adopt_tunnels(w);
 	/* What the new one trusts is new, even where the file says the same. */
 	tls_sessions_forget(&w->sessions);
-	if (w->index == 0)
+	worker_forget_staples(w);
+	worker_set_staples(w, c->staples, c->n_staples);
+	if (w->index == 0) {
 		checker_adopt(w);
+		stapler_adopt(w);
+	}
 	if (!w->generation->conf->access_log)
 		access_log_set(&w->access_log, -1);
 	worker_note(w, NOTE_ADOPTED, "", "");
@@ -321,6 +375,7 @@ static void
 worker_drain(struct worker *w)
 {
 	w->draining = true;
+	stapler_free(&w->stapler);
 	listeners_stop(w);
 	list_each(node, &w->conns) conn_drain(list_entry(node, struct conn, node));
 	worker_note(w, NOTE_DRAINING, "", "");
@@ -357,6 +412,9 @@ worker_on_command(struct list *item, void *ctx)
 		break;
 	case COMMAND_DIALED:
 		dial_answer(w, c->dial, steal_fd(&c->fd), c->error);
+		break;
+	case COMMAND_STAPLE:
+		worker_set_staples(w, c->staples, c->n_staples);
 		break;
 	case COMMAND_PLACE:
 		exchange_on_place(c->ticket);

@@ -26,6 +26,8 @@
 #include "proxy/pool.h"
 #include "proxy/request_id.h"
 #include "proxy/resolve.h"
+#include "proxy/staple_book.h"
+#include "proxy/stapler.h"
 #include "proxy/timer.h"
 #include "proxy/tls.h"
 
@@ -45,6 +47,7 @@
 	X(LOGIN, "a password was checked")                                                         \
 	X(DRAIN, "accept no more; connections end with their next answer")                         \
 	X(DIALED, "a unix socket was connected to, or was not")                                    \
+	X(STAPLE, "an OCSP answer of a certificate, or there is none any more")                    \
 	X(PLACE, "a request got the place at a target that it waited for")                         \
 	X(STOP, "close everything and end")
 
@@ -56,6 +59,12 @@ enum command_type {
 
 struct login; /* exchange_auth.c */
 
+/* The OCSP answer of the certificate with this id; NULL: none. A reference. */
+struct staple_part {
+	unsigned char id[STAPLE_ID_SIZE];
+	struct staple *staple;
+};
+
 struct command {
 	struct list node;
 	enum command_type type;
@@ -66,7 +75,9 @@ struct command {
 	int fd;                          /* ACCESS_LOG: owned */
 	struct login *login;             /* LOGIN: owned */
 	struct place_ticket *ticket;     /* PLACE */
-	uint64_t dial;                   /* DIALED: its id; fd: owned, -1: error says why */
+	struct staple_part *staples;     /* ADOPT: all of them; STAPLE: one */
+	size_t n_staples;
+	uint64_t dial; /* DIALED: its id; fd: owned, -1: error says why */
 	int error;
 };
 
@@ -77,6 +88,7 @@ enum note_type {
 	NOTE_BACKEND_DOWN,
 	NOTE_DIAL,     /* target: the unix socket to connect to; dial: its id */
 	NOTE_OFFENDER, /* target: an address that has violated enough */
+	NOTE_STAPLE,   /* staple: what came of a question to an OCSP responder; why */
 	NOTE_ANSWERED, /* target: the container that answered for the first time since a change */
 };
 
@@ -91,6 +103,8 @@ struct note {
 	char target[NOTE_TEXT_MAX]; /* of a backend: the target as the file says it */
 	char why[NOTE_TEXT_MAX];
 	uint64_t for_ms; /* OFFENDER: of the ban */
+	struct staple_part staple;
+	enum staple_state staple_state;
 };
 
 struct h2_shared;
@@ -119,6 +133,7 @@ struct worker {
 	struct list dials; /* of struct dial, under way */
 	uint64_t last_dial;
 	struct checker *checker;      /* of the first thread; NULL: nothing is checked */
+	struct stapler *stapler;      /* likewise; NULL: there are no certificates */
 	struct tls_sessions sessions; /* with backends */
 	struct containers containers;
 	struct resolver resolver;
@@ -167,6 +182,9 @@ void worker_note(struct worker *w, enum note_type type, const char *target, cons
 void worker_note_dial(struct worker *w, uint64_t id, const char *path);
 /* The same for an offender. */
 void worker_note_offender(struct worker *w, const char *address, const char *why, uint64_t for_ms);
+/* The same for what came of a question to an OCSP responder; takes the reference over. */
+void worker_note_staple(struct worker *w, const unsigned char id[static STAPLE_ID_SIZE],
+	enum staple_state state, struct staple *staple, const char *why);
 /* Frees the object once nothing on the stack can hold it. */
 void worker_bury(struct worker *w, struct grave *g);
 /* The date of now as HTTP writes it, in w->date until the next call. */

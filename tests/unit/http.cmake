@@ -27,6 +27,8 @@ foreach(name
 		http_path
 		http_response
 		mime
+		ocsp_http
+		ocsp_plan
 		proxy_header
 		rate
 		request_key

@@ -8,6 +8,7 @@
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #define PEM_ROOM 8192
@@ -32,8 +33,9 @@ struct pem_wish {
 	const char *san;                /* "DNS:a.example,DNS:*.b.example", NULL: none */
 	const struct pem_pair *issuer;  /* NULL: itself */
 	const char *extra_name, *extra; /* one more extension, as OpenSSL writes it */
-	int rsa_bits;                   /* 0: a P-256 key */
-	long from_s, until_s;           /* from now; until_s 0: an hour */
+	bool must_staple;
+	int rsa_bits;         /* 0: a P-256 key */
+	long from_s, until_s; /* from now; until_s 0: an hour */
 };
 
 static inline void
@@ -66,6 +68,8 @@ pem_fill(X509 *x, X509 *issuer, EVP_PKEY *key, const struct pem_wish *wish)
 		pem_add_extension(x, issuer, "subjectAltName", wish->san);
 	if (wish->extra)
 		pem_add_extension(x, issuer, wish->extra_name, wish->extra);
+	if (wish->must_staple)
+		pem_add_extension(x, issuer, "tlsfeature", "status_request");
 }
 
 static inline void
