@@ -88,10 +88,12 @@ certificates_json(const struct control_state *s)
 	for (size_t i = 0; i < s->n_certificates; i++) {
 		const struct control_certificate *c = &s->certificates[i];
 
-		json_array_append_new(
-			array, json_pack("{s:o, s:o, s:I, s:o}", "name", text_str(c->name), "key",
-				       text_str(c->key_type), "expires", (json_int_t)c->expires_ms,
-				       "notes", lines_to_array(slice_str(c->notes))));
+		json_array_append_new(array,
+			json_pack("{s:o, s:o, s:I, s:o, s:o, s:I, s:o}", "name", text_str(c->name),
+				"key", text_str(c->key_type), "expires", (json_int_t)c->expires_ms,
+				"notes", lines_to_array(slice_str(c->notes)), "ocsp",
+				text_str(c->ocsp), "ocsp_until", (json_int_t)c->ocsp_until_ms,
+				"ocsp_why", text_str(c->ocsp_why)));
 	}
 	return array;
 }

@@ -37,6 +37,8 @@ certificates_free(struct control_certificate *certificates, size_t n)
 		free(certificates[i].name);
 		free(certificates[i].key_type);
 		free(certificates[i].notes);
+		free(certificates[i].ocsp);
+		free(certificates[i].ocsp_why);
 	}
 	free(certificates);
 }
@@ -102,8 +104,11 @@ control_state_certificate(struct control_state *s, struct msg_in *m)
 	c.key_type = slice_dup(msg_get_slice(m));
 	c.expires_ms = msg_get_u64(m);
 	c.notes = slice_dup(msg_get_slice(m));
+	c.ocsp = slice_dup(msg_get_slice(m));
+	c.ocsp_until_ms = msg_get_u64(m);
+	c.ocsp_why = slice_dup(msg_get_slice(m));
 	if (msg_finish(m) < 0 || (index && index != s->n_certificates) || !c.name || !c.key_type ||
-		!c.notes)
+		!c.notes || !c.ocsp || !c.ocsp_why)
 		goto fail;
 	if (index == 0) {
 		certificates_free(s->certificates, s->n_certificates);
@@ -120,6 +125,8 @@ fail:
 	free(c.name);
 	free(c.key_type);
 	free(c.notes);
+	free(c.ocsp);
+	free(c.ocsp_why);
 	return -1;
 }
 

@@ -33,6 +33,9 @@ struct control_certificate {
 	char *name, *key_type;
 	uint64_t expires_ms; /* wall clock */
 	char *notes;         /* one a line */
+	char *ocsp;          /* the state of its OCSP answer */
+	uint64_t ocsp_until_ms;
+	char *ocsp_why;
 };
 
 struct control_state {

@@ -64,8 +64,10 @@ static int
 show_certificates(const json_t *status, struct buf *out)
 {
 	static const struct ctl_column columns[] = {{"CERTIFICATE", "name"}, {"KEY", "key"},
-		{"EXPIRES", "expires"}, {"NOTES", "notes"}};
-	json_t *certificates = with_times(json_object_get(status, "certificates"), "expires");
+		{"EXPIRES", "expires"}, {"OCSP", "ocsp"}, {"UNTIL", "ocsp_until"},
+		{"NOTES", "notes"}};
+	json_t *expiring = with_times(json_object_get(status, "certificates"), "expires");
+	json_t *certificates = with_times(expiring, "ocsp_until");
 	int rc = 0;
 
 	if (json_array_size(certificates) > 0) {
@@ -74,6 +76,7 @@ show_certificates(const json_t *status, struct buf *out)
 			rc = ctl_table_print(columns, ARRAY_SIZE(columns), certificates, out);
 	}
 	json_decref(certificates);
+	json_decref(expiring);
 	return rc;
 }
 

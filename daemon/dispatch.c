@@ -94,6 +94,20 @@ on_record(struct child *c, struct msg_in *m)
 	msg_out_clear(&out);
 }
 
+static void
+on_ocsp_answers(struct child *c, struct msg_in *m)
+{
+	uint32_t n = msg_get_u32(m);
+	struct err e = {0};
+
+	if (msg_finish(m) < 0)
+		return;
+	if (ocsp_answers_set(&c->parent->ocsp, n, m->fd, &e) < 0)
+		log_err("OCSP answers dropped", &e);
+	else
+		(void)msg_take_fd(m);
+}
+
 /* Containers with a job under way: an upgrade would cut it off. */
 static void
 note_job(struct parent *p, struct slice name, bool busy)
@@ -339,6 +353,7 @@ static void (*const handlers[MSG_TYPE_COUNT])(struct child *, struct msg_in *) =
 	[MSG_COMMITTED] = on_committed,
 	[MSG_REFUSED] = on_refused,
 	[MSG_RECORD] = on_record,
+	[MSG_OCSP_ANSWERS] = on_ocsp_answers,
 	[MSG_CONTAINER] = on_container,
 	[MSG_CONTAINER_GONE] = on_container_gone,
 	[MSG_STOPPED_ALL] = on_stopped_all,

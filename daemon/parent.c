@@ -270,6 +270,8 @@ settle(struct parent *p, const struct conf *c, struct err *e)
 	if (p->lock_fd < 0 || bind_control(p, c, e) < 0 || make_roots_folder(p, e) < 0 ||
 		load_tickets(p, c, e) < 0)
 		return -1;
+	if (ocsp_answers_open(&p->ocsp, p->base, c->state_path) < 0)
+		return err_set(e, "out of memory");
 	p->spool_folder = state_make_spool(c->state_path, p->root, e);
 	if (!p->spool_folder)
 		return -1;
@@ -298,6 +300,8 @@ parent_settle_handed(struct parent *p, const json_t *dnsmasq, bool rehearse, str
 
 	if (load_tickets(p, c, e) < 0)
 		return -1;
+	if (ocsp_answers_open(&p->ocsp, p->base, c->state_path) < 0)
+		return err_set(e, "out of memory");
 	if (!p->root || rehearse)
 		return 0;
 	p->dnsmasq = dnsmasq_new(p->base, c->state_path, p->run_folder, on_dnsmasq, p);
@@ -448,6 +452,7 @@ clear(struct parent *p)
 			event_free(p->signals[i]);
 	if (p->ticket_timer)
 		event_free(p->ticket_timer);
+	ocsp_answers_clear(&p->ocsp);
 	if (p->log_timer)
 		event_free(p->log_timer);
 	if (p->drain_timer)
@@ -520,6 +525,7 @@ parent_main(const char *file, int inherit, bool rehearse)
 		.http_fd = -1,
 		.exec_fd = -1,
 		.ticket_fd = -1,
+		.ocsp = {.fd = -1},
 		.status = 0};
 	upgrade_init(p);
 	if (start(p, inherit, rehearse) < 0) {

@@ -18,6 +18,7 @@
 #include "core/stats.h"
 #include "daemon/dnsmasq.h"
 #include "daemon/edition.h"
+#include "daemon/ocsp_answers.h"
 #include "daemon/reload.h"
 #include "daemon/upgrade.h"
 
@@ -86,6 +87,7 @@ struct parent {
 	bool wanted;      /* a reload is asked for */
 	struct waiters waiting, waiting_next;
 
+	struct ocsp_answers ocsp;
 	int ticket_fd;
 	unsigned n_tickets;
 	struct event *ticket_timer, *log_timer;
@@ -156,6 +158,7 @@ int tell_check_size(const struct edition *g, struct err *e);
 /* What a child gets once it said HELLO, before any offer. */
 void tell_belongings(struct child *c);
 void tell_tickets(struct child *c);
+void tell_ocsp_answers(struct child *c);
 /* Tells the proxy to drain. 0, or -1: it can't be told. */
 int tell_drain(struct child *c, uint64_t ms);
 void tell_access_log(struct child *c, const struct edition *g);

@@ -163,6 +163,19 @@ tell_tickets(struct child *c)
 	finish(&m, c);
 }
 
+void
+tell_ocsp_answers(struct child *c)
+{
+	const struct ocsp_answers *a = &c->parent->ocsp;
+	struct msg_out m;
+
+	if (a->fd < 0 || begin(&m, MSG_OCSP_ANSWERS, c) < 0)
+		return;
+	msg_put_u32(&m, a->n);
+	msg_put_fd(&m, a->fd);
+	finish(&m, c);
+}
+
 int
 tell_drain(struct child *c, uint64_t ms)
 {
@@ -250,8 +263,10 @@ send_processes(struct child *control)
 void
 tell_belongings(struct child *c)
 {
-	if (c->role == ROLE_PROXY)
+	if (c->role == ROLE_PROXY) {
 		tell_tickets(c);
+		tell_ocsp_answers(c);
+	}
 	if (c->role != ROLE_CONTROL)
 		return;
 	send_socket(c, "http", c->parent->http_fd);

@@ -261,6 +261,9 @@ the_status(void **state)
 		msg_put_str(&m, "ECDSA");
 		msg_put_u64(&m, 1800000000000);
 		msg_put_str(&m, i % 2 ? "expires soon\ndoes not name a.example" : "");
+		msg_put_str(&m, "stapled");
+		msg_put_u64(&m, 1750000000000);
+		msg_put_str(&m, "");
 		m.bytes[2] = ROLE_PROXY;
 		in = deliver(&m, ROLE_PROXY, ROLE_CONTROL);
 		assert_int_equal(control_state_certificate(s, &in), 0);
@@ -280,6 +283,10 @@ the_status(void **state)
 	assert_string_equal(text_of(json_array_get(certificates, 1), "name"), "wildcard");
 	assert_int_equal(
 		json_array_size(json_object_get(json_array_get(certificates, 1), "notes")), 2);
+	assert_string_equal(text_of(json_array_get(certificates, 0), "ocsp"), "stapled");
+	assert_int_equal(
+		json_integer_value(json_object_get(json_array_get(certificates, 0), "ocsp_until")),
+		1750000000000);
 	json_decref(status);
 	json_decref(usage);
 }
