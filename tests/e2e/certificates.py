@@ -22,9 +22,9 @@ class Factory:
         self.folder = folder
         self._numbers = itertools.count(1)
         self._default = None
-        self.ca, self._ca_key = folder / "ca.pem", folder / "ca.key"
-        self._key("ec", self._ca_key)
-        run("openssl", "req", "-x509", "-new", "-key", self._ca_key, "-subj", "/CN=Sluice test CA",
+        self.ca, self.ca_key = folder / "ca.pem", folder / "ca.key"
+        self._key("ec", self.ca_key)
+        run("openssl", "req", "-x509", "-new", "-key", self.ca_key, "-subj", "/CN=Sluice test CA",
             "-days", 30, "-addext", "keyUsage=critical,keyCertSign", "-out", self.ca)
 
     @staticmethod
@@ -40,7 +40,8 @@ class Factory:
         folder.mkdir(exist_ok=True)
         return Factory(folder)
 
-    def make(self, *names, key="ec", days=30, usage="serverAuth"):
+    def make(self, *names, key="ec", days=30, usage="serverAuth", extra=""):
+        """extra: more extension lines, as openssl's -extfile takes them."""
         number = next(self._numbers)
         base = self.folder / f"cert{number}"
         key_path, request, chain = (base.with_suffix(s) for s in (".key", ".csr", ".pem"))
@@ -48,9 +49,9 @@ class Factory:
         kinds = ",".join(("IP:" if n.replace(".", "").isdigit() or ":" in n else "DNS:") + n
                          for n in names)
         extensions = base.with_suffix(".ext")
-        extensions.write_text(f"subjectAltName={kinds}\nextendedKeyUsage={usage}\n")
+        extensions.write_text(f"subjectAltName={kinds}\nextendedKeyUsage={usage}\n{extra}")
         run("openssl", "req", "-new", "-key", key_path, "-subj", f"/CN={names[0]}", "-out", request)
-        run("openssl", "x509", "-req", "-in", request, "-CA", self.ca, "-CAkey", self._ca_key,
+        run("openssl", "x509", "-req", "-in", request, "-CA", self.ca, "-CAkey", self.ca_key,
             "-days", days, "-set_serial", number, "-extfile", extensions, "-out", chain)
         chain.write_text(chain.read_text() + self.ca.read_text())
         return Cert(chain, key_path)
