@@ -242,6 +242,10 @@ parse_check_network(struct parse *p)
 {
 	const struct conf *c = p->conf;
 
+	if (c->blocks.n_except && !conf_blocks_written(&c->blocks))
+		parse_error_ordinal(p, c->blocks.except[0].ordinal,
+			"nothing is blocked; unblock makes exceptions from block and block-list");
+
 	if (c->wan && c->bridge && strcmp(c->wan, c->bridge->name) == 0)
 		parse_error_ordinal(
 			p, c->bridge->ordinal, "the bridge \"%s\" is the wan too", c->wan);

@@ -91,6 +91,7 @@ free_conf(struct conf *c)
 		free(c->password_files[i].path);
 	free(c->password_files);
 	free(c->ban.never);
+	conf_blocks_clear(&c->blocks);
 	conf_heads_clear(&c->heads);
 	free(c->trusted);
 	conf_pages_clear(&c->pages);
@@ -161,7 +162,8 @@ conf_places_apply(
 bool
 conf_needs_router(const struct conf *c)
 {
-	return conf_needs_forwarding(c) || c->ban.ordinal || c->ban.n_never;
+	return conf_needs_forwarding(c) || c->ban.ordinal || c->ban.n_never ||
+	       conf_blocks_written(&c->blocks);
 }
 
 bool

@@ -10,6 +10,7 @@
 #ifndef CONF_CONF_H
 #define CONF_CONF_H
 
+#include "conf/block.h"
 #include "conf/bodies.h"
 #include "conf/compress.h"
 #include "conf/guard.h"
@@ -292,6 +293,7 @@ struct conf {
 	struct conf_limits limits;
 	struct conf_guard guard;
 	struct conf_ban ban;
+	struct conf_blocks blocks;
 	struct conf_password_file *password_files;
 	size_t n_password_files;
 	uint32_t n_pools; /* the highest conf_route.pool */
@@ -391,7 +393,7 @@ int conf_errors_print(const struct conf_errors *errs,
 	struct slice (*text_of)(void *ctx, const char *file), void *ctx, struct buf *out);
 
 /* What the file uses: decides which processes run. */
-bool conf_needs_router(const struct conf *c);     /* bridge, forward or ban */
+bool conf_needs_router(const struct conf *c);     /* bridge, forward, ban or block */
 bool conf_needs_forwarding(const struct conf *c); /* bridge or forward */
 bool conf_needs_lxc(const struct conf *c);        /* container */
 /* The index of the container, or -1. */

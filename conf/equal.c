@@ -262,9 +262,9 @@ conf_equal(const struct conf *a, const struct conf *b)
 {
 	if (a->n_sites != b->n_sites || a->n_containers != b->n_containers || !same_network(a, b) ||
 		!same_daemon(a, b) || !same_logs(a, b) || !same_limits(&a->limits, &b->limits) ||
-		!conf_ban_equal(&a->ban, &b->ban) || !conf_guard_equal(&a->guard, &b->guard) ||
-		!same_trust(&a->trust, &b->trust) || !conf_tls_equal(&a->tls, &b->tls) ||
-		!conf_heads_equal(&a->heads, &b->heads) ||
+		!conf_ban_equal(&a->ban, &b->ban) || !conf_blocks_equal(&a->blocks, &b->blocks) ||
+		!conf_guard_equal(&a->guard, &b->guard) || !same_trust(&a->trust, &b->trust) ||
+		!conf_tls_equal(&a->tls, &b->tls) || !conf_heads_equal(&a->heads, &b->heads) ||
 		!conf_pages_equal(&a->pages, &b->pages) ||
 		!conf_compress_equal(&a->compress, &b->compress) ||
 		!conf_bodies_equal(&a->bodies, &b->bodies))

@@ -5,6 +5,7 @@
  */
 #include "conf/conf.h"
 
+#include "conf/print_block.h"
 #include "conf/print_bodies.h"
 #include "conf/print_compress.h"
 #include "conf/print_guard.h"
@@ -403,6 +404,7 @@ print_all(struct writer *w, const struct conf *c)
 	print_limits(w, &c->limits);
 	print_guard(w, &c->guard);
 	print_ban(w, &c->ban);
+	print_blocks(w, &c->blocks);
 	print_trusted(w, c);
 	print_heads(w, &c->heads);
 	print_pages(w, &c->pages);

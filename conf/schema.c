@@ -12,6 +12,7 @@ static const struct schema_table *const tables[] = {
 	&schema_heads,
 	&schema_upstream,
 	&schema_guard,
+	&schema_block,
 	&schema_bodies,
 	&schema_compress,
 	&schema_overload,

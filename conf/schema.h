@@ -56,6 +56,7 @@ struct schema_table {
 	size_t n_words;
 };
 
+extern const struct schema_table schema_block;
 extern const struct schema_table schema_bodies;
 extern const struct schema_table schema_compress;
 extern const struct schema_table schema_container;

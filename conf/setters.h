@@ -102,6 +102,10 @@ int set_buffer_memory(struct parse *p, const struct directive *d);
 int set_min_rate(struct parse *p, const struct directive *d);
 /* set_ban.c */
 int set_ban(struct parse *p, const struct directive *d);
+/* set_block.c */
+int set_block(struct parse *p, const struct directive *d);
+int set_block_list(struct parse *p, const struct directive *d);
+int set_unblock(struct parse *p, const struct directive *d);
 /* set_container.c */
 int set_container(struct parse *p, const struct directive *d);
 int set_image(struct parse *p, const struct directive *d);

@@ -1,5 +1,5 @@
 # The unit tests of conf/.
-foreach(name conf diff htpasswd lex parse print schema suggest value)
+foreach(name block conf diff htpasswd lex parse print schema suggest value)
 	sluice_unit_test(conf ${name})
 endforeach()
 target_compile_definitions(unit_conf_schema PRIVATE

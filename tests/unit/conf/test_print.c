@@ -468,7 +468,8 @@ every_difference_counts(void **state)
 		"threads 2\nlog access /a json\nlog level warn\nlog format json\ntimeout idle 9s\n"
 		"compress on level 3\nbody-buffer 8K\nrequest-buffering on spill 3G\n"
 		"buffers 4 32K busy 64K file 5G\n"
-		"connections 99\nbuffer-memory 8M\nmin-rate 1K\n";
+		"connections 99\nbuffer-memory 8M\nmin-rate 1K\nblock 8.0.0.0/8 confirm\n"
+		"unblock 8.8.8.8\nblock-list /bl confirm\n";
 	static const char *const changes[][2] = {{"listen 80 plain", "listen 81 plain"},
 		{"listen 80 plain", "listen 80"}, {"b 10.0.3.1/24", "b 10.0.3.1/25"},
 		{"bridge b ", "bridge bb "}, {"wan w", "wan x"}, {"default /c", "default /d"},
@@ -508,7 +509,9 @@ every_difference_counts(void **state)
 		{"4 32K", "4 64K"}, {"busy 64K", "busy 32K"}, {"busy 64K", ""},
 		{"file 5G", "file 6G"}, {"busy 64K file 5G", "file off"},
 		{"buffers 4 32K busy 64K file 5G", "buffers off"},
-		{"buffers 4 32K busy 64K file 5G", ""}};
+		{"buffers 4 32K busy 64K file 5G", ""}, {"block 8.0.0.0/8", "block 7.0.0.0/8"},
+		{"8.0.0.0/8 confirm", "8.0.0.0/8"}, {"unblock 8.8.8.8", "unblock 8.8.8.9"},
+		{"unblock 8.8.8.8", ""}, {"/bl confirm", "/bl"}, {"/bl confirm", "/bm confirm"}};
 
 	(void)state;
 	assert_true(equal(base, base));
