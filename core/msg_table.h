@@ -37,6 +37,8 @@
 	  "generation, index of the authorities that https:// targets are checked with; descriptor: they in PEM, sealed") \
 	X(PASSWORDS,   ROLE_BIT(PARENT), ROLE_BIT(PROXY), 1, "Uu", \
 	  "generation, ordinal of the first directive that names the file; descriptor: its lines NAME:HASH, sealed") \
+	X(BLOCK_LIST,  ROLE_BIT(PARENT), ROLE_BIT(ROUTER), 1, "Uu", \
+	  "generation, index of the block-list; descriptor: its addresses, one a line, sealed") \
 	X(ROOT,        ROLE_BIT(PARENT), ROLE_BIT(PROXY), 0, "Uus", \
 	  "generation, ordinal of the route, the folder's path as the proxy sees it") \
 	X(OFFER_END,   ROLE_BIT(PARENT), MSG_CHILDREN, 0, "U", \

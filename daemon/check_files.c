@@ -136,6 +136,23 @@ check_passwords(const struct conf_password_file *file, struct conf_errors *errs)
 }
 
 static void
+check_block_list(const struct conf_block_list *list, struct conf_errors *errs)
+{
+	struct err e = {0};
+	struct buf b;
+
+	buf_init(&b, CONF_BLOCK_LIST_SIZE);
+	if (file_read(list->path, &b, &e) < 0 || block_list_check(buf_slice(&b), list, &e) < 0) {
+		/* What is wrong in the list stands in the list. */
+		if (e.line)
+			load_add_error(errs, &e);
+		else
+			fail(errs, list->ordinal, &e);
+	}
+	buf_clear(&b);
+}
+
+static void
 check_folder(const char *path, uint32_t ordinal, struct conf_errors *errs)
 {
 	struct err e = {0};
@@ -230,6 +247,8 @@ check_files(const struct conf *c, const struct check_tls *tls, struct conf_error
 		check_authority(&c->authorities[i], tls, errs);
 	for (size_t i = 0; i < c->n_password_files; i++)
 		check_passwords(&c->password_files[i], errs);
+	for (size_t i = 0; i < c->blocks.n_lists; i++)
+		check_block_list(&c->blocks.lists[i], errs);
 	for (size_t i = 0; i < c->n_sites; i++)
 		check_site(&c->sites[i], tls, errs);
 	for (size_t i = 0; i < c->n_containers; i++)

@@ -144,6 +144,9 @@ edition_free(struct edition **gp)
 	for (size_t i = 0; i < g->n_passwords; i++)
 		close_fd(g->passwords[i].fd);
 	free(g->passwords);
+	for (size_t i = 0; i < g->n_block_lists; i++)
+		close_fd(g->block_list_fds[i]);
+	free(g->block_list_fds);
 	for (size_t i = 0; i < g->n_client_cas; i++)
 		close_fd(g->client_cas[i].fd);
 	free(g->client_cas);
@@ -359,6 +362,43 @@ read_passwords(struct edition *g, struct err *e)
 	return 0;
 }
 
+/* What is sealed has been looked at: the file may have changed since it was checked. */
+static int
+check_block_list(int fd, const struct conf_block_list *list, struct err *e)
+{
+	struct memfd_map map;
+	int ret;
+
+	if (memfd_map(fd, CONF_BLOCK_LIST_SIZE, &map, e) < 0)
+		return -1;
+	ret = block_list_check(map.bytes, list, e);
+	memfd_unmap(&map);
+	return ret;
+}
+
+static int
+read_block_lists(struct edition *g, struct err *e)
+{
+	const struct conf_blocks *blocks = &g->conf->blocks;
+
+	g->block_list_fds = calloc(blocks->n_lists + 1, sizeof(int));
+	if (!g->block_list_fds)
+		return err_set(e, "out of memory");
+	for (size_t i = 0; i < blocks->n_lists; i++) {
+		const struct conf_block_list *list = &blocks->lists[i];
+		int fd = seal_file(g, list->path, "block-list", CONF_BLOCK_LIST_SIZE, e);
+
+		if (fd < 0) {
+			e->ordinal = list->ordinal;
+			return -1;
+		}
+		g->block_list_fds[g->n_block_lists++] = fd;
+		if (check_block_list(fd, list, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 int
 edition_open_access_log(struct edition *g, struct err *e)
 {
@@ -385,7 +425,7 @@ prepare_parts(
 {
 	if (read_certificates(g, e) < 0 || read_client_cas(g, e) < 0 || read_pages(g, e) < 0 ||
 		read_authorities(g, e) < 0 || read_passwords(g, e) < 0 ||
-		edition_open_access_log(g, e) < 0 ||
+		read_block_lists(g, e) < 0 || edition_open_access_log(g, e) < 0 ||
 		roots_prepare(
 			g->conf, roots_folder, current ? &current->roots : NULL, &g->roots, e) < 0)
 		return -1;

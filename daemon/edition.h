@@ -50,6 +50,8 @@ struct edition {
 	size_t n_authorities;
 	struct edition_passwords *passwords;
 	size_t n_passwords;
+	int *block_list_fds; /* sealed, in the order of conf.blocks.lists */
+	size_t n_block_lists;
 	struct listening_set listeners;
 	struct root_set roots;
 	struct edition_file *files; /* all that was sealed, for the program that takes our place */

@@ -107,6 +107,13 @@ send_proxy_parts(struct child *c, const struct edition *g)
 		send_root(c, g->number, &g->roots.items[i]);
 }
 
+static void
+send_router_parts(struct child *c, const struct edition *g)
+{
+	for (size_t i = 0; i < g->n_block_lists; i++)
+		send_file(c, MSG_BLOCK_LIST, g->number, (uint32_t)i, g->block_list_fds[i]);
+}
+
 void
 tell_offer(struct child *c, const struct edition *g)
 {
@@ -119,6 +126,8 @@ tell_offer(struct child *c, const struct edition *g)
 	finish(&m, c);
 	if (c->role == ROLE_PROXY)
 		send_proxy_parts(c, g);
+	if (c->role == ROLE_ROUTER)
+		send_router_parts(c, g);
 	send_number(c, MSG_OFFER_END, g->number);
 }
 

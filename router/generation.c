@@ -7,13 +7,23 @@
 #include "core/log.h"
 #include "core/memfd.h"
 #include "core/own.h"
+#include "router/peers.h"
 
 #include <stdlib.h>
+
+static void
+close_lists(struct offer *o)
+{
+	while (o->n_lists > 0)
+		close_fd(o->lists[--o->n_lists]);
+}
 
 static void
 offer_clear(struct offer *o)
 {
 	conf_unref(&o->conf);
+	close_lists(o);
+	blocks_clear(&o->blocks);
 	*o = (struct offer){0};
 }
 
@@ -81,6 +91,78 @@ generation_offer(struct router *r, uint64_t generation, int fd)
 }
 
 void
+generation_block_list(struct router *r, uint64_t generation, uint32_t index, int fd)
+{
+	struct offer *o = &r->offer;
+
+	if (o->generation != generation || index != o->n_lists || index >= CONF_BLOCK_LISTS_MAX) {
+		log_warn("a list that was not awaited", kv_u("generation", generation));
+		close_fd(fd);
+		return;
+	}
+	o->lists[o->n_lists++] = fd;
+}
+
+/* Whether the offer would lock an administrator out. Who administers is known only where the
+ * kernel has socket diagnosis. */
+static int
+check_lockout(struct router *r, struct blocks_input *in, struct err *e)
+{
+	_free_ struct peers *peers = calloc(1, sizeof(*peers));
+
+	if (!peers)
+		return err_set(e, "out of memory");
+	if (peers_read(&r->diagnosis, peers, e) < 0)
+		return 0;
+	in->peers = peers->v;
+	in->n_peers = peers->n;
+	if (blocks_check_peers(in, &r->offer.blocks, &r->ruleset, e) == 0)
+		return 0;
+	/* After a crash the kernel knows whom we blocked already. */
+	install_read_before(r);
+	return blocks_check_peers(in, &r->offer.blocks, &r->ruleset, e);
+}
+
+static int
+build_blocks(struct router *r, const struct slice *lists, struct err *e)
+{
+	struct blocks_input in = {.conf = r->offer.conf, .lists = lists};
+
+	if (!conf_blocks_written(&in.conf->blocks))
+		return 0;
+	if (blocks_build(&in, &r->offer.blocks, e) < 0)
+		return -1;
+	return check_lockout(r, &in, e);
+}
+
+/* Maps the lists for as long as they are read. */
+static int
+read_blocks(struct router *r, struct err *e)
+{
+	struct offer *o = &r->offer;
+	struct memfd_map maps[CONF_BLOCK_LISTS_MAX];
+	struct slice lists[CONF_BLOCK_LISTS_MAX];
+	size_t n = 0;
+	int ret = 0;
+
+	if (o->n_lists != o->conf->blocks.n_lists)
+		return err_set(e, "%zu lists came of %zu", o->n_lists, o->conf->blocks.n_lists);
+	while (ret == 0 && n < o->n_lists) {
+		ret = memfd_map(o->lists[n], CONF_BLOCK_LIST_SIZE, &maps[n], e);
+		if (ret == 0) {
+			lists[n] = maps[n].bytes;
+			n++;
+		}
+	}
+	if (ret == 0)
+		ret = build_blocks(r, lists, e);
+	while (n > 0)
+		memfd_unmap(&maps[--n]);
+	close_lists(o);
+	return ret;
+}
+
+void
 generation_offer_end(struct router *r, uint64_t generation)
 {
 	struct offer *o = &r->offer;
@@ -90,7 +172,7 @@ generation_offer_end(struct router *r, uint64_t generation)
 		log_warn("end of an offer that did not begin", kv_u("generation", generation));
 		return;
 	}
-	if (!o->conf || settle_check(r, o->conf, &o->why) < 0 ||
+	if (!o->conf || read_blocks(r, &o->why) < 0 || settle_check(r, o->conf, &o->why) < 0 ||
 		install_plan(r, o->conf, &planned, &o->why) < 0) {
 		refuse(r, generation, &o->why);
 		offer_clear(o);
@@ -143,6 +225,9 @@ generation_settled(struct router *r, uint64_t generation, const struct err *why)
 	}
 	r->conf = r->offer.conf;
 	r->offer.conf = NULL;
+	blocks_clear(&r->blocks);
+	r->blocks = r->offer.blocks;
+	r->offer.blocks = (struct blocks){0};
 	offer_clear(&r->offer);
 	settle_leave(r, before);
 	conf_unref(&before);

@@ -17,7 +17,10 @@ int
 install_plan(struct router *r, const struct conf *c, struct ruleset *ret, struct err *e)
 {
 	_free_ struct plan_address *addresses = containers_known(r, c);
-	struct plan_input in = {.conf = c, .addresses = addresses, .wans = r->wans};
+	struct plan_input in = {.conf = c,
+		.addresses = addresses,
+		.wans = r->wans,
+		.blocks = c == r->conf ? &r->blocks : &r->offer.blocks};
 
 	if (!addresses)
 		return err_set(e, "out of memory");
@@ -67,15 +70,14 @@ send_diff(
 	return nft_install(&r->nft, to, e);
 }
 
-/* The first time, what stands in the kernel is what a process before this one left. */
-static void
-read_before(struct router *r)
+void
+install_read_before(struct router *r)
 {
 	size_t rules;
 
 	if (r->installed)
 		return;
-	ban_adopt(r);
+	ruleset_clear(&r->ruleset);
 	if (nft_read(&r->nft, &r->ruleset, &rules, NULL) < 0)
 		r->ruleset = (struct ruleset){0};
 }
@@ -87,7 +89,9 @@ install_ruleset(struct router *r, struct ruleset *to, struct err *e)
 	struct ruleset_diff diff;
 	int ret;
 
-	read_before(r);
+	if (!r->installed)
+		ban_adopt(r);
+	install_read_before(r);
 	if (ruleset_diff(&r->ruleset, to, &diff, e) < 0)
 		return -1;
 	if (r->installed && ruleset_diff_empty(&diff)) {
@@ -98,6 +102,8 @@ install_ruleset(struct router *r, struct ruleset *to, struct err *e)
 		return 0;
 	}
 	ret = send_diff(r, &diff, to, e);
+	if (r->nft.unsure)
+		router_retry(r);
 	if (ret == 0) {
 		stats_add(&r->stats, STAT_RULESET_COMMITS, 1);
 		log_info("ruleset committed", kv_u("elements", ruleset_count(to)),

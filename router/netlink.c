@@ -64,6 +64,14 @@ netlink_join(struct netlink *n, int group, struct err *e)
 	return 0;
 }
 
+int
+netlink_leave(struct netlink *n, int group, struct err *e)
+{
+	if (mnl_socket_setsockopt(n->socket, NETLINK_DROP_MEMBERSHIP, &group, sizeof(group)) < 0)
+		return err_errno(e, errno, "netlink group %d", group);
+	return 0;
+}
+
 void
 netlink_close(struct netlink *n)
 {

@@ -39,6 +39,8 @@ struct netlink_error {
 int netlink_open(struct netlink *n, int bus, bool nonblocking, struct err *e);
 /* Joins a multicast group. 0 or -1. */
 int netlink_join(struct netlink *n, int group, struct err *e);
+/* Leaves it; what waits in the socket stays readable. 0 or -1. */
+int netlink_leave(struct netlink *n, int group, struct err *e);
 void netlink_close(struct netlink *n);
 int netlink_fd(const struct netlink *n);
 

@@ -9,6 +9,7 @@
 #include "core/log.h"
 #include "router/nft_batch.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
@@ -17,6 +18,9 @@
 #include <sys/socket.h>
 
 #define NFT_SEND_SLACK 65536
+/* A larger batch is sent with the ears shut: the kernel would say every element of it to
+ * everybody who listens, which is us, and more than the socket holds. */
+#define NFT_QUIET_BYTES 262144
 
 int
 nft_open(struct nft *n, struct err *e)
@@ -87,6 +91,52 @@ batch_send(struct nft *n, const struct nft_batch *b, struct netlink_error *ret)
 	return batch_answer(n, ret);
 }
 
+static int
+on_generation(const struct nlmsghdr *h, void *ctx)
+{
+	const struct nlattr *attrs[NFTA_GEN_ID + 1];
+
+	netlink_attrs(h, sizeof(struct nfgenmsg), attrs, NFTA_GEN_ID);
+	(void)netlink_u32(attrs[NFTA_GEN_ID], ctx);
+	return 0;
+}
+
+/* The number of the kernel's ruleset, one higher with every commit of anybody. 0: not known. */
+static uint32_t
+read_generation(struct nft *n)
+{
+	char request[NETLINK_REQUEST_MAX];
+	uint32_t id = 0;
+	struct netlink_dump dump = {.on_each = on_generation, .ctx = &id};
+	struct netlink_error error;
+	struct nlmsghdr *h = nft_begin_read(n, request, NFT_MSG_GETGEN);
+
+	h->nlmsg_flags |= NLM_F_ACK; /* one answer, and this as its end */
+	if (netlink_dump(&n->commands, h, &dump, &error) < 0)
+		return 0;
+	return be32toh(id);
+}
+
+/* Sends without being told of it; by the number of commits it is known whether somebody else made
+ * one meanwhile. */
+static int
+send_quietly(struct nft *n, const struct nft_batch *b, struct netlink_error *ret)
+{
+	uint32_t before, after;
+	int rc;
+
+	if (netlink_leave(&n->events, NFNLGRP_NFTABLES, NULL) < 0)
+		return batch_send(n, b, ret);
+	before = read_generation(n);
+	rc = batch_send(n, b, ret);
+	if (netlink_join(&n->events, NFNLGRP_NFTABLES, NULL) < 0)
+		n->unsure = true;
+	after = read_generation(n);
+	if (before == 0 || after != before + (rc == 0))
+		n->unsure = true;
+	return rc;
+}
+
 int
 nft_commit(struct nft *n, struct nft_batch *b, struct netlink_error *ret_error, struct err *e)
 {
@@ -97,7 +147,8 @@ nft_commit(struct nft *n, struct nft_batch *b, struct netlink_error *ret_error, 
 		ret_error->errnum = ENOMEM;
 		return err_set(e, "no memory for the nftables batch");
 	}
-	if (batch_send(n, b, ret_error) == 0)
+	if (buf_len(&b->bytes) > NFT_QUIET_BYTES ? send_quietly(n, b, ret_error) == 0
+						 : batch_send(n, b, ret_error) == 0)
 		return 0;
 	netlink_err(e, ret_error, "the kernel refuses this in table inet " RULESET_TABLE);
 	if (e)
@@ -274,8 +325,9 @@ nft_disturbed(struct nft *n, const struct ruleset *r)
 
 	if (watch.foreign)
 		return true;
-	if (lost == 0)
+	if (lost == 0 && !n->unsure)
 		return false;
 	log_debug("nftables notifications lost, table read back");
+	n->unsure = false;
 	return !nft_holds(n, r);
 }

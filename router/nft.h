@@ -17,6 +17,7 @@ struct nft {
 	struct netlink events;   /* NFNLGRP_NFTABLES */
 	const struct bans *bans; /* the owner's: what every installation puts into the sets of bans;
 				  * NULL: nothing */
+	bool unsure;             /* somebody may have changed the table while nobody listened */
 };
 
 /* Opens both sockets. 0 or -1. */
@@ -53,7 +54,7 @@ bool nft_holds(struct nft *n, const struct ruleset *r);
 bool nft_frame_stands(struct nft *n, const struct ruleset *r);
 
 /* Reads the waiting events. True when somebody else changed our table, or when events were lost
- * and the kernel no longer holds r. */
+ * (or not listened to, n->unsure) and the kernel no longer holds r. */
 bool nft_disturbed(struct nft *n, const struct ruleset *r);
 
 /* A chain or a set, by what of it never changes. */

@@ -325,13 +325,13 @@ nft_batch_chains(struct nft_batch *b, const struct ruleset *r)
 }
 
 void
-nft_batch_rules(struct nft_batch *b, uint32_t rules)
+nft_batch_rules(struct nft_batch *b, uint64_t rules)
 {
 	for (size_t i = 0; i < RULESET_RULE_COUNT; i++) {
 		struct nftnl_rule *r;
 		struct nlmsghdr *h;
 
-		if (!(rules & UINT32_C(1) << i))
+		if (!(rules & UINT64_C(1) << i))
 			continue;
 		r = nft_expr_rule((enum ruleset_rule)i);
 		h = begin(b, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND);

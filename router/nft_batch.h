@@ -44,7 +44,7 @@ void nft_batch_sets(struct nft_batch *b);
 void nft_batch_chains(struct nft_batch *b, const struct ruleset *r);
 /* All rules of all chains of the table go. */
 void nft_batch_flush_rules(struct nft_batch *b);
-void nft_batch_rules(struct nft_batch *b, uint32_t rules);
+void nft_batch_rules(struct nft_batch *b, uint64_t rules);
 /* type: NFT_MSG_NEWSETELEM or NFT_MSG_DELSETELEM. */
 void nft_batch_elements(struct nft_batch *b, uint16_t type, const struct ruleset *r);
 /* Takes all elements out of a set. */

@@ -376,14 +376,27 @@ rule_leave_bridges(struct builder *b, const struct recipe *r __attribute__((unus
 	verdict(b, NFT_RETURN, NULL);
 }
 
-/* ip saddr @ban4 drop */
+/* ip saddr @ban4 drop, ip saddr @block4 drop, ip6 saddr @block6 drop */
 static void
-rule_ban4(struct builder *b, const struct recipe *r __attribute__((unused)))
+rule_source_drop(struct builder *b, const struct recipe *r)
 {
-	family_is(b, &v4);
-	payload(b, NFT_PAYLOAD_NETWORK_HEADER, v4.saddr, v4.addr_size, NFT_REG_1);
-	lookup(b, RULESET_BAN4, false);
+	const struct family *f = r->family;
+
+	family_is(b, f);
+	payload(b, NFT_PAYLOAD_NETWORK_HEADER, f->saddr, f->addr_size, NFT_REG_1);
+	lookup(b, r->set, false);
 	verdict(b, NF_DROP, NULL);
+}
+
+/* iifname "lo" return */
+static void
+rule_early_loop(struct builder *b, const struct recipe *r __attribute__((unused)))
+{
+	static const char name[IFNAMSIZ] = "lo";
+
+	meta(b, NFT_META_IIFNAME, NFT_REG_1);
+	cmp(b, NFT_CMP_EQ, name, sizeof(name));
+	verdict(b, NFT_RETURN, NULL);
 }
 
 /* ip6 saddr & ffff:ffff:ffff:ffff:: @ban6 drop */
@@ -412,7 +425,10 @@ rule_drop(struct builder *b, const struct recipe *r __attribute__((unused)))
 
 static const struct recipe recipes[RULESET_RULE_COUNT] = {
 	[RULESET_RULE_EARLY_BRIDGES] = { .build = rule_leave_bridges },
-	[RULESET_RULE_BAN4_DROP]   = { .build = rule_ban4 },
+	[RULESET_RULE_EARLY_LOOP]  = { .build = rule_early_loop },
+	[RULESET_RULE_BAN4_DROP]   = { .build = rule_source_drop, .family = &v4, .set = RULESET_BAN4 },
+	[RULESET_RULE_BLOCK4_DROP] = { .build = rule_source_drop, .family = &v4, .set = RULESET_BLOCK4 },
+	[RULESET_RULE_BLOCK6_DROP] = { .build = rule_source_drop, .family = &v6, .set = RULESET_BLOCK6 },
 	[RULESET_RULE_BAN6_DROP]   = { .build = rule_ban6 },
 	[RULESET_RULE_FROM4]       = { .build = rule_from, .family = &v4 },
 	[RULESET_RULE_FROM6]       = { .build = rule_from, .family = &v6 },

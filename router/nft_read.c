@@ -223,7 +223,7 @@ static int
 holds_now(struct nft *n, const struct ruleset *r)
 {
 	struct ruleset found;
-	size_t rules = 0, wanted = (size_t)__builtin_popcount(r->rules);
+	size_t rules = 0, wanted = (size_t)__builtin_popcountll(r->rules);
 	bool equal;
 
 	if (nft_read(n, &found, &rules, NULL) < 0)

@@ -12,10 +12,11 @@
 #define DHCP_SERVER_PORT 67
 #define DHCPV6_SERVER_PORT 547
 
-/* The rules of bans, which every ruleset has. */
+/* The rules of bans and blocks, which every ruleset has. */
 #define RULES_BANS                                                                                 \
-	(RULESET_RULE_BIT(EARLY_BRIDGES) | RULESET_RULE_BIT(BAN4_DROP) |                           \
-		RULESET_RULE_BIT(BAN6_DROP))
+	(RULESET_RULE_BIT(EARLY_LOOP) | RULESET_RULE_BIT(EARLY_BRIDGES) |                          \
+		RULESET_RULE_BIT(BAN4_DROP) | RULESET_RULE_BIT(BAN6_DROP) |                        \
+		RULESET_RULE_BIT(BLOCK4_DROP) | RULESET_RULE_BIT(BLOCK6_DROP))
 
 /* The rules of forwarding, whatever is forwarded. */
 #define RULES_FORWARDING                                                                           \
@@ -32,10 +33,10 @@
 /* Forwards enter at the outside and at the bridges. Without any outside interface (no `wan`, no
  * default route) there is none to single out, and they enter anywhere. Masquerade is a matter of
  * networks, unless the file names the interface where it leaves. */
-static uint32_t
+static uint64_t
 plan_rules(const struct plan_input *in)
 {
-	uint32_t rules = RULES_BANS;
+	uint64_t rules = RULES_BANS;
 
 	/* Where only bans are wanted, neither translation nor the forward hook is touched. */
 	if (!conf_needs_forwarding(in->conf))
@@ -216,11 +217,27 @@ plan_forward(
 }
 
 static int
+plan_blocks(struct ruleset *r, const struct plan_input *in, struct err *e)
+{
+	struct blocks_input input = {.conf = in->conf};
+	struct blocks own = {0};
+
+	if (!in->blocks && blocks_build(&input, &own, e) < 0)
+		return -1;
+	ruleset_share(r, RULESET_BLOCK4, in->blocks ? in->blocks->v4 : own.v4);
+	ruleset_share(r, RULESET_BLOCK6, in->blocks ? in->blocks->v6 : own.v6);
+	blocks_clear(&own);
+	return 0;
+}
+
+static int
 plan_fill(const struct plan_input *in, struct ruleset *r, struct err *e)
 {
 	const struct conf *c = in->conf;
 
 	r->rules = plan_rules(in);
+	if (plan_blocks(r, in, e) < 0)
+		return -1;
 	if (c->bridge && plan_bridge(r, c->bridge, e) < 0)
 		return -1;
 	for (size_t i = 0; i < in->wans.n; i++)

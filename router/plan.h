@@ -7,6 +7,7 @@
 
 #include "conf/conf.h"
 #include "core/err.h"
+#include "router/blocks.h"
 #include "router/ruleset.h"
 
 #include <stdbool.h>
@@ -31,6 +32,7 @@ struct plan_input {
 	const struct conf *conf;
 	const struct plan_address *addresses; /* conf->n_containers of them, or NULL: none known */
 	struct plan_wans wans;
+	const struct blocks *blocks; /* NULL: what the configuration says, without its lists */
 };
 
 /* The sorted ruleset in *ret, the caller's to clear. 0 or -1 with e filled. */

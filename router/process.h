@@ -15,6 +15,7 @@
 #include "core/nft_view.h"
 #include "core/stats.h"
 #include "router/bans.h"
+#include "router/blocks.h"
 #include "router/link.h"
 #include "router/nft.h"
 #include "router/plan.h"
@@ -31,6 +32,9 @@ struct offer {
 	uint64_t generation; /* 0: none */
 	struct conf *conf;   /* NULL: it could not be read, why says why */
 	struct err why;
+	int lists[CONF_BLOCK_LISTS_MAX]; /* sealed; of those that have come, until OFFER_END */
+	size_t n_lists;
+	struct blocks blocks; /* from OFFER_END on */
 };
 
 /* Changes to interfaces and parameters that wait for the parent's records. */
@@ -53,6 +57,7 @@ struct router {
 	struct offer offer;
 	struct settlement settlement;
 	struct conf *conf;          /* the committed generation; NULL: none yet */
+	struct blocks blocks;       /* whom that blocks, lists included */
 	struct ruleset ruleset;     /* what the kernel shall hold */
 	bool installed;             /* it was installed by this process */
 	struct plan_wans wans;      /* the outside, as the installed ruleset has it */
@@ -74,8 +79,10 @@ void router_forget_containers(struct router *r);
 struct plan_address *containers_known(const struct router *r, const struct conf *c);
 
 /* install.c: the ruleset. */
-/* What c asks for with what is known now. 0 or -1. */
+/* What c, the offered or the committed one, asks for with what is known now. 0 or -1. */
 int install_plan(struct router *r, const struct conf *c, struct ruleset *ret, struct err *e);
+/* The first time, what stands in the kernel is what a process before this one left: reads it. */
+void install_read_before(struct router *r);
 /* Makes the kernel hold what c asks for, in one transaction, and forgets stale flows. On -1 the
  * old rules stand. */
 int install_conf(struct router *r, const struct conf *c, struct err *e);
@@ -115,6 +122,8 @@ void settle_leave(struct router *r, const struct conf *before);
 
 /* generation.c: offers and commits. */
 void generation_offer(struct router *r, uint64_t generation, int fd);
+/* The next of its lists; takes the descriptor. */
+void generation_block_list(struct router *r, uint64_t generation, uint32_t index, int fd);
 void generation_offer_end(struct router *r, uint64_t generation);
 void generation_commit(struct router *r, uint64_t generation);
 void generation_abort(struct router *r, uint64_t generation);

@@ -50,6 +50,7 @@ on_retry(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	settle_upkeep(r);
+	r->nft.unsure = false;
 	if (r->installed && !nft_holds(&r->nft, &r->ruleset))
 		install_repair(r);
 	install_again(r);
@@ -216,6 +217,16 @@ on_nft_get(struct router *r, struct msg_in *m)
 		show_nft(r, id, (enum nft_view)view);
 }
 
+static void
+on_block_list(struct router *r, struct msg_in *m)
+{
+	uint64_t generation = msg_get_u64(m);
+	uint32_t index = msg_get_u32(m);
+
+	if (msg_finish(m) == 0)
+		generation_block_list(r, generation, index, msg_take_fd(m));
+}
+
 struct handler {
 	enum msg_type type;
 	void (*on)(struct router *r, struct msg_in *m);
@@ -223,6 +234,7 @@ struct handler {
 
 static const struct handler handlers[] = {
 	{MSG_OFFER, on_generation},
+	{MSG_BLOCK_LIST, on_block_list},
 	{MSG_OFFER_END, on_generation},
 	{MSG_COMMIT, on_generation},
 	{MSG_ABORT, on_generation},
@@ -354,6 +366,7 @@ stop(struct router *r)
 	generation_clear(r);
 	router_forget_containers(r);
 	ruleset_clear(&r->ruleset);
+	blocks_clear(&r->blocks);
 	free_event(&r->on_nft);
 	free_event(&r->on_route);
 	free_event(&r->on_retry);

@@ -4,6 +4,7 @@
  */
 #include "router/ruleset.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,7 +71,7 @@ bool
 ruleset_has_chain(const struct ruleset *r, enum ruleset_chain chain)
 {
 	for (size_t i = 0; i < RULESET_RULE_COUNT; i++)
-		if (r->rules & UINT32_C(1) << i && rule_chains[i] == chain)
+		if (r->rules & UINT64_C(1) << i && rule_chains[i] == chain)
 			return true;
 	return false;
 }
@@ -102,38 +103,6 @@ ruleset_part_size(enum ruleset_part part)
 	return 0;
 }
 
-void
-ruleset_clear(struct ruleset *r)
-{
-	for (size_t i = 0; i < RULESET_SET_COUNT; i++)
-		free(r->sets[i].v);
-	*r = (struct ruleset){0};
-}
-
-int
-ruleset_add(struct ruleset *r, enum ruleset_set set, const struct ruleset_elem *elem, struct err *e)
-{
-	struct ruleset_elems *s = &r->sets[set];
-
-	if (s->n == RULESET_ELEMENTS_MAX)
-		return err_ordinal(e, elem->ordinal, "more than %d elements in set %s",
-			RULESET_ELEMENTS_MAX, set_infos[set].name);
-	if (s->n == s->cap) {
-		size_t cap = s->cap ? s->cap * 2 : 8;
-		struct ruleset_elem *v = realloc(s->v, cap * sizeof(*v));
-
-		if (!v)
-			return err_set(e, "out of memory");
-		s->v = v;
-		s->cap = cap;
-	}
-	s->v[s->n] = *elem;
-	if (!set_infos[set].interval)
-		memcpy(s->v[s->n].end, elem->key, sizeof(elem->key));
-	s->n++;
-	return 0;
-}
-
 /* The order of elements: by first key, then last key, then data. */
 static int
 elem_cmp_value(const struct ruleset_elem *a, const struct ruleset_elem *b)
@@ -153,12 +122,99 @@ elem_cmp(const void *a, const void *b)
 	return elem_cmp_value(a, b);
 }
 
+/* Lists often come in order. */
+static void
+elems_sort(struct ruleset_elems *s)
+{
+	size_t sorted = 1;
+
+	while (sorted < s->n && elem_cmp_value(&s->v[sorted - 1], &s->v[sorted]) <= 0)
+		sorted++;
+	if (sorted < s->n)
+		qsort(s->v, s->n, sizeof(*s->v), elem_cmp);
+}
+
+void
+ruleset_clear(struct ruleset *r)
+{
+	for (size_t i = 0; i < RULESET_SET_COUNT; i++) {
+		if (r->sets[i].shared)
+			ruleset_shared_unref(&r->sets[i].shared);
+		else
+			free(r->sets[i].v);
+	}
+	*r = (struct ruleset){0};
+}
+
+struct ruleset_shared *
+ruleset_shared_new(struct ruleset *r, enum ruleset_set set)
+{
+	struct ruleset_shared *s = malloc(sizeof(*s));
+	struct ruleset_elems *from = &r->sets[set];
+	struct ruleset_elem *v;
+
+	if (!s)
+		return NULL;
+	assert(!from->shared);
+	elems_sort(from);
+	/* What is kept for long has no room to grow. */
+	v = from->n ? realloc(from->v, from->n * sizeof(*v)) : NULL;
+	*s = (struct ruleset_shared){.refs = 1, .elems = {.v = v ? v : from->v, .n = from->n}};
+	*from = (struct ruleset_elems){0};
+	return s;
+}
+
+void
+ruleset_shared_unref(struct ruleset_shared **s)
+{
+	if (*s && --(*s)->refs == 0) {
+		free((*s)->elems.v);
+		free(*s);
+	}
+	*s = NULL;
+}
+
+void
+ruleset_share(struct ruleset *r, enum ruleset_set set, struct ruleset_shared *s)
+{
+	if (!s)
+		return;
+	assert(r->sets[set].n == 0);
+	s->refs++;
+	r->sets[set] = (struct ruleset_elems){.v = s->elems.v, .n = s->elems.n, .shared = s};
+}
+
+int
+ruleset_add(struct ruleset *r, enum ruleset_set set, const struct ruleset_elem *elem, struct err *e)
+{
+	struct ruleset_elems *s = &r->sets[set];
+
+	assert(!s->shared);
+	if (s->n == RULESET_ELEMENTS_MAX)
+		return err_ordinal(e, elem->ordinal, "more than %d elements in set %s",
+			RULESET_ELEMENTS_MAX, set_infos[set].name);
+	if (s->n == s->cap) {
+		size_t cap = s->cap ? s->cap * 2 : 8;
+		struct ruleset_elem *v = realloc(s->v, cap * sizeof(*v));
+
+		if (!v)
+			return err_set(e, "out of memory");
+		s->v = v;
+		s->cap = cap;
+	}
+	s->v[s->n] = *elem;
+	if (!set_infos[set].interval)
+		memcpy(s->v[s->n].end, elem->key, sizeof(elem->key));
+	s->n++;
+	return 0;
+}
+
 void
 ruleset_sort(struct ruleset *r)
 {
 	for (size_t i = 0; i < RULESET_SET_COUNT; i++)
-		if (r->sets[i].n > 1)
-			qsort(r->sets[i].v, r->sets[i].n, sizeof(*r->sets[i].v), elem_cmp);
+		if (!r->sets[i].shared)
+			elems_sort(&r->sets[i]);
 }
 
 size_t
@@ -181,6 +237,8 @@ ruleset_equal(const struct ruleset *a, const struct ruleset *b)
 
 		if (x->n != y->n)
 			return false;
+		if (x->v == y->v)
+			continue;
 		for (size_t k = 0; k < x->n; k++)
 			if (elem_cmp_value(&x->v[k], &y->v[k]) != 0)
 				return false;
@@ -196,6 +254,8 @@ diff_set(const struct ruleset *from, const struct ruleset *to, enum ruleset_set 
 	const struct ruleset_elems *a = &from->sets[set], *b = &to->sets[set];
 	size_t i = 0, k = 0;
 
+	if (a->v == b->v && a->n == b->n)
+		return 0;
 	while (i < a->n || k < b->n) {
 		int c = i == a->n ? 1 : k == b->n ? -1 : elem_cmp_value(&a->v[i], &b->v[k]);
 

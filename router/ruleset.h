@@ -22,8 +22,8 @@
 #define RULESET_KEY_MAX 24
 #define RULESET_DATA_MAX 20
 #define RULESET_PARTS_MAX 3
-#define RULESET_ELEMENTS_MAX 262144 /* in one set */
-#define RULESET_BANS_MAX 65536      /* in each set of bans */
+#define RULESET_ELEMENTS_MAX 1048576 /* in one set */
+#define RULESET_BANS_MAX 65536       /* in each set of bans */
 #define RULESET_TEXT_MAX (32 * 1024 * 1024)
 
 /* The parts that keys and data are made of. */
@@ -51,6 +51,8 @@ enum ruleset_part {
 	X(FROM6,      "from6",      (PROTO, PORT, IPV6),  (NONE, NONE), INTERVAL) \
 	X(FWD4,       "fwd4",       (PROTO, PORT, NONE),  (IPV4, PORT), PLAIN) \
 	X(FWD6,       "fwd6",       (PROTO, PORT, NONE),  (IPV6, PORT), PLAIN) \
+	X(BLOCK4,     "block4",     (IPV4, NONE, NONE),   (NONE, NONE), INTERVAL) \
+	X(BLOCK6,     "block6",     (IPV6, NONE, NONE),   (NONE, NONE), INTERVAL) \
 	X(BAN4,       "ban4",       (IPV4, NONE, NONE),   (NONE, NONE), TIMEOUT) \
 	X(BAN6,       "ban6",       (IPV6, NONE, NONE),   (NONE, NONE), TIMEOUT)
 /* clang-format on */
@@ -97,10 +99,14 @@ enum ruleset_chain {
  * nft_expr.c holds the same rules as expressions. */
 /* clang-format off */
 #define RULESET_RULE_TABLE(X) \
-	/* who is banned is dropped before anything is remembered of the packet */ \
+	/* who is blocked or banned is dropped before anything is remembered of the packet; what the \
+	 * host says to itself is its own affair, whatever addresses a list has */ \
+	X(EARLY_LOOP, EARLY, "iifname \"lo\" return") \
 	X(EARLY_BRIDGES, EARLY, "iifname @bridges return") \
 	X(BAN4_DROP, EARLY, "ip saddr @ban4 drop") \
 	X(BAN6_DROP, EARLY, "ip6 saddr & ffff:ffff:ffff:ffff:: @ban6 drop") \
+	X(BLOCK4_DROP, EARLY, "ip saddr @block4 drop") \
+	X(BLOCK6_DROP, EARLY, "ip6 saddr @block6 drop") \
 	/* a forward with `from` is for those sources alone */ \
 	X(FROM4, NAT_LOOKUP, "meta nfproto ipv4 meta l4proto . th dport @restricted meta l4proto . th dport . ip saddr != @from4 drop") \
 	X(FROM6, NAT_LOOKUP, "meta nfproto ipv6 meta l4proto . th dport @restricted meta l4proto . th dport . ip6 saddr != @from6 drop") \
@@ -140,7 +146,7 @@ enum ruleset_rule {
 		RULESET_RULE_COUNT
 };
 
-#define RULESET_RULE_BIT(id) (UINT32_C(1) << RULESET_RULE_##id)
+#define RULESET_RULE_BIT(id) (UINT64_C(1) << RULESET_RULE_##id)
 
 struct ruleset_elem {
 	uint8_t key[RULESET_KEY_MAX];
@@ -150,20 +156,29 @@ struct ruleset_elem {
 	uint32_t timeout_s; /* 0: none; only printed */
 };
 
+struct ruleset_shared;
+
 struct ruleset_elems {
 	struct ruleset_elem *v; /* sorted by key once ruleset_sort ran */
 	size_t n, cap;
+	struct ruleset_shared *shared; /* whose v it is; NULL: our own */
+};
+
+/* Elements that several rulesets have, sorted and never changed. */
+struct ruleset_shared {
+	unsigned refs;
+	struct ruleset_elems elems;
 };
 
 struct ruleset {
-	uint32_t rules; /* RULESET_RULE_BIT of those that stand */
+	uint64_t rules; /* RULESET_RULE_BIT of those that stand */
 	struct ruleset_elems sets[RULESET_SET_COUNT];
 };
 
 /* What makes `to` of `from`. Elements with a changed end or data are in both lists. */
 struct ruleset_diff {
 	bool rules_differ;
-	uint32_t rules; /* of `to` */
+	uint64_t rules; /* of `to` */
 	struct ruleset del;
 	struct ruleset add;
 };
@@ -183,6 +198,11 @@ void ruleset_clear(struct ruleset *r);
 /* Takes elem's value over. 0, or -1 when memory or RULESET_ELEMENTS_MAX is exceeded. */
 int ruleset_add(
 	struct ruleset *r, enum ruleset_set set, const struct ruleset_elem *elem, struct err *e);
+/* Takes a set's elements out of r, sorted, to be shared. NULL: memory is short. */
+struct ruleset_shared *ruleset_shared_new(struct ruleset *r, enum ruleset_set set);
+void ruleset_shared_unref(struct ruleset_shared **s);
+/* Makes them r's elements of a set that has none; takes a reference. s may be NULL. */
+void ruleset_share(struct ruleset *r, enum ruleset_set set, struct ruleset_shared *s);
 /* Sorts all sets; ruleset_equal, _diff and _print want that. */
 void ruleset_sort(struct ruleset *r);
 size_t ruleset_count(const struct ruleset *r);

@@ -205,7 +205,7 @@ print_chain(const struct ruleset *r, enum ruleset_chain chain, struct buf *out)
 				  t->type, t->hook, t->priority) < 0)
 		return -1;
 	for (size_t i = 0; i < RULESET_RULE_COUNT; i++) {
-		if (!(r->rules & UINT32_C(1) << i) ||
+		if (!(r->rules & UINT64_C(1) << i) ||
 			ruleset_rule_chain((enum ruleset_rule)i) != chain)
 			continue;
 		if (buf_printf(out, "\t\t%s\n", rule_texts[i]) < 0)

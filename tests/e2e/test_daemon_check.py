@@ -144,3 +144,22 @@ def test_authorities_that_are_missing_or_none(box):
     expect_error(box, conf.replace("@ca@", "/nonexistent/ca"), 2, 1, "/nonexistent/ca",
                  "No such file")
     expect_error(box, conf.replace("@ca@", str(nothing)), 2, 1, "no certificate in PEM")
+
+
+@pytest.mark.parametrize("text, says", [
+    ("# ours\n192.0.2.1\n  nobody\n", ':3:3: "nobody" is not an address, CIDR or range; write '),
+    ("192.0.2.1\n0.0.0.0/0\n", ":2:1: this blocks more than an eighth of all addresses; if that is meant, "),
+])
+def test_what_is_wrong_in_a_list_is_said_with_its_place_there(box, text, says):
+    listed = box.write("blocked.txt", text)
+    _, done = check(box, f"listen 8080 plain\n{TAIL}block-list {listed}\n")
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"{listed}{says}")
+
+
+@pytest.mark.parametrize("text, says", [("# nobody yet\n", "has no address in it"),
+                                        ("192.0.2.1\n" * 1024 * 1024, "larger than 8388608 bytes")],
+                         ids=["empty", "ten megabytes"])
+def test_an_empty_and_an_enormous_list(box, text, says):
+    listed = box.write("blocked.txt", text)
+    expect_error(box, f"listen 8080 plain\n{TAIL}block-list {listed}\n", 3, 1, str(listed), says)

@@ -1,2 +1,3 @@
 sluice_fuzz_target(router_netlink sluice_router)
 sluice_fuzz_target(router_plan sluice_router)
+sluice_fuzz_target(block_list sluice_router)

@@ -5,6 +5,8 @@
  *	router_apply CONF…             installs the first, then goes from each to the next by
  *	                               differences; after each the kernel must hold the plan
  *	router_apply --random SEED N   the same for N made-up configurations
+ *	router_apply --random-blocks SEED N
+ *	                               the same with blocks that overlap and touch each other
  *	router_apply --refused CONF ORDINAL
  *	                               installs CONF, then adds the first element of that directive
  *	                               once more with another target; prints which ordinal the
@@ -29,6 +31,7 @@
 #define NETWORKS 3
 #define CONTAINERS_MAX 6
 #define FORWARDS_MAX 40
+#define BLOCKS_MAX 60
 
 static int
 plan_text(struct slice text, struct ruleset *ret, struct err *e)
@@ -171,6 +174,29 @@ random_forwards(uint64_t *state, unsigned containers, struct buf *text)
 	return 0;
 }
 
+/* Few addresses, so that networks overlap, touch and are cut. */
+static int
+random_blocks(uint64_t *state, struct buf *text)
+{
+	unsigned n = 1 + chance(state, BLOCKS_MAX);
+
+	for (unsigned i = 0; i < n; i++) {
+		const char *word = i && chance(state, 4) == 0 ? "unblock" : "block";
+		unsigned bits = chance(state, 9), low = chance(state, 256) >> bits << bits;
+		int rc = chance(state, 3)
+				 ? buf_printf(text, "%s 198.51.%u.%u/%u\n", word, chance(state, 3),
+					   low, 32 - bits)
+				 : buf_printf(text, "%s 2001:db8::%x/%u\n", word, low, 128 - bits);
+
+		if (rc < 0)
+			return -1;
+	}
+	/* Both ends of the address space, where intervals have no end element. */
+	if (chance(state, 2))
+		return buf_append_str(text, "block 255.255.255.0/24 0.0.0.0/24 ffff::/16\n");
+	return 0;
+}
+
 static int
 random_conf(uint64_t *state, struct buf *text)
 {
@@ -194,11 +220,23 @@ random_conf(uint64_t *state, struct buf *text)
 		if (buf_append_str(text, " }\n") < 0)
 			return -1;
 	}
+	if (chance(state, 2) && random_blocks(state, text) < 0)
+		return -1;
 	return random_forwards(state, containers, text);
 }
 
 static int
-apply_random(struct nft *n, uint64_t seed, unsigned rounds, struct err *e)
+random_blocks_conf(uint64_t *state, struct buf *text)
+{
+	if (buf_append_str(text, "listen 65000 plain\nsite * -> status 404\n") < 0)
+		return -1;
+	return random_blocks(state, text);
+}
+
+typedef int random_conf_fn(uint64_t *state, struct buf *text);
+
+static int
+apply_random(struct nft *n, random_conf_fn *make, uint64_t seed, unsigned rounds, struct err *e)
 {
 	struct ruleset held = {0};
 	int rc = 0;
@@ -207,8 +245,8 @@ apply_random(struct nft *n, uint64_t seed, unsigned rounds, struct err *e)
 		struct buf text;
 
 		buf_init(&text, TEXT_MAX);
-		rc = random_conf(&seed, &text) < 0 ? err_set(e, "text too long")
-						   : step(n, &held, i > 0, buf_slice(&text), e);
+		rc = make(&seed, &text) < 0 ? err_set(e, "text too long")
+					    : step(n, &held, i > 0, buf_slice(&text), e);
 		if (rc < 0)
 			fprintf(stderr, "round %u:\n%.*s", i, SLICE_ARG(buf_slice(&text)));
 		buf_clear(&text);
@@ -307,7 +345,10 @@ main(int argc, char **argv)
 	rc = nft_open(&n, &e);
 	if (rc == 0) {
 		if (argc == 4 && strcmp(argv[1], "--random") == 0)
-			rc = apply_random(&n, strtoull(argv[2], NULL, 10),
+			rc = apply_random(&n, random_conf, strtoull(argv[2], NULL, 10),
+				(unsigned)strtoul(argv[3], NULL, 10), &e);
+		else if (argc == 4 && strcmp(argv[1], "--random-blocks") == 0)
+			rc = apply_random(&n, random_blocks_conf, strtoull(argv[2], NULL, 10),
 				(unsigned)strtoul(argv[3], NULL, 10), &e);
 		else if (argc == 4 && strcmp(argv[1], "--refused") == 0)
 			rc = apply_refused(&n, argv[2], (uint32_t)strtoul(argv[3], NULL, 10), &e);

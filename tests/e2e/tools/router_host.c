@@ -104,6 +104,36 @@ parse_file(const char *path, struct buf *canonical, struct err *e)
 	return rc;
 }
 
+/* The lists that the configuration names, as the parent reads them. */
+static void
+send_lists(struct slice canonical)
+{
+	_free_ struct conf_errors *errors = calloc(1, sizeof(*errors));
+	struct conf_input in = {.name = "canonical", .text = canonical};
+	struct conf *c;
+
+	if (!errors || conf_parse(&in, &c, NULL, errors) < 0)
+		exit(1);
+	for (size_t i = 0; i < c->blocks.n_lists; i++) {
+		struct buf text;
+		struct msg_out m;
+		struct err e;
+		_fd_ int fd = -1;
+
+		buf_init(&text, CONF_BLOCK_LIST_SIZE);
+		if (file_read(c->blocks.lists[i].path, &text, &e) == 0)
+			fd = memfd_new("list", buf_slice(&text), &e);
+		buf_clear(&text);
+		if (fd < 0 || msg_out_init(&m, MSG_BLOCK_LIST, ROLE_ROUTER) < 0)
+			exit(1);
+		msg_put_u64(&m, host.generation);
+		msg_put_u32(&m, (uint32_t)i);
+		msg_put_fd(&m, fd);
+		(void)chan_send(host.chan, &m);
+	}
+	conf_unref(&c);
+}
+
 static void
 forget_places(void)
 {
@@ -123,13 +153,15 @@ do_offer(const char *path)
 	buf_init(&canonical, CONF_TEXT_MAX);
 	if (parse_file(path, &canonical, &e) == 0)
 		fd = memfd_new("conf", buf_slice(&canonical), &e);
-	buf_clear(&canonical);
 	if (fd < 0) {
+		buf_clear(&canonical);
 		printf("error %u %s\n", e.line, e.msg);
 		return;
 	}
 	host.generation++;
 	send_generation(MSG_OFFER, fd);
+	send_lists(buf_slice(&canonical));
+	buf_clear(&canonical);
 	send_generation(MSG_OFFER_END, -1);
 }
 

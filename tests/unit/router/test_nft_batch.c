@@ -135,7 +135,7 @@ every_rule_can_be_built(void **state)
 
 	(void)state;
 	nft_batch_init(&b, 1);
-	nft_batch_rules(&b, (UINT32_C(1) << RULESET_RULE_COUNT) - 1);
+	nft_batch_rules(&b, (UINT64_C(1) << RULESET_RULE_COUNT) - 1);
 	assert_false(b.failed);
 	assert_int_equal(each_message(&b, NULL, NULL), RULESET_RULE_COUNT);
 	nft_batch_clear(&b);
@@ -253,7 +253,7 @@ take_part(const struct nlmsghdr *h, void *ctx)
 static void
 every_chain_and_set_is_a_part_of_its_own(void **state)
 {
-	const struct ruleset all = {.rules = (UINT32_C(1) << RULESET_RULE_COUNT) - 1};
+	const struct ruleset all = {.rules = (UINT64_C(1) << RULESET_RULE_COUNT) - 1};
 	struct parts p = {.n = 0};
 	struct nft_batch b;
 
