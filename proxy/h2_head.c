@@ -300,20 +300,11 @@ is_of_http1(enum http_name id)
 	       id == HTTP_NAME_UPGRADE;
 }
 
-int
-h2_answer_split(char *text, size_t n, struct h2_field *fields, size_t max, size_t *ret_n,
-	uint16_t *ret_status)
+/* Lines up to an empty one or the end, behind the fields that there are. */
+static int
+split_lines(char *at, const char *end, struct h2_field *fields, size_t max, size_t *count)
 {
-	static const size_t status_at = sizeof("HTTP/1.1 ") - 1;
-	char *at = memchr(text, '\n', n), *end = text + n;
-	size_t count = 0;
-
-	if (!at || (size_t)(at - text) < status_at + 3 || max == 0)
-		return -1;
-	fields[count++] = (struct h2_field){SLICE_LIT(":status"), slice_of(text + status_at, 3)};
-	*ret_status = (uint16_t)((text[status_at] - '0') * 100 + (text[status_at + 1] - '0') * 10 +
-				 (text[status_at + 2] - '0'));
-	for (at++; at < end && *at != '\r';) {
+	while (at < end && *at != '\r') {
 		char *line = at, *eol = memchr(at, '\n', (size_t)(end - at)), *colon;
 
 		if (!eol)
@@ -327,11 +318,40 @@ h2_answer_split(char *text, size_t n, struct h2_field *fields, size_t max, size_
 				*c = (char)(*c - 'A' + 'a');
 		if (is_of_http1(http_name_find(slice_of(line, (size_t)(colon - line)))))
 			continue;
-		if (count == max)
+		if (*count == max)
 			return -1;
-		fields[count++] = (struct h2_field){slice_of(line, (size_t)(colon - line)),
+		fields[(*count)++] = (struct h2_field){slice_of(line, (size_t)(colon - line)),
 			slice_trim(slice_of(colon + 1, (size_t)(eol - 1 - (colon + 1))))};
 	}
+	return 0;
+}
+
+int
+h2_answer_split(char *text, size_t n, struct h2_field *fields, size_t max, size_t *ret_n,
+	uint16_t *ret_status)
+{
+	static const size_t status_at = sizeof("HTTP/1.1 ") - 1;
+	char *at = memchr(text, '\n', n);
+	size_t count = 0;
+
+	if (!at || (size_t)(at - text) < status_at + 3 || max == 0)
+		return -1;
+	fields[count++] = (struct h2_field){SLICE_LIT(":status"), slice_of(text + status_at, 3)};
+	if (split_lines(at + 1, text + n, fields, max, &count) < 0)
+		return -1;
+	*ret_status = (uint16_t)((text[status_at] - '0') * 100 + (text[status_at + 1] - '0') * 10 +
+				 (text[status_at + 2] - '0'));
+	*ret_n = count;
+	return 0;
+}
+
+int
+h2_trailers_split(char *text, size_t n, struct h2_field *fields, size_t max, size_t *ret_n)
+{
+	size_t count = 0;
+
+	if (split_lines(text, text + n, fields, max, &count) < 0)
+		return -1;
 	*ret_n = count;
 	return 0;
 }

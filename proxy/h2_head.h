@@ -64,5 +64,7 @@ struct h2_field {
  * The fields point into text. 0, or -1 when there are more than max. */
 int h2_answer_split(char *text, size_t n, struct h2_field *fields, size_t max, size_t *ret_n,
 	uint16_t *ret_status);
+/* The same for trailers: text[0, n) is lines of ours, no empty one behind them. */
+int h2_trailers_split(char *text, size_t n, struct h2_field *fields, size_t max, size_t *ret_n);
 
 #endif

@@ -151,31 +151,63 @@ on_chunk_end(struct http_body *b, char c)
 	return 0;
 }
 
-/* Trailers must be field lines; what they say is not passed on. */
+/* One byte more of a trailer's line, its CRLF excepted. */
+static int
+keep_trailer(struct http_body *b, char c)
+{
+	char *line;
+
+	if (!b->keep || !b->keep->arena)
+		return 0;
+	line = http_trailers_line(b->keep);
+	if (!line)
+		return refuse(b, HTTP_REASON_TRAILERS_TOO_LARGE);
+	line[b->line++] = c;
+	return 0;
+}
+
+static int
+end_trailer(struct http_body *b)
+{
+	enum http_reason reason = HTTP_REASON_NONE;
+
+	if (b->keep && b->keep->arena)
+		reason = http_trailers_take(b->keep, b->line);
+	b->line = 0;
+	return reason == HTTP_REASON_NONE ? 0 : refuse(b, reason);
+}
+
+/* Trailers must be field lines. */
+static enum state
+next_in_trailer(enum state s, char c)
+{
+	if (s == STATE_TRAILER_LF)
+		return c == '\n' ? STATE_TRAILER_START : STATE_BAD;
+	if (s == STATE_TRAILER_START && c == '\r')
+		return STATE_END_LF;
+	if (s == STATE_TRAILER_VALUE) {
+		if (c == '\r')
+			return STATE_TRAILER_LF;
+		return http_is_value_byte(c) ? s : STATE_BAD;
+	}
+	if (s == STATE_TRAILER_NAME && c == ':')
+		return STATE_TRAILER_VALUE;
+	return http_in_class(c, HTTP_CLASS_TOKEN) ? STATE_TRAILER_NAME : STATE_BAD;
+}
+
 static int
 on_trailer(struct http_body *b, char c)
 {
+	enum state next = next_in_trailer((enum state)b->state, c);
+
 	if (++b->trailers > HTTP_TRAILERS_MAX)
+		return refuse(b, HTTP_REASON_TRAILERS_TOO_LARGE);
+	if (next == STATE_BAD)
 		return refuse(b, HTTP_REASON_TRAILER);
-	if (b->state == STATE_TRAILER_START && c == '\r') {
-		b->state = STATE_END_LF;
-	} else if (b->state == STATE_TRAILER_NAME && c == ':') {
-		b->state = STATE_TRAILER_VALUE;
-	} else if (b->state == STATE_TRAILER_VALUE) {
-		if (c == '\r')
-			b->state = STATE_TRAILER_LF;
-		else if (!http_is_value_byte(c))
-			return refuse(b, HTTP_REASON_TRAILER);
-	} else if (b->state == STATE_TRAILER_LF) {
-		if (c != '\n')
-			return refuse(b, HTTP_REASON_TRAILER);
-		b->state = STATE_TRAILER_START;
-	} else if (http_in_class(c, HTTP_CLASS_TOKEN)) {
-		b->state = STATE_TRAILER_NAME;
-	} else {
-		return refuse(b, HTTP_REASON_TRAILER);
-	}
-	return 0;
+	b->state = (uint8_t)next;
+	if (next == STATE_TRAILER_START)
+		return end_trailer(b);
+	return next == STATE_END_LF || next == STATE_TRAILER_LF ? 0 : keep_trailer(b, c);
 }
 
 static int

@@ -4,16 +4,17 @@
  * encoder below writes ours.
  *
  * Chunked bodies are decoded strictly (RFC 9112 section 7.1): hexadecimal size, CRLF and nothing
- * else, extensions bounded and dropped, trailers checked, bounded and dropped.
+ * else, extensions bounded and dropped, trailers checked and bounded; they are dropped, too, where
+ * nobody asks for them.
  */
 #ifndef PROXY_HTTP_BODY_H
 #define PROXY_HTTP_BODY_H
 
 #include "proxy/http_field.h"
+#include "proxy/http_trailers.h"
 
 #define HTTP_CHUNK_EXTENSION_MAX 256    /* bytes behind one chunk's size */
 #define HTTP_CHUNK_EXTENSIONS_MAX 16384 /* of one body together */
-#define HTTP_TRAILERS_MAX 8192          /* bytes of all trailers */
 #define HTTP_CHUNK_SIZE_DIGITS_MAX 16
 
 enum http_body_result {
@@ -30,8 +31,12 @@ struct http_body {
 	uint16_t digits;    /* of the chunk size */
 	uint32_t extension; /* bytes of this chunk's extension */
 	uint32_t extensions, trailers;
+	uint32_t line;    /* bytes of this trailer's line that are kept */
 	uint64_t left;    /* of the length or of this chunk */
 	uint64_t payload; /* bytes handed out so far */
+	/* Where trailers are kept, set behind http_body_init; NULL: they are dropped. A call that
+	 * hands out payload adds nothing to it. */
+	struct http_trailers *keep;
 };
 
 /* length counts for HTTP_BODY_LENGTH only. A body of NONE or length 0 is done at once. */
@@ -58,7 +63,8 @@ uint64_t http_body_expected(const struct http_body *b);
 
 #define HTTP_CHUNK_HEAD_MAX 18 /* 16 digits and CRLF */
 #define HTTP_CHUNK_TAIL "\r\n"
-#define HTTP_CHUNK_LAST "0\r\n\r\n"
+#define HTTP_CHUNK_LAST_HEAD "0\r\n" /* trailers come behind it, and HTTP_CHUNK_TAIL */
+#define HTTP_CHUNK_LAST HTTP_CHUNK_LAST_HEAD HTTP_CHUNK_TAIL
 
 /* Writes what stands before n payload bytes (n > 0) and returns its length; behind them
  * HTTP_CHUNK_TAIL, and HTTP_CHUNK_LAST at the end. */

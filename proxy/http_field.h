@@ -149,7 +149,8 @@ enum http_name {
 	X(CHUNK_SIZE, 400, "malformed chunk size") \
 	X(CHUNK_EXTENSION, 400, "chunk extension malformed or too long") \
 	X(CHUNK_END, 400, "chunk does not end in CRLF") \
-	X(TRAILER, 400, "trailer malformed or too long") \
+	X(TRAILER, 400, "malformed trailer") \
+	X(TRAILERS_TOO_LARGE, 431, "trailers too large") \
 	X(PATH_ESCAPE, 400, "malformed percent encoding in the path") \
 	X(PATH_NUL, 400, "encoded NUL in the path") \
 	X(PATH_CLIMBS, 400, "path climbs above the root")

@@ -26,6 +26,7 @@ add_library(sluice_http STATIC
 	http_head.c
 	http_path.c
 	http_response.c
+	http_trailers.c
 	mime.c
 	ocsp_http.c
 	ocsp_plan.c

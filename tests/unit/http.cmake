@@ -26,6 +26,7 @@ foreach(name
 		http_head
 		http_path
 		http_response
+		http_trailers
 		mime
 		ocsp_http
 		ocsp_plan

@@ -232,7 +232,7 @@ extensions_and_trailers_end_at_their_maxima(void **state)
 	o = feed_long("0\r\nx:", HTTP_TRAILERS_MAX - 5, "\r\n\r\n");
 	assert_int_equal(o.result, HTTP_BODY_END);
 	o = feed_long("0\r\nx:", HTTP_TRAILERS_MAX - 4, "\r\n\r\n");
-	assert_int_equal(o.reason, HTTP_REASON_TRAILER);
+	assert_int_equal(o.reason, HTTP_REASON_TRAILERS_TOO_LARGE);
 }
 
 static void
