@@ -98,6 +98,7 @@ exchange_new(struct front *f)
 	x->conn = f->conn;
 	x->worker = f->conn->worker;
 	f->complete = false;
+	f->trailers = (struct slice){0};
 	x->file = -1;
 	x->client = x->conn->origin.peer;
 	list_init(&x->container_node);

@@ -5,7 +5,8 @@
  * and the routes decide), exchange_heads.c (who the client is, header rules), exchange_guard.c (who
  * may come in), exchange_connect.c (a connection to the backend, waiting included), exchange_pool.c
  * (which of several), exchange_relay.c (bytes both ways), exchange_buffer.c and exchange_ahead.c
- * (bodies that wait for one of the two sides), exchange_file.c (folders).
+ * (bodies that wait for one of the two sides), exchange_trailers.c (what stands behind bodies),
+ * exchange_file.c (folders).
  */
 #ifndef PROXY_EXCHANGE_H
 #define PROXY_EXCHANGE_H
@@ -19,6 +20,7 @@
 #include "proxy/http_head.h"
 #include "proxy/http_path.h"
 #include "proxy/http_response.h"
+#include "proxy/http_trailers.h"
 #include "proxy/spool.h"
 #include "proxy/upstream.h"
 #include "proxy/waiting.h"
@@ -106,6 +108,7 @@ struct exchange {
 	bool request_sent;   /* all of the request stands in upstream.out or beyond */
 	bool upload_broken;  /* the backend takes no more of the request */
 	struct http_body request_body;
+	struct http_trailers request_trailers; /* behind it, for the backend */
 	struct spool *stored; /* of the body, for the backend; in the arena; NULL: nothing is */
 	bool got_bytes;       /* the backend has answered something */
 	bool answer_begun;    /* a final status line was queued to the client */
@@ -116,6 +119,7 @@ struct exchange {
 	unsigned interims;
 	enum http_body_kind answer_kind; /* how the body goes to the client */
 	struct http_body answer_body;
+	struct http_trailers answer_trailers; /* behind it, for the client */
 	struct spool *ahead; /* of the body, for the client; in the arena; NULL: nothing was */
 
 	struct upstream *upstream;
@@ -149,7 +153,6 @@ struct exchange {
 	struct list tunnel_node; /* in worker.tunnels */
 
 	struct compressor *compressor; /* the answer's body goes through it; NULL: it does not */
-	bool compressed;               /* and it has said how it ends itself */
 	bool compress_dirty;           /* it holds something that could be sent */
 	struct slice run;              /* of upstream.in: what it has not taken yet */
 	size_t run_used;               /* what goes from upstream.in when it has */
@@ -347,6 +350,13 @@ void exchange_start_buffer(struct exchange *x);
 /* Takes more of the body. True when something moved. */
 bool exchange_buffer(struct exchange *x);
 
+/* --- exchange_trailers.c --------------------------------------------------------------------- */
+
+/* The request's body begins: its trailers are kept where they can go on. */
+void exchange_keep_request_trailers(struct exchange *x);
+/* One of them, from a front that frames bodies itself. */
+void exchange_add_trailer(struct exchange *x, struct slice name, struct slice value);
+
 /* --- exchange_ahead.c ------------------------------------------------------------------------ */
 
 /* The backend is free; what was read ahead goes to the client. True when something moved. */
@@ -375,7 +385,8 @@ int exchange_compress_head(
 	struct exchange *x, size_t from, struct buf *out, enum http_body_kind *kind);
 /* Takes bytes off *in and puts what comes of them, framed, behind what stands in the client's
  * buffer. True: all was taken and all that op asks for has come out; after COMPRESSOR_END the
- * body is complete and x->compressor gone. False: there is no room, or the front was closed. */
+ * payload is complete and x->compressor gone; the last chunk is the caller's. False: there is no
+ * room, or the front was closed. */
 bool exchange_compress(struct exchange *x, enum compressor_op op, struct slice *in);
 
 /* --- exchange_file.c ------------------------------------------------------------------------- */

@@ -95,8 +95,9 @@ buffer_end(struct exchange *x)
 {
 	if (http_body_done(&x->request_body)) {
 		front_settle(x->front);
-		/* However it came, its length is known now. */
-		x->request.body = HTTP_BODY_LENGTH;
+		/* However it came, its length is known now; only chunks can have trailers. */
+		if (x->request_trailers.n == 0)
+			x->request.body = HTTP_BODY_LENGTH;
 		x->request.content_length = x->request_body.payload;
 	}
 	front_set_wait(x->front, CONN_WAIT_NOTHING, 0);
@@ -164,6 +165,8 @@ buffer_read(struct exchange *x)
 		buffer_wait(x);
 		return false;
 	case FRONT_IO_END:
+		if (relay_refuse_trailers(x))
+			return false;
 		if (http_body_close(&x->request_body) == 0) {
 			buffer_end(x);
 			return false;

@@ -157,9 +157,6 @@ exchange_compress(struct exchange *x, enum compressor_op op, struct slice *in)
 		out->end += (uint32_t)n;
 	if (!s.done || op != COMPRESSOR_END)
 		return s.done;
-	if (chunked)
-		(void)iobuf_append(out, SLICE_LIT(HTTP_CHUNK_LAST));
 	compressor_free(&x->compressor);
-	x->compressed = true;
 	return true;
 }

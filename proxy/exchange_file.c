@@ -230,7 +230,12 @@ file_compress(struct exchange *x)
 	(void)exchange_compress(x, op, &in);
 	x->file_at += (off_t)(n - in.n);
 	x->file_left -= n - in.n;
-	return !x->front->closed;
+	if (x->front->closed)
+		return false;
+	/* The compressor leaves room for it. */
+	if (!x->compressor && x->answer_kind == HTTP_BODY_CHUNKED)
+		(void)iobuf_append(&x->front->out, SLICE_LIT(HTTP_CHUNK_LAST));
+	return true;
 }
 
 /* Reads the next part into the client's buffer. False: the file has become shorter. */

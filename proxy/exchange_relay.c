@@ -158,6 +158,24 @@ relay_take_body(struct exchange *x)
 	return true;
 }
 
+/* More of the client's body. OK: there are bytes; END: that was all. Otherwise it is waited for, or
+ * the exchange has taken another way. */
+static enum front_io
+relay_read_body(struct exchange *x)
+{
+	struct front *f = x->front;
+	enum front_io result = front_input(f).n > 0 ? FRONT_IO_OK : front_read(f);
+
+	if (result == FRONT_IO_OK || result == FRONT_IO_BLOCKED)
+		return result;
+	if (result == FRONT_IO_END && relay_refuse_trailers(x))
+		return FRONT_IO_CLOSED;
+	if (result == FRONT_IO_END && http_body_close(&x->request_body) == 0)
+		return FRONT_IO_END;
+	front_close(f, CONN_CLOSE_CLIENT_ABORT);
+	return FRONT_IO_CLOSED;
+}
+
 /* Moves the client's body into the buffer towards the backend. True when something moved. */
 static bool
 relay_fill_request(struct exchange *x)
@@ -170,24 +188,22 @@ relay_fill_request(struct exchange *x)
 	if (x->stored && !relay_send_stored(x, &moved))
 		return moved;
 	while (!http_body_done(&x->request_body)) {
+		enum front_io result;
+
 		if (relay_room(out) < RELAY_ROOM_MIN)
 			return moved;
-		if (front_input(f).n == 0) {
-			enum front_io result = front_read(f);
-
-			if (result == FRONT_IO_END && http_body_close(&x->request_body) == 0)
-				break;
-			if (result == FRONT_IO_CLOSED || result == FRONT_IO_END)
-				front_close(f, CONN_CLOSE_CLIENT_ABORT);
-			if (result != FRONT_IO_OK)
-				return moved;
-		}
+		result = relay_read_body(x);
+		if (result == FRONT_IO_END)
+			break;
+		if (result != FRONT_IO_OK)
+			return moved;
 		if (!relay_take_body(x))
 			return true;
 		moved = true;
 	}
-	if (x->request.body == HTTP_BODY_CHUNKED)
-		(void)iobuf_append(out, SLICE_LIT(HTTP_CHUNK_LAST));
+	if (x->request.body == HTTP_BODY_CHUNKED &&
+		!relay_append_last(out, relay_request_trailers(x)))
+		return moved;
 	x->request_sent = true;
 	front_settle(f);
 	return true;
@@ -254,6 +270,7 @@ relay_begin_answer(struct exchange *x)
 	x->keep_alive = x->keep_alive && x->answer_kind != HTTP_BODY_UNTIL_CLOSE &&
 			http_body_done(&x->request_body);
 	f.body = x->answer_kind;
+	f.trailers = relay_wants_trailers(x);
 	f.keep_alive = x->keep_alive;
 	f.date = worker_date(x->worker);
 	out = exchange_out(x);
@@ -271,6 +288,8 @@ relay_begin_answer(struct exchange *x)
 	x->head_held = fresh && x->answer_kind != HTTP_BODY_NONE && r->body == HTTP_BODY_LENGTH &&
 		       r->content_length > 0;
 	http_body_init(&x->answer_body, r->body, r->content_length);
+	if (f.trailers)
+		relay_keep_answer_trailers(x);
 	iobuf_consume(&x->upstream->in, r->head_len);
 }
 
@@ -602,9 +621,15 @@ relay_finish_body(struct exchange *x, bool *moved)
 			return false;
 		*moved = true;
 	}
-	if (x->answer_kind == HTTP_BODY_CHUNKED && !x->compressed)
-		(void)iobuf_append(&x->front->out, SLICE_LIT(HTTP_CHUNK_LAST));
-	return true;
+	if (x->front->framed)
+		x->front->trailers = relay_answer_trailers(x);
+	if (x->answer_kind != HTTP_BODY_CHUNKED)
+		return true;
+	if (iobuf_hold(&x->front->out, &x->worker->blocks) < 0) {
+		front_close(x->front, CONN_CLOSE_MEMORY);
+		return false;
+	}
+	return relay_append_last(&x->front->out, relay_answer_trailers(x));
 }
 
 /* One step of the body, to the client or, while that is slow, ahead of it. */

@@ -4,6 +4,8 @@
  */
 #include "proxy/forward_head.h"
 
+#include "proxy/http_trailers.h"
+
 #include <assert.h>
 
 /* Our own fields' names and fixed values, both directions, generously. */
@@ -164,6 +166,30 @@ is_forwarded(const struct forward_request *f, const struct http_field *field)
 	return f->trusted && field->id == HTTP_NAME_X_FORWARDED_OTHER;
 }
 
+/* What Trailer fields announce and may come (RFC 9110 section 6.6.2), as one field. Never longer
+ * than they are together. */
+static void
+put_announced(struct pen *p, const char *base, const struct http_field *fields, size_t n)
+{
+	bool first = true;
+
+	for (size_t i = 0; i < n; i++) {
+		struct slice rest = http_span_of(base, fields[i].value), name;
+
+		if (fields[i].id != HTTP_NAME_TRAILER)
+			continue;
+		while (http_list_next(&rest, &name)) {
+			if (!http_is_token(name) || !http_trailer_is_allowed(name))
+				continue;
+			put(p, first ? SLICE_LIT("Trailer: ") : SLICE_LIT(","));
+			put(p, name);
+			first = false;
+		}
+	}
+	if (!first)
+		PUT(p, "\r\n");
+}
+
 static void
 put_request_fields(struct pen *p, const struct forward_request *f)
 {
@@ -228,8 +254,11 @@ forward_request_head(const struct forward_request *f, struct buf *out)
 	put_client(&p, f, sent);
 	put_request_fields(&p, f);
 	put(&p, f->added);
-	if (r->te_trailers)
-		PUT(&p, "TE: trailers\r\n");
+	if (r->body == HTTP_BODY_CHUNKED)
+		put_announced(&p, r->base, r->fields, r->n_fields);
+	/* RFC 9110 section 10.1.4: TE concerns this connection, and Connection must say so. */
+	if (r->te_trailers && !r->websocket)
+		PUT(&p, "Connection: TE\r\nTE: trailers\r\n");
 	if (r->websocket)
 		PUT(&p, "Connection: Upgrade\r\nUpgrade: websocket\r\n");
 	put_framing(&p, r->body, r->content_length);
@@ -289,6 +318,8 @@ forward_response_head(const struct forward_response *f, struct buf *out)
 	}
 	if (!put_response_fields(&p, r))
 		put_field(&p, SLICE_LIT("Date"), f->date);
+	if (f->trailers)
+		put_announced(&p, r->base, r->fields, r->n_fields);
 	/* HEAD and 304 say how long the body would be (RFC 9110 section 8.6). */
 	if (f->body == HTTP_BODY_NONE && r->has_content_length)
 		put_framing(&p, HTTP_BODY_LENGTH, r->content_length);

@@ -8,6 +8,8 @@
  * client claimed is dropped, unless it is trusted: then X-Forwarded-For goes on with the peer
  * behind it, and the others are kept. Nothing that concerns the client's connection, nothing that
  * Connection lists, no name with '_' or '.', no Expect, and no Upgrade but to WebSocket.
+ *
+ * Trailer goes on where trailers do, with the names that may (http_trailers.h).
  */
 #ifndef PROXY_FORWARD_HEAD_H
 #define PROXY_FORWARD_HEAD_H
@@ -47,6 +49,7 @@ struct forward_response {
 	struct slice date;        /* IMF-fixdate, added when the backend sent no Date */
 	bool switched;            /* 101 to WebSocket */
 	bool framed;              /* to HTTP/2, where a switch is said by 200 (RFC 8441) */
+	bool trailers;            /* those of the body go on */
 };
 
 /* How the body goes to a client that speaks HTTP/1.minor and used this method. */

@@ -109,9 +109,10 @@ struct front {
 	bool internal; /* the client is ourselves: nothing guards, edits, logs or counts it */
 	bool framed;   /* the wire frames bodies: no chunks, no Connection, no end by closing */
 	bool closed; /* nothing more goes in or out; its memory stays until the loop comes round */
-	bool complete;    /* all of the answer stands in out or beyond; set by the exchange */
-	bool moved;       /* bytes of out went on between two calls of flush */
-	uint32_t in_base; /* in.data up to here is the head of the current request, kept */
+	bool complete;         /* all of the answer stands in out or beyond; set by the exchange */
+	struct slice trailers; /* behind the answer, as lines, where framed; valid with complete */
+	bool moved;            /* bytes of out went on between two calls of flush */
+	uint32_t in_base;      /* in.data up to here is the head of the current request, kept */
 	struct iobuf in, out;
 };
 

@@ -89,14 +89,21 @@ static int
 h2_on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
 	size_t n_name, const uint8_t *value, size_t n_value, uint8_t flags, void *ctx)
 {
+	struct slice n = slice_of((const char *)name, n_name);
+	struct slice v = slice_of((const char *)value, n_value);
 	struct h2 *h2 = ctx;
+	struct h2_stream *s;
 
-	(void)session;
 	(void)flags;
-	/* Trailers are checked by the library and dropped here. */
-	if (frame->hd.type == NGHTTP2_HEADERS && frame->hd.stream_id == h2->head_id)
-		h2_head_add(&h2->head, slice_of((const char *)name, n_name),
-			slice_of((const char *)value, n_value));
+	if (frame->hd.type != NGHTTP2_HEADERS)
+		return 0;
+	if (frame->hd.stream_id == h2->head_id) {
+		h2_head_add(&h2->head, n, v);
+		return 0;
+	}
+	s = h2_find(session, frame->hd.stream_id);
+	if (s && frame->headers.cat == NGHTTP2_HCAT_HEADERS)
+		h2_stream_trailer(s, n, v);
 	return 0;
 }
 

@@ -65,6 +65,8 @@ struct h2_stream {
 	bool answered; /* the final head was submitted */
 	bool finished; /* END_STREAM was handed to the session */
 	bool driving;
+	char *trailers; /* of the answer, as lines; NULL: none, or the exchange is not there yet */
+	size_t n_trailers;
 	struct iobuf more;   /* of the body, behind front.in */
 	uint32_t unconsumed; /* bytes of the body that the windows do not know as taken */
 };
@@ -106,6 +108,8 @@ struct h2_stream *h2_stream_new(struct h2 *h2, int32_t id);
 void h2_stream_begin(struct h2_stream *s, bool ended);
 /* Bytes of its body. 0, or -1: more than the window allows. */
 int h2_stream_body(struct h2_stream *s, struct slice bytes);
+/* A field behind its body. */
+void h2_stream_trailer(struct h2_stream *s, struct slice name, struct slice value);
 /* The client ends its body. */
 void h2_stream_end(struct h2_stream *s);
 /* The session has closed it. */

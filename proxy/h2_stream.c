@@ -91,6 +91,7 @@ h2_stream_release(struct h2_stream *s)
 	iobuf_release(&s->front.in, &w->blocks);
 	iobuf_release(&s->front.out, &w->blocks);
 	iobuf_release(&s->more, &w->blocks);
+	free(steal_ptr(&s->trailers));
 	list_remove(&s->node);
 	list_remove(&s->ready);
 	s->h2->n_streams--;
@@ -253,6 +254,13 @@ h2_stream_body(struct h2_stream *s, struct slice bytes)
 }
 
 void
+h2_stream_trailer(struct h2_stream *s, struct slice name, struct slice value)
+{
+	if (s->front.exchange)
+		exchange_add_trailer(s->front.exchange, name, value);
+}
+
+void
 h2_stream_end(struct h2_stream *s)
 {
 	s->ended = true;
@@ -293,6 +301,45 @@ h2_front_take(struct front *f, size_t n)
 
 /* --- the answer ------------------------------------------------------------------------------ */
 
+static size_t
+h2_make_nv(nghttp2_nv *nv, const struct h2_field *fields, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		nv[i] = (nghttp2_nv){.name = (uint8_t *)(uintptr_t)fields[i].name.p,
+			.namelen = fields[i].name.n,
+			.value = (uint8_t *)(uintptr_t)fields[i].value.p,
+			.valuelen = fields[i].value.n};
+	return n;
+}
+
+/* The exchange may be over before its last bytes went out. */
+static int
+h2_stream_take_trailers(struct h2_stream *s)
+{
+	struct slice *lines = &s->front.trailers;
+
+	if (lines->n == 0)
+		return 0;
+	s->trailers = slice_dup(*lines);
+	s->n_trailers = lines->n;
+	*lines = (struct slice){0};
+	return s->trailers ? 0 : -1;
+}
+
+/* The body has gone out: the frame that ends the stream (RFC 9113 section 8.1). */
+static int
+h2_submit_trailers(struct h2_stream *s)
+{
+	struct h2_shared *shared = s->h2->conn->worker->h2;
+	size_t n = 0;
+
+	if (h2_trailers_split(
+		    s->trailers, s->n_trailers, shared->fields, H2_ANSWER_FIELDS_MAX, &n) < 0)
+		return -1;
+	return nghttp2_submit_trailer(
+		s->h2->session, s->id, shared->nv, h2_make_nv(shared->nv, shared->fields, n));
+}
+
 /* NOLINTBEGIN(readability-function-size,readability-non-const-parameter): the library says how its
  * callbacks look. */
 
@@ -316,6 +363,11 @@ h2_on_read(nghttp2_session *session, int32_t id, uint8_t *to, size_t max, uint32
 		return (ssize_t)max;
 	if (f->complete) {
 		*flags |= NGHTTP2_DATA_FLAG_EOF;
+		if (s->trailers) {
+			*flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+			if (h2_submit_trailers(s) != 0)
+				return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+		}
 		s->finished = true;
 	}
 	return (ssize_t)n;
@@ -345,16 +397,12 @@ h2_submit(struct h2_stream *s, const struct h2_field *fields, size_t n, uint16_t
 	nghttp2_nv *nv = f->conn->worker->h2->nv;
 	nghttp2_data_provider body = {.source = {.ptr = s}, .read_callback = h2_on_read};
 
-	for (size_t i = 0; i < n; i++)
-		nv[i] = (nghttp2_nv){.name = (uint8_t *)(uintptr_t)fields[i].name.p,
-			.namelen = fields[i].name.n,
-			.value = (uint8_t *)(uintptr_t)fields[i].value.p,
-			.valuelen = fields[i].value.n};
+	(void)h2_make_nv(nv, fields, n);
 	if (status < 200)
 		return nghttp2_submit_headers(
 			s->h2->session, NGHTTP2_FLAG_NONE, s->id, NULL, nv, n, NULL);
 	s->answered = true;
-	if (f->complete && iobuf_len(&f->out) == 0) {
+	if (f->complete && iobuf_len(&f->out) == 0 && !s->trailers) {
 		s->finished = true;
 		return nghttp2_submit_response(s->h2->session, s->id, nv, n, NULL);
 	}
@@ -394,6 +442,8 @@ h2_front_flush(struct front *f)
 {
 	struct h2_stream *s = h2_stream_of(f);
 
+	if (f->complete && h2_stream_take_trailers(s) < 0)
+		return FRONT_IO_CLOSED;
 	if (!s->answered && h2_submit_heads(s) < 0)
 		return FRONT_IO_CLOSED;
 	if (s->open && s->answered && !s->finished && (f->complete || iobuf_len(&f->out) > 0))

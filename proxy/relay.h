@@ -53,6 +53,20 @@ bool relay_send_stored(struct exchange *x, bool *moved);
 /* It is not needed any more, and cannot be sent again. */
 void relay_forget_stored(struct exchange *x);
 
+/* --- exchange_trailers.c --------------------------------------------------------------------- */
+
+/* x->response and x->answer_kind stand: whether trailers of the answer go to the client. */
+bool relay_wants_trailers(const struct exchange *x);
+/* They do; behind http_body_init of x->answer_body, while the answer's head is still there. */
+void relay_keep_answer_trailers(struct exchange *x);
+/* A front has ended the request's body. True: it was refused for its trailers. */
+bool relay_refuse_trailers(struct exchange *x);
+/* What goes on, as lines; valid as long as the exchange. May be empty. */
+struct slice relay_request_trailers(struct exchange *x);
+struct slice relay_answer_trailers(struct exchange *x);
+/* Ends a chunked body. out holds a block. False: there is no room, and nothing was appended. */
+bool relay_append_last(struct iobuf *out, struct slice trailers);
+
 /* --- exchange_ahead.c ------------------------------------------------------------------------ */
 
 /* Moves what was read ahead into the client's buffer. True: nothing of it is left and there is

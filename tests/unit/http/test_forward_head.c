@@ -45,7 +45,14 @@ static const struct request_case requests[] = {
 	     "TE: gzip\r\nTrailer: x\r\nProxy: http://evil\r\nProxy-Authorization: x\r\n"
 	     "Expect: 100-continue\r\nCookie: kept\r\n\r\n",
 		5, NULL, GOT "Cookie: kept\r\n\r\n"},
-	{GET "TE: trailers, gzip\r\n\r\n", 5, NULL, GOT "TE: trailers\r\n\r\n"},
+	{GET "TE: trailers, gzip\r\n\r\n", 5, NULL, GOT "Connection: TE\r\nTE: trailers\r\n\r\n"},
+	/* What chunks can bring is announced, and nothing else. */
+	{GET "Transfer-Encoding: chunked\r\nTrailer: a, Content-Length ,b c\r\nX: y\r\n"
+	     "trailer: Expires, d\r\n\r\n",
+		5, NULL, GOT "X: y\r\nTrailer: a,d\r\nTransfer-Encoding: chunked\r\n\r\n"},
+	{GET "Transfer-Encoding: chunked\r\nTrailer: Host\r\n\r\n", 5, NULL,
+		GOT "Transfer-Encoding: chunked\r\n\r\n"},
+	{GET "Content-Length: 5\r\nTrailer: a\r\n\r\n", 5, NULL, GOT "Content-Length: 5\r\n\r\n"},
 	/* Names that backends read as other names. */
 	{GET "Content_Length: 5\r\nX.Y: z\r\nX_Forwarded_For: 1\r\nA-B: c\r\n\r\n", 5, NULL,
 		GOT "A-B: c\r\n\r\n"},
@@ -274,6 +281,30 @@ responses_are_rewritten(void **state)
 	}
 }
 
+static void
+trailers_are_announced_where_they_go_on(void **state)
+{
+	static const char sent[] =
+		OK "Trailer: grpc-status, Set-Cookie\r\nTransfer-Encoding: chunked\r\n\r\n";
+	struct http_response r;
+	struct forward_response f = {.response = &r,
+		.keep_alive = true,
+		.minor = 1,
+		.body = HTTP_BODY_CHUNKED,
+		.date = SLICE_LIT("now"),
+		.trailers = true};
+	struct buf out;
+
+	(void)state;
+	http_response_init(&r, HTTP_METHOD_GET);
+	assert_int_equal(http_parse_response(&r, sent, sizeof(sent) - 1), HTTP_DONE);
+	buf_init(&out, FORWARD_RESPONSE_HEAD_MAX);
+	assert_int_equal(forward_response_head(&f, &out), 0);
+	assert_true(slice_eq_str(buf_slice(&out),
+		OK DATE "Trailer: grpc-status\r\nTransfer-Encoding: chunked\r\n\r\n"));
+	buf_clear(&out);
+}
+
 int
 main(void)
 {
@@ -284,6 +315,7 @@ main(void)
 		cmocka_unit_test(early_hints_are_hints_alone),
 		cmocka_unit_test(largest_heads_fit_their_buffer),
 		cmocka_unit_test(responses_are_rewritten),
+		cmocka_unit_test(trailers_are_announced_where_they_go_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
