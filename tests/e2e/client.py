@@ -20,6 +20,7 @@ class Response:
         self.raw_head = raw_head
         self.interim = []
         self.body = b""
+        self.trailers = []
         lines = raw_head.split(b"\r\n")
         version, _, rest = lines[0].partition(b" ")
         status, _, reason = rest.partition(b" ")
@@ -177,7 +178,7 @@ class RawClient:
         if response.all("transfer-encoding"):
             if lengths or not response.chunked:
                 raise ProtocolError(f"ambiguous framing: {response.headers}")
-            return self._chunked()
+            return self._chunked(response.trailers)
         if lengths:
             if len(lengths) != 1 or not lengths.copy().pop().isdigit():
                 raise ProtocolError(f"content-length {lengths}")
@@ -192,7 +193,7 @@ class RawClient:
             parts.append(data)
         return b"".join(parts)
 
-    def _chunked(self):
+    def _chunked(self, trailers):
         parts = []
         while True:
             line = self.read_until(b"\r\n")[:-2].split(b";")[0]
@@ -200,8 +201,9 @@ class RawClient:
                 raise ProtocolError(f"chunk size {line!r}")
             size = int(line, 16)
             if size == 0:
-                while self.read_until(b"\r\n") != b"\r\n":
-                    pass
+                while (line := self.read_until(b"\r\n")) != b"\r\n":
+                    name, _, value = line[:-2].decode("latin-1").partition(": ")
+                    trailers.append((name, value))
                 return b"".join(parts)
             data = self.recv(size)
             if len(data) != size or self.recv(2) != b"\r\n":

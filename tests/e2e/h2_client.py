@@ -95,6 +95,10 @@ class H2Client:
             self.flush()
         return True
 
+    def send_trailers(self, number, fields):
+        self.conn.send_headers(number, fields, end_stream=True)
+        self.flush()
+
     def turn(self):
         """Takes one read's worth. False: the server closed."""
         try:

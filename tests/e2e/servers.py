@@ -27,6 +27,7 @@ class Request:
         self.peer = tuple(peer)
         self.connection = connection
         self.raw_head = head
+        self.trailers = []
 
     def all(self, name):
         return [v for n, v in self.headers if n.lower() == name.lower()]
@@ -37,12 +38,15 @@ class Request:
 
     def record(self):
         return {"raw_head": self.raw_head.decode("latin-1"), "peer": self.peer,
-                "body": base64.b64encode(self.body).decode(), "connection": self.connection}
+                "body": base64.b64encode(self.body).decode(), "connection": self.connection,
+                "trailers": self.trailers}
 
     @classmethod
     def from_record(cls, record):
-        return cls(record["raw_head"].encode("latin-1"), base64.b64decode(record["body"]),
-                   record["peer"], record["connection"])
+        one = cls(record["raw_head"].encode("latin-1"), base64.b64decode(record["body"]),
+                  record["peer"], record["connection"])
+        one.trailers = [tuple(field) for field in record["trailers"]]
+        return one
 
 
 class Connection:
@@ -51,6 +55,7 @@ class Connection:
     def __init__(self, sock, number, note):
         self.sock, self.number, self.note = sock, number, note
         self.buffer = b""
+        self.trailers = []  # of the last chunked body
 
     def send(self, data):
         self.sock.sendall(data)
@@ -88,12 +93,12 @@ class Connection:
         return line
 
     def read_chunked(self):
-        parts = []
+        parts, self.trailers = [], []
         while size := int(self.read_line().split(b";")[0], 16):
             parts.append(self.read_exact(size))
             self.read_exact(2)
-        while self.read_line():
-            pass
+        while line := self.read_line():
+            self.trailers.append(tuple(line.decode("latin-1").split(": ", 1)))
         return b"".join(parts)
 
     def reset(self):
@@ -197,6 +202,7 @@ def http_server(answer):
                 conn.send(b"HTTP/1.1 100 Continue\r\n\r\n")
             if (request.header("transfer-encoding") or "").lower() == "chunked":
                 request.body = conn.read_chunked()
+                request.trailers = conn.trailers
             elif request.header("content-length"):
                 request.body = conn.read_exact(int(request.header("content-length")))
             conn.record(request)

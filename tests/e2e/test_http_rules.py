@@ -52,7 +52,7 @@ FRAMING = [
     ("a trailer folded", CHUNKED + b"0\r\nA: b\r\n c\r\n\r\n", 400),
     ("a trailer without colon", CHUNKED + b"0\r\nGET /smuggled HTTP/1.1\r\n\r\n", 400),
     ("a trailer with a blank before the colon", CHUNKED + b"0\r\nA : b\r\n\r\n", 400),
-    ("trailers of 9 KB", CHUNKED + b"0\r\nA: " + b"b" * 9000 + b"\r\n\r\n", 400),
+    ("trailers of 9 KB", CHUNKED + b"0\r\nA: " + b"b" * 9000 + b"\r\n\r\n", 431),
 ]
 
 LINES = [
@@ -158,7 +158,7 @@ FORWARDED = [
     ("a host in the target becomes Host", b"GET http://a.example/x HTTP/1.1\r\nHost: A.example:80\r\n\r\n",
      {"host": "A.example:80"}),
     ("HTTP/1.0 without Host still gets one", b"GET http://a.example/x HTTP/1.0\r\n\r\n", {"host": "a.example"}),
-    ("TE keeps trailers", GET + b"TE: gzip, trailers;q=1, trailers\r\n\r\n", {"te": "trailers", "connection": None}),
+    ("TE keeps trailers", GET + b"TE: gzip, trailers;q=1, trailers\r\n\r\n", {"te": "trailers", "connection": "TE"}),
     ("TE without trailers goes", GET + b"TE: deflate\r\n\r\n", {"te": None}),
     ("Connection cannot take away what others rely on",
      GET + b"Connection: Host, Cookie, Authorization, X-Forwarded-For, Content-Type, Range\r\nCookie: a=b\r\n"
