@@ -308,6 +308,67 @@ put_routes(const json_t *usage, struct buf *out)
 	return 0;
 }
 
+static int
+put_target(const json_t *target, const char *name, json_int_t value, struct buf *out)
+{
+	if (put_route_labels(out, name, target) < 0 || buf_append_str(out, ",target=\"") < 0 ||
+		put_label_value(out, json_object_get(target, "target")) < 0)
+		return -1;
+	return buf_printf(out, "\"} %lld\n", (long long)value);
+}
+
+static int
+put_target_up(const json_t *target, struct buf *out)
+{
+	const char *state = json_string_value(json_object_get(target, "state"));
+
+	return put_target(target, "sluice_target_up", state && strcmp(state, "up") == 0, out);
+}
+
+static int
+put_target_active(const json_t *target, struct buf *out)
+{
+	return put_target(target, "sluice_target_requests_active",
+		json_integer_value(json_object_get(target, "active")), out);
+}
+
+static int
+put_target_requests(const json_t *target, struct buf *out)
+{
+	return put_target(target, "sluice_target_requests_total",
+		json_integer_value(json_object_get(target, "requests")), out);
+}
+
+static int
+put_target_failures(const json_t *target, struct buf *out)
+{
+	return put_target(target, "sluice_target_failures_total",
+		json_integer_value(json_object_get(target, "failures")), out);
+}
+
+/* Those that are watched: of routes with several, or with checks. */
+static int
+put_targets(const json_t *usage, struct buf *out)
+{
+	const json_t *targets = json_object_get(usage, "targets");
+
+	if (json_array_size(targets) == 0)
+		return 0;
+	if (put_head(out, "sluice_target_up", "gauge",
+		    "1 while the target of a route gets its share of requests.") < 0 ||
+		put_each(targets, put_target_up, out) < 0 ||
+		put_head(out, "sluice_target_requests_active", "gauge",
+			"Requests under way to the target.") < 0 ||
+		put_each(targets, put_target_active, out) < 0 ||
+		put_head(out, "sluice_target_requests_total", "counter",
+			"Requests that the target was chosen for.") < 0 ||
+		put_each(targets, put_target_requests, out) < 0 ||
+		put_head(out, "sluice_target_failures_total", "counter",
+			"Requests that failed at the target.") < 0)
+		return -1;
+	return put_each(targets, put_target_failures, out);
+}
+
 int
 control_metrics_print(const json_t *usage, struct buf *out)
 {
@@ -316,5 +377,7 @@ control_metrics_print(const json_t *usage, struct buf *out)
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
 		if (put_family(&families[i], usage, out) < 0)
 			return -1;
-	return put_states(usage, out) < 0 ? -1 : put_routes(usage, out);
+	if (put_states(usage, out) < 0 || put_routes(usage, out) < 0)
+		return -1;
+	return put_targets(usage, out);
 }

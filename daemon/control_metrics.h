@@ -11,7 +11,8 @@
 #define METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
 #define METRICS_TEXT_MAX (64 * 1024 * 1024)
 
-/* usage: of control_usage_finish. Appends; 0, or -1 when out is full. */
+/* usage: of control_usage_finish, with "targets" of control_targets_list. Appends; 0, or -1 when
+ * out is full. */
 int control_metrics_print(const json_t *usage, struct buf *out);
 
 #endif

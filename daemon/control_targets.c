@@ -94,3 +94,37 @@ control_targets_of(const json_t *targets, const struct conf_route *route, json_t
 			target_name(conf_route_target(route, i)));
 	json_object_set(ret_object, "targets", array);
 }
+
+static void
+list_route(const json_t *targets, const struct conf_site *site, const struct conf_route *route,
+	json_t *array)
+{
+	json_t *object = json_object();
+	const json_t *known;
+
+	control_targets_of(targets, route, object);
+	known = json_object_get(object, "targets");
+	for (size_t i = 0; i < json_array_size(known); i++) {
+		json_t *target = json_array_get(known, i);
+
+		if (json_array_size(array) == CONTROL_TARGETS_MAX)
+			break;
+		json_object_set_new(
+			target, "site", json_string(site->n_hosts ? site->hosts[0] : ""));
+		json_object_set_new(target, "path", json_string(route->path));
+		json_object_set_new(target, "exact", json_boolean(route->exact));
+		json_array_append(array, target);
+	}
+	json_decref(object);
+}
+
+json_t *
+control_targets_list(const json_t *targets, const struct conf *conf)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; conf && i < conf->n_sites; i++)
+		for (size_t k = 0; k < conf->sites[i].n_routes; k++)
+			list_route(targets, &conf->sites[i], &conf->sites[i].routes[k], array);
+	return array;
+}

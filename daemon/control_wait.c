@@ -19,8 +19,10 @@
 #include <string.h>
 
 #define USAGE_SHIFT 8 /* of wait.awaited */
+#define TARGETS_SHIFT 16
 
-_Static_assert(ROLE_COUNT <= USAGE_SHIFT, "the bits of roles do not overlap");
+_Static_assert(ROLE_COUNT <= USAGE_SHIFT && ROLE_COUNT <= TARGETS_SHIFT - USAGE_SHIFT,
+	"the bits of roles do not overlap");
 
 struct wait {
 	struct list node;
@@ -30,8 +32,9 @@ struct wait {
 	struct evhttp_request *req;
 	struct event *timer;
 	uint32_t awaited; /* STATUS, USAGE, METRICS: ROLE_BITs that have not sent their counters,
-			     and above them those that have not sent their usage */
+			     and above them those that have not sent their usage, their targets */
 	json_t *usage;    /* what came so far; BANS: the list */
+	json_t *targets;  /* METRICS: those of routes, likewise */
 };
 
 static void
@@ -45,6 +48,7 @@ wait_free(struct wait *w)
 	w->control->n_waits--;
 	event_free(w->timer);
 	json_decref(w->usage);
+	json_decref(w->targets);
 	free(w);
 }
 
@@ -85,6 +89,8 @@ answer_metrics(struct wait *w)
 	struct evhttp_request *req = w->req;
 	struct buf text;
 
+	json_object_set_new(
+		w->usage, "targets", control_targets_list(w->targets, w->control->state.conf));
 	buf_init(&text, METRICS_TEXT_MAX);
 	if (control_metrics_print(w->usage, &text) < 0) {
 		finish(w, 500, control_json_error("out of memory"));
@@ -383,7 +389,8 @@ control_wait_gather(struct control *c, struct evhttp_request *req, enum wait_kin
 	if (!w)
 		return;
 	w->usage = control_usage_new();
-	if (!w->usage) {
+	w->targets = json_object();
+	if (!w->usage || !w->targets) {
 		finish(w, 500, control_json_error("out of memory"));
 		return;
 	}
@@ -391,6 +398,8 @@ control_wait_gather(struct control *c, struct evhttp_request *req, enum wait_kin
 		ask(w, MSG_STATS_GET, counting[i], 0);
 	for (size_t i = 0; i < ARRAY_SIZE(using); i++)
 		ask(w, MSG_USAGE_GET, using[i], USAGE_SHIFT);
+	if (kind == WAIT_METRICS)
+		ask(w, MSG_TARGETS_GET, ROLE_PROXY, TARGETS_SHIFT);
 	if (w->awaited == 0)
 		answer_gathered(w);
 }
@@ -409,20 +418,6 @@ control_wait_routes(struct control *c, struct evhttp_request *req)
 	}
 	ask(w, MSG_TARGETS_GET, ROLE_PROXY, 0);
 	if (w->awaited == 0)
-		answer_routes(w);
-}
-
-void
-control_wait_on_targets(struct control *c, struct msg_in *m)
-{
-	struct wait *w = find(c, msg_get_u64(m), WAIT_ROUTES);
-	bool current = msg_get_u64(m) == c->state.generation;
-	bool last = msg_get_u8(m) != 0;
-
-	/* Targets of another generation belong to other routes. */
-	if (w && current)
-		control_targets_add(w->usage, m);
-	if (w && last)
 		answer_routes(w);
 }
 
@@ -527,6 +522,25 @@ control_wait_on_stats(struct control *c, struct msg_in *m)
 		return;
 	control_usage_counters(w->usage, m);
 	take_off(w, m->from, 0);
+}
+
+void
+control_wait_on_targets(struct control *c, struct msg_in *m)
+{
+	uint64_t id = msg_get_u64(m);
+	struct wait *routes = find(c, id, WAIT_ROUTES), *metrics = find(c, id, WAIT_METRICS);
+	bool current = msg_get_u64(m) == c->state.generation;
+	bool last = msg_get_u8(m) != 0;
+
+	/* Targets of another generation belong to other routes. */
+	if (routes && current)
+		control_targets_add(routes->usage, m);
+	if (metrics && current)
+		control_targets_add(metrics->targets, m);
+	if (routes && last)
+		answer_routes(routes);
+	if (metrics && last)
+		take_off(metrics, m->from, TARGETS_SHIFT);
 }
 
 static void

@@ -269,6 +269,12 @@ backend_name(const struct backend *b)
 	return b->name;
 }
 
+const char *
+backend_route(const struct backend *b)
+{
+	return b->set->name;
+}
+
 /* --- a choice -------------------------------------------------------------------------------- */
 
 /* Those that are up, or whose turn it is to be tried. */
@@ -482,7 +488,7 @@ backend_release(struct backend *b)
 
 /* --- what came of it ------------------------------------------------------------------------- */
 
-void
+bool
 backend_failed(struct backend *b, const struct backend_pool *p, const char *why, uint64_t now)
 {
 	struct backend_set *set = b->set;
@@ -495,9 +501,10 @@ backend_failed(struct backend *b, const struct backend_pool *p, const char *why,
 	if (fell)
 		log_warn("target is down", kv_s("route", set->name), kv_s("target", b->name),
 			kv_s("why", why));
+	return fell;
 }
 
-void
+bool
 backend_answered(struct backend *b, uint64_t now)
 {
 	struct backend_set *set = b->set;
@@ -510,9 +517,10 @@ backend_answered(struct backend *b, uint64_t now)
 	pthread_mutex_unlock(&set->lock);
 	if (rose)
 		log_info("target is up", kv_s("route", set->name), kv_s("target", b->name));
+	return rose;
 }
 
-void
+bool
 backend_checked(struct backend *b, const struct backend_pool *p, const char *bad, uint64_t now)
 {
 	struct backend_set *set = b->set;
@@ -530,6 +538,7 @@ backend_checked(struct backend *b, const struct backend_pool *p, const char *bad
 			kv_s("why", bad));
 	else if (changed)
 		log_info("target is up", kv_s("route", set->name), kv_s("target", b->name));
+	return changed;
 }
 
 void

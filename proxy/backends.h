@@ -70,11 +70,12 @@ int backend_pool_queue(struct backend_waiter *w);
 bool backend_waiter_leave(struct backend_waiter *w);
 
 void backend_release(struct backend *b);
-/* A request failed at it, or was answered. Changes of its state are logged. */
-void backend_failed(struct backend *b, const struct backend_pool *p, const char *why, uint64_t now);
-void backend_answered(struct backend *b, uint64_t now);
-/* A check of it had this result. */
-void backend_checked(
+/* A request failed at it, or was answered. Changes of its state are logged. True: it went down, or
+ * came up. */
+bool backend_failed(struct backend *b, const struct backend_pool *p, const char *why, uint64_t now);
+bool backend_answered(struct backend *b, uint64_t now);
+/* A check of it had this result. True as above. */
+bool backend_checked(
 	struct backend *b, const struct backend_pool *p, const char *bad, uint64_t now);
 /* It cannot be checked now: what checks have said does not count. */
 void backend_unchecked(struct backend *b);
@@ -94,5 +95,7 @@ struct backend_report {
 struct backend_report backend_report(struct backend *b, uint64_t now);
 /* "10.0.3.7:80": the target as the file says it. */
 const char *backend_name(const struct backend *b);
+/* "a.example /app/": the route that it is a target of. */
+const char *backend_route(const struct backend *b);
 
 #endif

@@ -87,7 +87,8 @@ static void
 check_end(struct check *c, const char *bad)
 {
 	check_schedule(c);
-	backend_checked(c->backend, c->pool, bad, clock_mono_coarse_ms());
+	if (backend_checked(c->backend, c->pool, bad, clock_mono_coarse_ms()))
+		worker_note_target(c->checker->worker, c->backend, bad);
 }
 
 static void

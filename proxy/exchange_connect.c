@@ -84,8 +84,8 @@ exchange_answered(struct exchange *x)
 	struct container_entry *entry = x->container;
 
 	x->answered_ms = clock_mono_coarse_ms();
-	if (x->upstream->place)
-		backend_answered(x->upstream->place, x->answered_ms);
+	if (x->upstream->place && backend_answered(x->upstream->place, x->answered_ms))
+		worker_note_target(x->worker, x->upstream->place, NULL);
 	if (!entry)
 		return;
 	entry->failing_since = 0;
@@ -404,8 +404,8 @@ exchange_blame(struct exchange *x, const char *why)
 {
 	struct upstream *u = x->upstream;
 
-	if (u && u->place)
-		backend_failed(u->place, x->pool, why, clock_mono_coarse_ms());
+	if (u && u->place && backend_failed(u->place, x->pool, why, clock_mono_coarse_ms()))
+		worker_note_target(x->worker, u->place, why);
 }
 
 /* A container that dies takes its last connections in and closes them, before anyone is told: for

@@ -285,8 +285,8 @@ pool_note(struct exchange *x, enum waiting_error error)
 {
 	struct backend *b = x->upstream ? x->upstream->place : x->place;
 
-	if (b)
-		backend_failed(b, x->pool, waiting_error_text(error), clock_mono_coarse_ms());
+	if (b && backend_failed(b, x->pool, waiting_error_text(error), clock_mono_coarse_ms()))
+		worker_note_target(x->worker, b, waiting_error_text(error));
 	x->tried |= UINT64_C(1) << x->target_index;
 	x->tries++;
 	exchange_note_error(x, error);

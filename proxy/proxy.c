@@ -50,6 +50,7 @@ struct proxy {
 	int spool;                  /* the folder of files without a name; -1: none */
 	struct certificate_report report;
 	struct staple_desk staples;
+	struct target_events target_events;
 	struct access_writer *writer;
 	struct stats stats;  /* what belongs to no worker */
 	struct event *drain; /* ticks while draining; NULL: it does not */
@@ -200,6 +201,10 @@ proxy_on_note(struct list *item, void *ctx)
 		break;
 	case NOTE_BACKEND_DOWN:
 		proxy_event(p, note);
+		break;
+	case NOTE_TARGET_DOWN:
+	case NOTE_TARGET_UP:
+		targets_event(&p->target_events, p->chan, note);
 		break;
 	case NOTE_DIAL:
 		proxy_dial(p, note);

@@ -98,6 +98,29 @@ targets_send(struct chan *chan, const struct generation *g, uint64_t id)
 	targets_end(&out);
 }
 
+void
+targets_event(struct target_events *events, struct chan *chan, const struct note *note)
+{
+	bool down = note->type == NOTE_TARGET_DOWN;
+	uint64_t now = clock_mono_coarse_ms();
+	struct msg_out m;
+
+	if (now >= events->since_ms + 1000)
+		*events = (struct target_events){.since_ms = now};
+	if (events->n++ >= TARGET_EVENTS_PER_S || msg_out_init(&m, MSG_EVENT, ROLE_CONTROL) < 0)
+		return;
+	msg_put_str(&m, down ? "target down" : "target up");
+	msg_put_str(&m, "route");
+	msg_put_str(&m, note->route);
+	msg_put_str(&m, "target");
+	msg_put_str(&m, note->target);
+	if (down) {
+		msg_put_str(&m, "why");
+		msg_put_str(&m, note->why);
+	}
+	(void)chan_send(chan, &m);
+}
+
 /* Nobody should have to find out from the file that anybody is believed. */
 void
 targets_warn_unverified(const struct conf *c)

@@ -287,6 +287,18 @@ worker_note_offender(struct worker *w, const char *address, const char *why, uin
 }
 
 void
+worker_note_target(struct worker *w, const struct backend *b, const char *why)
+{
+	struct note *note = worker_new_note(
+		w, why ? NOTE_TARGET_DOWN : NOTE_TARGET_UP, backend_name(b), why ? why : "");
+
+	if (!note)
+		return;
+	(void)snprintf(note->route, sizeof(note->route), "%s", backend_route(b));
+	mailbox_post(w->notes, &note->node);
+}
+
+void
 worker_note_staple(struct worker *w, const unsigned char id[static STAPLE_ID_SIZE],
 	enum staple_state state, struct staple *staple, const char *why)
 {

@@ -86,9 +86,11 @@ enum note_type {
 	NOTE_ADOPTED,
 	NOTE_DRAINING, /* it accepts no more */
 	NOTE_BACKEND_DOWN,
-	NOTE_DIAL,     /* target: the unix socket to connect to; dial: its id */
-	NOTE_OFFENDER, /* target: an address that has violated enough */
-	NOTE_STAPLE,   /* staple: what came of a question to an OCSP responder; why */
+	NOTE_TARGET_DOWN, /* target, its route, why: it gets no requests from now on */
+	NOTE_TARGET_UP,   /* target, its route: it gets some again */
+	NOTE_DIAL,        /* target: the unix socket to connect to; dial: its id */
+	NOTE_OFFENDER,    /* target: an address that has violated enough */
+	NOTE_STAPLE,      /* staple: what came of a question to an OCSP responder; why */
 	NOTE_ANSWERED, /* target: the container that answered for the first time since a change */
 };
 
@@ -102,7 +104,8 @@ struct note {
 	uint64_t dial;
 	char target[NOTE_TEXT_MAX]; /* of a backend: the target as the file says it */
 	char why[NOTE_TEXT_MAX];
-	uint64_t for_ms; /* OFFENDER: of the ban */
+	char route[NOTE_TEXT_MAX]; /* of a target: "a.example /app/" */
+	uint64_t for_ms;           /* OFFENDER: of the ban */
 	struct staple_part staple;
 	enum staple_state staple_state;
 };
@@ -183,6 +186,8 @@ void worker_note_dial(struct worker *w, uint64_t id, const char *path);
 /* The same for an offender. */
 void worker_note_offender(struct worker *w, const char *address, const char *why, uint64_t for_ms);
 /* The same for what came of a question to an OCSP responder; takes the reference over. */
+/* A target went down (why: not NULL), or came up. */
+void worker_note_target(struct worker *w, const struct backend *b, const char *why);
 void worker_note_staple(struct worker *w, const unsigned char id[static STAPLE_ID_SIZE],
 	enum staple_state state, struct staple *staple, const char *why);
 /* Frees the object once nothing on the stack can hold it. */

@@ -174,6 +174,37 @@ def test_malformed_requests_are_violations(lab, sluice, wan, send):
     wait_for(lambda: banned(s).get(OTHER, {}).get("why") == "malformed requests", what="the ban")
 
 
+def test_who_stands_behind_a_balancer_is_limited_and_nobody_is_banned(lab, sluice, wan):
+    """The kernel sees the balancer's packets alone: it must not drop them, and no others are there."""
+    s = sluice(CONF.replace("80 plain", "80 plain proxy-protocol"), where=lab.edge)
+
+    def through(header, request, n=1):
+        with wan.client(EDGE, 80, timeout=3, source=(TRUSTED, 0)) as c:
+            c.send(header)
+            for _ in range(n):
+                c.send(request)
+                yield c.response().status
+    get = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+    named = b"PROXY TCP4 %s 203.0.113.1 4711 80\r\n"
+    assert list(through(named % OTHER.encode(), get, 10)) == [204] * 3 + [429] * 7
+    # Another client of the same balancer has its own limit.
+    assert list(through(named % OFFENDER.encode(), get, 4)) == [204] * 3 + [429]
+    for header in (named % OTHER.encode(), b"PROXY UNKNOWN\r\n"):
+        for _ in range(8):
+            assert list(through(header, b"GET / HTTP/1.1\r\nHost : a\r\n\r\n")) == [400]
+    for _ in range(8):
+        with wan.client(EDGE, 80, timeout=3, source=(TRUSTED, 0)) as c:
+            c.send(get)
+            assert c.eof()
+    # Who comes without a balancer, and has no right to speak for others, is one that may be banned.
+    for _ in range(5):
+        with wan.client(EDGE, 80, timeout=3, source=(OTHER, 0)) as c:
+            c.send(named % b"198.51.100.7")
+            assert c.eof()
+    wait_for(lambda: list(banned(s)) == [OTHER], what="the ban")
+    assert list(through(named % b"198.51.100.9", get)) == [204]
+
+
 def test_failed_handshakes_are_violations_and_mere_connections_are_not(lab, sluice, wan):
     s = sluice(CONF.replace("listen 80 plain", "listen 443 tls\ncertificate default @cert@"), where=lab.edge)
     for _ in range(8):

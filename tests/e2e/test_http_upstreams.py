@@ -96,6 +96,20 @@ def test_hash_keeps_those_that_agree_together(host, three, what, fields):
     assert targets == {"a", "b", "c"} if "client" not in what else len(targets) == 1
 
 
+def test_hash_of_the_client_is_that_of_the_client_whom_a_trusted_peer_names(host, three):
+    h = host(three, "balance hash client", top="trusted 127.0.0.1")
+    seen = {i: spread(h, 3, fields=f"X-Forwarded-For: 192.0.2.{i}\r\n")
+            for i in range(24)}
+    assert all(len(s) == 1 for s in seen.values())
+    assert {next(iter(s)) for s in seen.values()} == {"a", "b", "c"}
+
+
+def test_hash_of_the_client_believes_nobody_else(host, three):
+    h = host(three, "balance hash client")
+    seen = {next(iter(spread(h, 1, fields=f"X-Forwarded-For: 192.0.2.{i}\r\n"))) for i in range(24)}
+    assert len(seen) == 1
+
+
 def test_hash_of_the_uri_spreads(host, three):
     h = host(three, "balance hash uri")
     seen = {i: spread(h, 2, path=f"/x?{i}") for i in range(24)}

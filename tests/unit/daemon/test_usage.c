@@ -106,6 +106,34 @@ metrics_are_cumulative_and_escaped(void **state)
 }
 
 static void
+targets_are_up_or_not(void **state)
+{
+	struct control_state s = {0};
+	struct buf text;
+	json_t *usage;
+
+	(void)state;
+	assert_int_equal(control_state_init(&s), 0);
+	usage = usage_with_a_route(&s);
+	json_object_set_new(usage, "targets",
+		json_pack("[{s:s, s:s, s:b, s:s, s:s, s:i, s:i, s:i}, {s:s, s:s, s:b, s:s, s:s}]",
+			"site", "a", "path", "/x", "exact", 0, "target", "http://b:1", "state",
+			"up", "active", 2, "requests", 9, "failures", 1, "site", "a", "path", "/x",
+			"exact", 0, "target", "http://c:1", "state", "trying"));
+	buf_init(&text, METRICS_TEXT_MAX);
+	assert_int_equal(control_metrics_print(usage, &text), 0);
+	expect_line(&text, "sluice_target_up{site=\"a\",route=\"/x\",target=\"http://b:1\"} 1\n"
+			   "sluice_target_up{site=\"a\",route=\"/x\",target=\"http://c:1\"} 0\n");
+	expect_line(&text, "sluice_target_requests_active{site=\"a\",route=\"/x\","
+			   "target=\"http://b:1\"} 2\n");
+	expect_line(&text, "target=\"http://b:1\"} 9\n");
+	expect_line(&text, "# TYPE sluice_target_failures_total counter\n");
+	json_decref(usage);
+	buf_clear(&text);
+	control_state_clear(&s);
+}
+
+static void
 a_report_that_breaks_off_gives_what_was_before(void **state)
 {
 	json_t *usage = control_usage_new();
@@ -130,6 +158,7 @@ main(void)
 		cmocka_unit_test(memory_and_limits_are_found_by_their_line),
 		cmocka_unit_test(our_own_process_uses_something),
 		cmocka_unit_test(metrics_are_cumulative_and_escaped),
+		cmocka_unit_test(targets_are_up_or_not),
 		cmocka_unit_test(a_report_that_breaks_off_gives_what_was_before),
 	};
 
