@@ -11,6 +11,7 @@
 #include "daemon/ctl_ask.h"
 #include "daemon/ctl_client.h"
 #include "daemon/ctl_commands.h"
+#include "daemon/ctl_doctor.h"
 #include "daemon/ctl_exec.h"
 #include "daemon/ctl_router.h"
 #include "daemon/ctl_show.h"
@@ -446,6 +447,8 @@ run(const struct ctl_line *line)
 		return run_ban(line);
 	case CTL_BAN_CLEAR:
 		return run_ban_clear(line);
+	case CTL_DOCTOR:
+		return ctl_doctor(line);
 	case CTL_NFT_SHOW:
 		return ctl_nft_show(line);
 	case CTL_EVENTS:

@@ -35,6 +35,7 @@
 	X(BAN_RM,            "ban rm",            "ADDRESS", "let an address in again") \
 	X(BAN_CLEAR,         "ban clear",         "", "let all in again") \
 	X(NFT_SHOW,          "nft show",          "[--planned|--kernel|--diff]", "table inet sluice as the kernel has it, and in what it differs from the plan; --planned, --kernel, --diff: one of these alone") \
+	X(DOCTOR,            "doctor",            "[FILE]", "find what on this host stands in the way of the running configuration, or of FILE, and how to mend it") \
 	X(LOG_REOPEN,        "log reopen",        "", "open the access log again, after it was moved") \
 	X(EVENTS,            "events",            "", "what happens, as it happens, until interrupted") \
 	X(UPGRADE,           "upgrade",           "[--drain TIME] [PROGRAM]", "replace the running daemon by its new program, without a connection refused or lost") \

@@ -1,6 +1,6 @@
 /*
- * Finds the process behind a listening TCP port: its socket's inode in /proc/net/tcp or tcp6,
- * then the process that holds a descriptor "socket:[inode]". Used for one error message only.
+ * Finds the process behind a port: its socket's inode in /proc/net/tcp and its like, then the
+ * process that holds a descriptor "socket:[inode]". For messages only.
  */
 #include "daemon/port_owner.h"
 
@@ -13,7 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define STATE_LISTEN 0x0A /* TCP_LISTEN in /proc/net/tcp */
+#define STATE_LISTEN 0x0A      /* TCP_LISTEN in /proc/net/tcp */
+#define STATE_UNCONNECTED 0x07 /* TCP_CLOSE, which a UDP socket without a peer has */
 
 /* Which words of a line of /proc/net/tcp matter: "sl local remote state tx:rx tr:when retrnsmt
  * uid timeout inode …". */
@@ -53,22 +54,26 @@ parse_local(struct slice s, struct addr *ret_addr, uint64_t *ret_port)
 	return 0;
 }
 
-/* 0 for a line of a listening socket. */
+/* 0 for a line of a socket in this state. */
 static int
-parse_line(const char *line, struct addr *ret_addr, uint64_t *ret_port, uint64_t *ret_inode)
+parse_line(const char *line, uint64_t wanted, struct port_socket *ret)
 {
 	struct slice words[WORDS];
-	uint64_t state;
+	struct port_socket s;
+	uint64_t state, port;
 
 	if (split_words(slice_str(line), words) < WORDS ||
-		num_parse_hex(words[WORD_STATE], &state) < 0 || state != STATE_LISTEN ||
-		num_parse(words[WORD_INODE], 1, UINT64_MAX, ret_inode) < 0)
+		num_parse_hex(words[WORD_STATE], &state) < 0 || state != wanted ||
+		num_parse(words[WORD_INODE], 1, UINT64_MAX, &s.inode) < 0 ||
+		parse_local(words[WORD_LOCAL], &s.addr, &port) < 0)
 		return -1;
-	return parse_local(words[WORD_LOCAL], ret_addr, ret_port);
+	s.port = (uint16_t)port;
+	*ret = s;
+	return 0;
 }
 
-static bool
-collides(const struct addr *theirs, const struct addr *ours)
+bool
+port_owner_collides(const struct addr *theirs, const struct addr *ours)
 {
 	static const uint8_t zero[16];
 
@@ -79,24 +84,28 @@ collides(const struct addr *theirs, const struct addr *ours)
 	       (theirs->family == ours->family && memcmp(ours->bytes, zero, 16) == 0);
 }
 
-static uint64_t
-find_inode(const char *file, const struct addr *addr, uint16_t port)
+static size_t
+list_file(const char *file, uint64_t state, struct port_socket *ret, size_t max)
 {
 	FILE *f = fopen(file, "re");
 	char line[256];
-	uint64_t found = 0;
+	size_t n = 0;
 
-	while (f && !found && fgets(line, sizeof(line), f)) {
-		struct addr theirs;
-		uint64_t their_port, inode;
-
-		if (parse_line(line, &theirs, &their_port, &inode) == 0 && their_port == port &&
-			collides(&theirs, addr))
-			found = inode;
-	}
+	while (f && n < max && fgets(line, sizeof(line), f))
+		if (parse_line(line, state, &ret[n]) == 0)
+			n++;
 	if (f)
 		(void)fclose(f);
-	return found;
+	return n;
+}
+
+size_t
+port_owner_list(bool udp, struct port_socket *ret, size_t max)
+{
+	uint64_t state = udp ? STATE_UNCONNECTED : STATE_LISTEN;
+	size_t n = list_file(udp ? "/proc/net/udp" : "/proc/net/tcp", state, ret, max);
+
+	return n + list_file(udp ? "/proc/net/udp6" : "/proc/net/tcp6", state, ret + n, max - n);
 }
 
 static bool
@@ -123,39 +132,78 @@ holds(const char *pid, const char *wanted)
 	return found;
 }
 
+/* The first line of /proc/PID/NAME, or the first word of its command line. */
 static void
-describe(const char *pid, char out[static PORT_OWNER_MAX])
+read_line(const char *pid, const char *name, char *out, int size)
 {
-	char path[64], name[32] = "a program";
+	char path[64];
 	FILE *f;
 
-	(void)snprintf(path, sizeof(path), "/proc/%.16s/comm", pid);
+	(void)snprintf(path, sizeof(path), "/proc/%.16s/%.16s", pid, name);
 	f = fopen(path, "re");
-	if (f && fgets(name, sizeof(name), f))
-		name[strcspn(name, "\n")] = '\0';
+	if (f && fgets(out, size, f))
+		out[strcspn(out, "\n")] = '\0';
 	if (f)
 		(void)fclose(f);
-	(void)snprintf(out, PORT_OWNER_MAX, "%.31s (pid %.16s)", name, pid);
+}
+
+/* "0::/system.slice/nginx.service" -> "nginx.service". */
+static void
+find_unit(const char *pid, char out[static PORT_OWNER_MAX])
+{
+	char line[PORT_CGROUP_MAX] = "";
+	const char *name;
+
+	read_line(pid, "cgroup", line, sizeof(line));
+	name = strrchr(line, '/');
+	if (name && slice_ends(slice_str(name), SLICE_LIT(".service")) &&
+		strlen(name + 1) < PORT_OWNER_MAX)
+		(void)snprintf(out, PORT_OWNER_MAX, "%s", name + 1);
+}
+
+static void
+describe(const char *pid, struct port_owner *ret)
+{
+	uint64_t number = 0;
+
+	(void)num_parse(slice_str(pid), 1, INT32_MAX, &number);
+	*ret = (struct port_owner){.pid = (int)number, .name = "a program"};
+	read_line(pid, "comm", ret->name, sizeof(ret->name));
+	read_line(pid, "cmdline", ret->command, sizeof(ret->command));
+	find_unit(pid, ret->unit);
+}
+
+bool
+port_owner_of(uint64_t inode, struct port_owner *ret)
+{
+	const struct dirent *d;
+	char wanted[64];
+	bool found = false;
+	DIR *proc = opendir("/proc");
+
+	(void)snprintf(wanted, sizeof(wanted), "socket:[%" PRIu64 "]", inode);
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
+	while (proc && !found && (d = readdir(proc))) {
+		found = d->d_name[0] >= '1' && d->d_name[0] <= '9' && holds(d->d_name, wanted);
+		if (found)
+			describe(d->d_name, ret);
+	}
+	if (proc)
+		closedir(proc);
+	return found;
 }
 
 void
 port_owner(const struct addr *addr, uint16_t port, char out[static PORT_OWNER_MAX])
 {
-	uint64_t inode = find_inode(
-		addr->family == AF_INET ? "/proc/net/tcp" : "/proc/net/tcp6", addr, port);
-	const struct dirent *d;
-	char wanted[64];
-	DIR *proc;
+	_free_ struct port_socket *sockets = calloc(PORT_SOCKETS_MAX, sizeof(*sockets));
+	size_t n = sockets ? port_owner_list(false, sockets, PORT_SOCKETS_MAX) : 0;
+	struct port_owner owner;
 
 	out[0] = '\0';
-	if (!inode && addr->family == AF_INET)
-		inode = find_inode("/proc/net/tcp6", addr, port);
-	proc = inode ? opendir("/proc") : NULL;
-	(void)snprintf(wanted, sizeof(wanted), "socket:[%" PRIu64 "]", inode);
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
-	while (proc && !out[0] && (d = readdir(proc)))
-		if (d->d_name[0] >= '1' && d->d_name[0] <= '9' && holds(d->d_name, wanted))
-			describe(d->d_name, out);
-	if (proc)
-		closedir(proc);
+	for (size_t i = 0; i < n && !out[0]; i++)
+		if (sockets[i].port == port && port_owner_collides(&sockets[i].addr, addr) &&
+			port_owner_of(sockets[i].inode, &owner))
+			(void)snprintf(
+				out, PORT_OWNER_MAX, "%.31s (pid %d)", owner.name, owner.pid);
 }

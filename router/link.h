@@ -26,6 +26,7 @@ struct link_iface {
 	char name[CONF_IFNAME_MAX + 1];
 	char kind[LINK_KIND_MAX]; /* "bridge", "veth", "" */
 	uint32_t master;
+	uint32_t mtu;
 	bool up;
 	bool ours;    /* has our alias */
 	bool port;    /* of a bridge */

@@ -74,6 +74,7 @@ link_parse(const struct nlmsghdr *h, struct link_snapshot *s)
 	iface.index = (uint32_t)info.ifi_index;
 	iface.up = info.ifi_flags & IFF_UP;
 	(void)netlink_u32(attrs[IFLA_MASTER], &iface.master);
+	(void)netlink_u32(attrs[IFLA_MTU], &iface.mtu);
 	if (netlink_name(attrs[IFLA_IFALIAS], alias, sizeof(alias)))
 		iface.ours = mnl_attr_get_payload_len(attrs[IFLA_IFALIAS]) <= sizeof(alias) &&
 			     strcmp(alias, LINK_ALIAS) == 0;

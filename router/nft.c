@@ -271,6 +271,31 @@ nft_apply(struct nft *n, const struct ruleset_diff *d, bool *ret_missing, struct
 	return ret;
 }
 
+/* Without its end a batch is checked to the last message, and then undone. Making the table is
+ * acknowledged, so silence is not taken for consent. */
+int
+nft_try(struct nft *n, const struct ruleset *r, struct err *e)
+{
+	struct nft_batch b;
+	struct netlink_error error = {0};
+	int ret;
+
+	nft_batch_init(&b, n->commands.seq + 1);
+	nft_batch_begin(&b);
+	nft_batch_new_table(&b);
+	nft_batch_sets(&b);
+	nft_batch_chains(&b, r);
+	nft_batch_rules(&b, r->rules);
+	nft_batch_elements(&b, NFT_MSG_NEWSETELEM, r);
+	n->commands.seq = b.seq;
+	if (b.failed)
+		ret = err_set(e, "no memory for the nftables batch");
+	else if ((ret = batch_send(n, &b, &error)) < 0)
+		netlink_err(e, &error, "table inet " RULESET_TABLE);
+	nft_batch_clear(&b);
+	return ret;
+}
+
 int
 nft_delete(struct nft *n, struct err *e)
 {

@@ -43,6 +43,9 @@ int nft_restore_bans(struct nft *n);
 /* Adds the bans that the kernel holds, with the time they have left. 0, or -1 also when the table
  * is not there. */
 int nft_read_bans(struct nft *n, struct bans *ret, uint64_t now_ms, struct err *e);
+/* Whether the kernel would take r, in a transaction that is not committed. 0, or -1 with e filled.
+ */
+int nft_try(struct nft *n, const struct ruleset *r, struct err *e);
 /* Deletes the table; that it is not there is no error. */
 int nft_delete(struct nft *n, struct err *e);
 /* Reads the elements back; *ret_rules is how many rules the kernel has in the table. The sets are

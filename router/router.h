@@ -5,8 +5,10 @@
 #ifndef ROUTER_ROUTER_H
 #define ROUTER_ROUTER_H
 
+#include "conf/conf.h"
 #include "core/err.h"
 #include "core/slice.h"
+#include "router/findings.h"
 
 /* The process's main function: takes its channel at PROC_FD_CHANNEL, enters its sandbox, runs
  * until the channel closes. Kernel rules stay. Returns the exit status. */
@@ -17,5 +19,9 @@ int router_main(void);
  * a bridge of ours goes when nothing is attached to it. What is gone already is no error.
  * 0 or -1 with e filled (the rest is done all the same). */
 int router_undo(struct slice records, struct err *e);
+
+/* `sluice doctor`: adds what on this host stands in the way of this configuration. Needs root;
+ * changes nothing. 0, or -1 when the host could not be read. */
+int router_doctor(const struct conf *conf, struct findings *ret, struct err *e);
 
 #endif

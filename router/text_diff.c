@@ -176,14 +176,15 @@ static int
 print_section(const struct section *a, const struct section *b, struct buf *out)
 {
 	struct slice *of_a = sorted(a), *of_b = sorted(b);
-	struct slice head = a ? a->head : b->head;
-	const char *sign = b ? "+" : "-";
+	const struct section *any = a ? a : b;
+	const char *sign = a ? "-" : "+";
 	size_t before;
 	int rc = -1;
 
 	if (a && b)
 		sign = " ";
-	if (of_a && of_b && buf_printf(out, "%s\t%.*s {\n", sign, SLICE_ARG(head)) == 0) {
+	if (any && of_a && of_b &&
+		buf_printf(out, "%s\t%.*s {\n", sign, SLICE_ARG(any->head)) == 0) {
 		before = buf_len(out);
 		rc = print_missing(a, of_b, b ? b->n : 0, "-", out);
 		if (rc == 0)

@@ -1,3 +1,4 @@
 sluice_fuzz_target(router_netlink sluice_router)
 sluice_fuzz_target(router_plan sluice_router)
 sluice_fuzz_target(block_list sluice_router)
+sluice_fuzz_target(router_legacy sluice_router)
