@@ -112,10 +112,11 @@ static void
 listener_on_event(evutil_socket_t fd, short what, void *arg)
 {
 	struct listener *l = arg;
+	int most = l->mode == CONF_LISTEN_TLS ? LISTENER_HANDSHAKES_MAX : LISTENER_ACCEPT_MAX;
 
 	(void)fd;
 	(void)what;
-	for (int i = 0; i < LISTENER_ACCEPT_MAX; i++) {
+	for (int i = 0; i < most; i++) {
 		if (!listener_accept(l))
 			break;
 	}
