@@ -271,7 +271,13 @@ conn_after_exchange(struct conn *c, enum exchange_end end)
 		return true;
 	case EXCHANGE_END_CLOSE:
 		/* Without unread bytes a close is clean; with some the kernel would reset the
-		 * connection, and the client might lose the answer (RFC 9112 section 9.6). */
+		 * connection, and the client might lose the answer (RFC 9112 section 9.6). None
+		 * come from a client that has itself said "close". */
+		if (c->front.last && iobuf_len(&c->front.in) == 0) {
+			conn_notify_close(c);
+			conn_close(c, CONN_CLOSE_DONE);
+			return false;
+		}
 		conn_start_linger(c);
 		return true;
 	case EXCHANGE_GOES_ON:

@@ -78,6 +78,7 @@ struct conn {
 	char peer[ADDR_TEXT_MAX]; /* the client's address as text */
 	uint32_t requests;
 	uint64_t lingered;
+	uint64_t turn; /* of the worker's loop in which it was read last */
 };
 
 /* Takes the descriptor over; when memory is short it is closed. */
@@ -140,6 +141,8 @@ enum front_io conn_read_away(struct conn *c, size_t *ret_n);
 enum front_io conn_flush(struct conn *c);
 /* What an exchange does on an HTTP/1.1 connection. The first can send files in clear text. */
 extern const struct front_ops conn_front_ops, conn_front_ops_tls;
+/* Says over TLS that nothing more will be sent; FIN has to be next. */
+void conn_notify_close(struct conn *c);
 /* Says that nothing more will be sent: close_notify, FIN. */
 void conn_finish_output(struct conn *c);
 /* The method table of the BIO between OpenSSL and a connection; one a worker. NULL: no memory. */

@@ -21,6 +21,10 @@ conn_recv(struct conn *c, char *to, size_t n)
 		errno = EAGAIN;
 		return -1;
 	}
+	/* What the first read of a turn brings was there when the loop woke up. */
+	if (c->turn == c->worker->turn)
+		file_cache_note_bytes(&c->worker->files);
+	c->turn = c->worker->turn;
 	do {
 		got = recv(c->origin.fd, to, n, 0);
 	} while (got < 0 && errno == EINTR);
@@ -256,9 +260,10 @@ conn_write_bytes(struct conn *c, struct slice s, size_t *ret_n)
 
 	if (!c->writable)
 		return FRONT_IO_BLOCKED;
+	/* Another record, or close_notify and FIN, follow at once: no packet need end where this
+	 * one does. */
+	c->more = c->front.ends || (c->ssl && s.n > CONN_TLS_RECORD_MAX);
 	if (c->ssl) {
-		/* Another record follows at once: no packet need end where this one does. */
-		c->more = s.n > CONN_TLS_RECORD_MAX;
 		s = slice_head(s, CONN_TLS_RECORD_MAX);
 		result = SSL_write(c->ssl, s.p, (int)s.n);
 		c->more = false;
@@ -268,6 +273,7 @@ conn_write_bytes(struct conn *c, struct slice s, size_t *ret_n)
 		return FRONT_IO_OK;
 	}
 	sent = conn_send(c, s.p, s.n);
+	c->more = false;
 	if (sent >= 0) {
 		*ret_n = (size_t)sent;
 		return FRONT_IO_OK;
@@ -328,12 +334,20 @@ conn_front_send_file(struct front *f, int file, off_t *offset, size_t n, size_t 
 }
 
 void
-conn_finish_output(struct conn *c)
+conn_notify_close(struct conn *c)
 {
 	if (c->ssl && !c->tls_failed && SSL_is_init_finished(c->ssl)) {
+		c->more = true; /* FIN is next */
 		(void)SSL_shutdown(c->ssl);
+		c->more = false;
 		ERR_clear_error();
 	}
+}
+
+void
+conn_finish_output(struct conn *c)
+{
+	conn_notify_close(c);
 	(void)shutdown(c->origin.fd, SHUT_WR);
 }
 

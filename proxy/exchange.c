@@ -99,6 +99,8 @@ exchange_new(struct front *f)
 	x->worker = f->conn->worker;
 	f->complete = false;
 	f->trailers = (struct slice){0};
+	f->ends = false;
+	f->last = false;
 	x->file = -1;
 	x->client = x->conn->origin.peer;
 	list_init(&x->container_node);
@@ -575,6 +577,7 @@ exchange_end(struct exchange *x)
 	bool keep;
 
 	f->complete = true;
+	f->ends = !x->keep_alive;
 	if (!exchange_write_rest(x))
 		return EXCHANGE_GOES_ON;
 	if (x->keep_alive && !f->framed && !exchange_drain(x)) {
@@ -583,6 +586,7 @@ exchange_end(struct exchange *x)
 		return EXCHANGE_GOES_ON;
 	}
 	keep = x->keep_alive;
+	f->last = x->generation && !x->request.keep_alive && http_body_done(&x->request_body);
 	exchange_finish(x);
 	return keep ? EXCHANGE_END_KEEP : EXCHANGE_END_CLOSE;
 }

@@ -306,6 +306,7 @@ file_send_buffered(struct exchange *x)
 	if (file_has_more(x) && (!f->out.data || iobuf_room(&f->out) > 0) && !file_fill(x))
 		return FRONT_IO_CLOSED;
 	f->complete = !file_has_more(x);
+	f->ends = f->complete && !x->keep_alive;
 	return front_flush(f);
 }
 

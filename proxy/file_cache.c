@@ -203,9 +203,8 @@ file_entry_is_there(const struct file_entry *e, const struct file_place *place)
 }
 
 void
-file_cache_set_batch(struct file_cache *c, bool batch)
+file_cache_note_bytes(struct file_cache *c)
 {
-	c->batch = batch;
 	c->polled = false;
 }
 
@@ -213,7 +212,7 @@ file_cache_set_batch(struct file_cache *c, bool batch)
 static bool
 file_cache_poll(struct file_cache *c)
 {
-	if (c->batch && c->polled)
+	if (c->polled)
 		return false;
 	c->polled = true;
 	return file_watch_poll(&c->watch);

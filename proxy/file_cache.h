@@ -56,7 +56,7 @@ struct file_cache {
 	size_t bytes, bytes_max;
 	size_t n_open, n_folders;
 	uint32_t asked[FILE_CACHE_ASKED];
-	bool batch, polled; /* see file_cache_set_batch */
+	bool polled; /* changes were asked for, and no bytes noted since */
 };
 
 /* 0, or -1 when memory is short. The cache must not move afterwards. */
@@ -70,9 +70,9 @@ struct file_place {
 	const char *name; /* below the root, without '/' in front */
 };
 
-/* While it is set, requests are looked up that have all arrived before: changes are asked for once.
- */
-void file_cache_set_batch(struct file_cache *c, bool batch);
+/* Bytes are about to come from a client who may have changed a file before it sent them: the next
+ * file_cache_find asks for changes. Until the next call all others do without. */
+void file_cache_note_bytes(struct file_cache *c);
 /* The file that the name is at this moment, with a reference, or NULL: it is not in the cache. */
 struct file_entry *file_cache_find(
 	struct file_cache *c, const struct file_place *place, uint64_t now_ms);

@@ -372,13 +372,8 @@ h2_feed_guarded(struct h2 *h2, struct slice in)
 {
 	size_t good;
 	uint32_t error = h2_guard_feed(&h2->guard, in.p, in.n, &good);
-	struct file_cache *files = &h2->conn->worker->files;
-	ssize_t used;
+	ssize_t used = nghttp2_session_mem_recv(h2->session, (const uint8_t *)in.p, good);
 
-	/* Files are looked up while heads are taken in: all of these have arrived already. */
-	file_cache_set_batch(files, true);
-	used = nghttp2_session_mem_recv(h2->session, (const uint8_t *)in.p, good);
-	file_cache_set_batch(files, false);
 	h2_spend(h2, h2->guard.ignored * H2_COST_FRAME);
 	h2->guard.ignored = 0;
 	if (used < 0 || error == NGHTTP2_NO_ERROR || h2->goaway_sent)

@@ -142,8 +142,11 @@ worker_run(void *arg)
 {
 	struct worker *w = arg;
 
-	while (!w->stopping && event_base_loop(w->base, EVLOOP_NO_EXIT_ON_EMPTY) == 0)
-		;
+	while (!w->stopping &&
+		event_base_loop(w->base, EVLOOP_NO_EXIT_ON_EMPTY | EVLOOP_ONCE) == 0) {
+		w->turn++;
+		file_cache_note_bytes(&w->files);
+	}
 	worker_close(w);
 	tls_memory_clear();
 	return NULL;

@@ -122,6 +122,7 @@ struct worker {
 	uint64_t started_ms; /* monotonic */
 	pthread_t thread;
 	struct event_base *base;
+	uint64_t turn; /* of the loop: how often it has asked the kernel for events */
 	struct mailbox commands;
 	struct mailbox *notes;         /* the main thread's */
 	struct guards *guards;         /* likewise; set behind worker_new */

@@ -98,10 +98,12 @@ static struct file_entry *
 ask(struct fixture *f, const char *name, uint64_t now)
 {
 	struct file_place place = place_of(f, name);
-	struct file_entry *e = file_cache_find(&f->cache, &place, now);
+	struct file_entry *e;
 	struct stat st;
 	int fd;
 
+	file_cache_note_bytes(&f->cache);
+	e = file_cache_find(&f->cache, &place, now);
 	if (e)
 		return e;
 	fd = file_open_beneath(f->root.fd, name, 0, 0);
@@ -118,9 +120,12 @@ static bool
 is_cached(struct fixture *f, const char *name, uint64_t now)
 {
 	struct file_place place = place_of(f, name);
-	struct file_entry *e = file_cache_find(&f->cache, &place, now);
-	bool found = e != NULL;
+	struct file_entry *e;
+	bool found;
 
+	file_cache_note_bytes(&f->cache);
+	e = file_cache_find(&f->cache, &place, now);
+	found = e != NULL;
 	file_entry_unref(&e);
 	return found;
 }
@@ -162,6 +167,22 @@ a_replaced_file_is_noticed_at_once(void **state)
 		assert_false(is_cached(f, "sub/a", 0));
 		expect(f, "sub/a", text);
 	}
+}
+
+static void
+changes_are_asked_for_once_until_bytes_come(void **state)
+{
+	struct fixture *f = *state;
+	struct file_place place = place_of(f, "sub/a");
+	struct file_entry *e;
+
+	expect(f, "sub/a", "first");
+	put_aside(f, "sub/a", "second");
+	e = file_cache_find(&f->cache, &place, 0);
+	assert_non_null(e);
+	file_entry_unref(&e);
+	file_cache_note_bytes(&f->cache);
+	assert_null(file_cache_find(&f->cache, &place, 0));
 }
 
 static void
@@ -346,6 +367,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_file_is_taken_in_when_it_is_asked_for_again),
 		TEST(a_replaced_file_is_noticed_at_once),
+		TEST(changes_are_asked_for_once_until_bytes_come),
 		TEST(every_other_change_is_noticed_at_once),
 		TEST(a_write_through_another_name_is_noticed),
 		TEST(a_folder_that_moves_takes_its_files_along),
