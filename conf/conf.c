@@ -92,6 +92,7 @@ free_conf(struct conf *c)
 	free(c->password_files);
 	free(c->ban.never);
 	conf_blocks_clear(&c->blocks);
+	conf_source_limits_clear(&c->source_limits);
 	conf_heads_clear(&c->heads);
 	free(c->trusted);
 	conf_pages_clear(&c->pages);
@@ -163,7 +164,7 @@ bool
 conf_needs_router(const struct conf *c)
 {
 	return conf_needs_forwarding(c) || c->ban.ordinal || c->ban.n_never ||
-	       conf_blocks_written(&c->blocks);
+	       conf_blocks_written(&c->blocks) || c->source_limits.n;
 }
 
 bool

@@ -16,6 +16,7 @@
 #include "conf/guard.h"
 #include "conf/tls.h"
 #include "conf/heads.h"
+#include "conf/limit.h"
 #include "conf/pages.h"
 #include "conf/overload.h"
 #include "core/addr.h"
@@ -294,6 +295,7 @@ struct conf {
 	struct conf_guard guard;
 	struct conf_ban ban;
 	struct conf_blocks blocks;
+	struct conf_source_limits source_limits;
 	struct conf_password_file *password_files;
 	size_t n_password_files;
 	uint32_t n_pools; /* the highest conf_route.pool */
@@ -393,7 +395,7 @@ int conf_errors_print(const struct conf_errors *errs,
 	struct slice (*text_of)(void *ctx, const char *file), void *ctx, struct buf *out);
 
 /* What the file uses: decides which processes run. */
-bool conf_needs_router(const struct conf *c);     /* bridge, forward, ban or block */
+bool conf_needs_router(const struct conf *c);     /* bridge, forward, ban, block or limit */
 bool conf_needs_forwarding(const struct conf *c); /* bridge or forward */
 bool conf_needs_lxc(const struct conf *c);        /* container */
 /* The index of the container, or -1. */

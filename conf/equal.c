@@ -263,6 +263,7 @@ conf_equal(const struct conf *a, const struct conf *b)
 	if (a->n_sites != b->n_sites || a->n_containers != b->n_containers || !same_network(a, b) ||
 		!same_daemon(a, b) || !same_logs(a, b) || !same_limits(&a->limits, &b->limits) ||
 		!conf_ban_equal(&a->ban, &b->ban) || !conf_blocks_equal(&a->blocks, &b->blocks) ||
+		!conf_source_limits_equal(&a->source_limits, &b->source_limits) ||
 		!conf_guard_equal(&a->guard, &b->guard) || !same_trust(&a->trust, &b->trust) ||
 		!conf_tls_equal(&a->tls, &b->tls) || !conf_heads_equal(&a->heads, &b->heads) ||
 		!conf_pages_equal(&a->pages, &b->pages) ||

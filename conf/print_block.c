@@ -1,5 +1,8 @@
-/* Blocks as text. */
+/* Blocks and limits as text. */
 #include "conf/print_block.h"
+
+#include "conf/schema.h"
+#include "core/num.h"
 
 /* A line for each directive, with its networks. */
 static void
@@ -31,4 +34,36 @@ print_blocks(struct writer *w, const struct conf_blocks *blocks)
 		writer_end(w);
 	}
 	print_nets(w, "unblock", blocks->except, blocks->n_except);
+}
+
+static void
+print_limit(struct writer *w, const struct conf_source_limit *limit)
+{
+	char text[NUM_TEXT_MAX];
+
+	writer_begin(w, limit->ordinal, "limit");
+	writer_word(w, schema_word_name("limit", (int)limit->kind));
+	if (limit->kind == CONF_LIMIT_CONNECTIONS)
+		writer_number(w, limit->count);
+	else
+		writer_word(w, num_print_rate(limit->count, limit->period_ms, text));
+	if (limit->burst_written) {
+		writer_raw(w, " burst");
+		writer_number(w, limit->burst);
+	}
+	writer_raw(w, " per source");
+	if (limit->n_ports)
+		writer_raw(w, " to");
+	for (size_t i = 0; i < limit->n_ports; i++) {
+		writer_raw(w, " ");
+		writer_ports(w, limit->ports[i].low, limit->ports[i].high);
+	}
+	writer_end(w);
+}
+
+void
+print_source_limits(struct writer *w, const struct conf_source_limits *limits)
+{
+	for (size_t i = 0; i < limits->n; i++)
+		print_limit(w, &limits->v[i]);
 }

@@ -1,6 +1,7 @@
-/* The language: who is blocked, in the kernel. */
+/* The language: who is blocked, and how much of one source passes, in the kernel. */
 #include "conf/schema.h"
 
+#include "conf/limit.h"
 #include "conf/setters.h"
 
 static const struct schema_row rows[] = {
@@ -50,10 +51,41 @@ static const struct schema_row rows[] = {
 		.doc = "Names exceptions from block and block-list.",
 		.example = "block 203.0.113.0/24\nunblock 203.0.113.77",
 	},
+	{
+		.name = "limit",
+		.context = CONTEXT_TOP,
+		.min = 4,
+		.max = WORDS_ANY,
+		.repeats = true,
+		.set = set_limit,
+		.arguments = "connections N per source [to PORT[-PORT] ...] | "
+			     "rate|syn RATE [burst N] per source [to PORT[-PORT] ...]",
+		.default_value = "nothing is limited",
+		.doc = "Has the kernel drop what one source sends above a limit.",
+		.more = "It holds for the host and for forwarded ports, by the port that the "
+			"source "
+			"calls. A source is an IPv4 address or the /64 of an IPv6 address; ports "
+			"behind to are counted together, as TCP and as UDP. A burst that is not "
+			"written is as many as in a second, at least 5. For each limit 65,536 "
+			"sources are kept in mind of each family; those beyond are not limited. "
+			"What containers and the host itself send is not looked at. Where there "
+			"is a limit, packets that belong to no connection and begin none are "
+			"dropped. There may be six limits of rates and connections, and two of "
+			"SYNs. A change of a limit forgets what was counted.",
+		.example = "limit connections 50 per source\n"
+			   "limit rate 20/s burst 40 per source to 2222\n"
+			   "limit syn 100/s burst 200 per source",
+	},
 };
 
 static const struct schema_word words[] = {
 	{"block", "confirm", 0, "", "this is meant, however much it blocks"},
+	{"limit", "connections", CONF_LIMIT_CONNECTIONS, "N",
+		"connections that are open at a time"},
+	{"limit", "rate", CONF_LIMIT_RATE, "RATE [burst N]", "new connections"},
+	{"limit", "syn", CONF_LIMIT_SYN, "RATE [burst N]",
+		"TCP packets that ask for a connection, before the kernel remembers anything of "
+		"them: against floods"},
 	{"block-list", "confirm", 0, "", "this is meant, even when it is empty"},
 };
 

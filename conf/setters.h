@@ -106,6 +106,8 @@ int set_ban(struct parse *p, const struct directive *d);
 int set_block(struct parse *p, const struct directive *d);
 int set_block_list(struct parse *p, const struct directive *d);
 int set_unblock(struct parse *p, const struct directive *d);
+/* set_limit.c */
+int set_limit(struct parse *p, const struct directive *d);
 /* set_container.c */
 int set_container(struct parse *p, const struct directive *d);
 int set_image(struct parse *p, const struct directive *d);

@@ -58,7 +58,7 @@ send_diff(
 	bool missing = false;
 
 	/* Chains come and go with the table only. */
-	if (!r->installed || !ruleset_same_chains(&r->ruleset, to))
+	if (!r->installed || !ruleset_same_frame(&r->ruleset, to))
 		return nft_install(&r->nft, to, e);
 	if (ruleset_diff_empty(diff))
 		return 0;

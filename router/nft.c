@@ -169,9 +169,9 @@ install_whole(struct nft *n, const struct ruleset *r, struct err *e)
 	nft_batch_init(&b, n->commands.seq + 1);
 	nft_batch_begin(&b);
 	nft_batch_new_table(&b);
-	nft_batch_sets(&b);
+	nft_batch_sets(&b, r);
 	nft_batch_chains(&b, r);
-	nft_batch_rules(&b, r->rules);
+	nft_batch_rules(&b, r->rules, &r->limits);
 	nft_batch_elements(&b, NFT_MSG_NEWSETELEM, r);
 	nft_batch_bans(&b, n->bans, clock_mono_ms());
 	ret = nft_commit(n, &b, &error, e);
@@ -198,6 +198,7 @@ install_in_place(struct nft *n, const struct ruleset *r)
 	ruleset_clear(&found);
 	if (ret < 0)
 		return -1;
+	diff.rules_differ = diff.limits_differ = true;
 	ret = nft_apply(n, &diff, &missing, NULL);
 	ruleset_diff_clear(&diff);
 	return ret < 0 ? -1 : nft_restore_bans(n);
@@ -222,7 +223,9 @@ apply_elements(struct nft *n, const struct ruleset_diff *d, const struct ruleset
 	nft_batch_begin(&b);
 	if (d->rules_differ) {
 		nft_batch_flush_rules(&b);
-		nft_batch_rules(&b, d->rules);
+		nft_batch_rules(&b, d->rules, &d->limits);
+		if (d->limits_differ)
+			nft_batch_flush_limits(&b, &d->limits);
 	}
 	nft_batch_elements(&b, NFT_MSG_DELSETELEM, del);
 	nft_batch_elements(&b, NFT_MSG_NEWSETELEM, &d->add);
@@ -283,9 +286,9 @@ nft_try(struct nft *n, const struct ruleset *r, struct err *e)
 	nft_batch_init(&b, n->commands.seq + 1);
 	nft_batch_begin(&b);
 	nft_batch_new_table(&b);
-	nft_batch_sets(&b);
+	nft_batch_sets(&b, r);
 	nft_batch_chains(&b, r);
-	nft_batch_rules(&b, r->rules);
+	nft_batch_rules(&b, r->rules, &r->limits);
 	nft_batch_elements(&b, NFT_MSG_NEWSETELEM, r);
 	n->commands.seq = b.seq;
 	if (b.failed)

@@ -17,7 +17,9 @@ struct nft {
 	struct netlink events;   /* NFNLGRP_NFTABLES */
 	const struct bans *bans; /* the owner's: what every installation puts into the sets of bans;
 				  * NULL: nothing */
-	bool unsure;             /* somebody may have changed the table while nobody listened */
+	const struct ruleset_limits
+		*limits; /* the owner's: what its rules of limits are; NULL: none */
+	bool unsure;     /* somebody may have changed the table while nobody listened */
 };
 
 /* Opens both sockets. 0 or -1. */

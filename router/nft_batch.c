@@ -43,6 +43,7 @@ hook_number(enum ruleset_chain chain)
 {
 	switch (chain) {
 	case RULESET_CHAIN_EARLY:
+	case RULESET_CHAIN_LIMITS:
 	case RULESET_CHAIN_NAT_PRE:
 		return NF_INET_PRE_ROUTING;
 	case RULESET_CHAIN_NAT_OUT:
@@ -227,8 +228,18 @@ set_byte_order(struct nftnl_set *s)
 	nftnl_udata_buf_free(data);
 }
 
+static uint32_t
+dynamic_flags(enum ruleset_set set, const struct ruleset_limits *limits)
+{
+	size_t slot = 0;
+
+	(void)ruleset_set_slot(set, &slot);
+	return limits->v[slot].kind == RULESET_LIMIT_CONNECTIONS ? NFT_SET_EVAL
+								 : NFT_SET_EVAL | NFT_SET_TIMEOUT;
+}
+
 static void
-set_attributes(struct nftnl_set *s, enum ruleset_set set)
+set_attributes(struct nftnl_set *s, enum ruleset_set set, const struct ruleset_limits *limits)
 {
 	const struct ruleset_set_info *info = ruleset_set_info(set);
 	bool concat = info->key[1] != RULESET_PART_NONE;
@@ -251,6 +262,10 @@ set_attributes(struct nftnl_set *s, enum ruleset_set set)
 		flags |= NFT_SET_TIMEOUT;
 		nftnl_set_set_u32(s, NFTNL_SET_DESC_SIZE, RULESET_BANS_MAX);
 	}
+	if (info->kind == RULESET_KIND_DYNAMIC) {
+		flags |= dynamic_flags(set, limits);
+		nftnl_set_set_u32(s, NFTNL_SET_DESC_SIZE, RULESET_LIMIT_SOURCES);
+	}
 	if (info->interval && concat) {
 		flags |= NFT_SET_CONCAT;
 		nftnl_set_set_data(s, NFTNL_SET_DESC_CONCAT, fields, n);
@@ -267,16 +282,20 @@ set_attributes(struct nftnl_set *s, enum ruleset_set set)
 }
 
 void
-nft_batch_sets(struct nft_batch *b)
+nft_batch_sets(struct nft_batch *b, const struct ruleset *r)
 {
 	for (size_t i = 0; i < RULESET_SET_COUNT; i++) {
-		struct nftnl_set *s = nftnl_set_alloc();
-		struct nlmsghdr *h = begin(b, NFT_MSG_NEWSET, NLM_F_CREATE);
+		struct nftnl_set *s;
+		struct nlmsghdr *h;
 
+		if (!ruleset_has_set(r, (enum ruleset_set)i))
+			continue;
+		s = nftnl_set_alloc();
+		h = begin(b, NFT_MSG_NEWSET, NLM_F_CREATE);
 		if (!s || !h) {
 			b->failed = true;
 		} else {
-			set_attributes(s, (enum ruleset_set)i);
+			set_attributes(s, (enum ruleset_set)i, &r->limits);
 			nftnl_set_nlmsg_build_payload(h, s);
 			end(b, h);
 		}
@@ -325,15 +344,17 @@ nft_batch_chains(struct nft_batch *b, const struct ruleset *r)
 }
 
 void
-nft_batch_rules(struct nft_batch *b, uint64_t rules)
+nft_batch_rules(struct nft_batch *b, uint64_t rules, const struct ruleset_limits *limits)
 {
+	const struct ruleset wanted = {.rules = rules, .limits = *limits};
+
 	for (size_t i = 0; i < RULESET_RULE_COUNT; i++) {
 		struct nftnl_rule *r;
 		struct nlmsghdr *h;
 
-		if (!(rules & UINT64_C(1) << i))
+		if (!ruleset_has_rule(&wanted, (enum ruleset_rule)i))
 			continue;
-		r = nft_expr_rule((enum ruleset_rule)i);
+		r = nft_expr_rule((enum ruleset_rule)i, limits);
 		h = begin(b, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
 		if (!r || !h) {
 			b->failed = true;
@@ -479,6 +500,17 @@ nft_batch_flush(struct nft_batch *b, enum ruleset_set set)
 	mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_TABLE, RULESET_TABLE);
 	mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_SET, ruleset_set_info(set)->name);
 	end(b, h);
+}
+
+void
+nft_batch_flush_limits(struct nft_batch *b, const struct ruleset_limits *limits)
+{
+	for (size_t i = 0; i < RULESET_LIMITS_MAX; i++) {
+		if (limits->v[i].kind == RULESET_LIMIT_NONE)
+			continue;
+		nft_batch_flush(b, ruleset_limit_set(i, false));
+		nft_batch_flush(b, ruleset_limit_set(i, true));
+	}
 }
 
 /* One ban: an element with a time of its own. Added again, it would keep its old one. */

@@ -40,15 +40,18 @@ void nft_batch_end(struct nft_batch *b);
 void nft_batch_new_table(struct nft_batch *b);
 /* add table; delete table. */
 void nft_batch_drop_table(struct nft_batch *b);
-void nft_batch_sets(struct nft_batch *b);
+/* Those that r has. */
+void nft_batch_sets(struct nft_batch *b, const struct ruleset *r);
 void nft_batch_chains(struct nft_batch *b, const struct ruleset *r);
 /* All rules of all chains of the table go. */
 void nft_batch_flush_rules(struct nft_batch *b);
-void nft_batch_rules(struct nft_batch *b, uint64_t rules);
+void nft_batch_rules(struct nft_batch *b, uint64_t rules, const struct ruleset_limits *limits);
 /* type: NFT_MSG_NEWSETELEM or NFT_MSG_DELSETELEM. */
 void nft_batch_elements(struct nft_batch *b, uint16_t type, const struct ruleset *r);
 /* Takes all elements out of a set. */
 void nft_batch_flush(struct nft_batch *b, enum ruleset_set set);
+/* Forgets all sources: what counts them was made by the rules of before. */
+void nft_batch_flush_limits(struct nft_batch *b, const struct ruleset_limits *limits);
 /* type likewise; of a deletion the time does not count. */
 void nft_batch_ban(struct nft_batch *b, uint16_t type, const struct addr *a, uint64_t timeout_ms);
 /* Adds all of them, each with the time it has left; bans may be NULL. */

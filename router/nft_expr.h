@@ -9,7 +9,8 @@
 
 struct nftnl_rule;
 
-/* A new rule in table inet sluice, the caller's to nftnl_rule_free; NULL when memory is short. */
-struct nftnl_rule *nft_expr_rule(enum ruleset_rule rule);
+/* A new rule in table inet sluice, the caller's to nftnl_rule_free; NULL when memory is short, or
+ * for a limit that is none. */
+struct nftnl_rule *nft_expr_rule(enum ruleset_rule rule, const struct ruleset_limits *limits);
 
 #endif

@@ -7,6 +7,7 @@
 #include "router/nft_batch.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -186,6 +187,22 @@ drop_doubles(struct ruleset_elems *s)
 	s->n = n;
 }
 
+/* The elements of one set. The sets of limits are not always there. */
+static int
+read_elements(struct nft *n, struct reading *reading, struct netlink_error *ret)
+{
+	const struct ruleset_set_info *info = ruleset_set_info(reading->set);
+	size_t slot;
+
+	if (info->kind == RULESET_KIND_TIMEOUT || info->kind == RULESET_KIND_DYNAMIC)
+		return 0;
+	if (read_set(n, reading, ret) < 0)
+		return ret->errnum == ENOENT && ruleset_set_slot(reading->set, &slot) ? 0 : -1;
+	if (info->interval && info->key[1] == RULESET_PART_NONE)
+		nft_join_intervals(reading->ruleset, reading->set);
+	return 0;
+}
+
 int
 nft_read(struct nft *n, struct ruleset *ret, size_t *ret_rules, struct err *e)
 {
@@ -194,17 +211,11 @@ nft_read(struct nft *n, struct ruleset *ret, size_t *ret_rules, struct err *e)
 	struct netlink_error error;
 
 	for (size_t i = 0; i < RULESET_SET_COUNT; i++) {
-		const struct ruleset_set_info *info = ruleset_set_info((enum ruleset_set)i);
-
-		if (info->kind == RULESET_KIND_TIMEOUT)
-			continue;
 		reading.set = (enum ruleset_set)i;
-		if (read_set(n, &reading, &error) < 0) {
+		if (read_elements(n, &reading, &error) < 0) {
 			ruleset_clear(&r);
 			return netlink_err(e, &error, "reading table inet " RULESET_TABLE);
 		}
-		if (info->interval && info->key[1] == RULESET_PART_NONE)
-			nft_join_intervals(&r, reading.set);
 	}
 	if (read_rules(n, &reading, &error) < 0) {
 		ruleset_clear(&r);
@@ -223,12 +234,13 @@ static int
 holds_now(struct nft *n, const struct ruleset *r)
 {
 	struct ruleset found;
-	size_t rules = 0, wanted = (size_t)__builtin_popcountll(r->rules);
+	size_t rules = 0, wanted = ruleset_rules(r);
 	bool equal;
 
 	if (nft_read(n, &found, &rules, NULL) < 0)
 		return -1;
 	found.rules = r->rules;
+	found.limits = r->limits;
 	equal = rules == wanted && ruleset_equal(&found, r);
 	ruleset_clear(&found);
 	return equal;
@@ -329,7 +341,7 @@ frame_init(struct frame *f, const struct ruleset *r)
 	*f = (struct frame){0};
 	nft_batch_init(&b, 1);
 	nft_batch_chains(&b, r);
-	nft_batch_sets(&b);
+	nft_batch_sets(&b, r);
 	w = (struct netlink_walk){.at = buf_slice(&b.bytes).p, .left = buf_slice(&b.bytes).n};
 	while (f->n < PARTS && (h = netlink_next_message(&w)) != NULL)
 		f->n += nft_parse_part(h, &f->parts[f->n]);

@@ -38,15 +38,22 @@ forget_counts(char *text)
 	}
 }
 
-/* Flags that are not set are told by the kernel, and not by us. */
+/* What is not set is told by the kernel, and not by us: flags, and the time of a set's elements
+ * that have none. */
 static void
-forget_no_flags(char *text)
+forget_unset(char *text)
 {
-	static const char mark[] = " 0x0 ]";
-	char *at = text;
+	static const struct {
+		const char *mark;
+		size_t size;
+	} unset[] = {{" 0x0 ]", sizeof(" 0x0") - 1}, {" timeout 0ms ", sizeof(" timeout 0ms") - 1}};
 
-	while ((at = strstr(at, mark)) != NULL)
-		memmove(at, at + sizeof(" 0x0") - 1, strlen(at + sizeof(" 0x0") - 1) + 1);
+	for (size_t i = 0; i < sizeof(unset) / sizeof(unset[0]); i++) {
+		char *at = text;
+
+		while ((at = strstr(at, unset[i].mark)) != NULL)
+			memmove(at, at + unset[i].size, strlen(at + unset[i].size) + 1);
+	}
 }
 
 /* The rule's program without its first line, which says where it stands; NULL when memory is
@@ -65,16 +72,22 @@ program_of(const struct nftnl_rule *rule)
 	if (body)
 		memmove(text, body + 1, strlen(body + 1) + 1);
 	forget_counts(text);
-	forget_no_flags(text);
+	forget_unset(text);
 	return text;
 }
 
+/* NULL for those of limits that there are not. */
 static int
-programs_of_ours(char **ret)
+programs_of_ours(const struct ruleset_limits *limits, char **ret)
 {
-	for (size_t i = 0; i < RULESET_RULE_COUNT; i++) {
-		struct nftnl_rule *rule = nft_expr_rule((enum ruleset_rule)i);
+	const struct ruleset all = {.rules = UINT64_MAX, .limits = *limits};
 
+	for (size_t i = 0; i < RULESET_RULE_COUNT; i++) {
+		struct nftnl_rule *rule;
+
+		if (!ruleset_has_rule(&all, (enum ruleset_rule)i))
+			continue;
+		rule = nft_expr_rule((enum ruleset_rule)i, limits);
 		ret[i] = rule ? program_of(rule) : NULL;
 		nftnl_rule_free(rule);
 		if (!ret[i])
@@ -89,7 +102,7 @@ recognise(const struct rules_reading *reading, const char *chain, const char *pr
 	for (size_t i = 0; i < RULESET_RULE_COUNT; i++) {
 		enum ruleset_chain of = ruleset_rule_chain((enum ruleset_rule)i);
 
-		if (strcmp(ruleset_chain_name(of), chain) == 0 &&
+		if (reading->ours[i] && strcmp(ruleset_chain_name(of), chain) == 0 &&
 			strcmp(reading->ours[i], program) == 0)
 			return (enum ruleset_rule)i;
 	}
@@ -168,6 +181,7 @@ int
 nft_rules_read(struct nft *n, struct nft_rules *ret, struct err *e)
 {
 	struct nft_rules rules = {0};
+	const struct ruleset_limits none = {0};
 	struct rules_reading reading = {.rules = &rules};
 	struct netlink_dump dump = {.on_each = on_rule, .on_restart = on_restart, .ctx = &reading};
 	struct netlink_error error = {0};
@@ -175,7 +189,7 @@ nft_rules_read(struct nft *n, struct nft_rules *ret, struct err *e)
 	struct nlmsghdr *h;
 	int rc;
 
-	rc = programs_of_ours(reading.ours);
+	rc = programs_of_ours(n->limits ? n->limits : &none, reading.ours);
 	if (rc < 0) {
 		err_set(e, "out of memory");
 	} else {

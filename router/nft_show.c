@@ -126,6 +126,8 @@ seen_read(struct nft *n, struct seen *s, struct err *e)
 		nft_read(n, &s->elements, &rules, e) < 0 ||
 		nft_read_bans(n, &s->bans, clock_mono_ms(), e) < 0)
 		return -1;
+	if (n->limits)
+		s->elements.limits = *n->limits;
 	return add_bans(&s->elements, &s->bans, e);
 }
 
@@ -164,7 +166,15 @@ print_program(const char *program, struct buf *out)
 }
 
 static int
-print_chain(const struct nft_part *p, const struct nft_rules *rules, struct buf *out)
+print_own(enum ruleset_rule rule, const struct ruleset_limits *limits, struct buf *out)
+{
+	if (buf_append_str(out, "\t\t") < 0 || ruleset_rule_print(rule, limits, out) < 0)
+		return -1;
+	return buf_append_str(out, "\n");
+}
+
+static int
+print_chain(const struct nft_part *p, const struct seen *s, struct buf *out)
 {
 	if (buf_printf(out, "\tchain %s {\n", p->name) < 0)
 		return -1;
@@ -172,14 +182,14 @@ print_chain(const struct nft_part *p, const struct nft_rules *rules, struct buf 
 				  hook_name(p->numbers[0]), (int32_t)p->numbers[1],
 				  p->numbers[2] == NF_ACCEPT ? "accept" : "drop") < 0)
 		return -1;
-	for (size_t i = 0; i < rules->n; i++) {
-		const struct nft_rule_found *rule = &rules->v[i];
+	for (size_t i = 0; i < s->rules.n; i++) {
+		const struct nft_rule_found *rule = &s->rules.v[i];
 		int rc;
 
 		if (strcmp(rule->chain, p->name) != 0)
 			continue;
 		if (rule->rule < RULESET_RULE_COUNT)
-			rc = buf_printf(out, "\t\t%s\n", ruleset_rule_text(rule->rule));
+			rc = print_own(rule->rule, &s->elements.limits, out);
 		else
 			rc = print_program(rule->program, out);
 		if (rc < 0)
@@ -204,7 +214,7 @@ print_seen(const struct seen *s, struct buf *out)
 		return -1;
 	for (size_t i = 0; i < s->n; i++) {
 		const struct nft_part *p = &s->parts[i];
-		int rc = p->kind == NFT_MSG_NEWCHAIN ? print_chain(p, &s->rules, out)
+		int rc = p->kind == NFT_MSG_NEWCHAIN ? print_chain(p, s, out)
 						     : print_set(p, &s->elements, out);
 
 		if (rc < 0)

@@ -11,12 +11,19 @@
 #define DNS_PORT 53
 #define DHCP_SERVER_PORT 67
 #define DHCPV6_SERVER_PORT 547
+#define LIMIT_TIMEOUT_MIN_S 60
+#define MS_PER_S 1000
 
 /* The rules of bans and blocks, which every ruleset has. */
 #define RULES_BANS                                                                                 \
 	(RULESET_RULE_BIT(EARLY_LOOP) | RULESET_RULE_BIT(EARLY_BRIDGES) |                          \
 		RULESET_RULE_BIT(BAN4_DROP) | RULESET_RULE_BIT(BAN6_DROP) |                        \
 		RULESET_RULE_BIT(BLOCK4_DROP) | RULESET_RULE_BIT(BLOCK6_DROP))
+
+/* The rules in front of those of limits. */
+#define RULES_LIMITS                                                                               \
+	(RULESET_RULE_BIT(LIMITS_LOOP) | RULESET_RULE_BIT(LIMITS_BRIDGES) |                        \
+		RULESET_RULE_BIT(LIMITS_INVALID))
 
 /* The rules of forwarding, whatever is forwarded. */
 #define RULES_FORWARDING                                                                           \
@@ -38,7 +45,9 @@ plan_rules(const struct plan_input *in)
 {
 	uint64_t rules = RULES_BANS;
 
-	/* Where only bans are wanted, neither translation nor the forward hook is touched. */
+	if (in->conf->source_limits.n)
+		rules |= RULES_LIMITS;
+	/* Where only these are wanted, neither translation nor the forward hook is touched. */
 	if (!conf_needs_forwarding(in->conf))
 		return rules;
 	rules |= RULES_FORWARDING;
@@ -216,6 +225,65 @@ plan_forward(
 	return 0;
 }
 
+/* Long enough for a bucket that is empty to be full again. */
+static uint32_t
+limit_timeout(const struct conf_source_limit *l, uint32_t period_s)
+{
+	uint64_t fill_s = (uint64_t)l->burst * period_s / l->count + 1;
+
+	return fill_s < LIMIT_TIMEOUT_MIN_S ? LIMIT_TIMEOUT_MIN_S
+	       : fill_s > UINT32_MAX        ? UINT32_MAX
+					    : (uint32_t)fill_s;
+}
+
+static int
+plan_limit_ports(struct ruleset *r, size_t slot, const struct conf_source_limit *l, struct err *e)
+{
+	static const uint8_t protocols[] = {IPPROTO_TCP, IPPROTO_UDP};
+
+	for (size_t i = 0; i < l->n_ports; i++)
+		for (size_t k = 0; k < sizeof(protocols); k++) {
+			struct ruleset_elem elem = {.ordinal = l->ordinal};
+
+			ruleset_put_port(elem.key, ruleset_put_proto(elem.key, 0, protocols[k]),
+				l->ports[i].low);
+			ruleset_put_port(elem.end, ruleset_put_proto(elem.end, 0, protocols[k]),
+				l->ports[i].high);
+			if (ruleset_add(r, ruleset_limit_ports(slot), &elem, e) < 0)
+				return -1;
+		}
+	return 0;
+}
+
+/* The slots behind the others are for limits of SYNs. */
+static int
+plan_limits(struct ruleset *r, const struct conf *c, struct err *e)
+{
+	static const enum ruleset_limit_kind kinds[] = {
+		[CONF_LIMIT_RATE] = RULESET_LIMIT_RATE,
+		[CONF_LIMIT_CONNECTIONS] = RULESET_LIMIT_CONNECTIONS,
+		[CONF_LIMIT_SYN] = RULESET_LIMIT_SYN,
+	};
+	size_t slot = 0, syn = RULESET_LIMITS_MAX - RULESET_LIMITS_SYN;
+
+	for (size_t i = 0; i < c->source_limits.n; i++) {
+		const struct conf_source_limit *l = &c->source_limits.v[i];
+		size_t at = l->kind == CONF_LIMIT_SYN ? syn++ : slot++;
+		struct ruleset_limit *to = &r->limits.v[at];
+
+		*to = (struct ruleset_limit){
+			.kind = kinds[l->kind], .count = l->count, .ports = l->n_ports > 0};
+		if (l->kind != CONF_LIMIT_CONNECTIONS) {
+			to->period_s = (uint32_t)(l->period_ms / MS_PER_S);
+			to->burst = l->burst;
+			to->timeout_s = limit_timeout(l, to->period_s);
+		}
+		if (plan_limit_ports(r, at, l, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int
 plan_blocks(struct ruleset *r, const struct plan_input *in, struct err *e)
 {
@@ -236,7 +304,7 @@ plan_fill(const struct plan_input *in, struct ruleset *r, struct err *e)
 	const struct conf *c = in->conf;
 
 	r->rules = plan_rules(in);
-	if (plan_blocks(r, in, e) < 0)
+	if (plan_blocks(r, in, e) < 0 || plan_limits(r, c, e) < 0)
 		return -1;
 	if (c->bridge && plan_bridge(r, c->bridge, e) < 0)
 		return -1;
@@ -331,3 +399,7 @@ plan_wans_equal(const struct plan_wans *a, const struct plan_wans *b)
 			return false;
 	return true;
 }
+
+_Static_assert(CONF_SOURCE_LIMITS_MAX == RULESET_LIMITS_MAX - RULESET_LIMITS_SYN &&
+		       CONF_SYN_LIMITS_MAX == RULESET_LIMITS_SYN,
+	"the file may say as many limits as there are slots");

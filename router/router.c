@@ -345,6 +345,7 @@ start(struct router *r, struct err *e)
 	if (open_sockets(r, e) < 0 || add_events(r, e) < 0)
 		return -1;
 	r->nft.bans = &r->bans;
+	r->nft.limits = &r->ruleset.limits;
 	r->chan = chan_new(r->base, PROC_FD_CHANNEL, ROLE_ROUTER, ROLE_PARENT, &chan_ops, r, e);
 	if (!r->chan)
 		return -1;

@@ -43,11 +43,20 @@ static const char *const chain_names[RULESET_CHAIN_COUNT] = {
 #undef CHAIN_ROW
 };
 
-static const enum ruleset_chain rule_chains[RULESET_RULE_COUNT] = {
+static const enum ruleset_chain rule_chains[RULESET_RULE_LIMITS] = {
 #define RULE_ROW(id, chain, text) [RULESET_RULE_##id] = RULESET_CHAIN_##chain,
 	RULESET_RULE_TABLE(RULE_ROW)
 #undef RULE_ROW
 };
+
+/* Of one limit. */
+#define LIMIT_SETS 3
+
+static size_t
+limit_slot(enum ruleset_rule rule)
+{
+	return (size_t)(rule - RULESET_RULE_LIMITS) / 2;
+}
 
 const struct ruleset_set_info *
 ruleset_set_info(enum ruleset_set set)
@@ -64,21 +73,90 @@ ruleset_chain_name(enum ruleset_chain chain)
 enum ruleset_chain
 ruleset_rule_chain(enum ruleset_rule rule)
 {
-	return rule_chains[rule];
+	if (rule < RULESET_RULE_LIMITS)
+		return rule_chains[rule];
+	return limit_slot(rule) < RULESET_LIMITS_MAX - RULESET_LIMITS_SYN ? RULESET_CHAIN_LIMITS
+									  : RULESET_CHAIN_EARLY;
+}
+
+bool
+ruleset_has_rule(const struct ruleset *r, enum ruleset_rule rule)
+{
+	if (rule < RULESET_RULE_LIMITS)
+		return r->rules & UINT64_C(1) << rule;
+	return r->limits.v[limit_slot(rule)].kind != RULESET_LIMIT_NONE;
+}
+
+size_t
+ruleset_rules(const struct ruleset *r)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < RULESET_RULE_COUNT; i++)
+		n += ruleset_has_rule(r, (enum ruleset_rule)i);
+	return n;
+}
+
+bool
+ruleset_set_slot(enum ruleset_set set, size_t *ret_slot)
+{
+	if (set < RULESET_LIMIT0_4)
+		return false;
+	*ret_slot = (size_t)(set - RULESET_LIMIT0_4) / LIMIT_SETS;
+	return true;
+}
+
+enum ruleset_set
+ruleset_limit_set(size_t slot, bool v6)
+{
+	return (enum ruleset_set)(RULESET_LIMIT0_4 + LIMIT_SETS * slot + v6);
+}
+
+enum ruleset_set
+ruleset_limit_ports(size_t slot)
+{
+	return (enum ruleset_set)(RULESET_LIMIT0_PORTS + LIMIT_SETS * slot);
+}
+
+bool
+ruleset_has_set(const struct ruleset *r, enum ruleset_set set)
+{
+	size_t slot;
+
+	return !ruleset_set_slot(set, &slot) || r->limits.v[slot].kind != RULESET_LIMIT_NONE;
+}
+
+bool
+ruleset_limits_equal(const struct ruleset_limits *a, const struct ruleset_limits *b)
+{
+	for (size_t i = 0; i < RULESET_LIMITS_MAX; i++) {
+		const struct ruleset_limit *x = &a->v[i], *y = &b->v[i];
+
+		if (x->kind != y->kind || x->count != y->count || x->period_s != y->period_s ||
+			x->burst != y->burst || x->timeout_s != y->timeout_s ||
+			x->ports != y->ports)
+			return false;
+	}
+	return true;
 }
 
 bool
 ruleset_has_chain(const struct ruleset *r, enum ruleset_chain chain)
 {
 	for (size_t i = 0; i < RULESET_RULE_COUNT; i++)
-		if (r->rules & UINT64_C(1) << i && rule_chains[i] == chain)
+		if (ruleset_has_rule(r, (enum ruleset_rule)i) &&
+			ruleset_rule_chain((enum ruleset_rule)i) == chain)
 			return true;
 	return false;
 }
 
 bool
-ruleset_same_chains(const struct ruleset *a, const struct ruleset *b)
+ruleset_same_frame(const struct ruleset *a, const struct ruleset *b)
 {
+	/* The flags of a limit's sets go by its kind. */
+	for (size_t i = 0; i < RULESET_LIMITS_MAX; i++)
+		if (a->limits.v[i].kind != b->limits.v[i].kind)
+			return false;
 	for (size_t i = 0; i < RULESET_CHAIN_COUNT; i++)
 		if (ruleset_has_chain(a, (enum ruleset_chain)i) !=
 			ruleset_has_chain(b, (enum ruleset_chain)i))
@@ -230,7 +308,7 @@ ruleset_count(const struct ruleset *r)
 bool
 ruleset_equal(const struct ruleset *a, const struct ruleset *b)
 {
-	if (a->rules != b->rules)
+	if (a->rules != b->rules || !ruleset_limits_equal(&a->limits, &b->limits))
 		return false;
 	for (size_t i = 0; i < RULESET_SET_COUNT; i++) {
 		const struct ruleset_elems *x = &a->sets[i], *y = &b->sets[i];
@@ -275,8 +353,10 @@ int
 ruleset_diff(const struct ruleset *from, const struct ruleset *to, struct ruleset_diff *ret,
 	struct err *e)
 {
-	struct ruleset_diff d = {.rules_differ = from->rules != to->rules, .rules = to->rules};
+	struct ruleset_diff d = {.rules = to->rules, .limits = to->limits};
 
+	d.limits_differ = !ruleset_limits_equal(&from->limits, &to->limits);
+	d.rules_differ = from->rules != to->rules || d.limits_differ;
 	for (size_t i = 0; i < RULESET_SET_COUNT; i++) {
 		if (diff_set(from, to, (enum ruleset_set)i, &d, e) < 0) {
 			ruleset_diff_clear(&d);
@@ -330,7 +410,7 @@ ruleset_diff_clear(struct ruleset_diff *d)
 {
 	ruleset_clear(&d->del);
 	ruleset_clear(&d->add);
-	d->rules_differ = false;
+	d->rules_differ = d->limits_differ = false;
 }
 
 bool

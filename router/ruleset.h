@@ -24,6 +24,9 @@
 #define RULESET_PARTS_MAX 3
 #define RULESET_ELEMENTS_MAX 1048576 /* in one set */
 #define RULESET_BANS_MAX 65536       /* in each set of bans */
+#define RULESET_LIMITS_MAX 8 /* in all; those of the last RULESET_LIMITS_SYN slots look at SYNs */
+#define RULESET_LIMITS_SYN 2
+#define RULESET_LIMIT_SOURCES 65536 /* in each set of a limit; who comes beyond is not limited */
 #define RULESET_TEXT_MAX (32 * 1024 * 1024)
 
 /* The parts that keys and data are made of. */
@@ -36,10 +39,15 @@ enum ruleset_part {
 	RULESET_PART_PORT,
 };
 
-/* X(id, name, key's parts, data's parts, kind: PLAIN, INTERVAL, or TIMEOUT, whose elements are no
- * part of a ruleset's value: bans come and go by themselves). No name is a word of nft's language:
+/* X(id, name, key's parts, data's parts, kind: PLAIN, INTERVAL; or TIMEOUT, DYNAMIC, whose elements
+ * are no part of a ruleset's value: bans come and go by themselves, sources of limits are the
+ * kernel's own). The sets of a limit stand only where it does. No name is a word of nft's language:
  * the kernel would take it, but `nft -f` could not read a saved ruleset. */
 /* clang-format off */
+#define RULESET_LIMIT_SETS(X, slot) \
+	X(LIMIT##slot##_4, "limit" #slot "v4", (IPV4, NONE, NONE), (NONE, NONE), DYNAMIC) \
+	X(LIMIT##slot##_6, "limit" #slot "v6", (IPV6, NONE, NONE), (NONE, NONE), DYNAMIC) \
+	X(LIMIT##slot##_PORTS, "limit" #slot "ports", (PROTO, PORT, NONE), (NONE, NONE), INTERVAL)
 #define RULESET_SET_TABLE(X) \
 	X(BRIDGES,    "bridges",    (IFNAME, NONE, NONE), (NONE, NONE), PLAIN) \
 	X(WANS,       "wans",       (IFNAME, NONE, NONE), (NONE, NONE), PLAIN) \
@@ -54,10 +62,18 @@ enum ruleset_part {
 	X(BLOCK4,     "block4",     (IPV4, NONE, NONE),   (NONE, NONE), INTERVAL) \
 	X(BLOCK6,     "block6",     (IPV6, NONE, NONE),   (NONE, NONE), INTERVAL) \
 	X(BAN4,       "ban4",       (IPV4, NONE, NONE),   (NONE, NONE), TIMEOUT) \
-	X(BAN6,       "ban6",       (IPV6, NONE, NONE),   (NONE, NONE), TIMEOUT)
+	X(BAN6,       "ban6",       (IPV6, NONE, NONE),   (NONE, NONE), TIMEOUT) \
+	RULESET_LIMIT_SETS(X, 0) RULESET_LIMIT_SETS(X, 1) RULESET_LIMIT_SETS(X, 2) \
+	RULESET_LIMIT_SETS(X, 3) RULESET_LIMIT_SETS(X, 4) RULESET_LIMIT_SETS(X, 5) \
+	RULESET_LIMIT_SETS(X, 6) RULESET_LIMIT_SETS(X, 7)
 /* clang-format on */
 
-enum ruleset_kind { RULESET_KIND_PLAIN, RULESET_KIND_INTERVAL, RULESET_KIND_TIMEOUT };
+enum ruleset_kind {
+	RULESET_KIND_PLAIN,
+	RULESET_KIND_INTERVAL,
+	RULESET_KIND_TIMEOUT,
+	RULESET_KIND_DYNAMIC,
+};
 
 enum ruleset_set {
 #define RULESET_SET_ENUM(id, name, key, data, kind) RULESET_##id,
@@ -81,6 +97,7 @@ struct ruleset_set_info {
 /* clang-format off */
 #define RULESET_CHAIN_TABLE(X) \
 	X(EARLY,      "early",      "prerouting",  "filter", -310) \
+	X(LIMITS,     "limits",     "prerouting",  "filter", -150) \
 	X(NAT_LOOKUP, "nat_lookup", "",            "",       0) \
 	X(NAT_PRE,    "nat_pre",    "prerouting",  "nat",    -100) \
 	X(NAT_OUT,    "nat_out",    "output",      "nat",    -100) \
@@ -107,6 +124,10 @@ enum ruleset_chain {
 	X(BAN6_DROP, EARLY, "ip6 saddr & ffff:ffff:ffff:ffff:: @ban6 drop") \
 	X(BLOCK4_DROP, EARLY, "ip saddr @block4 drop") \
 	X(BLOCK6_DROP, EARLY, "ip6 saddr @block6 drop") \
+	/* new connections, once conntrack has looked at them; the rules of limits stand behind these */ \
+	X(LIMITS_LOOP, LIMITS, "iifname \"lo\" return") \
+	X(LIMITS_BRIDGES, LIMITS, "iifname @bridges return") \
+	X(LIMITS_INVALID, LIMITS, "ct state invalid drop") \
 	/* a forward with `from` is for those sources alone */ \
 	X(FROM4, NAT_LOOKUP, "meta nfproto ipv4 meta l4proto . th dport @restricted meta l4proto . th dport . ip saddr != @from4 drop") \
 	X(FROM6, NAT_LOOKUP, "meta nfproto ipv6 meta l4proto . th dport @restricted meta l4proto . th dport . ip6 saddr != @from6 drop") \
@@ -143,10 +164,35 @@ enum ruleset_rule {
 #define RULESET_RULE_ENUM(id, chain, text) RULESET_RULE_##id,
 	RULESET_RULE_TABLE(RULESET_RULE_ENUM)
 #undef RULESET_RULE_ENUM
-		RULESET_RULE_COUNT
+	/* Two of each limit, for IPv4 and IPv6; they are told by ruleset.limits. */
+	RULESET_RULE_LIMITS,
+	RULESET_RULE_COUNT = RULESET_RULE_LIMITS + 2 * RULESET_LIMITS_MAX
 };
 
+_Static_assert(RULESET_RULE_LIMITS <= 64, "the rules of the table have a bit each");
+
 #define RULESET_RULE_BIT(id) (UINT64_C(1) << RULESET_RULE_##id)
+
+/* How much of one source passes; what is beyond is dropped. A source is an IPv4 address, or the
+ * /64 of an IPv6 address. */
+enum ruleset_limit_kind {
+	RULESET_LIMIT_NONE,
+	RULESET_LIMIT_RATE,        /* new connections in a time */
+	RULESET_LIMIT_CONNECTIONS, /* connections that are open */
+	RULESET_LIMIT_SYN,         /* SYNs in a time, before conntrack */
+};
+
+struct ruleset_limit {
+	enum ruleset_limit_kind kind;
+	uint32_t count;
+	uint32_t period_s, burst; /* of a rate */
+	uint32_t timeout_s;       /* of a rate: when a source that is silent is forgotten */
+	bool ports;               /* only the ports in its set */
+};
+
+struct ruleset_limits {
+	struct ruleset_limit v[RULESET_LIMITS_MAX]; /* by slot */
+};
 
 struct ruleset_elem {
 	uint8_t key[RULESET_KEY_MAX];
@@ -172,13 +218,16 @@ struct ruleset_shared {
 
 struct ruleset {
 	uint64_t rules; /* RULESET_RULE_BIT of those that stand */
+	struct ruleset_limits limits;
 	struct ruleset_elems sets[RULESET_SET_COUNT];
 };
 
 /* What makes `to` of `from`. Elements with a changed end or data are in both lists. */
 struct ruleset_diff {
-	bool rules_differ;
+	bool rules_differ; /* those of limits included */
+	bool limits_differ;
 	uint64_t rules; /* of `to` */
+	struct ruleset_limits limits;
 	struct ruleset del;
 	struct ruleset add;
 };
@@ -186,11 +235,25 @@ struct ruleset_diff {
 const struct ruleset_set_info *ruleset_set_info(enum ruleset_set set);
 const char *ruleset_chain_name(enum ruleset_chain chain);
 enum ruleset_chain ruleset_rule_chain(enum ruleset_rule rule);
-/* In nft syntax. */
+/* In nft syntax; of a limit's rule without its numbers, which ruleset_rule_print has. */
 const char *ruleset_rule_text(enum ruleset_rule rule);
+/* Appends it. limits: those of its ruleset. 0 or -1. */
+int ruleset_rule_print(
+	enum ruleset_rule rule, const struct ruleset_limits *limits, struct buf *out);
+/* Whether the rule stands, and the set (those of limits do not always). */
+bool ruleset_has_rule(const struct ruleset *r, enum ruleset_rule rule);
+bool ruleset_has_set(const struct ruleset *r, enum ruleset_set set);
+/* How many rules stand. */
+size_t ruleset_rules(const struct ruleset *r);
+/* Whether the set is one of a limit, and then its slot. */
+bool ruleset_set_slot(enum ruleset_set set, size_t *ret_slot);
+enum ruleset_set ruleset_limit_set(size_t slot, bool v6);
+enum ruleset_set ruleset_limit_ports(size_t slot);
+bool ruleset_limits_equal(const struct ruleset_limits *a, const struct ruleset_limits *b);
 /* Whether a chain is wanted: a rule of it stands. */
 bool ruleset_has_chain(const struct ruleset *r, enum ruleset_chain chain);
-bool ruleset_same_chains(const struct ruleset *a, const struct ruleset *b);
+/* The same chains and sets, which come and go with the table only. */
+bool ruleset_same_frame(const struct ruleset *a, const struct ruleset *b);
 /* The bytes that a part takes in registers: a multiple of four. */
 size_t ruleset_part_size(enum ruleset_part part);
 

@@ -21,7 +21,7 @@ static const struct chain_text chain_texts[RULESET_CHAIN_COUNT] = {
 #undef CHAIN_ROW
 };
 
-static const char *const rule_texts[RULESET_RULE_COUNT] = {
+static const char *const rule_texts[RULESET_RULE_LIMITS] = {
 #define RULE_ROW(id, chain, text) [RULESET_RULE_##id] = (text),
 	RULESET_RULE_TABLE(RULE_ROW)
 #undef RULE_ROW
@@ -30,7 +30,48 @@ static const char *const rule_texts[RULESET_RULE_COUNT] = {
 const char *
 ruleset_rule_text(enum ruleset_rule rule)
 {
-	return rule_texts[rule];
+	if (rule < RULESET_RULE_LIMITS)
+		return rule_texts[rule];
+	return "what is above a limit drop";
+}
+
+/* The time units of rates. */
+static const char *
+unit_name(uint32_t period_s)
+{
+	return period_s == 1 ? "second" : period_s == 60 ? "minute" : "hour";
+}
+
+static int
+print_limit(const struct ruleset_limit *limit, size_t slot, bool v6, struct buf *out)
+{
+	const char *source = v6 ? "ip6 saddr & ffff:ffff:ffff:ffff::" : "ip saddr";
+	const char *set = ruleset_set_info(ruleset_limit_set(slot, v6))->name;
+
+	if (buf_append_str(out, limit->kind == RULESET_LIMIT_SYN
+					? "tcp flags & (fin | syn | rst | ack) == syn"
+					: "ct state new") < 0 ||
+		buf_printf(out, " meta nfproto %s", v6 ? "ipv6" : "ipv4") < 0)
+		return -1;
+	if (limit->ports && buf_printf(out, " meta l4proto . th dport @%s",
+				    ruleset_set_info(ruleset_limit_ports(slot))->name) < 0)
+		return -1;
+	if (limit->kind == RULESET_LIMIT_CONNECTIONS)
+		return buf_printf(
+			out, " add @%s { %s ct count over %u } drop", set, source, limit->count);
+	return buf_printf(out,
+		" update @%s { %s timeout %us limit rate over %u/%s burst %u packets } drop", set,
+		source, limit->timeout_s, limit->count, unit_name(limit->period_s), limit->burst);
+}
+
+int
+ruleset_rule_print(enum ruleset_rule rule, const struct ruleset_limits *limits, struct buf *out)
+{
+	size_t number = (size_t)rule - RULESET_RULE_LIMITS;
+
+	if (rule < RULESET_RULE_LIMITS)
+		return buf_append_str(out, rule_texts[rule]);
+	return print_limit(&limits->v[number / 2], number / 2, number % 2, out);
 }
 
 static const char *
@@ -171,6 +212,17 @@ print_elements(const struct ruleset *r, enum ruleset_set set, struct buf *out)
 	return buf_append_str(out, "\t\t}\n");
 }
 
+/* Who only counts connections is forgotten when none is left. */
+static int
+print_dynamic(const struct ruleset *r, enum ruleset_set set, struct buf *out)
+{
+	size_t slot = 0;
+
+	(void)ruleset_set_slot(set, &slot);
+	return buf_printf(out, "\t\tsize %d\n\t\tflags dynamic%s\n", RULESET_LIMIT_SOURCES,
+		r->limits.v[slot].kind == RULESET_LIMIT_CONNECTIONS ? "" : ",timeout");
+}
+
 int
 ruleset_print_set(const struct ruleset *r, enum ruleset_set set, struct buf *out)
 {
@@ -189,6 +241,8 @@ ruleset_print_set(const struct ruleset *r, enum ruleset_set set, struct buf *out
 	if (info->kind == RULESET_KIND_TIMEOUT &&
 		buf_printf(out, "\t\tsize %d\n\t\tflags timeout\n", RULESET_BANS_MAX) < 0)
 		return -1;
+	if (info->kind == RULESET_KIND_DYNAMIC && print_dynamic(r, set, out) < 0)
+		return -1;
 	if (print_elements(r, set, out) < 0)
 		return -1;
 	return buf_append_str(out, "\t}\n");
@@ -205,10 +259,13 @@ print_chain(const struct ruleset *r, enum ruleset_chain chain, struct buf *out)
 				  t->type, t->hook, t->priority) < 0)
 		return -1;
 	for (size_t i = 0; i < RULESET_RULE_COUNT; i++) {
-		if (!(r->rules & UINT64_C(1) << i) ||
-			ruleset_rule_chain((enum ruleset_rule)i) != chain)
+		enum ruleset_rule rule = (enum ruleset_rule)i;
+
+		if (!ruleset_has_rule(r, rule) || ruleset_rule_chain(rule) != chain)
 			continue;
-		if (buf_printf(out, "\t\t%s\n", rule_texts[i]) < 0)
+		if (buf_append_str(out, "\t\t") < 0 ||
+			ruleset_rule_print(rule, &r->limits, out) < 0 ||
+			buf_append_str(out, "\n") < 0)
 			return -1;
 	}
 	return buf_append_str(out, "\t}\n");
@@ -220,7 +277,8 @@ print_table(const struct ruleset *r, struct buf *out)
 	if (buf_append_str(out, "table inet " RULESET_TABLE " {\n") < 0)
 		return -1;
 	for (size_t i = 0; i < RULESET_SET_COUNT; i++)
-		if (ruleset_print_set(r, (enum ruleset_set)i, out) < 0)
+		if (ruleset_has_set(r, (enum ruleset_set)i) &&
+			ruleset_print_set(r, (enum ruleset_set)i, out) < 0)
 			return -1;
 	for (size_t i = 0; i < RULESET_CHAIN_COUNT; i++)
 		if (ruleset_has_chain(r, (enum ruleset_chain)i) &&

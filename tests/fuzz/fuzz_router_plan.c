@@ -65,7 +65,7 @@ static void
 compare(const struct ruleset *a, const struct ruleset *b)
 {
 	struct ruleset_diff d;
-	struct ruleset made = {.rules = b->rules};
+	struct ruleset made = {.rules = b->rules, .limits = b->limits};
 
 	/* has() is linear; what is found in small plans is found in large ones. */
 	if (ruleset_count(a) + ruleset_count(b) > 4000 || ruleset_diff(a, b, &d, NULL) < 0)

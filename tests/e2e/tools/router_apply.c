@@ -70,6 +70,7 @@ check_held(struct nft *n, const struct ruleset *wanted, struct err *e)
 	if (nft_read(n, &found, &rules, e) < 0)
 		return -1;
 	found.rules = wanted->rules;
+	found.limits = wanted->limits;
 	if (ruleset_diff(&found, wanted, &diff, e) == 0)
 		err_set(e, "the kernel holds %zu rules; %zu elements too many, %zu too few", rules,
 			ruleset_count(&diff.del), ruleset_count(&diff.add));
@@ -93,7 +94,7 @@ step(struct nft *n, struct ruleset *from, bool installed, struct slice text, str
 		ruleset_clear(&to);
 		return -1;
 	}
-	if (!installed || !ruleset_same_chains(from, &to))
+	if (!installed || !ruleset_same_frame(from, &to))
 		rc = nft_install(n, &to, e);
 	else
 		rc = ruleset_diff_empty(&diff) ? 0 : nft_apply(n, &diff, &missing, e);
@@ -198,6 +199,20 @@ random_blocks(uint64_t *state, struct buf *text)
 }
 
 static int
+random_limits(uint64_t *state, struct buf *text)
+{
+	static const char *const limits[] = {"connections 50 per source",
+		"connections 7 per source to 22 80-90", "rate 20/s per source",
+		"rate 600/m burst 9 per source to 1-65535", "syn 5/h per source",
+		"syn 100/s burst 300 per source to 80"};
+
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
+		if (chance(state, 4) == 0 && buf_printf(text, "limit %s\n", limits[i]) < 0)
+			return -1;
+	return 0;
+}
+
+static int
 random_conf(uint64_t *state, struct buf *text)
 {
 	unsigned network = chance(state, NETWORKS), containers = 1 + chance(state, CONTAINERS_MAX);
@@ -221,6 +236,8 @@ random_conf(uint64_t *state, struct buf *text)
 			return -1;
 	}
 	if (chance(state, 2) && random_blocks(state, text) < 0)
+		return -1;
+	if (chance(state, 3) == 0 && random_limits(state, text) < 0)
 		return -1;
 	return random_forwards(state, containers, text);
 }
@@ -319,12 +336,14 @@ show_file(struct nft *n, const char *view, const char *file, struct err *e)
 	rc = file_read(file, &text, e);
 	if (rc == 0)
 		rc = plan_text(buf_slice(&text), &planned, e);
+	n->limits = &planned.limits;
 	if (rc == 0 && strcmp(view, "--diff") == 0)
 		rc = nft_show_diff(n, &planned, &out, &same, e);
 	else if (rc == 0)
 		rc = nft_show_kernel(n, &out, e);
 	if (rc == 0)
 		printf("%.*s", SLICE_ARG(buf_slice(&out)));
+	n->limits = NULL;
 	ruleset_clear(&planned);
 	buf_clear(&out);
 	buf_clear(&text);

@@ -448,6 +448,49 @@ equality_ignores_the_order_of_unlike_directives(void **state)
 		"timeout send 1s\nlisten 80 plain\ntimeout read 1m"));
 }
 
+/* What stands in the text below, and what stands there instead. */
+static const char *const changes[][2] = {{"listen 80 plain", "listen 81 plain"},
+	{"listen 80 plain", "listen 80"}, {"b 10.0.3.1/24", "b 10.0.3.1/25"},
+	{"bridge b ", "bridge bb "}, {"wan w", "wan x"}, {"default /c", "default /d"},
+	{"two /c /k", "two /c /l"}, {"certificate two ;", ""}, {"two /c2 /k2", "two2 /c2 /k2"},
+	{"require /ca", "optional /ca"}, {"require /ca", "require /cb"},
+	{"client-certificates require /ca ;", ""}, {"tls compat\n", ""},
+	{"tls compat", "tls modern"}, {"unknown-name refuse\n", ""}, {"ocsp off\n", ""},
+	{"ocsp off", "ocsp on"}, {"name refuse", "name default"}, {"site a", "site aa"},
+	{"site a", "site a aa"}, {"k:80/x", "k:80/y"}, {"k:80/x", "k:81/x"}, {"k:80/x", "k:80"},
+	{"k:80/x", "http://k:80/x"}, {"read 5s", "read 6s"}, {"{ timeout read 5s }", ""},
+	{"= /q", "/q"}, {"301 /z", "302 /z"}, {"301 /z", "301 /zz"},
+	{"body-limit 1M", "body-limit 2M"}, {"dir /d", "dir /e"}, {"route /d -> dir /d", ""},
+	{"10.0.3.2", "10.0.3.3"}, {"memory 2M", "memory 4M"}, {"swap 3M", "swap 4M"},
+	{"cpus 0", "cpus 1"}, {"order 1", "order 2"}, {"delay 5s", "delay 6s"},
+	{"autostart order 1 delay 5s ;", ""}, {"/m n", "/mm n"}, {"/m n", "/m nn"},
+	{"n rw", "n ro"}, {"mount /m n rw", ""}, {"stop-timeout 5s", "stop-timeout 6s"},
+	{"privileged no", "privileged yes"}, {"privileged no", ""},
+	{"template t arg", "template t arh"}, {"template t arg", "template u arg"},
+	{"template t arg", "busybox"}, {"tcp 90", "udp 90"}, {"90-91", "70-71"}, {"92-93", "94-95"},
+	{"0.0/8", "0.0/9"}, {"from 10.0.0.0/8", ""}, {"control /c", "control /d"}, {" group g", ""},
+	{"state /s", "state /t"}, {"state /s", ""}, {"lxc-path /l", "lxc-path /m"},
+	{"connections 99", "connections 98"}, {"connections 99", "connections auto"},
+	{"connections 99", ""}, {"buffer-memory 8M", "buffer-memory 9M"},
+	{"buffer-memory 8M", "buffer-memory auto"}, {"buffer-memory 8M", ""},
+	{"min-rate 1K", "min-rate 2K"}, {"min-rate 1K", "min-rate off"}, {"min-rate 1K", ""},
+	{"min-rate 1K", "min-rate 1K after 9s"}, {"threads 2", "threads 3"},
+	{"threads 2", "threads auto"}, {"access /a", "access /b"}, {"/a json", "/a"},
+	{"level warn", "level info"}, {"log format json", ""}, {"idle 9s", "idle 8s"},
+	{"timeout idle 9s", ""}, {"level 3", "level 4"}, {"on level 3", "on"},
+	{"on level 3", "off"}, {"compress on level 3", ""}, {"body-buffer 8K", "body-buffer 9K"},
+	{"body-buffer 8K", "body-buffer off"}, {"body-buffer 8K", ""}, {"spill 3G", "spill 4G"},
+	{"spill 3G", ""}, {"on spill 3G", "off"}, {"request-buffering on spill 3G", ""},
+	{"buffers 4", "buffers 5"}, {"4 32K", "4 64K"}, {"busy 64K", "busy 32K"}, {"busy 64K", ""},
+	{"file 5G", "file 6G"}, {"busy 64K file 5G", "file off"},
+	{"buffers 4 32K busy 64K file 5G", "buffers off"}, {"buffers 4 32K busy 64K file 5G", ""},
+	{"block 8.0.0.0/8", "block 7.0.0.0/8"}, {"8.0.0.0/8 confirm", "8.0.0.0/8"},
+	{"unblock 8.8.8.8", "unblock 8.8.8.9"}, {"unblock 8.8.8.8", ""}, {"/bl confirm", "/bl"},
+	{"/bl confirm", "/bm confirm"}, {"limit rate", "limit syn"}, {"rate 20/s", "rate 21/s"},
+	{"rate 20/s", "rate 20/m"}, {"burst 40", "burst 41"}, {"burst 40 ", ""}, {"22 70-75", "22"},
+	{"22 70-75", "22 70-76"}, {"22 70-75", "23 70-75"},
+	{"limit rate 20/s burst 40 per source to 22 70-75", ""}};
+
 static void
 every_difference_counts(void **state)
 {
@@ -469,49 +512,8 @@ every_difference_counts(void **state)
 		"compress on level 3\nbody-buffer 8K\nrequest-buffering on spill 3G\n"
 		"buffers 4 32K busy 64K file 5G\n"
 		"connections 99\nbuffer-memory 8M\nmin-rate 1K\nblock 8.0.0.0/8 confirm\n"
-		"unblock 8.8.8.8\nblock-list /bl confirm\n";
-	static const char *const changes[][2] = {{"listen 80 plain", "listen 81 plain"},
-		{"listen 80 plain", "listen 80"}, {"b 10.0.3.1/24", "b 10.0.3.1/25"},
-		{"bridge b ", "bridge bb "}, {"wan w", "wan x"}, {"default /c", "default /d"},
-		{"two /c /k", "two /c /l"}, {"certificate two ;", ""},
-		{"two /c2 /k2", "two2 /c2 /k2"}, {"require /ca", "optional /ca"},
-		{"require /ca", "require /cb"}, {"client-certificates require /ca ;", ""},
-		{"tls compat\n", ""}, {"tls compat", "tls modern"}, {"unknown-name refuse\n", ""},
-		{"ocsp off\n", ""}, {"ocsp off", "ocsp on"}, {"name refuse", "name default"},
-		{"site a", "site aa"}, {"site a", "site a aa"}, {"k:80/x", "k:80/y"},
-		{"k:80/x", "k:81/x"}, {"k:80/x", "k:80"}, {"k:80/x", "http://k:80/x"},
-		{"read 5s", "read 6s"}, {"{ timeout read 5s }", ""}, {"= /q", "/q"},
-		{"301 /z", "302 /z"}, {"301 /z", "301 /zz"}, {"body-limit 1M", "body-limit 2M"},
-		{"dir /d", "dir /e"}, {"route /d -> dir /d", ""}, {"10.0.3.2", "10.0.3.3"},
-		{"memory 2M", "memory 4M"}, {"swap 3M", "swap 4M"}, {"cpus 0", "cpus 1"},
-		{"order 1", "order 2"}, {"delay 5s", "delay 6s"},
-		{"autostart order 1 delay 5s ;", ""}, {"/m n", "/mm n"}, {"/m n", "/m nn"},
-		{"n rw", "n ro"}, {"mount /m n rw", ""}, {"stop-timeout 5s", "stop-timeout 6s"},
-		{"privileged no", "privileged yes"}, {"privileged no", ""},
-		{"template t arg", "template t arh"}, {"template t arg", "template u arg"},
-		{"template t arg", "busybox"}, {"tcp 90", "udp 90"}, {"90-91", "70-71"},
-		{"92-93", "94-95"}, {"0.0/8", "0.0/9"}, {"from 10.0.0.0/8", ""},
-		{"control /c", "control /d"}, {" group g", ""}, {"state /s", "state /t"},
-		{"state /s", ""}, {"lxc-path /l", "lxc-path /m"},
-		{"connections 99", "connections 98"}, {"connections 99", "connections auto"},
-		{"connections 99", ""}, {"buffer-memory 8M", "buffer-memory 9M"},
-		{"buffer-memory 8M", "buffer-memory auto"}, {"buffer-memory 8M", ""},
-		{"min-rate 1K", "min-rate 2K"}, {"min-rate 1K", "min-rate off"},
-		{"min-rate 1K", ""}, {"min-rate 1K", "min-rate 1K after 9s"},
-		{"threads 2", "threads 3"}, {"threads 2", "threads auto"},
-		{"access /a", "access /b"}, {"/a json", "/a"}, {"level warn", "level info"},
-		{"log format json", ""}, {"idle 9s", "idle 8s"}, {"timeout idle 9s", ""},
-		{"level 3", "level 4"}, {"on level 3", "on"}, {"on level 3", "off"},
-		{"compress on level 3", ""}, {"body-buffer 8K", "body-buffer 9K"},
-		{"body-buffer 8K", "body-buffer off"}, {"body-buffer 8K", ""},
-		{"spill 3G", "spill 4G"}, {"spill 3G", ""}, {"on spill 3G", "off"},
-		{"request-buffering on spill 3G", ""}, {"buffers 4", "buffers 5"},
-		{"4 32K", "4 64K"}, {"busy 64K", "busy 32K"}, {"busy 64K", ""},
-		{"file 5G", "file 6G"}, {"busy 64K file 5G", "file off"},
-		{"buffers 4 32K busy 64K file 5G", "buffers off"},
-		{"buffers 4 32K busy 64K file 5G", ""}, {"block 8.0.0.0/8", "block 7.0.0.0/8"},
-		{"8.0.0.0/8 confirm", "8.0.0.0/8"}, {"unblock 8.8.8.8", "unblock 8.8.8.9"},
-		{"unblock 8.8.8.8", ""}, {"/bl confirm", "/bl"}, {"/bl confirm", "/bm confirm"}};
+		"unblock 8.8.8.8\nblock-list /bl confirm\n"
+		"limit rate 20/s burst 40 per source to 22 70-75\n";
 
 	(void)state;
 	assert_true(equal(base, base));

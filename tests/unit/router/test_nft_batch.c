@@ -14,6 +14,24 @@
 
 #define PORTS 20000
 
+/* One in every slot, of every kind. */
+#define RATE                                                                                       \
+	{                                                                                          \
+		.kind = RULESET_LIMIT_RATE, .count = 20, .period_s = 1, .burst = 40,               \
+		.timeout_s = 60, .ports = true                                                     \
+	}
+#define CONNECTIONS                                                                                \
+	{                                                                                          \
+		.kind = RULESET_LIMIT_CONNECTIONS, .count = 50                                     \
+	}
+#define SYN                                                                                        \
+	{                                                                                          \
+		.kind = RULESET_LIMIT_SYN, .count = 100, .period_s = 60, .burst = 5,               \
+		.timeout_s = 60                                                                    \
+	}
+static const struct ruleset_limits every_limit = {
+	.v = {RATE, CONNECTIONS, RATE, CONNECTIONS, RATE, CONNECTIONS, SYN, SYN}};
+
 static void
 add_forwards(struct ruleset *r, uint32_t n)
 {
@@ -135,7 +153,7 @@ every_rule_can_be_built(void **state)
 
 	(void)state;
 	nft_batch_init(&b, 1);
-	nft_batch_rules(&b, (UINT64_C(1) << RULESET_RULE_COUNT) - 1);
+	nft_batch_rules(&b, (UINT64_C(1) << RULESET_RULE_LIMITS) - 1, &every_limit);
 	assert_false(b.failed);
 	assert_int_equal(each_message(&b, NULL, NULL), RULESET_RULE_COUNT);
 	nft_batch_clear(&b);
@@ -253,14 +271,15 @@ take_part(const struct nlmsghdr *h, void *ctx)
 static void
 every_chain_and_set_is_a_part_of_its_own(void **state)
 {
-	const struct ruleset all = {.rules = (UINT64_C(1) << RULESET_RULE_COUNT) - 1};
+	const struct ruleset all = {
+		.rules = (UINT64_C(1) << RULESET_RULE_LIMITS) - 1, .limits = every_limit};
 	struct parts p = {.n = 0};
 	struct nft_batch b;
 
 	(void)state;
 	nft_batch_init(&b, 1);
 	nft_batch_chains(&b, &all);
-	nft_batch_sets(&b);
+	nft_batch_sets(&b, &all);
 	each_message(&b, take_part, &p);
 	assert_int_equal(p.n, RULESET_CHAIN_COUNT + RULESET_SET_COUNT);
 	for (size_t i = 0; i < p.n; i++) {
@@ -291,7 +310,7 @@ rules_and_elements_are_no_parts(void **state)
 	nft_batch_init(&b, 1);
 	nft_batch_new_table(&b);
 	nft_batch_flush_rules(&b);
-	nft_batch_rules(&b, 1);
+	nft_batch_rules(&b, 1, &every_limit);
 	each_message(&b, not_a_part, NULL);
 	nft_batch_clear(&b);
 }
