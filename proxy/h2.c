@@ -322,6 +322,19 @@ h2_start(struct h2 *h2)
 		h2->session, NGHTTP2_FLAG_NONE, 0, H2_CONNECTION_WINDOW);
 }
 
+/* What was on its way has arrived: a stream that is begun from now on is not answered. */
+static void
+h2_on_last_call(struct timer *t)
+{
+	struct h2 *h2 = list_entry(t, struct h2, last_call);
+	int32_t last = nghttp2_session_get_last_proc_stream_id(h2->session);
+
+	h2->last_called = true;
+	(void)nghttp2_submit_goaway(
+		h2->session, NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR, NULL, 0);
+	h2_want_run(h2);
+}
+
 struct h2 *
 h2_new(struct conn *c)
 {
@@ -332,6 +345,7 @@ h2_new(struct conn *c)
 	h2->conn = c;
 	list_init(&h2->streams);
 	list_init(&h2->ready);
+	timer_init(&h2->last_call, h2_on_last_call);
 	h2_guard_init(&h2->guard);
 	h2->budget = H2_BUDGET_MAX;
 	h2->budget_ms = clock_mono_coarse_ms();
@@ -351,6 +365,7 @@ h2_close(struct h2 *h2, enum conn_close_reason reason)
 	while ((node = list_first(&h2->streams)) != NULL)
 		h2_stream_drop(list_entry(node, struct h2_stream, node), reason);
 	h2_head_over(h2);
+	timer_remove(&h2->conn->worker->timers, &h2->last_call);
 }
 
 void
@@ -565,7 +580,7 @@ h2_is_over(const struct h2 *h2)
 {
 	if (!nghttp2_session_want_read(h2->session) && !nghttp2_session_want_write(h2->session))
 		return true;
-	return h2->draining && h2->n_streams == 0 && !nghttp2_session_want_write(h2->session);
+	return h2->last_called && h2->n_streams == 0 && !nghttp2_session_want_write(h2->session);
 }
 
 bool
@@ -615,13 +630,11 @@ h2_on_timeout(struct h2 *h2, enum conn_wait wait)
 void
 h2_drain(struct h2 *h2)
 {
-	int32_t last = nghttp2_session_get_last_proc_stream_id(h2->session);
-
 	if (h2->draining)
 		return;
 	h2->draining = true;
-	(void)nghttp2_submit_goaway(
-		h2->session, NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR, NULL, 0);
+	(void)nghttp2_submit_shutdown_notice(h2->session);
+	timer_set(&h2->conn->worker->timers, &h2->last_call, clock_mono_coarse_ms() + H2_DRAIN_MS);
 	h2_want_run(h2);
 }
 

@@ -33,7 +33,8 @@
 #define H2_BUDGET_BYTES 1024 /* moved in either direction give one back */
 #define H2_COST_FRAME 1
 #define H2_COST_RESET 8
-#define H2_DRAIN_MS 1000 /* between the first GOAWAY and the one that counts */
+#define H2_DRAIN_MS                                                                                \
+	1000 /* between the first GOAWAY and the one that counts (RFC 9113 section 6.8) */
 
 struct h2 {
 	struct conn *conn;
@@ -48,6 +49,8 @@ struct h2 {
 	bool running;    /* h2_run is on the stack */
 	bool asked;      /* a request has come since the timer was set */
 	bool draining, goaway_sent;
+	bool last_called; /* draining: the GOAWAY that counts was submitted */
+	struct timer last_call;
 	uint32_t budget;
 	uint64_t budget_ms; /* when time last gave some back */
 	uint64_t moved;     /* bytes since the budget last got its share */
@@ -97,7 +100,8 @@ bool h2_run(struct h2 *h2);
 void h2_on_timeout(struct h2 *h2, enum conn_wait wait);
 /* Nothing is under way: GOAWAY, and the connection is closed. */
 void h2_end(struct h2 *h2, enum conn_close_reason reason);
-/* No new streams from now on: GOAWAY, and the connection ends with its last stream. */
+/* GOAWAY: the client is asked for no new streams, those that are on their way are answered still,
+ * and the connection ends with its last stream. */
 void h2_drain(struct h2 *h2);
 
 /* --- for h2.c and h2_stream.c ---------------------------------------------------------------- */

@@ -67,6 +67,7 @@ class Connection:
         self.decoder = hpack.Decoder()
         self.buffer = b""
         self.goaway = None
+        self.last_streams = []  # of each GOAWAY
         self.closed = False
         self.resets, self.statuses, self.bodies, self.ended = {}, {}, {}, set()
         self.pongs, self.acks = [], 0
@@ -112,6 +113,7 @@ class Connection:
     def _take(self, kind, flags, stream, payload):
         if kind == GOAWAY:
             self.goaway = ERRORS[int.from_bytes(payload[4:8], "big")]
+            self.last_streams.append(int.from_bytes(payload[:4], "big"))
         elif kind == RST_STREAM:
             self.resets[stream] = ERRORS[int.from_bytes(payload, "big")]
         elif kind == HEADERS:

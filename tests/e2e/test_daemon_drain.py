@@ -8,6 +8,7 @@ import time
 
 import daemon
 import pytest
+from h2_frames import Connection, request
 from lab import wait_for
 
 CONF = """listen 127.0.0.1:@port@ plain
@@ -101,6 +102,49 @@ def test_an_answer_under_way_is_finished(sluice, backend):
     c.close()
     s.wait_end(timeout=30)
     assert order.wait(10) == 0
+
+
+H2 = CONF.replace("plain\n", "tls http2\ncertificate default @cert@\n", 1)
+
+
+def test_streams_of_http2_are_finished(sluice, backend):
+    """The first GOAWAY asks for no more, and what is on its way is answered; the second one counts."""
+    slow = Slow(backend)
+    s = sluice(H2, backend=slow.server.port)
+    with Connection(s.port) as c, Connection(s.port) as idle:
+        c.send(request(1))
+        assert c.until(lambda: c.bodies.get(1) == b"half")
+        assert idle.alive()
+        order = quit_in_background(s, "60s")
+        assert c.until(lambda: c.last_streams == [0x7FFFFFFF])
+        c.send(request(3, path="/here"))
+        assert c.until(lambda: c.statuses.get(3) == 204)
+        assert c.until(lambda: c.last_streams == [0x7FFFFFFF, 3])
+        c.send(request(5, path="/here"))
+        # The idle one has nothing to wait for.
+        assert not idle.until(lambda: False) and idle.goaway == "NO_ERROR"
+        assert idle.last_streams == [0x7FFFFFFF, 0]
+        assert 1 not in c.ended and order.poll() is None
+        slow.go.set()
+        assert not c.until(lambda: False)
+        assert c.bodies[1] == b"halfhalf" and 1 in c.ended
+        assert 5 not in c.statuses and c.goaway == "NO_ERROR" and c.resets == {}
+    s.wait_end(timeout=30)
+    assert order.wait(10) == 0
+
+
+def test_a_stream_that_does_not_end_is_cut(sluice, backend):
+    slow = Slow(backend)
+    s = sluice(H2, backend=slow.server.port)
+    with Connection(s.port) as c:
+        c.send(request(1))
+        assert c.until(lambda: c.bodies.get(1) == b"half")
+        order = quit_in_background(s, "2s")
+        assert not c.until(lambda: False)
+        assert 1 not in c.ended
+    s.wait_end(timeout=20)
+    assert order.wait(10) == 0
+    slow.go.set()
 
 
 def test_what_is_left_at_the_end_of_the_time_is_cut(sluice, backend):
