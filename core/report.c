@@ -50,6 +50,17 @@ report_put_thread(struct buf *out, const struct report_thread *t)
 			put_number(out, t->requests, 8) < 0);
 }
 
+int
+report_put_limit(struct buf *out, const struct report_limit *l)
+{
+	size_t before = buf_len(out);
+
+	return settle(out, before,
+		buf_append_byte(out, REPORT_LIMIT) < 0 || put_text(out, l->name) < 0 ||
+			put_number(out, l->now, 8) < 0 || put_number(out, l->most, 8) < 0 ||
+			put_number(out, l->reached, 8) < 0 || put_number(out, l->last_ms, 8) < 0);
+}
+
 static int
 put_sums(struct buf *out, const struct route_sums *s)
 {
@@ -137,6 +148,13 @@ get_record(struct reader *r, struct report_record *ret)
 		ret->thread.accepted = get_number(r, 8);
 		ret->thread.open = get_number(r, 8);
 		ret->thread.requests = get_number(r, 8);
+	} else if (kind == REPORT_LIMIT) {
+		ret->kind = REPORT_LIMIT;
+		ret->limit.name = get_text(r);
+		ret->limit.now = get_number(r, 8);
+		ret->limit.most = get_number(r, 8);
+		ret->limit.reached = get_number(r, 8);
+		ret->limit.last_ms = get_number(r, 8);
 	} else if (kind == REPORT_ROUTE) {
 		ret->kind = REPORT_ROUTE;
 		ret->route.site = get_text(r);

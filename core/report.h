@@ -5,6 +5,7 @@
  *
  *	'c'  reason, meaning, number          connections closed for this reason
  *	't'  number, accepted, open, requests one thread
+ *	'l'  name, now, most, reached, last   a limit of the process, over its threads
  *	'r'  site, path, exact, ROUTE_VALUES  one route that had requests
  */
 #ifndef CORE_REPORT_H
@@ -19,7 +20,12 @@
 #define REPORT_MAX (16 * 1024 * 1024)
 #define REPORT_TEXT_MAX 4096 /* longer ones are cut */
 
-enum report_kind { REPORT_CLOSE = 'c', REPORT_THREAD = 't', REPORT_ROUTE = 'r' };
+enum report_kind {
+	REPORT_CLOSE = 'c',
+	REPORT_THREAD = 't',
+	REPORT_LIMIT = 'l',
+	REPORT_ROUTE = 'r',
+};
 
 struct report_close {
 	struct slice reason, meaning; /* "idle_timeout", "no request for the idle time" */
@@ -29,6 +35,13 @@ struct report_close {
 struct report_thread {
 	uint32_t index;
 	uint64_t accepted, open, requests;
+};
+
+struct report_limit {
+	struct slice name; /* "connections" */
+	uint64_t now, most;
+	uint64_t reached; /* times */
+	uint64_t last_ms; /* on the wall clock; 0: never */
 };
 
 struct report_route {
@@ -42,6 +55,7 @@ struct report_record {
 	union {
 		struct report_close close;
 		struct report_thread thread;
+		struct report_limit limit;
 		struct report_route route;
 	};
 };
@@ -49,6 +63,7 @@ struct report_record {
 /* Append one record. 0, or -1 when out is full: then nothing was appended. */
 int report_put_close(struct buf *out, const struct report_close *c);
 int report_put_thread(struct buf *out, const struct report_thread *t);
+int report_put_limit(struct buf *out, const struct report_limit *l);
 int report_put_route(struct buf *out, const struct report_route *r);
 /* Takes the next record off the front of *rest; its texts point into it. 1; 0 at the end; -1 when
  * it is malformed. */

@@ -110,11 +110,12 @@ control_json_status(const struct control_state *s, const json_t *usage)
 		containers += c->managed;
 		running += c->managed && c->state == CONTAINER_RUNNING;
 	}
-	return json_pack("{s:s, s:I, s:I, s:o, s:{s:I, s:I}, s:o, s:O, s:O}", "version",
+	return json_pack("{s:s, s:I, s:I, s:o, s:{s:I, s:I}, s:o, s:O, s:O, s:O}", "version",
 		SLUICE_VERSION, "pid", (json_int_t)parent, "generation", (json_int_t)s->generation,
 		"processes", processes, "containers", "managed", (json_int_t)containers, "running",
 		(json_int_t)running, "certificates", certificates_json(s), "threads",
-		json_object_get(usage, "threads"), "counters", json_object_get(usage, "counters"));
+		json_object_get(usage, "threads"), "limits", json_object_get(usage, "limits"),
+		"counters", json_object_get(usage, "counters"));
 }
 
 json_t *

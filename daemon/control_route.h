@@ -12,7 +12,7 @@
  */
 /* clang-format off */
 #define CONTROL_ENDPOINT_TABLE(X) \
-	X(STATUS,     "GET",  "/v1/status",         "version, generation, processes, counters") \
+	X(STATUS,     "GET",  "/v1/status",         "version, generation, processes, certificates, limits, counters") \
 	X(USAGE,      "GET",  "/v1/usage",          "what processes, threads, routes and containers use") \
 	X(METRICS,    "GET",  "/v1/metrics",        "the same for Prometheus, text format 0.0.4") \
 	X(CONFIG,     "GET",  "/v1/config",         "the configuration that runs, as canonical text") \

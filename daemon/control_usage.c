@@ -38,8 +38,8 @@ control_usage_new(void)
 
 	for (size_t i = 0; i + 1 < ROUTE_BUCKETS; i++)
 		json_array_append_new(bounds, number(route_bucket_bound(i)));
-	return json_pack("{s:{}, s:[], s:[], s:[], s:[], s:[], s:o}", "counters", "processes",
-		"containers", "threads", "closes", "routes", "bounds_us", bounds);
+	return json_pack("{s:{}, s:[], s:[], s:[], s:[], s:[], s:[], s:o}", "counters", "processes",
+		"containers", "threads", "closes", "limits", "routes", "bounds_us", bounds);
 }
 
 void
@@ -108,6 +108,15 @@ add_thread(json_t *usage, const struct report_thread *t)
 }
 
 static void
+add_limit(json_t *usage, const struct report_limit *l)
+{
+	json_array_append_new(json_object_get(usage, "limits"),
+		json_pack("{s:o, s:o, s:o, s:o, s:o}", "name", text(l->name), "now", number(l->now),
+			"most", number(l->most), "reached", number(l->reached), "last",
+			number(l->last_ms)));
+}
+
+static void
 add_route(json_t *usage, const struct report_route *r)
 {
 	const struct route_sums *s = &r->sums;
@@ -132,6 +141,9 @@ control_usage_proxy(json_t *usage, struct slice report)
 			break;
 		case REPORT_THREAD:
 			add_thread(usage, &r.thread);
+			break;
+		case REPORT_LIMIT:
+			add_limit(usage, &r.limit);
 			break;
 		case REPORT_ROUTE:
 			add_route(usage, &r.route);
@@ -166,6 +178,18 @@ get_named(json_t *array, const char *name)
 	return o;
 }
 
+/* How many descriptors the proxy has open is known by who may look into its folder in /proc. */
+static void
+finish_descriptors(json_t *usage)
+{
+	const json_t *proxy = find_named(json_object_get(usage, "processes"), "proxy");
+	json_t *limit = find_named(json_object_get(usage, "limits"), "descriptors");
+	json_t *open = json_object_get(proxy, "fds");
+
+	if (limit && open)
+		json_object_set(limit, "now", open);
+}
+
 static void
 finish_container(json_t *usage, const struct control_container *c)
 {
@@ -192,4 +216,5 @@ control_usage_finish(json_t *usage, const struct control_state *s, uint64_t now_
 	cursor = 0;
 	while ((c = map_next(s->containers, &cursor, NULL)))
 		finish_container(usage, c);
+	finish_descriptors(usage);
 }

@@ -9,8 +9,8 @@
 
 #include <jansson.h>
 
-/* An empty gathering: "counters", "processes", "containers", "threads", "closes", "routes",
- * "bounds_us". NULL when memory is short. */
+/* An empty gathering: "counters", "processes", "containers", "threads", "closes", "limits",
+ * "routes", "bounds_us". NULL when memory is short. */
 json_t *control_usage_new(void);
 /* Take over what one message says. A process speaks for its own counters only. Nothing is added
  * by what is malformed from there on. */

@@ -15,7 +15,7 @@
 
 /* clang-format off */
 #define CTL_TABLE(X) \
-	X(STATUS,            "status",            "", "version, generation, processes and counters of the daemon") \
+	X(STATUS,            "status",            "", "version, generation, processes, limits that were reached and counters of the daemon") \
 	X(TOP,               "top",               "[--once]", "requests, latency, processes and containers, live; --once: one table of one second") \
 	X(CHECK,             "check",             "[FILE]", "check FILE, or the daemon's own file, and change nothing") \
 	X(RELOAD,            "reload",            "", "read the file again; waits until the new configuration runs or is refused") \

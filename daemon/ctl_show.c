@@ -12,6 +12,7 @@
 #include <time.h>
 
 #define TIME_MAX 32
+#define NUMBER_MAX 32
 
 static const char *
 print_time(json_int_t ms, char out[static TIME_MAX])
@@ -80,6 +81,42 @@ show_certificates(const json_t *status, struct buf *out)
 	return rc;
 }
 
+/* Memory counts in KiB. */
+static void
+show_bytes(json_t *limit)
+{
+	static const char *const keys[] = {"now", "most"};
+	const char *name = json_string_value(json_object_get(limit, "name"));
+	char text[NUMBER_MAX];
+
+	for (size_t i = 0; name && strcmp(name, "buffer-memory") == 0 && i < 2; i++) {
+		json_int_t bytes = json_integer_value(json_object_get(limit, keys[i]));
+
+		(void)snprintf(text, sizeof(text), "%lldK", (long long)bytes / 1024);
+		json_object_set_new(limit, keys[i], json_string(text));
+	}
+}
+
+/* What the proxy may run out of, and whether it has. */
+static int
+show_limits(const json_t *status, struct buf *out)
+{
+	static const struct ctl_column columns[] = {{"LIMIT", "name"}, {"NOW", "now"},
+		{"MOST", "most"}, {"REACHED", "reached"}, {"LAST", "last"}};
+	json_t *limits = with_times(json_object_get(status, "limits"), "last");
+	int rc = 0;
+
+	for (size_t i = 0; i < json_array_size(limits); i++)
+		show_bytes(json_array_get(limits, i));
+	if (json_array_size(limits) > 0) {
+		rc = ctl_table_print(columns, ARRAY_SIZE(columns), limits, out);
+		if (rc == 0)
+			rc = buf_append_byte(out, '\n');
+	}
+	json_decref(limits);
+	return rc;
+}
+
 static int
 show_counters(const json_t *counters, struct buf *out)
 {
@@ -111,7 +148,7 @@ ctl_show_status(const json_t *status, struct buf *out)
 		buf_append_byte(out, '\n') < 0 ||
 		ctl_table_print(threads, ARRAY_SIZE(threads), json_object_get(status, "threads"),
 			out) < 0 ||
-		buf_append_byte(out, '\n') < 0)
+		buf_append_byte(out, '\n') < 0 || show_limits(status, out) < 0)
 		return -1;
 	return show_counters(json_object_get(status, "counters"), out);
 }

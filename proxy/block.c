@@ -19,18 +19,26 @@ block_pool_clear(struct block_pool *pool)
 	pool->n_free = 0;
 }
 
+/* Only the pool's thread writes it. */
+static void
+block_count(struct block_pool *pool, size_t n)
+{
+	atomic_store_explicit(&pool->n_out, n, memory_order_relaxed);
+}
+
 char *
 block_get(struct block_pool *pool)
 {
+	size_t n_out = atomic_load_explicit(&pool->n_out, memory_order_relaxed);
 	void *block = pool->free;
 
-	pool->n_out++;
 	if (!block) {
 		block = malloc(BLOCK_SIZE);
-		if (!block)
-			pool->n_out--;
+		if (block)
+			block_count(pool, n_out + 1);
 		return block;
 	}
+	block_count(pool, n_out + 1);
 	memcpy(&pool->free, block, sizeof(pool->free));
 	pool->n_free--;
 	return block;
@@ -41,7 +49,7 @@ block_put(struct block_pool *pool, char *block)
 {
 	if (!block)
 		return;
-	pool->n_out--;
+	block_count(pool, atomic_load_explicit(&pool->n_out, memory_order_relaxed) - 1);
 	if (pool->n_free >= BLOCK_KEEP_MAX) {
 		free(block);
 		return;

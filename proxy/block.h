@@ -8,6 +8,7 @@
 
 #include "core/slice.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,7 +19,7 @@
 struct block_pool {
 	void *free; /* the first free block; each begins with a pointer to the next */
 	size_t n_free;
-	size_t n_out; /* blocks that are held now */
+	_Atomic size_t n_out; /* blocks that are held now; other threads look at it */
 };
 
 struct iobuf {

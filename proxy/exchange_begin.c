@@ -68,6 +68,7 @@ exchange_is_shed(struct exchange *x)
 	if (w->blocks.n_out <= w->overload.blocks_max)
 		return false;
 	stats_add(&x->worker->stats, STAT_REQUESTS_SHED, 1);
+	worker_limit_reached(x->worker, OVERLOAD_MEMORY);
 	x->keep_alive = false;
 	exchange_answer(x, 503, NULL, "too many bytes in flight");
 	return true;

@@ -50,6 +50,7 @@ listeners_pause(struct worker *w)
 		event_del(list_entry(node, struct listener, node)->event);
 	event_add(w->listeners.pause, &(struct timeval){.tv_sec = LISTENER_PAUSE_MS / 1000});
 	stats_add(&w->stats, STAT_ACCEPT_PAUSED, 1);
+	worker_limit_reached(w, OVERLOAD_DESCRIPTORS);
 	log_warn("out of descriptors, accepting paused", kv_u("thread", w->index));
 }
 
@@ -77,6 +78,16 @@ listener_refuse(struct worker *w, const struct conn_origin *origin)
 	close_fd(origin->fd);
 }
 
+/* There is room for one connection more, or the longest idle one has made some. */
+static bool
+listener_has_room(struct worker *w)
+{
+	if (w->n_conns < w->overload.connections_max)
+		return true;
+	worker_limit_reached(w, OVERLOAD_CONNECTIONS);
+	return conn_close_longest_idle(w);
+}
+
 /* Accepts one connection. False when there is none or none can be taken now. */
 static bool
 listener_accept(struct listener *l)
@@ -94,7 +105,7 @@ listener_accept(struct listener *l)
 		origin.fd = fd;
 		if (addr_from_sockaddr(&ss, &origin.peer, &origin.peer_port) < 0)
 			close_fd(fd);
-		else if (w->n_conns >= w->overload.connections_max && !conn_close_longest_idle(w))
+		else if (!listener_has_room(w))
 			listener_refuse(w, &origin);
 		else
 			conn_new(w, &origin);

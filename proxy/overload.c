@@ -12,6 +12,34 @@
 #define MEMORY_AUTO_MIN (UINT64_C(32) * 1024 * 1024)
 #define MEMORY_AUTO_PART 8
 
+const char *
+overload_limit_name(enum overload_limit which)
+{
+	static const char *const names[] = {
+#define OVERLOAD_LIMIT_NAME(id, name) [OVERLOAD_##id] = (name),
+		OVERLOAD_LIMIT_TABLE(OVERLOAD_LIMIT_NAME)
+#undef OVERLOAD_LIMIT_NAME
+	};
+
+	return names[which];
+}
+
+bool
+overload_hit(struct overload *o, enum overload_limit which, uint64_t wall_ms)
+{
+	struct overload_hits *h = &o->hits[which];
+
+	/* Only this thread writes them. */
+	atomic_store_explicit(
+		&h->n, atomic_load_explicit(&h->n, memory_order_relaxed) + 1, memory_order_relaxed);
+	atomic_store_explicit(&h->last_ms, wall_ms, memory_order_relaxed);
+	/* A clock that was set back must not silence it. */
+	if (o->noted_ms[which] <= wall_ms && wall_ms < o->noted_ms[which] + OVERLOAD_NOTE_MS)
+		return false;
+	o->noted_ms[which] = wall_ms;
+	return true;
+}
+
 void
 overload_set(struct overload *o, const struct conf_overload *c, unsigned n_threads,
 	uint64_t descriptors, uint64_t memory)

@@ -9,14 +9,41 @@
 #include "conf/conf.h"
 #include "core/list.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+/* What a thread can run out of. X(id, the directive, or the resource) */
+#define OVERLOAD_LIMIT_TABLE(X)                                                                    \
+	X(CONNECTIONS, "connections")                                                              \
+	X(MEMORY, "buffer-memory")                                                                 \
+	X(DESCRIPTORS, "descriptors")
+
+enum overload_limit {
+#define OVERLOAD_LIMIT_ENUM(id, name) OVERLOAD_##id,
+	OVERLOAD_LIMIT_TABLE(OVERLOAD_LIMIT_ENUM)
+#undef OVERLOAD_LIMIT_ENUM
+		OVERLOAD_LIMIT_COUNT
+};
+
+#define OVERLOAD_NOTE_MS 60000 /* a limit that is reached all the time is noted this often */
+
+/* How often a limit was reached; other threads look at it. */
+struct overload_hits {
+	_Atomic uint64_t n, last_ms; /* on the wall clock; 0: never */
+};
+
 struct overload {
 	struct list idle; /* of conn.idle_node: between requests, the longest idle first */
 	size_t connections_max, blocks_max;
+	struct overload_hits hits[OVERLOAD_LIMIT_COUNT];
+	uint64_t noted_ms[OVERLOAD_LIMIT_COUNT];
 };
+
+const char *overload_limit_name(enum overload_limit which);
+/* It was reached. True: it is time to say so in the log. */
+bool overload_hit(struct overload *o, enum overload_limit which, uint64_t wall_ms);
 
 /* The limits of one of n_threads: what auto means follows from the number of descriptors and the
  * bytes of memory that there are. Pure. */

@@ -5,6 +5,7 @@
 #include "proxy/conn.h"
 
 #include <ctype.h>
+#include <sys/resource.h>
 
 #define REASON_MAX 64
 
@@ -63,6 +64,42 @@ report_threads(struct worker *const *workers, size_t n, struct buf *out)
 	return 0;
 }
 
+/* What the limits are follows from the file and the machine, as for a thread. How many descriptors
+ * are open the parent knows. */
+static int
+report_limits(struct worker *const *workers, size_t n, const struct generation *g, struct buf *out)
+{
+	struct rlimit descriptors = {0};
+	struct overload most = {0};
+
+	(void)getrlimit(RLIMIT_NOFILE, &descriptors);
+	overload_adopt(&most, &g->conf->overload, (unsigned)n);
+	for (unsigned which = 0; which < OVERLOAD_LIMIT_COUNT; which++) {
+		struct report_limit l = {
+			.name = slice_str(overload_limit_name((enum overload_limit)which))};
+
+		for (size_t i = 0; i < n; i++) {
+			const struct overload_hits *h = &workers[i]->overload.hits[which];
+			uint64_t last = atomic_load_explicit(&h->last_ms, memory_order_relaxed);
+
+			l.reached += atomic_load_explicit(&h->n, memory_order_relaxed);
+			l.last_ms = last > l.last_ms ? last : l.last_ms;
+			if (which == OVERLOAD_CONNECTIONS)
+				l.now += counter(workers[i], STAT_CONNECTIONS_OPEN);
+			if (which == OVERLOAD_MEMORY)
+				l.now +=
+					BLOCK_SIZE * atomic_load_explicit(&workers[i]->blocks.n_out,
+							     memory_order_relaxed);
+		}
+		l.most = which == OVERLOAD_CONNECTIONS ? most.connections_max * n
+			 : which == OVERLOAD_MEMORY    ? most.blocks_max * BLOCK_SIZE * n
+						       : descriptors.rlim_cur;
+		if (report_put_limit(out, &l) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static bool
 was_used(const struct route_sums *s)
 {
@@ -97,5 +134,7 @@ usage_report(struct worker *const *workers, size_t n, const struct generation *g
 {
 	if (report_threads(workers, n, out) < 0 || report_closes(workers, n, out) < 0)
 		return -1;
-	return g ? report_routes(g->book, out) : 0;
+	if (!g)
+		return 0;
+	return report_limits(workers, n, g, out) < 0 ? -1 : report_routes(g->book, out);
 }

@@ -290,6 +290,14 @@ worker_note_offender(struct worker *w, const char *address, const char *why, uin
 }
 
 void
+worker_limit_reached(struct worker *w, enum overload_limit which)
+{
+	if (overload_hit(&w->overload, which, clock_wall_coarse_ms()))
+		log_warn("limit reached", kv_s("limit", overload_limit_name(which)),
+			kv_u("thread", w->index));
+}
+
+void
 worker_note_target(struct worker *w, const struct backend *b, const char *why)
 {
 	struct note *note = worker_new_note(

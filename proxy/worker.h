@@ -187,6 +187,8 @@ void worker_note_dial(struct worker *w, uint64_t id, const char *path);
 /* The same for an offender. */
 void worker_note_offender(struct worker *w, const char *address, const char *why, uint64_t for_ms);
 /* The same for what came of a question to an OCSP responder; takes the reference over. */
+/* One of its limits was reached: counted, and noted in the log now and then. */
+void worker_limit_reached(struct worker *w, enum overload_limit which);
 /* A target went down (why: not NULL), or came up. */
 void worker_note_target(struct worker *w, const struct backend *b, const char *why);
 void worker_note_staple(struct worker *w, const unsigned char id[static STAPLE_ID_SIZE],

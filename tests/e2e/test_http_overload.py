@@ -1,5 +1,6 @@
 """Too many connections, too many bytes in flight, clients that are too slow."""
 
+import re
 import time
 
 import client
@@ -31,6 +32,21 @@ def served(sluice, backend, box):
     return make
 
 
+def limits(s):
+    return {limit["name"]: limit for limit in s.status()["limits"]}
+
+
+def test_the_limits_are_shown_before_they_are_reached(served):
+    s = served("connections 1000\nbuffer-memory 64M")
+    of = limits(s)
+    assert list(of) == ["connections", "buffer-memory", "descriptors"]
+    assert all(limit["reached"] == limit["last"] == 0 for limit in of.values())
+    assert 0 < of["descriptors"]["now"] < of["descriptors"]["most"]
+    assert of["connections"]["most"] == 1000 and of["buffer-memory"]["most"] <= 64 << 20
+    assert re.search(r"(?m)^LIMIT +NOW +MOST +REACHED +LAST$", s.ctl("status").stdout)
+    assert 'sluice_limit_max{limit="connections"} 1000' in s.api("GET", "/v1/metrics")[1]
+
+
 def test_the_longest_idle_makes_room(served):
     s = served("connections 16")
     clients = [s.client() for _ in range(8)]
@@ -47,6 +63,8 @@ def test_the_longest_idle_makes_room(served):
     for c in clients + streams:
         c.close()
     assert s.stats()["connections_refused"] == 0
+    # The limit was reached all the same, and one sees it.
+    assert limits(s)["connections"]["reached"] == 1 and limits(s)["connections"]["most"] == 16
 
 
 def test_an_idle_http_2_connection_is_told_to_go(served):
@@ -72,6 +90,10 @@ def test_when_all_are_busy_the_new_one_is_refused(served):
         assert answer.status == 503 and answer.header("retry-after")
         assert c.eof()
     assert s.stats()["connections_refused"] == 1
+    at = limits(s)["connections"]
+    assert (at["now"], at["most"], at["reached"]) == (16, 16, 1) and abs(at["last"] / 1000 - time.time()) < 60
+    assert re.search(r"(?m)^connections +16 +16 +1 +\d{4}-", s.ctl("status").stdout)
+    s.wait_log("limit reached")
     for c in busy:
         c.send(b" HTTP/1.1\r\nHost: a.example\r\n\r\n")
         assert c.response().status == 200
@@ -84,7 +106,9 @@ def test_requests_beyond_the_memory_are_shed(served):
     slow = [s.client() for _ in range(110)]
     for c in slow:
         c.send(b"POST /app/ HTTP/1.1\r\nHost: a.example\r\nContent-Length: 100000\r\n\r\nx")
+    assert limits(s)["buffer-memory"]["most"] == 102 * 40960
     wait_for(lambda: s.stats()["requests_shed"] > 0, what="a request to be shed")
+    assert limits(s)["buffer-memory"]["reached"] > 0 and limits(s)["buffer-memory"]["now"] > 100 * 40960
     with s.client() as c:
         answer = c.request("GET", "/")
         assert answer.status == 503 and answer.header("retry-after")

@@ -17,6 +17,8 @@ write_again(struct buf *b, const struct report_record *r)
 		return report_put_close(b, &r->close);
 	case REPORT_THREAD:
 		return report_put_thread(b, &r->thread);
+	case REPORT_LIMIT:
+		return report_put_limit(b, &r->limit);
 	case REPORT_ROUTE:
 		return report_put_route(b, &r->route);
 	}

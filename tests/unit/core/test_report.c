@@ -42,6 +42,11 @@ fill(struct buf *b)
 	const struct report_close c = {
 		.reason = SLICE_LIT("done"), .meaning = SLICE_LIT("it was"), .number = 7};
 	const struct report_thread t = {.index = 3, .accepted = 10, .open = 2, .requests = 99};
+	const struct report_limit l = {.name = SLICE_LIT("connections"),
+		.now = 5,
+		.most = UINT64_MAX,
+		.reached = 2,
+		.last_ms = 1750000000000};
 	struct report_route r = {
 		.site = SLICE_LIT("a.example"), .path = SLICE_LIT("/x"), .exact = true};
 
@@ -51,6 +56,7 @@ fill(struct buf *b)
 	buf_init(b, REPORT_MAX);
 	assert_int_equal(report_put_close(b, &c), 0);
 	assert_int_equal(report_put_thread(b, &t), 0);
+	assert_int_equal(report_put_limit(b, &l), 0);
 	assert_int_equal(report_put_route(b, &r), 0);
 }
 
@@ -70,6 +76,11 @@ records_read_as_they_were_written(void **state)
 	assert_int_equal(report_next(&rest, &r), 1);
 	assert_int_equal(r.kind, REPORT_THREAD);
 	assert_true(r.thread.index == 3 && r.thread.open == 2 && r.thread.requests == 99);
+	assert_int_equal(report_next(&rest, &r), 1);
+	assert_int_equal(r.kind, REPORT_LIMIT);
+	assert_true(slice_eq_str(r.limit.name, "connections") && r.limit.now == 5);
+	assert_true(r.limit.most == UINT64_MAX && r.limit.reached == 2);
+	assert_true(r.limit.last_ms == 1750000000000);
 	assert_int_equal(report_next(&rest, &r), 1);
 	assert_int_equal(r.kind, REPORT_ROUTE);
 	assert_true(r.route.exact && slice_eq_str(r.route.path, "/x"));
@@ -96,7 +107,7 @@ a_report_cut_anywhere_is_malformed_or_ends_between_records(void **state)
 			;
 		whole += rc == 0;
 	}
-	assert_int_equal(whole, 3); /* nothing, one record, two */
+	assert_int_equal(whole, 4); /* nothing, one record, two, three */
 	buf_clear(&b);
 }
 

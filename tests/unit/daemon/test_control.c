@@ -271,7 +271,7 @@ the_status(void **state)
 	}
 	assert_true(control_state_runs(s, "parent"));
 	assert_false(control_state_runs(s, "lxc"));
-	usage = json_pack("{s:o, s:[]}", "counters", counters, "threads");
+	usage = json_pack("{s:o, s:[], s:[]}", "counters", counters, "threads", "limits");
 	status = control_json_status(s, usage);
 	assert_int_equal(json_integer_value(json_object_get(status, "pid")), 77);
 	assert_int_equal(json_integer_value(json_object_get(status, "generation")), 5);

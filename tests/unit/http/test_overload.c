@@ -63,6 +63,25 @@ off_is_off(void **state)
 	assert_false(pace_too_slow(&p, &c, 0, 1000000));
 }
 
+static void
+a_limit_that_is_reached_again_and_again_is_noted_now_and_then(void **state)
+{
+	static struct overload o;
+
+	(void)state;
+	assert_string_equal(overload_limit_name(OVERLOAD_MEMORY), "buffer-memory");
+	assert_true(overload_hit(&o, OVERLOAD_MEMORY, 1000000));
+	assert_false(overload_hit(&o, OVERLOAD_MEMORY, 1000000));
+	assert_false(overload_hit(&o, OVERLOAD_MEMORY, 1000000 + OVERLOAD_NOTE_MS - 1));
+	assert_true(overload_hit(&o, OVERLOAD_CONNECTIONS, 1000001));
+	assert_true(overload_hit(&o, OVERLOAD_MEMORY, 1000000 + OVERLOAD_NOTE_MS));
+	/* The clock was set back. */
+	assert_true(overload_hit(&o, OVERLOAD_MEMORY, 1000));
+	assert_int_equal(o.hits[OVERLOAD_MEMORY].n, 5);
+	assert_int_equal(o.hits[OVERLOAD_MEMORY].last_ms, 1000);
+	assert_int_equal(o.hits[OVERLOAD_DESCRIPTORS].n, 0);
+}
+
 int
 main(void)
 {
@@ -71,6 +90,7 @@ main(void)
 		cmocka_unit_test(auto_follows_from_what_there_is),
 		cmocka_unit_test(a_pace_counts_from_the_moment_of_waiting),
 		cmocka_unit_test(off_is_off),
+		cmocka_unit_test(a_limit_that_is_reached_again_and_again_is_noted_now_and_then),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
