@@ -8,8 +8,12 @@ add_library(sluice_http STATIC
 	auth_memory.c
 	balance.c
 	busy.c
+	cache_answer.c
 	cache_control.c
+	cache_head.c
+	cache_object.c
 	cache_policy.c
+	cache_store.c
 	cache_vary.c
 	client.c
 	coding.c

@@ -8,8 +8,10 @@ foreach(name
 		auth_memory
 		balance
 		busy
+		cache_answer
 		cache_control
 		cache_policy
+		cache_store
 		cache_vary
 		client
 		coding
