@@ -41,8 +41,11 @@ resolve_limits(struct conf *c)
 		c->overload.min_rate = CONF_MIN_RATE_DEFAULT;
 	if (c->overload.min_rate_after_ms == 0)
 		c->overload.min_rate_after_ms = CONF_MIN_RATE_AFTER_DEFAULT;
+	if (!c->cache_store.memory_ordinal)
+		c->cache_store.memory = CONF_CACHE_MEMORY_DEFAULT;
 	conf_heads_inherit(&c->heads, NULL);
 	conf_compress_inherit(&c->compress, NULL);
+	conf_cache_inherit(&c->cache, NULL);
 	conf_bodies_inherit(&c->bodies, NULL);
 	for (size_t i = 0; i < c->n_sites; i++) {
 		struct conf_site *site = &c->sites[i];
@@ -50,11 +53,13 @@ resolve_limits(struct conf *c)
 		inherit(&site->limits, &c->limits);
 		conf_heads_inherit(&site->heads, &c->heads);
 		conf_compress_inherit(&site->compress, &c->compress);
+		conf_cache_inherit(&site->cache, &c->cache);
 		conf_bodies_inherit(&site->bodies, &c->bodies);
 		for (size_t j = 0; j < site->n_routes; j++) {
 			inherit(&site->routes[j].limits, &site->limits);
 			conf_heads_inherit(&site->routes[j].heads, &site->heads);
 			conf_compress_inherit(&site->routes[j].compress, &site->compress);
+			conf_cache_inherit(&site->routes[j].cache, &site->cache);
 			conf_bodies_inherit(&site->routes[j].bodies, &site->bodies);
 		}
 	}

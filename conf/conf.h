@@ -12,6 +12,7 @@
 
 #include "conf/block.h"
 #include "conf/bodies.h"
+#include "conf/cache.h"
 #include "conf/compress.h"
 #include "conf/guard.h"
 #include "conf/tls.h"
@@ -192,6 +193,7 @@ struct conf_route {
 	struct conf_guard guard;
 	struct conf_heads heads;
 	struct conf_compress compress;
+	struct conf_cache cache;
 	struct conf_bodies bodies;
 	uint32_t proxy_protocol; /* the version that the target is told the client in; 0: none */
 	uint32_t proxy_protocol_ordinal;
@@ -212,6 +214,7 @@ struct conf_site {
 	struct conf_hsts hsts;
 	struct conf_pages pages;
 	struct conf_compress compress;
+	struct conf_cache cache;
 	struct conf_bodies bodies;
 	bool short_form; /* `site HOST… -> TARGET`: its one route is "/" */
 	struct conf_route *routes;
@@ -307,6 +310,8 @@ struct conf {
 	size_t n_all_pages;
 	uint32_t trusted_ordinal; /* of the first line; 0: none */
 	struct conf_compress compress;
+	struct conf_cache cache;
+	struct conf_cache_store cache_store;
 	struct conf_bodies bodies;
 	struct conf_trust trust;
 	struct conf_authority *authorities; /* that routes with https:// targets refer to */

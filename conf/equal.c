@@ -120,6 +120,7 @@ same_route(const struct conf_route *a, const struct conf_route *b)
 	       same_limits(&a->limits, &b->limits) && conf_guard_equal(&a->guard, &b->guard) &&
 	       conf_heads_equal(&a->heads, &b->heads) &&
 	       conf_compress_equal(&a->compress, &b->compress) &&
+	       conf_cache_equal(&a->cache, &b->cache) &&
 	       conf_bodies_equal(&a->bodies, &b->bodies) && a->proxy_protocol == b->proxy_protocol;
 }
 
@@ -136,6 +137,7 @@ same_site(const struct conf_site *a, const struct conf_site *b)
 		!conf_heads_equal(&a->heads, &b->heads) || !conf_hsts_equal(&a->hsts, &b->hsts) ||
 		!conf_pages_equal(&a->pages, &b->pages) ||
 		!conf_compress_equal(&a->compress, &b->compress) ||
+		!conf_cache_equal(&a->cache, &b->cache) ||
 		!conf_bodies_equal(&a->bodies, &b->bodies))
 		return false;
 	for (size_t i = 0; i < a->n_routes; i++)
@@ -217,6 +219,8 @@ static bool
 same_daemon(const struct conf *a, const struct conf *b)
 {
 	return same_overload(&a->overload, &b->overload) &&
+	       a->cache_store.memory == b->cache_store.memory &&
+	       same_presence(a->cache_store.memory_ordinal, b->cache_store.memory_ordinal) &&
 	       same_text(a->control_path, b->control_path) &&
 	       same_text(a->control_group, b->control_group) &&
 	       same_presence(a->control_ordinal, b->control_ordinal) &&
@@ -268,6 +272,7 @@ conf_equal(const struct conf *a, const struct conf *b)
 		!conf_tls_equal(&a->tls, &b->tls) || !conf_heads_equal(&a->heads, &b->heads) ||
 		!conf_pages_equal(&a->pages, &b->pages) ||
 		!conf_compress_equal(&a->compress, &b->compress) ||
+		!conf_cache_equal(&a->cache, &b->cache) ||
 		!conf_bodies_equal(&a->bodies, &b->bodies))
 		return false;
 	for (size_t i = 0; i < a->n_sites; i++)

@@ -102,6 +102,7 @@ resolve_forward(struct conf_guard *guard, const struct conf_limits *limits)
 	conf_heads_inherit(&route->heads, NULL);
 	conf_bodies_inherit(&route->bodies, NULL);
 	conf_compress_inherit(&route->compress, NULL);
+	conf_cache_inherit(&route->cache, NULL);
 }
 
 void

@@ -7,6 +7,7 @@
 
 #include "conf/print_block.h"
 #include "conf/print_bodies.h"
+#include "conf/print_cache.h"
 #include "conf/print_compress.h"
 #include "conf/print_guard.h"
 #include "conf/print_tls.h"
@@ -72,7 +73,8 @@ print_route(struct writer *w, const struct conf_route *route)
 	if (!limits_written(&route->limits) && !upstream_written(&route->upstream) &&
 		!conf_guard_written(&route->guard) && !trust_written(&route->trust) &&
 		!conf_heads_written(&route->heads) && !route->compress.ordinal &&
-		!conf_bodies_written(&route->bodies) && !route->proxy_protocol) {
+		!route->cache.ordinal && !conf_bodies_written(&route->bodies) &&
+		!route->proxy_protocol) {
 		writer_end(w);
 		return;
 	}
@@ -84,6 +86,7 @@ print_route(struct writer *w, const struct conf_route *route)
 	print_heads(w, &route->heads);
 	print_proxy_protocol(w, route);
 	print_compress(w, &route->compress);
+	print_cache(w, &route->cache);
 	print_bodies(w, &route->bodies);
 	writer_close(w);
 }
@@ -113,6 +116,7 @@ print_site(struct writer *w, const struct conf_site *site)
 	print_hsts(w, &site->hsts);
 	print_pages(w, &site->pages);
 	print_compress(w, &site->compress);
+	print_cache(w, &site->cache);
 	print_bodies(w, &site->bodies);
 	for (size_t i = 0; i < site->n_routes; i++)
 		print_route(w, &site->routes[i]);
@@ -410,6 +414,8 @@ print_all(struct writer *w, const struct conf *c)
 	print_heads(w, &c->heads);
 	print_pages(w, &c->pages);
 	print_compress(w, &c->compress);
+	print_cache(w, &c->cache);
+	print_cache_store(w, &c->cache_store);
 	print_bodies(w, &c->bodies);
 	print_overload(w, &c->overload);
 	for (size_t i = 0; i < c->n_sites; i++)

@@ -15,6 +15,7 @@ static const struct schema_table *const tables[] = {
 	&schema_block,
 	&schema_bodies,
 	&schema_compress,
+	&schema_cache,
 	&schema_overload,
 	&schema_container,
 	&schema_daemon,

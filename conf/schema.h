@@ -58,6 +58,7 @@ struct schema_table {
 
 extern const struct schema_table schema_block;
 extern const struct schema_table schema_bodies;
+extern const struct schema_table schema_cache;
 extern const struct schema_table schema_compress;
 extern const struct schema_table schema_container;
 extern const struct schema_table schema_daemon;

@@ -478,7 +478,11 @@ static const char *const changes[][2] = {{"listen 80 plain", "listen 81 plain"},
 	{"threads 2", "threads auto"}, {"access /a", "access /b"}, {"/a json", "/a"},
 	{"level warn", "level info"}, {"log format json", ""}, {"idle 9s", "idle 8s"},
 	{"timeout idle 9s", ""}, {"level 3", "level 4"}, {"on level 3", "on"},
-	{"on level 3", "off"}, {"compress on level 3", ""}, {"body-buffer 8K", "body-buffer 9K"},
+	{"on level 3", "off"}, {"cache static", "cache on"},
+	{"cache static default-ttl 5m", "cache off"}, {"default-ttl 5m", "default-ttl 6m"},
+	{"default-ttl 5m", ""}, {"cache static default-ttl 5m", ""},
+	{"cache-memory 9M", "cache-memory 8M"}, {"cache-memory 9M", ""},
+	{"compress on level 3", ""}, {"body-buffer 8K", "body-buffer 9K"},
 	{"body-buffer 8K", "body-buffer off"}, {"body-buffer 8K", ""}, {"spill 3G", "spill 4G"},
 	{"spill 3G", ""}, {"on spill 3G", "off"}, {"request-buffering on spill 3G", ""},
 	{"buffers 4", "buffers 5"}, {"4 32K", "4 64K"}, {"busy 64K", "busy 32K"}, {"busy 64K", ""},
@@ -511,6 +515,7 @@ every_difference_counts(void **state)
 		"threads 2\nlog access /a json\nlog level warn\nlog format json\ntimeout idle 9s\n"
 		"compress on level 3\nbody-buffer 8K\nrequest-buffering on spill 3G\n"
 		"buffers 4 32K busy 64K file 5G\n"
+		"cache static default-ttl 5m\ncache-memory 9M\n"
 		"connections 99\nbuffer-memory 8M\nmin-rate 1K\nblock 8.0.0.0/8 confirm\n"
 		"unblock 8.8.8.8\nblock-list /bl confirm\n"
 		"limit rate 20/s burst 40 per source to 22 70-75\n";
