@@ -46,6 +46,17 @@
 	X(TUNNELS_OPEN, "tunnels_open", PROXY, GAUGE, "WebSockets open now") \
 	X(COMPRESSED, "compressed", PROXY, COUNTER, "answers compressed") \
 	X(COMPRESS_SKIPPED, "compress_skipped", PROXY, COUNTER, "answers left uncompressed for want of time or memory") \
+	X(CACHE_HITS, "cache_hits", PROXY, COUNTER, "requests answered from the cache") \
+	X(CACHE_MISSES, "cache_misses", PROXY, COUNTER, "requests for which the cache had nothing fresh") \
+	X(CACHE_VALIDATED, "cache_validated", PROXY, COUNTER, "stale answers that the backend said are still right") \
+	X(CACHE_STALE, "cache_stale", PROXY, COUNTER, "stale answers served because the backend failed") \
+	X(CACHE_COLLAPSED, "cache_collapsed", PROXY, COUNTER, "requests that waited for another's answer") \
+	X(CACHE_BYTES, "cache_bytes", PROXY, COUNTER, "body bytes that no backend had to send") \
+	X(CACHE_STORED, "cache_stored", PROXY, COUNTER, "answers stored") \
+	X(CACHE_EVICTED, "cache_evicted", PROXY, COUNTER, "stored answers that made room for others") \
+	X(CACHE_PURGED, "cache_purged", PROXY, COUNTER, "stored answers taken out by purge and clear") \
+	X(CACHE_OBJECTS, "cache_objects", PROXY, GAUGE, "answers in the cache now") \
+	X(CACHE_MEMORY, "cache_memory", PROXY, GAUGE, "bytes that the cache takes now, everything counted") \
 	X(REQUESTS_QUEUED, "requests_queued", PROXY, GAUGE, "requests waiting for a place at a target now") \
 	X(ACCEPT_PAUSED, "accept_paused", PROXY, COUNTER, "times accepting paused for want of descriptors") \
 	X(ACCESS_LINES_DROPPED, "access_lines_dropped", PROXY, COUNTER, "lines of the access log that could not be written") \

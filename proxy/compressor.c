@@ -176,6 +176,12 @@ compressor_new(struct compressors *all, enum coding coding, unsigned level)
 	return c;
 }
 
+enum coding
+compressor_coding(const struct compressor *c)
+{
+	return c->coding;
+}
+
 void
 compressor_free(struct compressor **c)
 {

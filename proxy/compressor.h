@@ -49,6 +49,7 @@ void compressors_clear(struct compressors *all);
 /* level: 1 (fastest) to 9 (smallest), 0: what is right for answers made on the fly. NULL when
  * memory is short. */
 struct compressor *compressor_new(struct compressors *all, enum coding coding, unsigned level);
+enum coding compressor_coding(const struct compressor *c);
 /* Leaves NULL behind; *c may be NULL. */
 void compressor_free(struct compressor **c);
 

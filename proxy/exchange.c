@@ -7,6 +7,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/own.h"
+#include "proxy/exchange_cache.h"
 
 #include <stdlib.h>
 
@@ -224,6 +225,8 @@ exchange_finish(struct exchange *x)
 	if (x->ahead)
 		spool_clear(x->ahead);
 	compressor_free(&x->compressor);
+	if (x->cached)
+		exchange_cache_release(x);
 	generation_unref(&x->generation);
 	arena_reset(x->arena);
 	x->front->exchange = NULL;
@@ -407,6 +410,8 @@ exchange_fail(struct exchange *x, uint16_t status, const char *why)
 	const char *target = x->target ? x->target->host : x->route->target.host;
 
 	exchange_blame(x, why);
+	if (x->cached && exchange_cache_rescue(x))
+		return;
 	stats_add(&w->stats, STAT_UPSTREAM_FAILED, 1);
 	if (x->began_ms >= w->backend_noted_ms + EXCHANGE_NOTE_MS) {
 		w->backend_noted_ms = x->began_ms;
@@ -629,6 +634,9 @@ exchange_run(struct exchange *x)
 			break;
 		case EXCHANGE_TUNNEL:
 			moved = exchange_tunnel(x);
+			break;
+		case EXCHANGE_STORED:
+			moved = exchange_cache_send(x);
 			break;
 		case EXCHANGE_FILE:
 			moved = exchange_send_file(x);

@@ -6,7 +6,7 @@
  * may come in), exchange_connect.c (a connection to the backend, waiting included), exchange_pool.c
  * (which of several), exchange_relay.c (bytes both ways), exchange_buffer.c and exchange_ahead.c
  * (bodies that wait for one of the two sides), exchange_trailers.c (what stands behind bodies),
- * exchange_file.c (folders).
+ * exchange_file.c (folders), exchange_cache.c and exchange_cache_fill.c (stored answers).
  */
 #ifndef PROXY_EXCHANGE_H
 #define PROXY_EXCHANGE_H
@@ -37,6 +37,7 @@
 	X(RELAY, "request and answer pass through")                                                \
 	X(DELIVER, "the backend is free again: what was read ahead goes to the client")            \
 	X(TUNNEL, "a WebSocket: bytes pass both ways as they come")                                \
+	X(STORED, "a stored answer is being sent")                                                 \
 	X(FILE, "a file is being sent")                                                            \
 	X(ANSWER, "an answer of ours is being sent")                                               \
 	X(END, "answered: what remains is to be written and, perhaps, to be read away")
@@ -70,7 +71,8 @@ struct tunnel {
 	bool hurried;                   /* the time for goodbyes runs */
 };
 
-struct subrequest; /* subrequest.h */
+struct subrequest;     /* subrequest.h */
+struct exchange_cache; /* exchange_cache.h */
 
 struct exchange {
 	struct list node; /* in worker.spare_exchanges */
@@ -157,6 +159,8 @@ struct exchange {
 	struct slice run;              /* of upstream.in: what it has not taken yet */
 	size_t run_used;               /* what goes from upstream.in when it has */
 
+	struct exchange_cache *cached; /* in the arena; NULL: its route has no cache */
+
 	int file;                 /* -1: none */
 	struct file_entry *entry; /* of the cache, instead of file */
 	off_t file_at;
@@ -224,6 +228,12 @@ void exchange_drop_upstream(struct exchange *x);
 struct buf exchange_out(struct exchange *x);
 void exchange_out_done(struct exchange *x, const struct buf *out);
 struct slice exchange_host(const struct exchange *x);
+/* Whether the client, or the one it is asked for, speaks TLS. */
+static inline bool
+exchange_is_secure(const struct exchange *x)
+{
+	return x->conn->ssl || x->front->secure;
+}
 
 /* --- exchange_begin.c ------------------------------------------------------------------------ */
 

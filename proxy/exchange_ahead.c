@@ -5,6 +5,8 @@
  */
 #include "proxy/relay.h"
 
+#include "proxy/exchange_cache.h"
+
 /* The store, made when it is first needed. NULL: the route has none, or memory is short. */
 static struct spool *
 ahead_open(struct exchange *x)
@@ -59,6 +61,8 @@ ahead_take(struct exchange *x)
 	}
 	switch (relay_keep(x, x->ahead, payload)) {
 	case SPOOL_OK:
+		if (x->cached)
+			exchange_cache_feed(x, payload, false);
 		iobuf_consume(&x->upstream->in, used);
 		return true;
 	case SPOOL_MEMORY:

@@ -7,6 +7,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "proxy/answer.h"
+#include "proxy/exchange_cache.h"
 
 #define ODD_FIELDS_LOG_MS 1000 /* at most one line in this time, a thread */
 
@@ -45,7 +46,8 @@ exchange_go_to_target(struct exchange *x)
 	case CONF_TARGET_HTTP:
 	case CONF_TARGET_HTTPS:
 	case CONF_TARGET_UNIX:
-		exchange_start_buffer(x);
+		if (x->route->cache.mode == CONF_CACHE_OFF || !exchange_cache_look(x))
+			exchange_start_buffer(x);
 		break;
 	case CONF_TARGET_DIR:
 		exchange_open_file(x);

@@ -7,6 +7,7 @@
 
 #include "core/clock.h"
 #include "proxy/coding.h"
+#include "proxy/exchange_cache.h"
 
 /* "a000\r\n" in front of a chunk and "\r\n" behind it: a block's size has four digits. */
 #define COMPRESS_CHUNK_HEAD 6
@@ -151,6 +152,8 @@ exchange_compress(struct exchange *x, enum compressor_op op, struct slice *in)
 	*in = s.in;
 	n = iobuf_room(out) - COMPRESS_CHUNK_MAX - s.room;
 	x->body_sent += n;
+	if (x->cached)
+		exchange_cache_feed(x, slice_of(s.out - n, n), true);
 	if (n > 0 && chunked)
 		compress_frame(out, n);
 	else
@@ -158,5 +161,7 @@ exchange_compress(struct exchange *x, enum compressor_op op, struct slice *in)
 	if (!s.done || op != COMPRESSOR_END)
 		return s.done;
 	compressor_free(&x->compressor);
+	if (x->cached)
+		exchange_cache_complete(x, true);
 	return true;
 }

@@ -6,6 +6,7 @@
 #include "proxy/exchange.h"
 
 #include "proxy/client.h"
+#include "proxy/exchange_cache.h"
 #include "proxy/head_rules.h"
 #include "proxy/mime.h"
 #include "proxy/proxy_header.h"
@@ -155,8 +156,10 @@ exchange_edit_head(struct exchange *x, enum conf_header_side side, size_t from, 
 	struct head_facts facts;
 
 	/* A head that was refused has no generation, and nothing to take values from. */
-	if (!x->generation || x->front->internal)
+	if (!x->generation || (x->front->internal && !x->cached))
 		return 0;
+	if (x->cached && side == CONF_HEADER_RESPONSE && exchange_cache_status(x, from, out) < 0)
+		return -1;
 	/* A plain answer must not have it (RFC 6797 section 7.2). */
 	if (x->site && x->conn->ssl)
 		rules.places[0] = &x->site->hsts.heads;

@@ -8,6 +8,7 @@
 #include "core/clock.h"
 #include "core/own.h"
 #include "proxy/answer.h"
+#include "proxy/exchange_cache.h"
 
 /* How long a head with a length waits for the first byte of its body. */
 #define RELAY_HOLD_MS 250
@@ -46,12 +47,14 @@ relay_build_head(struct exchange *x, struct iobuf *out)
 		.added = x->copied,
 		.request_id = x->request_id,
 		.host = slice_str(t->host),
-		.tls = x->conn->ssl != NULL,
+		.tls = exchange_is_secure(x),
 		.port = x->conn->origin.port};
 	struct buf b = {.cap = BLOCK_SIZE, .max = BLOCK_SIZE};
 	size_t before;
 
 	f.n_replaced = exchange_replaced(x, &f.replaced);
+	if (x->cached)
+		exchange_cache_ask(x, &f);
 	if (iobuf_hold(out, &x->worker->blocks) < 0)
 		return -1;
 	b.data = out->data;
@@ -263,6 +266,8 @@ relay_begin_answer(struct exchange *x)
 		return;
 	}
 	exchange_answered(x);
+	if (x->cached && exchange_cache_answered(x))
+		return;
 	/* A front that frames bodies itself gets them as HTTP/1.0 does: without chunks. */
 	x->answer_kind = forward_response_body(
 		r, x->front->framed ? 0 : x->request.minor, x->request.method);
@@ -276,8 +281,13 @@ relay_begin_answer(struct exchange *x)
 	out = exchange_out(x);
 	before = buf_len(&out);
 	if (!out.data || forward_response_head(&f, &out) < 0 ||
-		exchange_rewrite_head(x, before, &out) < 0 ||
-		exchange_edit_head(x, CONF_HEADER_RESPONSE, before, &out) < 0 ||
+		exchange_rewrite_head(x, before, &out) < 0) {
+		exchange_fail(x, 502, "answer's head does not fit when forwarded");
+		return;
+	}
+	if (x->cached)
+		exchange_cache_capture(x, before, &out);
+	if (exchange_edit_head(x, CONF_HEADER_RESPONSE, before, &out) < 0 ||
 		exchange_compress_head(x, before, &out, &x->answer_kind) < 0) {
 		exchange_fail(x, 502, "answer's head does not fit when forwarded");
 		return;
@@ -291,6 +301,8 @@ relay_begin_answer(struct exchange *x)
 	if (f.trailers)
 		relay_keep_answer_trailers(x);
 	iobuf_consume(&x->upstream->in, r->head_len);
+	if (x->cached)
+		exchange_cache_begin(x);
 }
 
 /* 101: the head goes on, and what follows it is a tunnel. */
@@ -459,10 +471,12 @@ relay_may_reuse(const struct exchange *x)
 }
 
 /* The backend's part is over. */
-static void
+void
 relay_end_answer(struct exchange *x, enum exchange_state next)
 {
 	x->answer_read = true;
+	if (x->cached)
+		exchange_cache_complete(x, false);
 	upstream_settle(x->upstream);
 	if (relay_may_reuse(x))
 		upstream_return(steal_ptr(&x->upstream));
@@ -493,6 +507,8 @@ relay_read_through(struct exchange *x)
 		&x->answer_body, out->data + before, out->end - before, &used, &payload);
 	x->spoiled = x->spoiled || before + used < out->end;
 	x->body_sent += payload.n;
+	if (x->cached)
+		exchange_cache_feed(x, payload, false);
 	x->head_held = false;
 	out->end = before + (uint32_t)used;
 	return UPSTREAM_OK;
@@ -516,6 +532,8 @@ relay_take_answer(struct exchange *x)
 		relay_cut(x, "out of memory");
 		return;
 	}
+	if (x->cached)
+		exchange_cache_feed(x, payload, false);
 	x->body_sent += payload.n;
 	x->head_held = false;
 	iobuf_consume(&x->upstream->in, used);

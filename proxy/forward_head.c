@@ -148,6 +148,26 @@ put_client(struct pen *p, const struct forward_request *f, struct slice host)
 		put_field(p, SLICE_LIT("X-Request-Id"), f->request_id);
 }
 
+/* What some backends take for the method or the path, although no key of a cache has it. */
+static bool
+is_override(struct slice name)
+{
+	static const char *const all[] = {"x-original-url", "x-rewrite-url",
+		"x-http-method-override", "x-http-method", "x-method-override"};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (slice_ieq(name, slice_str(all[i])))
+			return true;
+	return false;
+}
+
+static bool
+is_condition(uint8_t id)
+{
+	return id == HTTP_NAME_IF_NONE_MATCH || id == HTTP_NAME_IF_MODIFIED_SINCE ||
+	       id == HTTP_NAME_RANGE || id == HTTP_NAME_IF_RANGE;
+}
+
 /* Whether the client's field is for the backend too. */
 static bool
 is_forwarded(const struct forward_request *f, const struct http_field *field)
@@ -155,6 +175,10 @@ is_forwarded(const struct forward_request *f, const struct http_field *field)
 	if (field->flags || (http_name_what(field->id) & HTTP_HOP))
 		return false;
 	if (f->hides_login && field->id == HTTP_NAME_AUTHORIZATION)
+		return false;
+	if (f->cached && is_override(http_span_of(f->request->base, field->name)))
+		return false;
+	if (f->conditions.p && is_condition(field->id))
 		return false;
 	for (size_t i = 0; i < f->n_replaced; i++)
 		if (slice_ieq(
@@ -235,7 +259,7 @@ forward_request_head(const struct forward_request *f, struct buf *out)
 	 * the colon gains one. The target is counted apart. */
 	size_t rest_max = OWN_FIELDS_MAX + r->head_len - r->target.n + r->n_fields + f->client.n +
 			  f->peer.n + f->request_id.n + f->prefix.n + sent.n + f->host.n +
-			  f->added.n;
+			  f->added.n + f->conditions.n;
 	struct pen p;
 	char *start;
 
@@ -254,6 +278,7 @@ forward_request_head(const struct forward_request *f, struct buf *out)
 	put_client(&p, f, sent);
 	put_request_fields(&p, f);
 	put(&p, f->added);
+	put(&p, f->conditions);
 	if (r->body == HTTP_BODY_CHUNKED)
 		put_announced(&p, r->base, r->fields, r->n_fields);
 	/* RFC 9110 section 10.1.4: TE concerns this connection, and Connection must say so. */

@@ -32,6 +32,9 @@ struct forward_request {
 	char *const *replaced;    /* names of fields that are not the client's to send */
 	size_t n_replaced;
 	struct slice added; /* lines in their place */
+	bool cached;        /* the answer may be stored: nothing that overrides method or path */
+	struct slice
+		conditions; /* lines in place of the client's conditions and range; p NULL: none */
 	struct slice request_id;
 	struct slice host; /* sent when the request has none (HTTP/1.0): the backend's */
 	bool tls;

@@ -107,6 +107,7 @@ struct front {
 	struct timer timer;
 	enum conn_wait wait;
 	bool internal; /* the client is ourselves: nothing guards, edits, logs or counts it */
+	bool secure;   /* internal: whom it is for has TLS */
 	bool framed;   /* the wire frames bodies: no chunks, no Connection, no end by closing */
 	bool closed; /* nothing more goes in or out; its memory stays until the loop comes round */
 	bool complete;         /* all of the answer stands in out or beyond; set by the exchange */

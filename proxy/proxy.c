@@ -11,6 +11,7 @@
 #include "core/proc.h"
 #include "core/report.h"
 #include "core/sandbox.h"
+#include "proxy/cache_manager.h"
 #include "proxy/certificate_report.h"
 #include "proxy/exchange.h"
 #include "proxy/offer.h"
@@ -37,6 +38,7 @@ struct proxy {
 	struct tickets *tickets;
 	struct backends *backends;
 	struct guards guards;
+	struct cache_store *cache;
 	struct worker *workers[OFFER_THREADS_MAX];
 	unsigned n_workers;
 	bool running;               /* their threads were started */
@@ -261,6 +263,7 @@ proxy_make_workers(struct proxy *p, struct err *e)
 			return -1;
 		p->workers[i]->guards = &p->guards;
 		p->workers[i]->spool_folder = p->spool;
+		p->workers[i]->cache = p->cache;
 		p->n_workers++;
 		p->workers[i]->access_log.writer = p->writer;
 		proxy_brief(p, p->workers[i]);
@@ -373,6 +376,7 @@ proxy_on_commit(struct proxy *p, struct msg_in *m)
 	log_set_format(p->next->conf->log_format);
 	targets_warn_unverified(p->next->conf);
 	staple_book_adopt(&p->staples.book, p->next, (int64_t)clock_wall_ms());
+	cache_manager_configure(p->cache, p->next->conf);
 	proxy_adopt(p);
 	generation_unref(&p->current);
 	p->current = generation_ref(p->next);
@@ -445,6 +449,7 @@ proxy_on_stats(struct proxy *p, struct msg_in *m)
 		arrays[i] = &p->workers[i]->stats;
 	arrays[p->n_workers] = &p->stats;
 	atomic_store(&p->stats.value[STAT_ACCESS_LINES_DROPPED], access_writer_dropped(p->writer));
+	cache_manager_count(p->cache, &p->stats);
 	if (msg_out_init(&out, MSG_STATS, ROLE_CONTROL) < 0)
 		return;
 	msg_put_u64(&out, id);
@@ -705,7 +710,8 @@ proxy_open(struct proxy *p, struct err *e)
 	p->containers = map_new();
 	p->tickets = tickets_new();
 	p->backends = backends_new();
-	if (!p->base || !p->containers || !p->tickets || !p->backends ||
+	p->cache = cache_store_new();
+	if (!p->base || !p->containers || !p->tickets || !p->backends || !p->cache ||
 		guards_init(&p->guards, exchange_post_login) < 0)
 		return err_set(e, "out of memory");
 	if (certificate_report_init(&p->report, p->base, &p->chan, &p->staples.book) < 0 ||
@@ -738,6 +744,7 @@ proxy_close(struct proxy *p)
 	staple_desk_clear(&p->staples);
 	guards_stop(&p->guards);
 	proxy_free_workers(p);
+	cache_store_free(&p->cache);
 	access_writer_free(&p->writer);
 	mailbox_clear(&p->notes);
 	while (p->containers && (news = map_next(p->containers, &cursor, &name)) != NULL)

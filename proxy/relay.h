@@ -35,6 +35,8 @@ bool relay_feed_request(
 bool relay_make_room(struct exchange *x);
 /* The backend closed inside the answer's body: perhaps that is its end. */
 void relay_upstream_closed(struct exchange *x);
+/* The backend's part is over: its connection is kept or closed, the state is another one. */
+void relay_end_answer(struct exchange *x, enum exchange_state next);
 /* The client must see that its answer is not complete. */
 void relay_cut(struct exchange *x, const char *why);
 /* All of the body was put into the client's buffer: its end. False: there is no room for it. */

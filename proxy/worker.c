@@ -7,6 +7,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/own.h"
+#include "proxy/cache_fetch.h"
 #include "proxy/conn.h"
 #include "proxy/exchange.h"
 #include "proxy/h2.h"
@@ -92,6 +93,7 @@ worker_new(unsigned index, unsigned n_threads, struct tickets *tickets, struct m
 	list_init(&w->overload.idle);
 	list_init(&w->graves);
 	list_init(&w->dials);
+	list_init(&w->fetches);
 	list_init(&w->spare_exchanges);
 	buf_init(&w->text, WORKER_TEXT_MAX);
 	w->tls.choose = conn_choose_certificate;
@@ -112,6 +114,7 @@ worker_close(struct worker *w)
 {
 	listeners_clear(w);
 	list_each(node, &w->conns) conn_abandon(list_entry(node, struct conn, node));
+	cache_fetch_abandon(w);
 	checker_free(&w->checker);
 	stapler_free(&w->stapler);
 	upstream_close_all_idle(w);

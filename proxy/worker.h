@@ -110,6 +110,7 @@ struct note {
 	enum staple_state staple_state;
 };
 
+struct cache_store; /* cache_store.h */
 struct h2_shared;
 
 struct place_ticket;
@@ -124,8 +125,11 @@ struct worker {
 	struct event_base *base;
 	uint64_t turn; /* of the loop: how often it has asked the kernel for events */
 	struct mailbox commands;
-	struct mailbox *notes;         /* the main thread's */
-	struct guards *guards;         /* likewise; set behind worker_new */
+	struct mailbox *notes;     /* the main thread's */
+	struct guards *guards;     /* likewise; set behind worker_new */
+	struct cache_store *cache; /* likewise, of all threads; NULL: nothing is stored */
+	struct list fetches;       /* of struct cache_fetch, under way */
+	size_t n_fetches;
 	struct generation *generation; /* the current one; NULL before the first */
 	struct tls_thread tls;
 	BIO_METHOD *bio; /* between OpenSSL and a connection */

@@ -1,0 +1,87 @@
+/*
+ * What the cache does for one exchange. Only an exchange whose route has a cache has a
+ * struct exchange_cache; for all others every hook below is one comparison with NULL.
+ */
+#ifndef PROXY_EXCHANGE_CACHE_H
+#define PROXY_EXCHANGE_CACHE_H
+
+#include "proxy/cache_answer.h"
+#include "proxy/cache_store.h"
+#include "proxy/exchange.h"
+
+/* Why the backend is asked (RFC 9211 section 2.2). X(id, name) */
+#define CACHE_FORWARD_TABLE(X)                                                                     \
+	X(HIT, "")                                                                                 \
+	X(BYPASS, "bypass")                                                                        \
+	X(METHOD, "method")                                                                        \
+	X(URI_MISS, "uri-miss")                                                                    \
+	X(VARY_MISS, "vary-miss")                                                                  \
+	X(STALE, "stale")
+
+enum cache_forward {
+#define CACHE_FORWARD_ENUM(id, name) CACHE_FORWARD_##id,
+	CACHE_FORWARD_TABLE(CACHE_FORWARD_ENUM)
+#undef CACHE_FORWARD_ENUM
+};
+
+/* An answer that is being stored while it goes to the client. */
+struct cache_fill {
+	bool wanted;
+	bool coded;            /* what comes out of the compressor is what is stored */
+	bool whole;            /* all of it was taken in */
+	struct buf head, vary; /* owned until the fill ends */
+	struct cache_terms terms;
+	uint64_t came_ms;
+	uint16_t status;
+	struct cache_body *body; /* NULL: it has none */
+};
+
+struct exchange_cache {
+	struct cache_request request;
+	struct cache_key key;
+	struct cache_mark mark;
+	int64_t asked_s; /* when the backend was asked, seconds since 1970 */
+	enum cache_forward forward;
+	uint16_t forward_status;     /* what the backend answered; 0: nothing yet */
+	const char *detail;          /* why it is not stored, or served though it is stale */
+	bool stored;                 /* it is being stored */
+	bool background;             /* nobody waits for the answer */
+	struct slice conditions;     /* what the backend is asked instead of the client's own */
+	struct cache_object *object; /* being sent; or stale, and being validated */
+	struct cache_answer answer;
+	uint64_t at, left; /* of its body */
+	struct cache_fill fill;
+};
+
+/* The head of a request to a server of a route with a cache is complete. True: it is answered from
+ * the store, or otherwise taken care of. */
+bool exchange_cache_look(struct exchange *x);
+/* What the forwarded head says besides, or leaves out. */
+void exchange_cache_ask(struct exchange *x, struct forward_request *f);
+/* The backend has answered, its head is parsed. True: the client gets something else, and the state
+ * is another one. */
+bool exchange_cache_answered(struct exchange *x);
+/* The head towards the client stands from `from` bytes behind out's start, before the header rules.
+ */
+void exchange_cache_capture(struct exchange *x, size_t from, const struct buf *out);
+/* Whether it is compressed is known: from here on the body is taken in. */
+void exchange_cache_begin(struct exchange *x);
+/* A run of what comes from the backend, or (coded) from the compressor. */
+void exchange_cache_feed(struct exchange *x, struct slice payload, bool coded);
+/* All of the body has come; the same distinction. */
+void exchange_cache_complete(struct exchange *x, bool coded);
+/* The backend is at fault. True: a stale answer is served instead. */
+bool exchange_cache_rescue(struct exchange *x);
+/* Puts Cache-Status into the head that begins from bytes behind out's start. 0 or -1. */
+int exchange_cache_status(const struct exchange *x, size_t from, struct buf *out);
+/* Sends more of the stored body. True when something moved. */
+bool exchange_cache_send(struct exchange *x);
+/* The exchange is over. */
+void exchange_cache_release(struct exchange *x);
+
+/* --- exchange_cache_store.c ------------------------------------------------------------------ */
+
+/* Serves the object, of which x->cached->object is a reference. */
+void exchange_cache_serve(struct exchange *x);
+
+#endif
