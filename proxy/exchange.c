@@ -35,6 +35,8 @@ exchange_on_retry(struct timer *t)
 
 	if (x->state == EXCHANGE_WAIT)
 		exchange_on_wait_over(x);
+	else if (x->state == EXCHANGE_COLLAPSE)
+		exchange_collapse_timeout(x);
 	x->head_held = false;
 	front_drive(x->front);
 }
@@ -410,7 +412,7 @@ exchange_fail(struct exchange *x, uint16_t status, const char *why)
 	const char *target = x->target ? x->target->host : x->route->target.host;
 
 	exchange_blame(x, why);
-	if (x->cached && exchange_cache_rescue(x))
+	if (x->cached && exchange_cache_failed(x))
 		return;
 	stats_add(&w->stats, STAT_UPSTREAM_FAILED, 1);
 	if (x->began_ms >= w->backend_noted_ms + EXCHANGE_NOTE_MS) {
@@ -619,6 +621,7 @@ exchange_run(struct exchange *x)
 		case EXCHANGE_RESOLVE:
 		case EXCHANGE_GUARD:
 		case EXCHANGE_WAIT:
+		case EXCHANGE_COLLAPSE:
 		case EXCHANGE_CONNECT:
 			if (exchange_client_left(x))
 				front_close(f, CONN_CLOSE_CLIENT_ABORT);

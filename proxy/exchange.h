@@ -33,6 +33,7 @@
 	X(BUFFER, "the request's body is taken in before the backend is asked")                    \
 	X(RESOLVE, "the target's name is being resolved")                                          \
 	X(WAIT, "waiting for a container, or before the next attempt to connect")                  \
+	X(COLLAPSE, "waiting for the answer to another request for the same")                      \
 	X(CONNECT, "connecting to the backend")                                                    \
 	X(RELAY, "request and answer pass through")                                                \
 	X(DELIVER, "the backend is free again: what was read ahead goes to the client")            \
@@ -73,6 +74,7 @@ struct tunnel {
 
 struct subrequest;     /* subrequest.h */
 struct exchange_cache; /* exchange_cache.h */
+struct flight_ticket;  /* exchange_collapse.c */
 
 struct exchange {
 	struct list node; /* in worker.spare_exchanges */
@@ -200,6 +202,11 @@ void exchange_on_container(struct container_entry *entry, enum container_change 
 /* The process ends soon: this answer is the connection's last, unless its head is out already. */
 void exchange_drain_connection(struct exchange *x);
 void exchange_free_spares(struct worker *w);
+
+/* The leader that a ticket waited for has come to an end. */
+void exchange_on_flight(struct flight_ticket *t);
+/* t may be NULL. */
+void exchange_flight_free(struct flight_ticket *t);
 
 /* For the other files of the exchange. */
 /* The client is waited for: the timer starts over, unless the client has been too slow on the

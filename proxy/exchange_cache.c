@@ -158,7 +158,7 @@ use_object(struct exchange *x)
 	if (only_if_cached(x))
 		return true;
 	validate(x);
-	return false;
+	return exchange_collapse(x);
 }
 
 static bool
@@ -174,7 +174,25 @@ look_up(struct exchange *x)
 	if (c->object)
 		return false;
 	c->forward = why == CACHE_MISS_VARY ? CACHE_FORWARD_VARY_MISS : CACHE_FORWARD_URI_MISS;
-	return only_if_cached(x);
+	return only_if_cached(x) || exchange_collapse(x);
+}
+
+bool
+exchange_cache_look_again(struct exchange *x)
+{
+	struct exchange_cache *c = x->cached;
+	enum cache_miss why;
+
+	cache_object_unref(&c->object);
+	c->conditions = (struct slice){0};
+	c->mark = cache_store_mark(x->worker->cache, &c->key);
+	c->object = cache_store_find(x->worker->cache, &c->key, &x->request, &why);
+	if (!c->object) {
+		c->forward =
+			why == CACHE_MISS_VARY ? CACHE_FORWARD_VARY_MISS : CACHE_FORWARD_URI_MISS;
+		return false;
+	}
+	return use_object(x);
 }
 
 /* Somebody has identified himself, and the backend is told who. */
@@ -228,8 +246,16 @@ exchange_cache_rescue(struct exchange *x)
 	exchange_drop_upstream(x);
 	stats_add(&x->worker->stats, STAT_CACHE_STALE, 1);
 	c->detail = "the backend fails";
+	exchange_collapse_end(x, FLIGHT_END_ERROR);
 	exchange_cache_serve(x);
 	return true;
+}
+
+bool
+exchange_cache_failed(struct exchange *x)
+{
+	exchange_collapse_end(x, FLIGHT_END_ERROR);
+	return exchange_cache_rescue(x);
 }
 
 /* --- serving --------------------------------------------------------------------------------- */
@@ -245,6 +271,7 @@ exchange_cache_serve(struct exchange *x)
 	front_set_wait(x->front, CONN_WAIT_NOTHING, 0);
 	x->keep_alive = x->keep_alive && http_body_done(&x->request_body);
 	manner.keep_alive = x->keep_alive;
+	c->serving = true;
 	cache_answer_decide(&x->request, c->object, &c->answer);
 	c->at = c->answer.start;
 	c->left = c->answer.body ? c->answer.length : 0;
@@ -364,6 +391,8 @@ append_forward(const struct exchange_cache *c, struct buf *out)
 	if (c->forward_status &&
 		buf_printf(out, "; fwd-status=%u", (unsigned)c->forward_status) < 0)
 		return -1;
+	if (c->collapsed && buf_append_str(out, "; collapsed") < 0)
+		return -1;
 	return c->stored ? buf_append_str(out, "; stored") : 0;
 }
 
@@ -375,9 +404,8 @@ write_status(const struct exchange *x, struct buf *out)
 	if (buf_append_str(out, "Cache-Status: Sluice") < 0 || append_forward(c, out) < 0)
 		return -1;
 	/* What is sent from the store says for how long it is fresh yet: less than 0 is stale. */
-	if (c->object && !c->stored &&
-		buf_printf(out, "; ttl=%" PRId64,
-			c->object->terms.lifetime_s - age_now(c->object)) < 0)
+	if (c->serving && buf_printf(out, "; ttl=%" PRId64,
+				  c->object->terms.lifetime_s - age_now(c->object)) < 0)
 		return -1;
 	if (c->detail && buf_printf(out, "; detail=\"%s\"", c->detail) < 0)
 		return -1;

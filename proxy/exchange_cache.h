@@ -6,6 +6,7 @@
 #define PROXY_EXCHANGE_CACHE_H
 
 #include "proxy/cache_answer.h"
+#include "proxy/cache_flight.h"
 #include "proxy/cache_store.h"
 #include "proxy/exchange.h"
 
@@ -44,6 +45,7 @@ struct exchange_cache {
 	enum cache_forward forward;
 	uint16_t forward_status;     /* what the backend answered; 0: nothing yet */
 	const char *detail;          /* why it is not stored, or served though it is stale */
+	bool serving;                /* the object is being sent */
 	bool stored;                 /* it is being stored */
 	bool background;             /* nobody waits for the answer */
 	struct slice conditions;     /* what the backend is asked instead of the client's own */
@@ -51,6 +53,10 @@ struct exchange_cache {
 	struct cache_answer answer;
 	uint64_t at, left; /* of its body */
 	struct cache_fill fill;
+	struct flight *flight;        /* that it leads; NULL: none */
+	struct flight_ticket *ticket; /* behind another's; NULL: none */
+	bool joined;    /* it has been asked whether it leads or waits: once is enough */
+	bool collapsed; /* its answer came from another's request */
 };
 
 /* The head of a request to a server of a route with a cache is complete. True: it is answered from
@@ -70,7 +76,9 @@ void exchange_cache_begin(struct exchange *x);
 void exchange_cache_feed(struct exchange *x, struct slice payload, bool coded);
 /* All of the body has come; the same distinction. */
 void exchange_cache_complete(struct exchange *x, bool coded);
-/* The backend is at fault. True: a stale answer is served instead. */
+/* The backend is at fault: what the request leads ends. True: a stale answer is served instead. */
+bool exchange_cache_failed(struct exchange *x);
+/* A stale answer is served instead of an error, where it may be. */
 bool exchange_cache_rescue(struct exchange *x);
 /* Puts Cache-Status into the head that begins from bytes behind out's start. 0 or -1. */
 int exchange_cache_status(const struct exchange *x, size_t from, struct buf *out);
@@ -79,9 +87,21 @@ bool exchange_cache_send(struct exchange *x);
 /* The exchange is over. */
 void exchange_cache_release(struct exchange *x);
 
-/* --- exchange_cache_store.c ------------------------------------------------------------------ */
-
 /* Serves the object, of which x->cached->object is a reference. */
 void exchange_cache_serve(struct exchange *x);
+/* What it waited for is in the store, perhaps. True: it is served. */
+bool exchange_cache_look_again(struct exchange *x);
+
+/* --- exchange_collapse.c --------------------------------------------------------------------- */
+
+/* The store has nothing for it that is fresh. True: it waits for another request; else it may lead
+ * others from here on. */
+bool exchange_collapse(struct exchange *x);
+/* What it leads, if anything, has come to an end. */
+void exchange_collapse_end(struct exchange *x, enum flight_end end);
+/* It waits no longer. */
+void exchange_collapse_leave(struct exchange *x);
+/* It has waited for long enough. */
+void exchange_collapse_timeout(struct exchange *x);
 
 #endif

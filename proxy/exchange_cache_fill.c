@@ -22,9 +22,19 @@ fill_clear(struct cache_fill *f)
 	*f = (struct cache_fill){.wanted = false};
 }
 
+/* It cannot be stored after all: who waits for it need not. */
+static void
+fill_drop(struct exchange *x)
+{
+	fill_clear(&x->cached->fill);
+	exchange_collapse_end(x, FLIGHT_END_PASSED);
+}
+
 void
 exchange_cache_release(struct exchange *x)
 {
+	exchange_collapse_leave(x);
+	exchange_collapse_end(x, FLIGHT_END_LOST);
 	fill_clear(&x->cached->fill);
 	cache_object_unref(&x->cached->object);
 	x->cached = NULL;
@@ -127,6 +137,7 @@ on_not_modified(struct exchange *x)
 
 	stats_add(&x->worker->stats, STAT_CACHE_VALIDATED, 1);
 	freshen(x);
+	exchange_collapse_end(x, c->detail ? FLIGHT_END_PASSED : FLIGHT_END_STORED);
 	iobuf_consume(&x->upstream->in, x->response.head_len);
 	http_body_init(&x->answer_body, HTTP_BODY_NONE, 0);
 	if (!c->background) {
@@ -266,18 +277,20 @@ exchange_cache_capture(struct exchange *x, size_t from, const struct buf *out)
 	invalidate(x, head);
 	if (!c->request.is_get || c->request.bypass)
 		return;
-	/* What is stored for this request is not what the backend says now. */
-	if (c->object && x->response.status < 500)
-		cache_object_unref(&c->object);
 	c->detail = decide(x, &facts);
 	if (c->detail) {
 		fill_clear(f);
+		/* What is stored is not what the backend says now. */
+		if (c->object && x->response.status < 500)
+			cache_store_remove(x->worker->cache, c->object);
+		exchange_collapse_end(
+			x, x->response.status < 500 ? FLIGHT_END_PASSED : FLIGHT_END_ERROR);
 		return;
 	}
 	buf_init(&f->head, CACHE_HEAD_MAX);
 	if (cache_head_keep(head, &facts.control, &f->head) < 0) {
 		c->detail = "head too long";
-		fill_clear(f);
+		fill_drop(x);
 		return;
 	}
 	f->status = x->response.status;
@@ -331,7 +344,7 @@ exchange_cache_begin(struct exchange *x)
 	if (!f->wanted)
 		return;
 	if (fill_code(x, f) < 0) {
-		fill_clear(f);
+		fill_drop(x);
 		return;
 	}
 	if (r->body == HTTP_BODY_NONE || (known && r->content_length == 0))
@@ -340,7 +353,7 @@ exchange_cache_begin(struct exchange *x)
 		cap = (size_t)r->content_length;
 	f->body = cache_body_new(x->worker->cache, cap);
 	if (!f->body)
-		fill_clear(f);
+		fill_drop(x);
 }
 
 void
@@ -352,7 +365,7 @@ exchange_cache_feed(struct exchange *x, struct slice payload, bool coded)
 	if (!f->wanted || payload.n == 0 || coded != f->coded)
 		return;
 	if (!f->body) {
-		fill_clear(f);
+		fill_drop(x);
 		return;
 	}
 	if (payload.n > f->body->cap - f->body->n) {
@@ -361,7 +374,7 @@ exchange_cache_feed(struct exchange *x, struct slice payload, bool coded)
 		if (cap < f->body->n + payload.n)
 			cap = f->body->n + payload.n;
 		if (cap > max || cache_body_resize(&f->body, cap) < 0) {
-			fill_clear(f);
+			fill_drop(x);
 			return;
 		}
 	}
@@ -415,6 +428,7 @@ exchange_cache_complete(struct exchange *x, bool coded)
 	o = x->spoiled ? NULL : fill_object(x, f);
 	if (o)
 		(void)cache_store_insert(x->worker->cache, o, &c->mark);
+	exchange_collapse_end(x, o ? FLIGHT_END_STORED : FLIGHT_END_PASSED);
 	cache_object_unref(&o);
 	fill_clear(f);
 }

@@ -11,6 +11,7 @@
 #include "core/proc.h"
 #include "core/report.h"
 #include "core/sandbox.h"
+#include "proxy/cache_flight.h"
 #include "proxy/cache_manager.h"
 #include "proxy/certificate_report.h"
 #include "proxy/exchange.h"
@@ -39,6 +40,7 @@ struct proxy {
 	struct backends *backends;
 	struct guards guards;
 	struct cache_store *cache;
+	struct cache_flights *flights;
 	struct worker *workers[OFFER_THREADS_MAX];
 	unsigned n_workers;
 	bool running;               /* their threads were started */
@@ -264,6 +266,7 @@ proxy_make_workers(struct proxy *p, struct err *e)
 		p->workers[i]->guards = &p->guards;
 		p->workers[i]->spool_folder = p->spool;
 		p->workers[i]->cache = p->cache;
+		p->workers[i]->flights = p->flights;
 		p->n_workers++;
 		p->workers[i]->access_log.writer = p->writer;
 		proxy_brief(p, p->workers[i]);
@@ -711,7 +714,8 @@ proxy_open(struct proxy *p, struct err *e)
 	p->tickets = tickets_new();
 	p->backends = backends_new();
 	p->cache = cache_store_new();
-	if (!p->base || !p->containers || !p->tickets || !p->backends || !p->cache ||
+	p->flights = cache_flights_new();
+	if (!p->base || !p->containers || !p->tickets || !p->backends || !p->cache || !p->flights ||
 		guards_init(&p->guards, exchange_post_login) < 0)
 		return err_set(e, "out of memory");
 	if (certificate_report_init(&p->report, p->base, &p->chan, &p->staples.book) < 0 ||
@@ -744,6 +748,7 @@ proxy_close(struct proxy *p)
 	staple_desk_clear(&p->staples);
 	guards_stop(&p->guards);
 	proxy_free_workers(p);
+	cache_flights_free(&p->flights);
 	cache_store_free(&p->cache);
 	access_writer_free(&p->writer);
 	mailbox_clear(&p->notes);

@@ -10,6 +10,7 @@ add_library(sluice_http STATIC
 	busy.c
 	cache_answer.c
 	cache_control.c
+	cache_flight.c
 	cache_head.c
 	cache_object.c
 	cache_policy.c

@@ -233,6 +233,7 @@ command_free(struct command *c)
 	close_fd(c->fd);
 	exchange_free_login(c->login);
 	exchange_ticket_free(c->ticket);
+	exchange_flight_free(c->flight);
 	free(c);
 }
 
@@ -444,6 +445,9 @@ worker_on_command(struct list *item, void *ctx)
 		break;
 	case COMMAND_PLACE:
 		exchange_on_place(c->ticket);
+		break;
+	case COMMAND_FLIGHT:
+		exchange_on_flight(c->flight);
 		break;
 	case COMMAND_STOP:
 		w->stopping = true;

@@ -49,6 +49,7 @@
 	X(DIALED, "a unix socket was connected to, or was not")                                    \
 	X(STAPLE, "an OCSP answer of a certificate, or there is none any more")                    \
 	X(PLACE, "a request got the place at a target that it waited for")                         \
+	X(FLIGHT, "the answer that a request waited for has come, or does not")                    \
 	X(STOP, "close everything and end")
 
 enum command_type {
@@ -75,6 +76,7 @@ struct command {
 	int fd;                          /* ACCESS_LOG: owned */
 	struct login *login;             /* LOGIN: owned */
 	struct place_ticket *ticket;     /* PLACE */
+	struct flight_ticket *flight;    /* FLIGHT: owned */
 	struct staple_part *staples;     /* ADOPT: all of them; STAPLE: one */
 	size_t n_staples;
 	uint64_t dial; /* DIALED: its id; fd: owned, -1: error says why */
@@ -110,7 +112,9 @@ struct note {
 	enum staple_state staple_state;
 };
 
-struct cache_store; /* cache_store.h */
+struct cache_flights; /* cache_flight.h */
+struct cache_store;   /* cache_store.h */
+struct flight_ticket;
 struct h2_shared;
 
 struct place_ticket;
@@ -125,10 +129,11 @@ struct worker {
 	struct event_base *base;
 	uint64_t turn; /* of the loop: how often it has asked the kernel for events */
 	struct mailbox commands;
-	struct mailbox *notes;     /* the main thread's */
-	struct guards *guards;     /* likewise; set behind worker_new */
-	struct cache_store *cache; /* likewise, of all threads; NULL: nothing is stored */
-	struct list fetches;       /* of struct cache_fetch, under way */
+	struct mailbox *notes;         /* the main thread's */
+	struct guards *guards;         /* likewise; set behind worker_new */
+	struct cache_store *cache;     /* likewise, of all threads; NULL: nothing is stored */
+	struct cache_flights *flights; /* likewise */
+	struct list fetches;           /* of struct cache_fetch, under way */
 	size_t n_fetches;
 	struct generation *generation; /* the current one; NULL before the first */
 	struct tls_thread tls;

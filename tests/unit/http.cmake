@@ -10,6 +10,7 @@ foreach(name
 		busy
 		cache_answer
 		cache_control
+		cache_flight
 		cache_policy
 		cache_store
 		cache_vary
