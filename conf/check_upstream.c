@@ -25,18 +25,21 @@ check_use(struct parse *p, const struct conf_route *route)
 		uint32_t ordinal;
 		const char *name;
 		bool several; /* it is about choosing among them */
+		bool asked;   /* it is about the server that auth forward asks, too */
 	} uses[] = {
-		{u->balance_ordinal, "balance", true},
-		{u->passive_ordinal, "passive", true},
-		{u->slow_start_ordinal, "slow-start", true},
-		{u->check_ordinal, "check", false},
-		{u->connections_ordinal, "max-connections", false},
-		{route->trust.ca_ordinal, "upstream-ca", false},
-		{route->trust.verify_ordinal, "upstream-verify", false},
+		{u->balance_ordinal, "balance", true, false},
+		{u->passive_ordinal, "passive", true, false},
+		{u->slow_start_ordinal, "slow-start", true, false},
+		{u->check_ordinal, "check", false, false},
+		{u->connections_ordinal, "max-connections", false, false},
+		{route->trust.ca_ordinal, "upstream-ca", false, true},
+		{route->trust.verify_ordinal, "upstream-verify", false, true},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(uses); i++) {
 		if (!uses[i].ordinal || parse_failed(p, uses[i].ordinal))
+			continue;
+		if (uses[i].asked && route->guard.auth.forward)
 			continue;
 		if (!conf_target_is_server(&route->target))
 			parse_error_ordinal(p, uses[i].ordinal,
@@ -86,6 +89,18 @@ refer_to_authority(struct parse *p, struct conf_route *route)
 	route->authority = (uint32_t)p->conf->n_authorities;
 }
 
+/* The server that is asked is believed as targets of the same place are. */
+static void
+check_asked(struct parse *p, const struct conf_guard *guard, const struct conf_trust *trust)
+{
+	struct conf_route *to = guard->auth.forward;
+
+	if (!to)
+		return;
+	inherit_trust(p, &to->trust, trust);
+	refer_to_authority(p, to);
+}
+
 static void
 check_route(struct parse *p, struct conf_site *site, struct conf_route *route)
 {
@@ -96,6 +111,7 @@ check_route(struct parse *p, struct conf_site *site, struct conf_route *route)
 	if (route->n_more || route->upstream.check || route->upstream.connections)
 		route->pool = ++p->conf->n_pools;
 	refer_to_authority(p, route);
+	check_asked(p, &route->guard, &route->trust);
 }
 
 void
@@ -105,10 +121,12 @@ parse_check_upstreams(struct parse *p)
 	struct conf *c = p->conf;
 
 	inherit_trust(p, &c->trust, &by_default);
+	check_asked(p, &c->guard, &c->trust);
 	for (size_t i = 0; i < c->n_sites && !p->stopped; i++) {
 		struct conf_site *site = &c->sites[i];
 
 		inherit_trust(p, &site->trust, &c->trust);
+		check_asked(p, &site->guard, &site->trust);
 		for (size_t k = 0; k < site->n_routes; k++)
 			check_route(p, site, &site->routes[k]);
 	}

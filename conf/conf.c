@@ -101,6 +101,7 @@ free_conf(struct conf *c)
 		free(c->authorities[i].file);
 	free(c->authorities);
 	free(c->trust.ca_file);
+	free(c->asked);
 	free(c->wan);
 	free(c->bridge);
 	free(c->listens);
@@ -257,6 +258,9 @@ conf_has_socket(const struct conf *c, struct slice path)
 		for (size_t k = 0; k < c->sites[i].n_routes; k++)
 			if (route_has_socket(&c->sites[i].routes[k], path))
 				return true;
+	for (size_t i = 0; i < c->n_asked; i++)
+		if (route_has_socket(c->asked[i], path))
+			return true;
 	return false;
 }
 

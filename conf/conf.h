@@ -314,8 +314,11 @@ struct conf {
 	struct conf_cache_store cache_store;
 	struct conf_bodies bodies;
 	struct conf_trust trust;
-	struct conf_authority *authorities; /* that routes with https:// targets refer to */
+	struct conf_authority *authorities; /* that routes with https:// targets refer to,
+						and servers that are asked */
 	size_t n_authorities;
+	struct conf_route **asked; /* those of conf_auth.forward, in the order of the text */
+	size_t n_asked;
 	struct conf_overload overload;
 	char *control_path;       /* never NULL: the default when not written */
 	char *control_group;      /* NULL: root only */
@@ -413,7 +416,7 @@ const char *conf_timeout_name(enum conf_timeout timeout);
 const char *conf_listen_mode_name(enum conf_listen_mode mode);
 /* The index of the authorities of that file (NULL: the system's), or -1. */
 int32_t conf_find_authority(const struct conf *c, const char *file);
-/* Whether a target of some route is that unix socket. */
+/* Whether a target of some route is that unix socket, or a server that auth forward asks. */
 bool conf_has_socket(const struct conf *c, struct slice path);
 /* Whether a target is a server, which may stand beside others: no folder, redirect or status. */
 bool conf_target_is_server(const struct conf_target *t);

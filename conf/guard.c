@@ -42,6 +42,7 @@ same_forward(const struct conf_auth *a, const struct conf_auth *b)
 		if (strcmp(a->copy[i], b->copy[i]) != 0)
 			return false;
 	return f->target.type == g->target.type && same_text(f->target.host, g->target.host) &&
+	       same_text(f->target.socket, g->target.socket) &&
 	       f->target.container == g->target.container && f->target.port == g->target.port &&
 	       same_text(f->path, g->path);
 }
@@ -144,6 +145,8 @@ conf_guard_clear(struct conf_guard *guard)
 		free(guard->auth.forward->path);
 		free(guard->auth.forward->target.host);
 		free(guard->auth.forward->target.path);
+		free(guard->auth.forward->target.socket);
+		free(guard->auth.forward->trust.ca_file);
 	}
 	free(guard->auth.forward);
 	for (size_t i = 0; i < guard->auth.n_copy; i++)

@@ -147,7 +147,8 @@ static const struct schema_row rows[] = {
 			"answer instead of the client's own; 401, 403 and redirects are the "
 			"client's "
 			"answer; anything else is 502, and 504 when it takes longer than the "
-			"time-outs of the place.",
+			"time-outs of the place. Behind https:// it is believed as upstream-ca and "
+			"upstream-verify of the place say.",
 		.example = "auth basic /etc/sluice/staff realm \"Staff only\"",
 	},
 	{
@@ -210,7 +211,7 @@ static const struct schema_word words[] = {
 	{"auth", "basic", CONF_AUTH_BASIC, "FILE [realm TEXT] [pass]",
 		"a name and a password from a file, by HTTP basic authentication"},
 	{"auth", "forward", CONF_AUTH_FORWARD, "TARGET [copy HEADER ...]",
-		"another server, a container or http://, decides"},
+		"another server decides: a container, http://, https:// or unix:"},
 	{"auth", "off", CONF_AUTH_OFF, "", "nobody is asked"},
 	{"auth basic", "realm", 0, "TEXT", "what the browser shows; Restricted when not written"},
 	{"auth forward", "copy", 0, "HEADER ...", "these fields of its answer are for the backend"},

@@ -259,12 +259,18 @@ read_copied(struct parse *p, const struct directive *d, struct conf_auth *auth)
 static int
 set_auth_forward(struct parse *p, const struct directive *d, struct conf_auth *auth)
 {
+	struct conf_route **slot;
+
 	if (d->n < 3)
 		return parse_error(p, &d->after,
 			"the server is missing; write: auth forward TARGET [copy HEADER...]");
 	auth->forward = calloc(1, sizeof(*auth->forward));
 	if (!auth->forward)
 		return parse_no_memory(p);
+	slot = parse_add(p, &p->conf->asked, &p->conf->n_asked, sizeof(*slot));
+	if (!slot)
+		return -1;
+	*slot = auth->forward;
 	auth->forward->ordinal = d->ordinal;
 	if (directive_read_server(p, d, &d->words[2], &auth->forward->target) < 0)
 		return -1;

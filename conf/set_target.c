@@ -400,12 +400,14 @@ directive_read_server(
 
 	if (type < 0)
 		return -1;
-	if (type == CONF_TARGET_HTTP)
+	if (type == CONF_TARGET_HTTP || type == CONF_TARGET_HTTPS)
 		return read_http_target(p, d, w, ret);
+	if (type == CONF_TARGET_UNIX)
+		return read_unix_target(p, d, w, ret);
 	if (type != CONF_TARGET_CONTAINER)
 		return parse_error(p, w,
-			"here stands a container or a server without TLS; write: wiki:80/check or "
-			"http://HOST:PORT/check");
+			"here stands a server; write: wiki:80/check, http://HOST:PORT/check, "
+			"https://HOST/check or unix:/FILE.sock:/check");
 	if (read_container(p, w, ret) < 0 || parse_refer(p, REFERENCE_SERVER, d, w) < 0)
 		return -1;
 	p->references[p->n_references - 1].server = ret;

@@ -424,6 +424,10 @@ offer_load_clients(struct offer *o, struct generation *g, struct tls_thread *con
 				offer_load_client(o, g, threads, &site->routes[k]) < 0)
 				return -1;
 	}
+	for (size_t i = 0; i < g->conf->n_asked; i++)
+		if (conf_route_has_tls(g->conf->asked[i]) &&
+			offer_load_client(o, g, threads, g->conf->asked[i]) < 0)
+			return -1;
 	return 0;
 }
 

@@ -137,4 +137,8 @@ targets_warn_unverified(const struct conf *c)
 					kv_s("route", route->path));
 		}
 	}
+	for (size_t i = 0; i < c->n_asked; i++)
+		if (conf_route_has_tls(c->asked[i]) && !c->asked[i]->trust.verify)
+			log_warn("the certificate of an authentication server is not verified",
+				kv_s("server", c->asked[i]->target.host));
 }

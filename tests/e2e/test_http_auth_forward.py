@@ -141,3 +141,38 @@ def test_http2_and_an_upload(site, origin, box):
     out = run("curl", "-sk", "--http2", "-w", "%{http_version} %{http_code}", "-o", "/dev/null", "-H", "Cookie: 401",
               "--connect-to", f"::127.0.0.1:{site.ports['port_tls']}", "https://a.example/x")
     assert out.stdout == "2 401"
+
+
+@pytest.mark.parametrize("trust, status", [("upstream-ca {ca}", 200), ("upstream-verify off", 200), ("", 502)])
+def test_a_server_behind_tls_is_believed_as_the_place_says(sluice, backend, origin, certs, trust, status):
+    auth = backend.https(verify, certs.make("localhost"))
+    s = sluice(f"""listen 127.0.0.1:@port@ plain
+site a.example {{
+    {trust.format(ca=certs.ca)}
+    auth forward https://localhost:{auth.port}/verify copy Remote-User
+    route / -> http://{origin.address}
+}}
+""")
+    assert s.get("/x").status == status
+    if status == 200:
+        assert [r.target for r in auth.requests()] == ["/verify"]
+        assert origin.requests()[0].header("remote-user") == "ann"
+        assert s.get("/x", headers=[("Cookie", "401")]).status == 401
+        assert s.stats()["upstream_tls"] >= 1
+    else:
+        assert auth.requests() == origin.requests() == []
+    if "off" in trust:
+        s.wait_log("the certificate of an authentication server is not verified")
+
+
+def test_the_authorities_may_be_those_of_a_route_without_a_server(sluice, backend, certs):
+    auth = backend.https(verify, certs.make("localhost"))
+    s = sluice(f"""listen 127.0.0.1:@port@ plain
+site a.example {{
+    route / -> status 204 {{ upstream-ca {certs.ca} ; auth forward https://localhost:{auth.port} }}
+    route /other -> status 204 {{ auth forward https://localhost:{auth.port} }}
+}}
+""")
+    assert (s.get("/").status, s.get("/other").status) == (204, 502)
+    s.reload()
+    assert (s.get("/").status, s.get("/other").status) == (204, 502)

@@ -146,3 +146,15 @@ def test_a_reload_may_name_another(sluice, unix):
     s.write(CONF.format(path=two.path))
     s.reload()
     assert s.get("/x/").body == b"two"
+
+
+def test_it_may_be_asked_who_comes_in(sluice, unix):
+    """auth forward: the parent connects to what the configuration names, this too."""
+    auth = unix("auth", lambda r: (int(r.header("cookie") or 200), {"X-User": "ann"}, r.target.encode()))
+    s = sluice("listen 127.0.0.1:@port@ plain\nsite a.example {\n"
+               f"route / -> status 204 {{ auth forward unix:{auth.path}:/verify copy X-User }}\n}}\n")
+    assert s.get("/x").status == 204
+    refused = s.get("/x", headers=[("Cookie", "403")])
+    assert (refused.status, refused.body) == (403, b"/verify")
+    auth.stop()
+    assert s.get("/x").status == 502
