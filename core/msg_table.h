@@ -129,6 +129,10 @@
 	  "id; descriptor: the connection") \
 	X(DIAL_FAILED, ROLE_BIT(PARENT), ROLE_BIT(PROXY), 0, "Ui", \
 	  "id, why not (errno)") \
+	X(CACHE_ASK,   ROLE_BIT(CONTROL), ROLE_BIT(PROXY), 0, "Ubs", \
+	  "id, what (enum cache_order), of which URL, prefix or tag: do it, and send CACHE_SAID") \
+	X(CACHE_SAID,  ROLE_BIT(PROXY), ROLE_BIT(CONTROL), 1, "UU", \
+	  "id, how many stored answers it was about; descriptor: those that were asked for (core/report.h), sealed") \
 	X(TARGETS_GET, ROLE_BIT(CONTROL), ROLE_BIT(PROXY), 0, "U", \
 	  "id: say how the targets of routes are") \
 	X(TARGETS,     ROLE_BIT(PROXY), ROLE_BIT(CONTROL), 0, "UUb(uhbuUUUUs)*", \

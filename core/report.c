@@ -61,6 +61,19 @@ report_put_limit(struct buf *out, const struct report_limit *l)
 			put_number(out, l->reached, 8) < 0 || put_number(out, l->last_ms, 8) < 0);
 }
 
+int
+report_put_stored(struct buf *out, const struct report_stored *s)
+{
+	size_t before = buf_len(out);
+
+	return settle(out, before,
+		buf_append_byte(out, REPORT_STORED) < 0 || put_text(out, s->url) < 0 ||
+			put_text(out, s->vary) < 0 || put_text(out, s->tags) < 0 ||
+			put_text(out, s->type) < 0 || put_text(out, s->head) < 0 ||
+			put_number(out, s->status, 2) < 0 || put_number(out, s->size, 8) < 0 ||
+			put_number(out, s->age_s, 8) < 0 || put_number(out, s->lifetime_s, 8) < 0);
+}
+
 static int
 put_sums(struct buf *out, const struct route_sums *s)
 {
@@ -133,6 +146,20 @@ get_sums(struct reader *r, struct route_sums *s)
 }
 
 static void
+get_stored(struct reader *r, struct report_stored *ret)
+{
+	ret->url = get_text(r);
+	ret->vary = get_text(r);
+	ret->tags = get_text(r);
+	ret->type = get_text(r);
+	ret->head = get_text(r);
+	ret->status = (uint16_t)get_number(r, 2);
+	ret->size = get_number(r, 8);
+	ret->age_s = get_number(r, 8);
+	ret->lifetime_s = get_number(r, 8);
+}
+
+static void
 get_record(struct reader *r, struct report_record *ret)
 {
 	uint64_t kind = get_number(r, 1);
@@ -155,6 +182,9 @@ get_record(struct reader *r, struct report_record *ret)
 		ret->limit.most = get_number(r, 8);
 		ret->limit.reached = get_number(r, 8);
 		ret->limit.last_ms = get_number(r, 8);
+	} else if (kind == REPORT_STORED) {
+		ret->kind = REPORT_STORED;
+		get_stored(r, &ret->stored);
 	} else if (kind == REPORT_ROUTE) {
 		ret->kind = REPORT_ROUTE;
 		ret->route.site = get_text(r);

@@ -6,6 +6,7 @@
  *	'c'  reason, meaning, number          connections closed for this reason
  *	't'  number, accepted, open, requests one thread
  *	'l'  name, now, most, reached, last   a limit of the process, over its threads
+ *	'o'  url, vary, tags, type, head, status, size, age, lifetime   one stored answer
  *	'r'  site, path, exact, ROUTE_VALUES  one route that had requests
  */
 #ifndef CORE_REPORT_H
@@ -24,6 +25,7 @@ enum report_kind {
 	REPORT_CLOSE = 'c',
 	REPORT_THREAD = 't',
 	REPORT_LIMIT = 'l',
+	REPORT_STORED = 'o',
 	REPORT_ROUTE = 'r',
 };
 
@@ -44,6 +46,13 @@ struct report_limit {
 	uint64_t last_ms; /* on the wall clock; 0: never */
 };
 
+struct report_stored {
+	struct slice url, vary, tags, type;
+	struct slice head; /* empty where it was not asked for */
+	uint16_t status;
+	uint64_t size, age_s, lifetime_s;
+};
+
 struct report_route {
 	struct slice site, path; /* both empty: requests that no route was found for */
 	bool exact;
@@ -56,6 +65,7 @@ struct report_record {
 		struct report_close close;
 		struct report_thread thread;
 		struct report_limit limit;
+		struct report_stored stored;
 		struct report_route route;
 	};
 };
@@ -64,6 +74,7 @@ struct report_record {
 int report_put_close(struct buf *out, const struct report_close *c);
 int report_put_thread(struct buf *out, const struct report_thread *t);
 int report_put_limit(struct buf *out, const struct report_limit *l);
+int report_put_stored(struct buf *out, const struct report_stored *s);
 int report_put_route(struct buf *out, const struct report_route *r);
 /* Takes the next record off the front of *rest; its texts point into it. 1; 0 at the end; -1 when
  * it is malformed. */

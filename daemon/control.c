@@ -221,6 +221,7 @@ static void (*const handlers[MSG_TYPE_COUNT])(struct control *, struct msg_in *)
 	[MSG_BAN_DONE] = control_wait_on_ban_done,
 	[MSG_BANS] = control_wait_on_bans,
 	[MSG_NFT_TEXT] = control_wait_on_nft,
+	[MSG_CACHE_SAID] = control_wait_on_cache,
 	[MSG_STATS] = control_wait_on_stats,
 	[MSG_USAGE_PROCESSES] = control_wait_on_usage,
 	[MSG_USAGE_CONTAINERS] = control_wait_on_usage,

@@ -7,12 +7,14 @@
  *	control_http.c    requests and answers
  *	control_wait.c    requests whose answer comes by a message
  *	control_bans.c    the orders of /v1/bans
+ *	control_cache.c   /v1/cache
  *	control_events.c  the streams of /v1/events
  *	control_exec.c    the exec socket
  */
 #ifndef DAEMON_CONTROL_H
 #define DAEMON_CONTROL_H
 
+#include "core/cache_order.h"
 #include "core/chan.h"
 #include "core/list.h"
 #include "core/stats.h"
@@ -78,7 +80,9 @@ enum wait_kind {
 	WAIT_ROUTES,
 	WAIT_BAN,
 	WAIT_BANS,
-	WAIT_NFT
+	WAIT_NFT,
+	WAIT_CACHE,
+	WAIT_CACHE_COUNTS
 };
 /* Sends the order and keeps the request until its answer comes, the time is up or the client is
  * gone. Answers by itself when that can't be done. */
@@ -98,9 +102,13 @@ void control_wait_bans(struct control *c, struct evhttp_request *req);
 /* Asks it for a text of the table: "view=diff" and its like, or nothing. */
 void control_wait_nft(struct control *c, struct evhttp_request *req, struct slice query);
 void control_wait_on_nft(struct control *c, struct msg_in *m);
+/* Asks the proxy's cache. */
+void control_wait_cache(
+	struct control *c, struct evhttp_request *req, enum cache_order order, struct slice what);
+void control_wait_on_cache(struct control *c, struct msg_in *m);
 void control_wait_on_ban_done(struct control *c, struct msg_in *m);
 void control_wait_on_bans(struct control *c, struct msg_in *m);
-/* STATUS, USAGE or METRICS: asks all processes and answers with what they say. */
+/* STATUS, USAGE, METRICS or CACHE_COUNTS: asks all processes and answers with what they say. */
 void control_wait_gather(struct control *c, struct evhttp_request *req, enum wait_kind kind);
 /* ROUTES: asks the proxy how their targets are. */
 void control_wait_routes(struct control *c, struct evhttp_request *req);
@@ -116,6 +124,14 @@ void control_wait_clear(struct control *c);
 /* control_bans.c: the orders of /v1/bans, understood. */
 void control_bans_add(struct control *c, struct evhttp_request *req, struct slice query);
 void control_bans_remove(struct control *c, struct evhttp_request *req, struct slice query);
+
+/* control_cache.c: the endpoints of /v1/cache. */
+void control_cache_serve(
+	struct control *c, struct evhttp_request *req, enum control_endpoint endpoint);
+/* What a report says is stored, as a list. NULL when memory is short. */
+json_t *control_cache_objects(struct slice report);
+/* The counters of the cache out of all, and its limit. */
+json_t *control_cache_counts(const struct control_state *s, const json_t *usage);
 
 /* control_events.c */
 void control_events_open(struct control *c, struct evhttp_request *req);

@@ -276,6 +276,12 @@ serve(struct control *c, struct evhttp_request *req, const struct control_match 
 	case CONTROL_NFT:
 		control_wait_nft(c, req, query);
 		break;
+	case CONTROL_CACHE:
+	case CONTROL_CACHE_OBJECTS:
+	case CONTROL_CACHE_PURGE:
+	case CONTROL_CACHE_CLEAR:
+		control_cache_serve(c, req, m->endpoint);
+		break;
 	case CONTROL_EVENTS:
 		control_events_open(c, req);
 		break;

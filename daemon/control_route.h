@@ -28,6 +28,10 @@
 	X(BAN_REMOVE, "POST", "/v1/bans/remove",    "?address=ADDRESS: let it in again") \
 	X(BAN_CLEAR,  "POST", "/v1/bans/clear",     "let all in again") \
 	X(NFT,        "GET",  "/v1/nft",            "table inet sluice in nft syntax; ?view=both, planned, kernel or diff") \
+	X(CACHE,      "GET",  "/v1/cache",          "hits, misses and memory of the cache") \
+	X(CACHE_OBJECTS, "GET", "/v1/cache/objects", "what is stored; ?prefix=URL: of these; ?url=URL: of one, with its heads") \
+	X(CACHE_PURGE, "POST", "/v1/cache/purge",   "?url=URL, ?prefix=URL or ?tag=TAG: take it out, for all threads at once") \
+	X(CACHE_CLEAR, "POST", "/v1/cache/clear",   "take everything out") \
 	X(LOG_REOPEN, "POST", "/v1/log/reopen",     "open the access log again, after it was moved") \
 	X(EVENTS,     "GET",  "/v1/events",         "a stream, one object a line") \
 	X(UPGRADE,    "POST", "/v1/upgrade",        "become the program of the body's path, or ours as it is on disk; ?drain=10m") \

@@ -145,6 +145,8 @@ control_usage_proxy(json_t *usage, struct slice report)
 		case REPORT_LIMIT:
 			add_limit(usage, &r.limit);
 			break;
+		case REPORT_STORED: /* in answers of the cache alone */
+			break;
 		case REPORT_ROUTE:
 			add_route(usage, &r.route);
 			break;

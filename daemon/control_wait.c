@@ -35,6 +35,7 @@ struct wait {
 			     and above them those that have not sent their usage, their targets */
 	json_t *usage;    /* what came so far; BANS: the list */
 	json_t *targets;  /* METRICS: those of routes, likewise */
+	bool lists;       /* CACHE: it is asked for a list */
 };
 
 static void
@@ -80,7 +81,8 @@ finish(struct wait *w, int status, json_t *body)
 static bool
 is_gathering(const struct wait *w)
 {
-	return w->kind == WAIT_STATUS || w->kind == WAIT_USAGE || w->kind == WAIT_METRICS;
+	return w->kind == WAIT_STATUS || w->kind == WAIT_USAGE || w->kind == WAIT_METRICS ||
+	       w->kind == WAIT_CACHE_COUNTS;
 }
 
 static void
@@ -108,6 +110,8 @@ answer_gathered(struct wait *w)
 	control_usage_finish(w->usage, &w->control->state, clock_wall_ms());
 	if (w->kind == WAIT_METRICS)
 		answer_metrics(w);
+	else if (w->kind == WAIT_CACHE_COUNTS)
+		finish(w, 200, control_cache_counts(&w->control->state, w->usage));
 	else if (w->kind == WAIT_USAGE)
 		finish(w, 200, json_incref(w->usage));
 	else
@@ -360,6 +364,46 @@ control_wait_on_nft(struct control *c, struct msg_in *m)
 		finish(w, 200,
 			json_pack("{s:b, s:s%}", "same", same, "text",
 				map.bytes.n ? map.bytes.p : "", map.bytes.n));
+		memfd_unmap(&map);
+	}
+}
+
+void
+control_wait_cache(
+	struct control *c, struct evhttp_request *req, enum cache_order order, struct slice what)
+{
+	struct wait *w = wait_new(c, req, WAIT_CACHE, CONTROL_STATUS_MS);
+	struct msg_out m;
+
+	if (!w)
+		return;
+	w->lists = order == CACHE_ORDER_LIST || order == CACHE_ORDER_SHOW;
+	if (msg_out_init(&m, MSG_CACHE_ASK, ROLE_PROXY) < 0) {
+		finish(w, 500, control_json_error("out of memory"));
+		return;
+	}
+	msg_put_u64(&m, w->id);
+	msg_put_u8(&m, (uint8_t)order);
+	msg_put_slice(&m, what);
+	send_order(w, &m);
+}
+
+void
+control_wait_on_cache(struct control *c, struct msg_in *m)
+{
+	struct wait *w = find(c, msg_get_u64(m), WAIT_CACHE);
+	uint64_t n = msg_get_u64(m);
+	struct memfd_map map = {0};
+	struct err e = {0};
+
+	if (msg_finish(m) < 0 || !w)
+		return;
+	if (!w->lists) {
+		finish(w, 200, json_pack("{s:I}", "purged", (json_int_t)n));
+	} else if (memfd_map(m->fd, REPORT_MAX, &map, &e) < 0) {
+		finish(w, 500, control_json_error(e.msg));
+	} else {
+		finish(w, 200, control_cache_objects(map.bytes));
 		memfd_unmap(&map);
 	}
 }

@@ -9,6 +9,7 @@
 #include "daemon/check_files.h"
 #include "daemon/commands.h"
 #include "daemon/ctl_ask.h"
+#include "daemon/ctl_cache.h"
 #include "daemon/ctl_client.h"
 #include "daemon/ctl_commands.h"
 #include "daemon/ctl_doctor.h"
@@ -449,6 +450,15 @@ run(const struct ctl_line *line)
 		return run_ban_clear(line);
 	case CTL_DOCTOR:
 		return ctl_doctor(line);
+	case CTL_CACHE_STATUS:
+		return ctl_cache_status(line);
+	case CTL_CACHE_LS:
+		return ctl_cache_ls(line);
+	case CTL_CACHE_SHOW:
+		return ctl_cache_show(line);
+	case CTL_CACHE_PURGE:
+	case CTL_CACHE_CLEAR:
+		return ctl_cache_purge(line);
 	case CTL_NFT_SHOW:
 		return ctl_nft_show(line);
 	case CTL_EVENTS:

@@ -72,6 +72,8 @@ takes(enum ctl_command command, const struct ctl_line *line)
 
 	if (command == CTL_COMPLETE)
 		return true;
+	if (command == CTL_CACHE_PURGE)
+		return !line->dashes && (before == 1 || before == 2);
 	if (command == CTL_UPGRADE)
 		return !line->dashes && before <= 3;
 	if (command == CTL_CONTAINER_EXEC)

@@ -34,6 +34,11 @@
 	X(BAN_ADD,           "ban add",           "ADDRESS [for TIME]", "drop all packets of an address, or of the /64 of an IPv6 address") \
 	X(BAN_RM,            "ban rm",            "ADDRESS", "let an address in again") \
 	X(BAN_CLEAR,         "ban clear",         "", "let all in again") \
+	X(CACHE_STATUS,      "cache status",      "", "hits, misses and memory of the cache") \
+	X(CACHE_LS,          "cache ls",          "[PREFIX]", "what is stored, of all URLs or of those that begin so") \
+	X(CACHE_SHOW,        "cache show",        "URL", "the stored answers of a URL, with their heads") \
+	X(CACHE_PURGE,       "cache purge",       "URL | --prefix URL | --tag TAG", "take answers out of the cache, for all threads at once") \
+	X(CACHE_CLEAR,       "cache clear",       "", "take all answers out of the cache") \
 	X(NFT_SHOW,          "nft show",          "[--planned|--kernel|--diff]", "table inet sluice as the kernel has it, and in what it differs from the plan; --planned, --kernel, --diff: one of these alone") \
 	X(DOCTOR,            "doctor",            "[FILE]", "find what on this host stands in the way of the running configuration, or of FILE, and how to mend it") \
 	X(LOG_REOPEN,        "log reopen",        "", "open the access log again, after it was moved") \

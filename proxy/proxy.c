@@ -580,6 +580,12 @@ proxy_on_dialed(struct proxy *p, struct msg_in *m)
 	worker_post(p->workers[thread], c);
 }
 
+static void
+proxy_on_cache(struct proxy *p, struct msg_in *m)
+{
+	cache_manager_on_ask(p->cache, p->chan, m);
+}
+
 /* X(message, handler): what the parent and, through it, lxc and control may send. */
 #define PROXY_MESSAGE_TABLE(X)                                                                     \
 	X(OFFER, proxy_on_offer)                                                                   \
@@ -604,6 +610,7 @@ proxy_on_dialed(struct proxy *p, struct msg_in *m)
 	X(SYNC, proxy_on_sync)                                                                     \
 	X(DIALED, proxy_on_dialed)                                                                 \
 	X(DIAL_FAILED, proxy_on_dialed)                                                            \
+	X(CACHE_ASK, proxy_on_cache)                                                               \
 	X(TARGETS_GET, proxy_on_targets)                                                           \
 	X(USAGE_GET, proxy_on_usage)
 

@@ -19,6 +19,8 @@ write_again(struct buf *b, const struct report_record *r)
 		return report_put_thread(b, &r->thread);
 	case REPORT_LIMIT:
 		return report_put_limit(b, &r->limit);
+	case REPORT_STORED:
+		return report_put_stored(b, &r->stored);
 	case REPORT_ROUTE:
 		return report_put_route(b, &r->route);
 	}

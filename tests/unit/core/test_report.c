@@ -47,6 +47,13 @@ fill(struct buf *b)
 		.most = UINT64_MAX,
 		.reached = 2,
 		.last_ms = 1750000000000};
+	const struct report_stored o = {.url = SLICE_LIT("http://a/"),
+		.tags = SLICE_LIT("t"),
+		.head = SLICE_LIT("HTTP/1.1 200 OK\r\n"),
+		.status = 200,
+		.size = 10,
+		.age_s = 3,
+		.lifetime_s = 60};
 	struct report_route r = {
 		.site = SLICE_LIT("a.example"), .path = SLICE_LIT("/x"), .exact = true};
 
@@ -57,6 +64,7 @@ fill(struct buf *b)
 	assert_int_equal(report_put_close(b, &c), 0);
 	assert_int_equal(report_put_thread(b, &t), 0);
 	assert_int_equal(report_put_limit(b, &l), 0);
+	assert_int_equal(report_put_stored(b, &o), 0);
 	assert_int_equal(report_put_route(b, &r), 0);
 }
 
@@ -81,6 +89,11 @@ records_read_as_they_were_written(void **state)
 	assert_true(slice_eq_str(r.limit.name, "connections") && r.limit.now == 5);
 	assert_true(r.limit.most == UINT64_MAX && r.limit.reached == 2);
 	assert_true(r.limit.last_ms == 1750000000000);
+	assert_int_equal(report_next(&rest, &r), 1);
+	assert_int_equal(r.kind, REPORT_STORED);
+	assert_true(slice_eq_str(r.stored.url, "http://a/") && slice_eq_str(r.stored.tags, "t"));
+	assert_true(r.stored.status == 200 && r.stored.size == 10 && r.stored.age_s == 3);
+	assert_true(r.stored.lifetime_s == 60 && r.stored.vary.n == 0);
 	assert_int_equal(report_next(&rest, &r), 1);
 	assert_int_equal(r.kind, REPORT_ROUTE);
 	assert_true(r.route.exact && slice_eq_str(r.route.path, "/x"));
@@ -107,7 +120,7 @@ a_report_cut_anywhere_is_malformed_or_ends_between_records(void **state)
 			;
 		whole += rc == 0;
 	}
-	assert_int_equal(whole, 4); /* nothing, one record, two, three */
+	assert_int_equal(whole, 5); /* nothing, one record, two, three, four */
 	buf_clear(&b);
 }
 
