@@ -267,7 +267,7 @@ set_auth_forward(struct parse *p, const struct directive *d, struct conf_auth *a
 	auth->forward = calloc(1, sizeof(*auth->forward));
 	if (!auth->forward)
 		return parse_no_memory(p);
-	slot = parse_add(p, &p->conf->asked, &p->conf->n_asked, sizeof(*slot));
+	slot = parse_add(p, &p->conf->asked, &p->conf->n_asked, sizeof(struct conf_route *));
 	if (!slot)
 		return -1;
 	*slot = auth->forward;

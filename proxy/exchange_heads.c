@@ -149,26 +149,13 @@ exchange_rewrite_head(struct exchange *x, size_t from, struct buf *out)
 	return rewrite_head(&w, from, &x->worker->text, out);
 }
 
-int
-exchange_edit_head(struct exchange *x, enum conf_header_side side, size_t from, struct buf *out)
+/* What the rules of a place may know. A request whose head was refused says nothing. */
+static struct head_facts
+facts_of(const struct exchange *x, const struct conf_site *site)
 {
-	struct head_rules rules = {.side = side};
-	struct head_facts facts;
+	static const struct http_request nothing = {.base = ""};
 
-	/* A head that was refused has no generation, and nothing to take values from. */
-	if (!x->generation || (x->front->internal && !x->cached))
-		return 0;
-	if (x->cached && side == CONF_HEADER_RESPONSE && exchange_cache_status(x, from, out) < 0)
-		return -1;
-	/* A plain answer must not have it (RFC 6797 section 7.2). */
-	if (x->site && x->conn->ssl)
-		rules.places[0] = &x->site->hsts.heads;
-	rules.places[1] = &x->generation->conf->heads;
-	rules.places[2] = x->site ? &x->site->heads : NULL;
-	rules.places[3] = x->route ? &x->route->heads : NULL;
-	if (!head_rules_any(&rules))
-		return 0;
-	facts = (struct head_facts){.request = &x->request,
+	return (struct head_facts){.request = x->generation ? &x->request : &nothing,
 		.client = exchange_client(x),
 		.peer = slice_str(x->conn->peer),
 		.client_port = x->client_named ? 0 : x->conn->origin.peer_port,
@@ -176,6 +163,35 @@ exchange_edit_head(struct exchange *x, enum conf_header_side side, size_t from, 
 		.tls = x->conn->ssl != NULL,
 		.path = x->path.match,
 		.request_id = x->request_id,
-		.server_name = x->site ? slice_str(x->site->hosts[0]) : (struct slice){0}};
+		.server_name = site ? slice_str(site->hosts[0]) : (struct slice){0}};
+}
+
+int
+exchange_edit_head(struct exchange *x, enum conf_header_side side, size_t from, struct buf *out)
+{
+	struct head_rules rules = {.side = side};
+	const struct generation *g = x->generation;
+	const struct conf_site *site = x->site;
+	struct head_facts facts;
+
+	if (x->front->internal && !x->cached)
+		return 0;
+	if (x->cached && side == CONF_HEADER_RESPONSE && exchange_cache_status(x, from, out) < 0)
+		return -1;
+	/* A head that was refused has no generation: the answer is one of the connection's site,
+	 * where TLS has named one, or else of the one that all other names belong to. */
+	if (!g) {
+		g = x->worker->generation;
+		site = route_find_site(g->routes, conn_tls_name(x->conn));
+	}
+	/* A plain answer must not have it (RFC 6797 section 7.2). */
+	if (site && x->conn->ssl)
+		rules.places[0] = &site->hsts.heads;
+	rules.places[1] = &g->conf->heads;
+	rules.places[2] = site ? &site->heads : NULL;
+	rules.places[3] = x->route ? &x->route->heads : NULL;
+	if (!head_rules_any(&rules))
+		return 0;
+	facts = facts_of(x, site);
 	return head_rules_apply(&rules, &facts, from, &x->worker->text, out);
 }

@@ -213,6 +213,42 @@ def test_what_cannot_be_understood_is_answered_plainly(pages):
         assert c.response().status == 400
 
 
+REFUSED = """\
+listen 127.0.0.1:@port@ plain
+listen 127.0.0.1:@port_tls@ tls http2
+certificate default @cert@
+timeout idle 400ms
+error-page 400 @dir@/pages/all.html
+header response X-Top "$remote_addr $host$request_uri$http_x_evil"
+site a.example { hsts 1d ; header response X-Site $server_name ; route / -> status 204 }
+site * { header response X-Site other ; header response remove Server ; route / -> status 204 }
+"""
+
+
+@pytest.mark.parametrize("sent, status", [
+    (b"GET /secret HTTP/1.1\r\nHost: a.example\r\nX-Evil: b\r\nX : y\r\n\r\n", 400), (b"\x16\x03\x01", 400),
+    (b"GET / HTTP/1.1\r\nHost: a.example\r\n" + b"X: y\r\n" * 101 + b"\r\n", 431),
+    (b"GET / HTTP/1.1\r\nHost: a.example\r\nX-Evil: b\r\n", 408), (b"GET / HTTP/1.2\r\n", 505)],
+                         ids=("malformed", "TLS", "too many", "cut", "version"))
+def test_a_refused_head_is_answered_by_the_rules_of_its_place(sluice, box, sent, status):
+    """What the connection says, never what the head does."""
+    box.write("pages/all.html", "<p>nothing</p>")
+    s = sluice(REFUSED)
+    for tls, sni, site, hsts in ((False, None, "other", []), (True, "a.example", "a.example", ["max-age=86400"]),
+                                 (True, "c.example", "other", []), (True, None, "other", [])):
+        with s.client(tls=tls, sni=sni, port=s.ports["port_tls" if tls else "port"]) as c:
+            c.send(sent)
+            r = c.response()
+            assert (r.status, r.header("x-top"), r.header("x-site")) == (status, "127.0.0.1", site)
+            assert r.all("strict-transport-security") == hsts
+            assert b"nothing" not in r.body and b"secret" not in r.raw_head
+            assert c.eof()
+    with h2_client.H2Client("127.0.0.1", s.ports["port_tls"], validate=False) as c:
+        r = c.request(headers=[("host", "another.example")])
+        assert (r.status, r.header("x-site")) == (400, "a.example")
+        assert r.header("strict-transport-security") == "max-age=86400"
+
+
 def test_hsts_stands_in_tls_answers_alone(pages):
     def hsts(path, host="a.example"):
         r = pages.get(path, host=host, tls=True, port=pages.ports["port_tls"])
