@@ -142,6 +142,9 @@ belongs(uint16_t status, struct slice name)
 	static const char *const content[] = {"content-type", "content-encoding",
 		"content-language", "content-md5", "content-disposition"};
 
+	/* Only here does it mean anything (RFC 9110 section 14.4), and it is ours. */
+	if (slice_ieq(name, SLICE_LIT("content-range")))
+		return false;
 	if (status == 206)
 		return true;
 	for (size_t i = 0; i < ARRAY_SIZE(content); i++)

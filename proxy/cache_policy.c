@@ -5,11 +5,13 @@
 #include "core/own.h"
 #include "proxy/http_date.h"
 
+#define DATE_MAX 40 /* "Wednesday, 06-Nov-94 08:49:37 GMT" */
+
 /* --- the request ----------------------------------------------------------------------------- */
 
 static void
-read_request_field(const struct http_field *field, struct slice name, struct slice value,
-	struct cache_request *ret, struct cache_control *control)
+read_request_field(const struct http_field *field, struct slice value, struct cache_request *ret,
+	struct cache_control *control)
 {
 	if (field->id == HTTP_NAME_CACHE_CONTROL)
 		cache_control_add(control, value);
@@ -21,7 +23,6 @@ read_request_field(const struct http_field *field, struct slice name, struct sli
 		ret->conditional = true;
 	else if (field->id == HTTP_NAME_IF_MATCH || field->id == HTTP_NAME_IF_UNMODIFIED_SINCE)
 		ret->bypass = true; /* for the origin to evaluate (RFC 9110 section 13.1.1) */
-	(void)name;
 }
 
 /* The directives of requests are advice (RFC 9111 section 5.2.1): who may ask for freshness at will
@@ -36,18 +37,53 @@ cache_request_read(const struct http_request *r, struct cache_request *ret)
 	*ret = (struct cache_request){.is_get = r->method == HTTP_METHOD_GET,
 		.is_head = r->method == HTTP_METHOD_HEAD,
 		.has_query = r->has_query};
-	ret->bypass = r->body != HTTP_BODY_NONE || r->upgrade;
+	ret->bypass = r->upgrade || r->body == HTTP_BODY_CHUNKED ||
+		      (r->body == HTTP_BODY_LENGTH && r->content_length > 0);
 	for (size_t i = 0; i < r->n_fields; i++) {
 		const struct http_field *field = &r->fields[i];
 
-		read_request_field(field, http_request_slice(r, field->name),
-			http_request_slice(r, field->value), ret, &control);
+		read_request_field(field, http_request_slice(r, field->value), ret, &control);
 	}
 	ret->no_store = control.no_store;
 	ret->only_if_cached = control.only_if_cached;
 }
 
 /* --- the answer ------------------------------------------------------------------------------ */
+
+/* "THU, 18 aug 2050 02:01:18 gMT" as it should be written. */
+static void
+fold_date(struct slice s, char *out)
+{
+	bool first = true;
+
+	for (size_t i = 0; i < s.n; i++) {
+		char c = s.p[i];
+		bool upper = c >= 'A' && c <= 'Z', lower = c >= 'a' && c <= 'z';
+
+		if (first && lower)
+			c = (char)(c - 'a' + 'A');
+		else if (!first && upper)
+			c = (char)(c - 'A' + 'a');
+		out[i] = c;
+		first = !upper && !lower;
+	}
+	if (s.n > 3 && memcmp(out + s.n - 4, " Gmt", 4) == 0)
+		memcpy(out + s.n - 4, " GMT", 4);
+}
+
+/* RFC 9111 section 4.2: a cache takes dates whatever the case of their letters. */
+static int
+parse_date(struct slice s, int64_t *ret)
+{
+	char folded[DATE_MAX];
+
+	if (http_date_parse(s, ret) == 0)
+		return 0;
+	if (s.n > sizeof(folded))
+		return -1;
+	fold_date(s, folded);
+	return http_date_parse(slice_of(folded, s.n), ret);
+}
 
 /* The first element counts; what is no number does not (RFC 9111 section 5.1). */
 static int64_t
@@ -90,10 +126,10 @@ read_other(struct slice name, struct slice value, struct reading *reading, struc
 		ret->age = parse_age(value);
 	} else if (slice_ieq(name, SLICE_LIT("expires")) && !ret->has_expires) {
 		ret->has_expires = true;
-		if (http_date_parse(value, &ret->expires) < 0)
+		if (parse_date(value, &ret->expires) < 0)
 			ret->expires = INT64_MIN;
 	} else if (slice_ieq(name, SLICE_LIT("last-modified")) && !ret->has_modified) {
-		ret->has_modified = http_date_parse(value, &ret->modified) == 0;
+		ret->has_modified = parse_date(value, &ret->modified) == 0;
 		ret->modified_text = value;
 	} else if (slice_ieq(name, SLICE_LIT(CACHE_TARGETED_FIELD)) && value.n > 0) {
 		reading->has_targeted = true;
@@ -109,13 +145,11 @@ read_field(enum http_name id, struct slice name, struct slice value, struct read
 	if (id == HTTP_NAME_CACHE_CONTROL)
 		cache_control_add(&reading->plain, value);
 	else if (id == HTTP_NAME_DATE && !ret->has_date)
-		ret->has_date = http_date_parse(value, &ret->date) == 0;
+		ret->has_date = parse_date(value, &ret->date) == 0;
 	else if (id == HTTP_NAME_ETAG && !ret->etag.p)
 		ret->etag = value;
 	else if (id == HTTP_NAME_CONTENT_TYPE && !ret->type.p)
 		ret->type = value;
-	else if (id == HTTP_NAME_CONTENT_RANGE)
-		ret->partial = true;
 	else if (id == HTTP_NAME_SET_COOKIE)
 		reading->has_cookie = true;
 	else if (id == HTTP_NAME_VARY)
@@ -267,7 +301,7 @@ refusal(const struct cache_request *request, const struct cache_facts *f)
 
 	if (!request->is_get || request->bypass || request->no_store)
 		return "request";
-	if (f->status < 200 || f->status == 206 || f->status == 304 || f->partial)
+	if (f->status < 200 || f->status == 206 || f->status == 304)
 		return "status";
 	if (c->must_understand && !is_understood(f->status))
 		return "must-understand";

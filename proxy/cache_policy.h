@@ -39,7 +39,6 @@ struct cache_facts {
 	int64_t age;            /* of Age; 0 without it */
 	bool sets_cookie;       /* Set-Cookie, and no directive that takes it out */
 	bool varies_on_all;     /* Vary: * */
-	bool partial;           /* Content-Range */
 	struct slice type, etag, modified_text;
 };
 
