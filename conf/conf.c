@@ -49,6 +49,7 @@ free_site(struct conf_site *site)
 		free(site->routes[i].upstream.balance_name);
 		free(site->routes[i].upstream.check_path);
 		conf_heads_clear(&site->routes[i].heads);
+		conf_files_clear(&site->routes[i].files);
 		free(site->routes[i].trust.ca_file);
 	}
 	free(site->routes);

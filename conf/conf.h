@@ -14,6 +14,7 @@
 #include "conf/bodies.h"
 #include "conf/cache.h"
 #include "conf/compress.h"
+#include "conf/files.h"
 #include "conf/guard.h"
 #include "conf/tls.h"
 #include "conf/heads.h"
@@ -195,6 +196,7 @@ struct conf_route {
 	struct conf_compress compress;
 	struct conf_cache cache;
 	struct conf_bodies bodies;
+	struct conf_files files;
 	uint32_t proxy_protocol; /* the version that the target is told the client in; 0: none */
 	uint32_t proxy_protocol_ordinal;
 };

@@ -121,7 +121,8 @@ same_route(const struct conf_route *a, const struct conf_route *b)
 	       conf_heads_equal(&a->heads, &b->heads) &&
 	       conf_compress_equal(&a->compress, &b->compress) &&
 	       conf_cache_equal(&a->cache, &b->cache) &&
-	       conf_bodies_equal(&a->bodies, &b->bodies) && a->proxy_protocol == b->proxy_protocol;
+	       conf_bodies_equal(&a->bodies, &b->bodies) &&
+	       conf_files_equal(&a->files, &b->files) && a->proxy_protocol == b->proxy_protocol;
 }
 
 static bool

@@ -9,6 +9,7 @@
 #include "conf/print_bodies.h"
 #include "conf/print_cache.h"
 #include "conf/print_compress.h"
+#include "conf/print_files.h"
 #include "conf/print_guard.h"
 #include "conf/print_tls.h"
 #include "conf/print_heads.h"
@@ -74,7 +75,7 @@ print_route(struct writer *w, const struct conf_route *route)
 		!conf_guard_written(&route->guard) && !trust_written(&route->trust) &&
 		!conf_heads_written(&route->heads) && !route->compress.ordinal &&
 		!route->cache.ordinal && !conf_bodies_written(&route->bodies) &&
-		!route->proxy_protocol) {
+		!conf_files_written(&route->files) && !route->proxy_protocol) {
 		writer_end(w);
 		return;
 	}
@@ -88,6 +89,7 @@ print_route(struct writer *w, const struct conf_route *route)
 	print_compress(w, &route->compress);
 	print_cache(w, &route->cache);
 	print_bodies(w, &route->bodies);
+	print_files(w, &route->files);
 	writer_close(w);
 }
 

@@ -16,6 +16,7 @@ static const struct schema_table *const tables[] = {
 	&schema_bodies,
 	&schema_compress,
 	&schema_cache,
+	&schema_files,
 	&schema_overload,
 	&schema_container,
 	&schema_daemon,

@@ -83,6 +83,11 @@ int set_cache(struct parse *p, const struct directive *d);
 int set_cache_memory(struct parse *p, const struct directive *d);
 /* set_compress.c */
 int set_compress(struct parse *p, const struct directive *d);
+/* set_files.c */
+int set_index(struct parse *p, const struct directive *d);
+int set_try(struct parse *p, const struct directive *d);
+int set_precompressed(struct parse *p, const struct directive *d);
+int set_listing(struct parse *p, const struct directive *d);
 /* set_upstream.c */
 int set_balance(struct parse *p, const struct directive *d);
 int set_passive(struct parse *p, const struct directive *d);

@@ -218,6 +218,65 @@ value_inner_path(struct slice s)
 	return NULL;
 }
 
+#define FILE_NAME_MAX 255 /* as file systems have it */
+
+/* A part of a name below a folder that is served. */
+static const char *
+wrong_with_part(struct slice s)
+{
+	if (s.n == 0)
+		return "has an empty part (\"//\")";
+	if (s.n > FILE_NAME_MAX)
+		return "has a part longer than 255 bytes";
+	if (s.p[0] == '.' && !slice_eq_str(s, ".well-known"))
+		return "has a part that begins with a dot, and such files are never served";
+	return NULL;
+}
+
+const char *
+value_index(struct slice s)
+{
+	if (s.n == 0)
+		return "is empty";
+	if (slice_index(s, '/') < s.n)
+		return "must be the name of a file, without \"/\"";
+	return wrong_with_part(s);
+}
+
+/* The parts behind the first '/'; a last one that is empty stands for a folder. */
+static const char *
+wrong_with_parts(struct slice s)
+{
+	const char *why = NULL;
+
+	while (!why && s.n > 0) {
+		struct slice part = slice_head(s, slice_index(s, '/'));
+
+		why = wrong_with_part(part);
+		s = slice_skip(s, part.n + 1);
+	}
+	return why;
+}
+
+const char *
+value_try(struct slice s)
+{
+	struct slice rest = s;
+
+	if (slice_starts(s, SLICE_LIT("$path")))
+		rest = slice_skip(s, sizeof("$path") - 1);
+	else if (!slice_starts(s, SLICE_LIT("/")))
+		return "must begin with \"/\", which is the folder of the route, or with "
+		       "\"$path\", "
+		       "which is the file that was asked for";
+	if (slice_index(rest, '$') < rest.n)
+		return "has a \"$\" that stands for nothing; \"$path\" may stand at the beginning";
+	if (s.n >= PATH_MAX)
+		return "is longer than 4095 bytes";
+	rest = slice_skip(rest, slice_index(rest, '/') + 1);
+	return wrong_with_parts(rest);
+}
+
 /* What may stand in a path as it is: unreserved, sub-delims, ":" and "@" (RFC 3986 section 3.3). */
 static bool
 is_plain(char c)

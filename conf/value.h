@@ -23,6 +23,10 @@ const char *value_host(struct slice s);
 const char *value_file(struct slice s);
 /* A relative path inside a container, without "." and "..". */
 const char *value_inner_path(struct slice s);
+/* The name of an index: of one file, that is not hidden. */
+const char *value_index(struct slice s);
+/* A file to try: "/FILE", a path below the folder, or "$path" and what stands behind it. */
+const char *value_try(struct slice s);
 /* The name of a header or cookie: a token (RFC 9110 section 5.6.2). */
 const char *value_token(struct slice s);
 /* The path of a target. */

@@ -460,21 +460,24 @@ static const char *const changes[][2] = {{"listen 80 plain", "listen 81 plain"},
 	{"site a", "site a aa"}, {"k:80/x", "k:80/y"}, {"k:80/x", "k:81/x"}, {"k:80/x", "k:80"},
 	{"k:80/x", "http://k:80/x"}, {"read 5s", "read 6s"}, {"{ timeout read 5s }", ""},
 	{"= /q", "/q"}, {"301 /z", "302 /z"}, {"301 /z", "301 /zz"},
-	{"body-limit 1M", "body-limit 2M"}, {"dir /d", "dir /e"}, {"route /d -> dir /d", ""},
-	{"10.0.3.2", "10.0.3.3"}, {"memory 2M", "memory 4M"}, {"swap 3M", "swap 4M"},
-	{"cpus 0", "cpus 1"}, {"order 1", "order 2"}, {"delay 5s", "delay 6s"},
-	{"autostart order 1 delay 5s ;", ""}, {"/m n", "/mm n"}, {"/m n", "/m nn"},
-	{"n rw", "n ro"}, {"mount /m n rw", ""}, {"stop-timeout 5s", "stop-timeout 6s"},
-	{"privileged no", "privileged yes"}, {"privileged no", ""},
-	{"template t arg", "template t arh"}, {"template t arg", "template u arg"},
-	{"template t arg", "busybox"}, {"tcp 90", "udp 90"}, {"90-91", "70-71"}, {"92-93", "94-95"},
-	{"0.0/8", "0.0/9"}, {"from 10.0.0.0/8", ""}, {"control /c", "control /d"}, {" group g", ""},
-	{"state /s", "state /t"}, {"state /s", ""}, {"lxc-path /l", "lxc-path /m"},
-	{"connections 99", "connections 98"}, {"connections 99", "connections auto"},
-	{"connections 99", ""}, {"buffer-memory 8M", "buffer-memory 9M"},
-	{"buffer-memory 8M", "buffer-memory auto"}, {"buffer-memory 8M", ""},
-	{"min-rate 1K", "min-rate 2K"}, {"min-rate 1K", "min-rate off"}, {"min-rate 1K", ""},
-	{"min-rate 1K", "min-rate 1K after 9s"}, {"threads 2", "threads 3"},
+	{"body-limit 1M", "body-limit 2M"}, {"dir /d", "dir /f"}, {"route /d -> dir /d", ""},
+	{"index i j ;", ""}, {"index i j", "index i"}, {"index i j", "index i k"},
+	{"try /t $path.u ;", ""}, {"$path.u", "$path.v"}, {"/t $path.u", "/t"}, {"br gzip", "br"},
+	{"br gzip", "on"}, {"br gzip", "off"}, {"precompressed br gzip ;", ""},
+	{"listing on", "listing off"}, {"; listing on", ""}, {"10.0.3.2", "10.0.3.3"},
+	{"memory 2M", "memory 4M"}, {"swap 3M", "swap 4M"}, {"cpus 0", "cpus 1"},
+	{"order 1", "order 2"}, {"delay 5s", "delay 6s"}, {"autostart order 1 delay 5s ;", ""},
+	{"/m n", "/mm n"}, {"/m n", "/m nn"}, {"n rw", "n ro"}, {"mount /m n rw", ""},
+	{"stop-timeout 5s", "stop-timeout 6s"}, {"privileged no", "privileged yes"},
+	{"privileged no", ""}, {"template t arg", "template t arh"},
+	{"template t arg", "template u arg"}, {"template t arg", "busybox"}, {"tcp 90", "udp 90"},
+	{"90-91", "70-71"}, {"92-93", "94-95"}, {"0.0/8", "0.0/9"}, {"from 10.0.0.0/8", ""},
+	{"control /c", "control /d"}, {" group g", ""}, {"state /s", "state /t"}, {"state /s", ""},
+	{"lxc-path /l", "lxc-path /m"}, {"connections 99", "connections 98"},
+	{"connections 99", "connections auto"}, {"connections 99", ""},
+	{"buffer-memory 8M", "buffer-memory 9M"}, {"buffer-memory 8M", "buffer-memory auto"},
+	{"buffer-memory 8M", ""}, {"min-rate 1K", "min-rate 2K"}, {"min-rate 1K", "min-rate off"},
+	{"min-rate 1K", ""}, {"min-rate 1K", "min-rate 1K after 9s"}, {"threads 2", "threads 3"},
 	{"threads 2", "threads auto"}, {"access /a", "access /b"}, {"/a json", "/a"},
 	{"level warn", "level info"}, {"log format json", ""}, {"idle 9s", "idle 8s"},
 	{"timeout idle 9s", ""}, {"level 3", "level 4"}, {"on level 3", "on"},
@@ -506,7 +509,9 @@ every_difference_counts(void **state)
 		"require /ca ; "
 		"route / -> k:80/x { timeout "
 		"read 5s } }\n"
-		"site b { route = /q -> redirect 301 /z ; body-limit 1M ; route /d -> dir /d }\n"
+		"site b { route = /q -> redirect 301 /z ; body-limit 1M ; route /d -> dir /d ; "
+		"route /e -> dir /ee { index i j ; try /t $path.u ; precompressed br gzip ; "
+		"listing on } }\n"
 		"container k { address 10.0.3.2 ; memory 2M swap 3M ; cpus 0 ; autostart order 1 "
 		"delay 5s ;"
 		" mount /m n rw ; stop-timeout 5s ; privileged no ; image template t arg }\n"

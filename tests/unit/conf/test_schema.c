@@ -19,6 +19,13 @@ static const struct {
 	{NULL, "container jenkins { address 10.0.3.3 }\ncontainer games { address 10.0.3.4 }\n"},
 };
 
+/* Of a route whose target is a folder. */
+static bool
+is_of_files(const struct schema_row *row)
+{
+	return row >= schema_files.rows && row < schema_files.rows + schema_files.n_rows;
+}
+
 static void
 put_example(struct buf *text, const struct schema_row *row)
 {
@@ -30,7 +37,8 @@ put_example(struct buf *text, const struct schema_row *row)
 		after = "\n}";
 		break;
 	case CONTEXT_ROUTE:
-		before = "site x.example { route / -> http://a http://b {\n";
+		before = is_of_files(row) ? "site x.example { route / -> dir /d {\n"
+					  : "site x.example { route / -> http://a http://b {\n";
 		after = "\n} }";
 		break;
 	case CONTEXT_CONTAINER:
