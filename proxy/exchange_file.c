@@ -1,7 +1,6 @@
 /*
- * Folders: a plain, safe file server. A name is looked up below the route's folder and nowhere
- * else, whatever links say (openat2 with RESOLVE_BENEATH); only regular files are sent; names that
- * begin with a dot do not exist, but for .well-known (RFC 8615).
+ * Sends a file that was found (exchange_folder.c): its head, then all of it or the parts that were
+ * asked for, from memory, by sendfile(2) or through a buffer.
  */
 #include "proxy/exchange.h"
 
@@ -13,62 +12,29 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FILE_INDEX "index.html"
 #define FILE_COMPRESS_MAX (16 * 1024) /* in one step */
 #define FILE_FIRST_MAX                                                                             \
 	CONN_TLS_RECORD_MAX            /* of an answer that is sent from memory: head and content */
 #define FILE_SENDFILE_MAX (512 * 1024) /* in one call, so that others have their turn */
 
-/* A segment that begins with a dot, other than .well-known. */
-static bool
-file_is_hidden(struct slice name)
+/* Several parts are sent one after the other, each behind a head of its own. 0 or -1. */
+static int
+file_split(struct exchange *x, struct file_answer *answer, const struct file_facts *facts)
 {
-	while (name.n > 0) {
-		struct slice segment = slice_head(name, slice_index(name, '/'));
+	char boundary[REQUEST_ID_LEN];
 
-		if (segment.n > 0 && segment.p[0] == '.' && !slice_eq_str(segment, ".well-known"))
-			return true;
-		name = slice_skip(name, segment.n + 1);
-	}
-	return false;
+	x->parts = arena_alloc(x->arena, sizeof(*x->parts));
+	if (!x->parts)
+		return -1;
+	request_id_next(&x->worker->request_ids, boundary);
+	file_policy_split(answer, facts, slice_of(boundary, sizeof(boundary)));
+	*x->parts =
+		(struct file_parts){.answer = *answer, .size = facts->size, .type = facts->type};
+	return 0;
 }
 
-static void
-file_answer_errno(struct exchange *x, int error)
-{
-	switch (error) {
-	case EACCES:
-	case EPERM:
-		exchange_answer(x, 403, NULL, "file may not be read");
-		break;
-	case EMFILE:
-	case ENFILE:
-	case ENOMEM:
-		exchange_answer(x, 503, NULL, "no descriptor for the file");
-		break;
-	default: /* ENOENT, ENOTDIR, EXDEV (a link out of the folder), ELOOP, ENAMETOOLONG … */
-		exchange_answer(x, 404, NULL, NULL);
-		break;
-	}
-}
-
-static void
-file_redirect_to_folder(struct exchange *x)
-{
-	const struct http_request *r = &x->request;
-	struct buf *text = &x->worker->text;
-
-	buf_reset(text);
-	if (http_path_folder_location(
-		    &x->path, r->has_query, http_request_slice(r, r->query), text) < 0)
-		exchange_answer(x, 500, NULL, "location too long");
-	else
-		exchange_redirect(x, answer_redirect_status(r->method), buf_slice(text));
-}
-
-/* Queues the head and leaves the rest to exchange_send_file. */
-static void
-file_start(struct exchange *x, const struct file_facts *facts)
+void
+exchange_start_file(struct exchange *x, const struct file_facts *facts)
 {
 	struct file_answer answer;
 	enum http_body_kind kind;
@@ -81,6 +47,10 @@ file_start(struct exchange *x, const struct file_facts *facts)
 		return;
 	}
 	x->keep_alive = x->keep_alive && http_body_done(&x->request_body);
+	if (answer.n_parts > 0 && file_split(x, &answer, facts) < 0) {
+		exchange_answer(x, 503, NULL, "out of memory");
+		return;
+	}
 	kind = answer.body ? HTTP_BODY_LENGTH : HTTP_BODY_NONE;
 	out = exchange_out(x);
 	before = buf_len(&out);
@@ -95,88 +65,8 @@ file_start(struct exchange *x, const struct file_facts *facts)
 	x->status = answer.status;
 	x->answer_begun = true;
 	x->file_at = (off_t)answer.start;
-	x->file_left = answer.body ? answer.length : 0;
+	x->file_left = answer.body && !x->parts ? answer.length : 0;
 	exchange_set_state(x, EXCHANGE_FILE);
-}
-
-/* A file that the cache does not have: it may take it in now. */
-static void
-file_start_opened(struct exchange *x, const struct file_place *place, const struct stat *st)
-{
-	struct file_facts facts;
-
-	x->entry = file_cache_add(&x->worker->files, place, x->file, st, x->began_ms);
-	if (x->entry) {
-		x->file = -1;
-		file_start(x, &x->entry->facts);
-		return;
-	}
-	facts = (struct file_facts){.size = (uint64_t)st->st_size,
-		.mtime = st->st_mtim.tv_sec,
-		.mtime_ns = (uint32_t)st->st_mtim.tv_nsec,
-		.type = mime_find(slice_str(place->name))};
-	file_facts_write(&facts);
-	file_start(x, &facts);
-}
-
-static void
-file_open(struct exchange *x, const struct file_place *place)
-{
-	struct stat st;
-
-	x->file = file_open_beneath(place->root->fd, place->name, 0, 0);
-	if (x->file < 0 || fstat(x->file, &st) < 0)
-		file_answer_errno(x, errno);
-	else if (S_ISDIR(st.st_mode) && !slice_ends(x->path.match, SLICE_LIT("/")))
-		file_redirect_to_folder(x);
-	else if (!S_ISREG(st.st_mode))
-		exchange_answer(x, 404, NULL, NULL);
-	else
-		file_start_opened(x, place, &st);
-}
-
-/* Appends the file's name, that of the index for a folder, and NUL. */
-static int
-file_name(const struct exchange *x, struct buf *name)
-{
-	struct slice s;
-
-	if (http_path_file(&x->path, x->matched, name) < 0 || file_is_hidden(buf_slice(name)))
-		return -1;
-	if (slice_ends(x->path.match, SLICE_LIT("/")) && buf_append_str(name, FILE_INDEX) < 0)
-		return -1;
-	s = buf_slice(name);
-	while (s.n > 0 && s.p[0] == '/') {
-		buf_consume(name, 1);
-		s = slice_skip(s, 1);
-	}
-	if (s.n == 0 && buf_append_byte(name, '.') < 0)
-		return -1;
-	return buf_append_byte(name, '\0');
-}
-
-void
-exchange_open_file(struct exchange *x)
-{
-	struct buf *name = &x->worker->text;
-	struct file_place place = {.generation = x->generation->number,
-		.root = generation_root(x->generation, x->route->ordinal)};
-
-	buf_reset(name);
-	if (x->request.method != HTTP_METHOD_GET && x->request.method != HTTP_METHOD_HEAD) {
-		exchange_answer(x, 405, NULL, NULL);
-		return;
-	}
-	if (file_name(x, name) < 0) {
-		exchange_answer(x, 404, NULL, NULL);
-		return;
-	}
-	place.name = buf_slice(name).p;
-	x->entry = file_cache_find(&x->worker->files, &place, x->began_ms);
-	if (x->entry)
-		file_start(x, &x->entry->facts);
-	else
-		file_open(x, &place);
 }
 
 /* --- sending --------------------------------------------------------------------------------- */
@@ -201,7 +91,30 @@ file_read(const struct exchange *x, char *to, size_t n)
 static bool
 file_has_more(const struct exchange *x)
 {
-	return x->file_left > 0 || x->compressor;
+	return x->file_left > 0 || x->compressor ||
+	       (x->parts && x->parts->next <= x->parts->answer.n_parts);
+}
+
+/* What stands before the next part, or behind the last one. Without room it waits for its turn. */
+static bool
+file_next_part(struct exchange *x)
+{
+	struct file_parts *p = x->parts;
+	char text[FILE_PART_HEAD_MAX];
+	struct buf head = {.data = text, .cap = sizeof(text), .max = sizeof(text)};
+
+	if (iobuf_hold(&x->front->out, &x->worker->blocks) < 0 ||
+		file_policy_part(&p->answer, p->size, p->type, p->next, &head) < 0)
+		return false;
+	if (iobuf_append(&x->front->out, buf_slice(&head)) < 0)
+		return true;
+	x->body_sent += buf_len(&head);
+	if (p->next < p->answer.n_parts) {
+		x->file_at = (off_t)p->answer.parts[p->next].start;
+		x->file_left = p->answer.parts[p->next].length;
+	}
+	p->next++;
+	return true;
 }
 
 /* Where bytes can be sent from where they are. */
@@ -303,7 +216,10 @@ file_send_buffered(struct exchange *x)
 {
 	struct front *f = x->front;
 
-	if (file_has_more(x) && (!f->out.data || iobuf_room(&f->out) > 0) && !file_fill(x))
+	if (x->file_left == 0 && x->parts && file_has_more(x) && !file_next_part(x))
+		return FRONT_IO_CLOSED;
+	if ((x->file_left > 0 || x->compressor) && (!f->out.data || iobuf_room(&f->out) > 0) &&
+		!file_fill(x))
 		return FRONT_IO_CLOSED;
 	f->complete = !file_has_more(x);
 	f->ends = f->complete && !x->keep_alive;

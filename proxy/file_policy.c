@@ -1,12 +1,12 @@
 /* Conditions and ranges for files. */
 #include "proxy/file_policy.h"
 
-#include "core/num.h"
 #include "proxy/answer.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static struct slice
 value_of(const struct http_request *r, enum http_name id)
@@ -15,26 +15,71 @@ value_of(const struct http_request *r, enum http_name id)
 }
 
 /* Size and time to the nanosecond make a strong validator: a file that is written twice within
- * one tick of the clock with the same size is beyond what it can tell. */
+ * one tick of the clock with the same size is beyond what it can tell. Two codings of one content
+ * are two things (RFC 9110 section 8.8.3.3). */
+static void
+write_etag(struct file_facts *facts)
+{
+	const char *coding = coding_name(facts->coding);
+
+	(void)snprintf(facts->etag, FILE_ETAG_MAX, "\"%" PRIx64 "-%" PRIx32 "-%" PRIx64 "%s%s\"",
+		(uint64_t)facts->mtime & UINT64_C(0xffffffffff), facts->mtime_ns & 0x3fffffff,
+		facts->size & UINT64_C(0xffffffffffff), coding ? "-" : "", coding ? coding : "");
+}
+
+static int
+write_coding(const struct file_facts *facts, struct buf *out)
+{
+	const char *coding = coding_name(facts->coding);
+
+	return coding ? buf_printf(out, "Content-Encoding: %s\r\n", coding) : 0;
+}
+
+static struct buf
+fields_of(struct file_facts *facts)
+{
+	return (struct buf){.data = facts->fields, .cap = FILE_FIELDS_MAX, .max = FILE_FIELDS_MAX};
+}
+
 void
 file_facts_write(struct file_facts *facts)
 {
 	char modified[HTTP_DATE_LEN + 1];
-	struct buf out = {.data = facts->fields, .cap = FILE_FIELDS_MAX, .max = FILE_FIELDS_MAX};
+	struct buf out = fields_of(facts);
 	int failed;
 
-	(void)snprintf(facts->etag, FILE_ETAG_MAX, "\"%" PRIx64 "-%" PRIx32 "-%" PRIx64 "\"",
-		(uint64_t)facts->mtime & UINT64_C(0xffffffffff), facts->mtime_ns & 0x3fffffff,
-		facts->size & UINT64_C(0xffffffffffff));
+	write_etag(facts);
 	http_date_format(facts->mtime, modified);
-	failed = buf_printf(&out, "Last-Modified: %s\r\nETag: %s\r\n", modified, facts->etag);
+	failed = buf_printf(&out, "Last-Modified: %s\r\nETag: %s\r\n%s", modified, facts->etag,
+		facts->varies ? "Vary: Accept-Encoding\r\n" : "");
 	facts->n_validators = (uint16_t)buf_len(&out);
 	failed |= buf_printf(&out,
 		"Content-Length: %" PRIu64 "\r\nContent-Type: %s\r\nAccept-Ranges: bytes\r\n",
 		facts->size, facts->type);
+	failed |= write_coding(facts, &out);
 	facts->n_fields = (uint16_t)buf_len(&out);
 	if (failed)
 		abort(); /* FILE_FIELDS_MAX is too small for a type of the table */
+}
+
+/* What names look like is somebody else's choice: nothing in the page may run. */
+void
+file_facts_write_page(struct file_facts *facts, uint64_t size)
+{
+	struct buf out;
+
+	*facts = (struct file_facts){.size = size,
+		.mtime = INT64_MAX,
+		.type = "text/html; charset=utf-8",
+		.coding = CODING_NONE,
+		.whole = true};
+	out = fields_of(facts);
+	if (buf_printf(&out,
+		    "Content-Length: %" PRIu64 "\r\nContent-Type: %s\r\nCache-Control: no-cache\r\n"
+		    "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'\r\n",
+		    size, facts->type) < 0)
+		abort();
+	facts->n_fields = (uint16_t)buf_len(&out);
 }
 
 /* Whether a list of entity tags names this one. Weak tags match only where weak comparison is
@@ -90,44 +135,33 @@ range_applies(const struct http_request *r, const struct file_facts *facts)
 
 	if (!condition.p)
 		return true;
+	/* Weak ones never match here (RFC 9110 section 13.1.5). */
 	if (condition.n && condition.p[0] == '"')
 		return slice_eq_str(condition, facts->etag);
 	return http_date_parse(condition, &date) == 0 && facts->mtime == date;
 }
 
-enum range { RANGE_NONE, RANGE_PART, RANGE_OUTSIDE };
-
-/* "bytes=first-last", "bytes=first-", "bytes=-suffix" (RFC 9110 section 14.1.2). Anything else,
- * several ranges included, is answered with the whole file. */
-static enum range
-parse_range(struct slice s, uint64_t size, struct file_answer *ret)
+/* The parts that are asked for: one is the answer's own start and length. */
+static uint16_t
+decide_range(struct slice range, const struct file_facts *facts, struct file_answer *a)
 {
-	uint64_t first = 0, last = UINT64_MAX;
-	size_t dash;
+	size_t n = 0;
 
-	if (!slice_istarts(s, SLICE_LIT("bytes=")))
-		return RANGE_NONE;
-	s = slice_trim(slice_skip(s, 6));
-	dash = slice_index(s, '-');
-	if (dash == s.n || (dash == 0 && s.n == 1))
-		return RANGE_NONE;
-	if (dash > 0 && num_parse(slice_head(s, dash), 0, INT64_MAX, &first) < 0)
-		return RANGE_NONE;
-	if (dash + 1 < s.n && num_parse(slice_skip(s, dash + 1), 0, INT64_MAX, &last) < 0)
-		return RANGE_NONE;
-	if (dash == 0) {
-		if (last == 0 || size == 0)
-			return RANGE_OUTSIDE;
-		first = last < size ? size - last : 0;
-		last = size - 1;
+	switch (file_range_parse(range, facts->size, a->parts, &n)) {
+	case FILE_RANGE_NONE:
+		return 200;
+	case FILE_RANGE_OUTSIDE:
+		return 416;
+	case FILE_RANGE_PARTS:
+		break;
 	}
-	if (last < first)
-		return RANGE_NONE;
-	if (first >= size)
-		return RANGE_OUTSIDE;
-	ret->start = first;
-	ret->length = (last < size - 1 ? last : size - 1) - first + 1;
-	return RANGE_PART;
+	/* A part has no field for its coding that clients would look at. */
+	if (n > 1 && facts->coding != CODING_NONE)
+		return 200;
+	a->start = a->parts[0].start;
+	a->length = a->parts[0].length;
+	a->n_parts = n > 1 ? (uint8_t)n : 0;
+	return 206;
 }
 
 static uint16_t
@@ -142,17 +176,9 @@ decide_status(const struct http_request *r, const struct file_facts *facts, stru
 	if (is_unchanged(r, facts))
 		return 304;
 	/* RFC 9110 section 14.2: ranges are for GET alone. */
-	if (r->method != HTTP_METHOD_GET || !range.p || !range_applies(r, facts))
+	if (r->method != HTTP_METHOD_GET || facts->whole || !range.p || !range_applies(r, facts))
 		return 200;
-	switch (parse_range(range, facts->size, a)) {
-	case RANGE_PART:
-		return 206;
-	case RANGE_OUTSIDE:
-		return 416;
-	case RANGE_NONE:
-		break;
-	}
-	return 200;
+	return decide_range(range, facts, a);
 }
 
 void
@@ -166,19 +192,67 @@ file_policy_decide(
 	ret->body = ret->length > 0 && request->method == HTTP_METHOD_GET;
 }
 
+void
+file_policy_split(struct file_answer *a, const struct file_facts *facts, struct slice boundary)
+{
+	char text[FILE_PART_HEAD_MAX];
+	struct buf out = {.data = text, .cap = sizeof(text), .max = sizeof(text)};
+
+	boundary = slice_head(boundary, FILE_BOUNDARY_MAX);
+	memcpy(a->boundary, boundary.p, boundary.n);
+	a->boundary[boundary.n] = '\0';
+	a->length = 0;
+	for (size_t i = 0; i <= a->n_parts; i++) {
+		buf_reset(&out);
+		if (file_policy_part(a, facts->size, facts->type, i, &out) < 0)
+			abort(); /* FILE_PART_HEAD_MAX is too small for a type of the table */
+		a->length += buf_len(&out) + (i < a->n_parts ? a->parts[i].length : 0);
+	}
+}
+
+int
+file_policy_part(
+	const struct file_answer *a, uint64_t size, const char *type, size_t index, struct buf *out)
+{
+	const struct file_part *part = &a->parts[index];
+	const char *line_break = index ? "\r\n" : "";
+
+	if (index == a->n_parts)
+		return buf_printf(out, "\r\n--%s--\r\n", a->boundary);
+	return buf_printf(out,
+		"%s--%s\r\nContent-Type: %s\r\nContent-Range: bytes %" PRIu64 "-%" PRIu64
+		"/%" PRIu64 "\r\n\r\n",
+		line_break, a->boundary, type, part->start, part->start + part->length - 1, size);
+}
+
+static int
+append_part(const struct file_answer *a, const struct file_facts *facts, struct buf *out)
+{
+	return buf_printf(out,
+		"Content-Type: %s\r\nContent-Range: bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64 "\r\n",
+		facts->type, a->start, a->start + a->length - 1, facts->size);
+}
+
 /* What tells of the body, when the answer has one (or would have, for HEAD). */
 static int
 append_content(const struct file_answer *a, const struct file_facts *facts, struct buf *out)
 {
+	int result;
+
 	if (a->status == 416)
 		return buf_printf(out,
 			"Content-Length: 0\r\nContent-Range: bytes */%" PRIu64 "\r\n", facts->size);
 	if (a->status != 206)
 		return 0;
-	return buf_printf(out,
-		"Content-Length: %" PRIu64 "\r\nContent-Type: %s\r\nAccept-Ranges: bytes\r\n"
-		"Content-Range: bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64 "\r\n",
-		a->length, facts->type, a->start, a->start + a->length - 1, facts->size);
+	if (buf_printf(out, "Content-Length: %" PRIu64 "\r\nAccept-Ranges: bytes\r\n", a->length) <
+			0 ||
+		write_coding(facts, out) < 0)
+		return -1;
+	/* RFC 9110 section 15.3.7.2: of several parts the ranges stand with each. */
+	result = a->n_parts ? buf_printf(out, "Content-Type: multipart/byteranges; boundary=%s\r\n",
+				      a->boundary)
+			    : append_part(a, facts, out);
+	return result;
 }
 
 static int

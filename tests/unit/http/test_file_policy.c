@@ -19,6 +19,7 @@ static struct file_facts facts = {
 	.mtime = 784111777,
 	.mtime_ns = 123,
 	.type = "text/css; charset=utf-8",
+	.coding = CODING_NONE,
 };
 
 static int
@@ -85,7 +86,12 @@ static const struct policy_case cases[] = {
 	{"Range: bytes=5000-6000\r\n", NONE(416)},
 	{"Range: bytes=-0\r\n", NONE(416)},
 	{"Range: bytes=20-10\r\n", WHOLE},
-	{"Range: bytes=0-1,5-6\r\n", WHOLE},
+	{"Range: bytes=0-1,5-6\r\n", 206, 0, 7},
+	{"Range: bytes=0-0,,-1000\r\n", 206, 0, 1000},
+	{"Range: bytes=10-19,2000-\r\n", 206, 10, 10},
+	{"Range: bytes=1000-,2000-\r\n", NONE(416)},
+	{"Range: bytes=0-1,x\r\n", WHOLE},
+	{"Range: bytes=,\r\n", WHOLE},
 	{"Range: bytes=-\r\n", WHOLE},
 	{"Range: bytes=\r\n", WHOLE},
 	{"Range: bytes=a-b\r\n", WHOLE},
@@ -177,12 +183,87 @@ the_longest_texts_fit(void **state)
 	struct file_facts f = {.size = UINT64_MAX,
 		.mtime = INT64_C(253402300799),
 		.mtime_ns = 999999999,
+		.coding = CODING_ZSTD,
+		.varies = true,
 		.type = mime_find(SLICE_LIT("x.pptx"))};
+	struct file_answer a = {.n_parts = 2,
+		.parts = {{UINT64_MAX / 2, UINT64_MAX / 2}, {UINT64_MAX / 2, UINT64_MAX / 2}}};
 
 	(void)state;
 	file_facts_write(&f);
 	assert_true(f.n_fields < FILE_FIELDS_MAX);
 	assert_memory_equal(f.fields + f.n_fields - 2, "\r\n", 2);
+	file_policy_split(
+		&a, &f, SLICE_LIT("0123456789012345678901234567890123456789")); /* or aborts */
+	file_facts_write_page(&f, UINT64_MAX);
+	assert_true(f.n_fields < FILE_FIELDS_MAX);
+}
+
+static void
+another_coding_is_another_thing(void **state)
+{
+	struct file_facts f = facts;
+	struct file_answer a;
+	struct buf out;
+
+	(void)state;
+	f.coding = CODING_BROTLI;
+	f.varies = true;
+	file_facts_write(&f);
+	assert_string_equal(f.etag, "\"2ebc98a1-7b-3e8-br\"");
+	assert_int_equal(decide("GET", "If-None-Match: " ETAG "\r\n", &f).status, 200);
+	assert_int_equal(decide("GET", "Range: bytes=0-1,500-\r\n", &f).status, 200);
+	a = decide("GET", "Range: bytes=0-1\r\n", &f);
+	buf_init(&out, 4096);
+	assert_int_equal(file_policy_head(&a, &f, SLICE_LIT("now"), true, &out), 0);
+	assert_true(slice_eq_str(buf_slice(&out),
+		"HTTP/1.1 206 Partial Content\r\nDate: now\r\nLast-Modified: " THEN
+		"\r\nETag: \"2ebc98a1-7b-3e8-br\"\r\nVary: Accept-Encoding\r\n"
+		"Content-Length: 2\r\nAccept-Ranges: bytes\r\nContent-Encoding: br\r\n"
+		"Content-Type: text/css; charset=utf-8\r\nContent-Range: bytes 0-1/1000\r\n\r\n"));
+	buf_clear(&out);
+}
+
+static void
+a_page_of_ours_is_sent_whole_or_not(void **state)
+{
+	struct file_facts f;
+
+	(void)state;
+	file_facts_write_page(&f, 1000);
+	assert_int_equal(decide("GET", "Range: bytes=0-1\r\n", &f).status, 200);
+	assert_int_equal(decide("GET", "If-Modified-Since: " THEN "\r\n", &f).status, 200);
+	assert_int_equal(decide("GET", "If-None-Match: \"\"\r\n", &f).status, 200);
+}
+
+/* The lengths that are told are those of what is then written. */
+static void
+several_parts_are_as_long_as_they_say(void **state)
+{
+	struct file_answer a = decide("GET", "Range: bytes=900-,0-0,300-399\r\n", &facts);
+	uint64_t length = 0;
+	struct buf out;
+
+	(void)state;
+	assert_int_equal(a.status, 206);
+	assert_int_equal(a.n_parts, 3);
+	file_policy_split(&a, &facts, SLICE_LIT("b0"));
+	buf_init(&out, 4096);
+	for (size_t i = 0; i <= 3; i++) {
+		assert_int_equal(file_policy_part(&a, facts.size, facts.type, i, &out), 0);
+		length += i < 3 ? a.parts[i].length : 0;
+	}
+	assert_int_equal(a.length, buf_len(&out) + length);
+#define PART "\r\nContent-Type: text/css; charset=utf-8\r\nContent-Range: bytes "
+	assert_true(slice_eq_str(buf_slice(&out),
+		"--b0" PART "900-999/1000\r\n\r\n\r\n--b0" PART "0-0/1000\r\n\r\n\r\n--b0" PART
+		"300-399/1000\r\n\r\n\r\n--b0--\r\n"));
+	buf_reset(&out);
+	assert_int_equal(file_policy_head(&a, &facts, SLICE_LIT("now"), true, &out), 0);
+	assert_non_null(memmem(buf_slice(&out).p, buf_len(&out),
+		"Content-Type: multipart/byteranges; boundary=b0\r\n", 49));
+	assert_null(memmem(buf_slice(&out).p, buf_len(&out), "Content-Range", 13));
+	buf_clear(&out);
 }
 
 static void
@@ -218,7 +299,7 @@ heads_tell_what_follows(void **state)
 		"Content-Type: text/css; charset=utf-8\r\nAccept-Ranges: bytes\r\n\r\n");
 	expect_head("Range: bytes=10-19\r\n", 1, false,
 		"HTTP/1.1 206 Partial Content\r\n" COMMON "Content-Length: 10\r\n"
-		"Content-Type: text/css; charset=utf-8\r\nAccept-Ranges: bytes\r\n"
+		"Accept-Ranges: bytes\r\nContent-Type: text/css; charset=utf-8\r\n"
 		"Content-Range: bytes 10-19/1000\r\nConnection: close\r\n\r\n");
 	expect_head("If-None-Match: *\r\n", 0, true,
 		"HTTP/1.1 304 Not Modified\r\n" COMMON "Connection: keep-alive\r\n\r\n");
@@ -237,6 +318,9 @@ main(void)
 		cmocka_unit_test(etag_changes_with_every_fact),
 		cmocka_unit_test(the_longest_texts_fit),
 		cmocka_unit_test(heads_tell_what_follows),
+		cmocka_unit_test(another_coding_is_another_thing),
+		cmocka_unit_test(a_page_of_ours_is_sent_whole_or_not),
+		cmocka_unit_test(several_parts_are_as_long_as_they_say),
 	};
 
 	return cmocka_run_group_tests(tests, write_facts, NULL);
