@@ -85,6 +85,12 @@ coding_accept_add(struct coding_accept *a, struct slice value)
 	}
 }
 
+uint16_t
+coding_weight(const struct coding_accept *a, enum coding coding)
+{
+	return a->named[coding] ? a->q[coding] : a->any ? a->q_any : 0;
+}
+
 enum coding
 coding_choose(const struct coding_accept *a)
 {
@@ -92,7 +98,7 @@ coding_choose(const struct coding_accept *a)
 	uint16_t best_q = 0;
 
 	for (size_t i = 0; i < CODING_NONE; i++) {
-		uint16_t q = a->named[i] ? a->q[i] : a->any ? a->q_any : 0;
+		uint16_t q = coding_weight(a, (enum coding)i);
 
 		if (q > best_q) {
 			best = (enum coding)i;

@@ -36,6 +36,8 @@ struct coding_accept {
 
 /* Takes in one Accept-Encoding field. An element that is malformed is as if it were not there. */
 void coding_accept_add(struct coding_accept *a, struct slice value);
+/* In thousandths; 0: it is not accepted. */
+uint16_t coding_weight(const struct coding_accept *a, enum coding coding);
 /* The coding with the greatest weight, of equal ones the first of the table; CODING_NONE: none is
  * accepted. identity's own weight does not count: it is what a client gets that accepts nothing. */
 enum coding coding_choose(const struct coding_accept *a);

@@ -76,6 +76,14 @@ struct subrequest;     /* subrequest.h */
 struct exchange_cache; /* exchange_cache.h */
 struct flight_ticket;  /* exchange_collapse.c */
 
+/* An answer of several parts of a file. */
+struct file_parts {
+	struct file_answer answer;
+	uint64_t size; /* of the file, and its type */
+	const char *type;
+	size_t next; /* whose head is sent next; behind the last one the end is */
+};
+
 struct exchange {
 	struct list node; /* in worker.spare_exchanges */
 	struct grave grave;
@@ -166,7 +174,8 @@ struct exchange {
 	int file;                 /* -1: none */
 	struct file_entry *entry; /* of the cache, instead of file */
 	off_t file_at;
-	uint64_t file_left;
+	uint64_t file_left;       /* of the file, or of the part that is being sent */
+	struct file_parts *parts; /* in the arena; NULL: it is not sent in parts */
 
 	struct pace pace; /* of the client, while it is waited for */
 
@@ -395,6 +404,8 @@ void exchange_adopt_tunnels(struct worker *w);
 
 /* --- exchange_compress.c --------------------------------------------------------------------- */
 
+/* What the client accepts. ret begins zeroed. */
+void exchange_read_accept(const struct exchange *x, struct coding_accept *ret);
 /* The head of an answer stands from `from` bytes behind out's start, all rules applied; *kind is
  * how its body goes to the client. When it is to be compressed, the head and *kind are changed, and
  * x->compressor stands. 0, or -1 when the head does not fit. */
@@ -406,10 +417,15 @@ int exchange_compress_head(
  * room, or the front was closed. */
 bool exchange_compress(struct exchange *x, enum compressor_op op, struct slice *in);
 
+/* --- exchange_folder.c ----------------------------------------------------------------------- */
+
+/* The route's target is a folder: finds the file and starts it, or answers. */
+void exchange_open_file(struct exchange *x);
+
 /* --- exchange_file.c ------------------------------------------------------------------------- */
 
-/* The route's target is a folder: queues the head and opens the file, or answers. */
-void exchange_open_file(struct exchange *x);
+/* x->entry or x->file is the file, of which this is to be said: queues the head, or refuses. */
+void exchange_start_file(struct exchange *x, const struct file_facts *facts);
 /* Sends more of it. True when something moved. */
 bool exchange_send_file(struct exchange *x);
 

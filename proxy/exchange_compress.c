@@ -16,16 +16,23 @@
 
 /* --- the head -------------------------------------------------------------------------------- */
 
-static enum coding
-compress_choose(const struct exchange *x)
+void
+exchange_read_accept(const struct exchange *x, struct coding_accept *ret)
 {
 	const struct http_request *r = &x->request;
-	struct coding_accept accept = {0};
 
 	for (size_t i = 0; i < r->n_fields; i++) {
 		if (r->fields[i].id == HTTP_NAME_ACCEPT_ENCODING)
-			coding_accept_add(&accept, http_request_slice(r, r->fields[i].value));
+			coding_accept_add(ret, http_request_slice(r, r->fields[i].value));
 	}
+}
+
+static enum coding
+compress_choose(const struct exchange *x)
+{
+	struct coding_accept accept = {0};
+
+	exchange_read_accept(x, &accept);
 	return coding_choose(&accept);
 }
 

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define FILE_CACHE_PATH_MAX 4096
+#define FILE_CACHE_KEY_HEAD (sizeof(uint32_t) + 1) /* the ordinal and the coding */
 #define XFS_MAGIC 0x58465342
 #define ZFS_MAGIC 0x2fc12fc1
 
@@ -171,11 +172,12 @@ file_cache_key(const struct file_place *place, char *key)
 	if (n == 0 || n > FILE_CACHE_NAME_MAX)
 		return 0;
 	memcpy(key, &place->root->ordinal, sizeof(place->root->ordinal));
-	memcpy(key + sizeof(place->root->ordinal), place->name, n);
-	return sizeof(place->root->ordinal) + n;
+	key[sizeof(place->root->ordinal)] = (char)place->coding;
+	memcpy(key + FILE_CACHE_KEY_HEAD, place->name, n);
+	return FILE_CACHE_KEY_HEAD + n;
 }
 
-#define FILE_CACHE_KEY_MAX (sizeof(uint32_t) + FILE_CACHE_NAME_MAX)
+#define FILE_CACHE_KEY_MAX (FILE_CACHE_KEY_HEAD + FILE_CACHE_NAME_MAX)
 
 static bool
 same_time(const struct timespec *a, const struct timespec *b)
@@ -351,8 +353,44 @@ file_entry_read(struct file_entry *e, int fd)
 	return 0;
 }
 
+void
+file_place_facts(const struct file_place *place, const struct stat *st, struct file_facts *ret)
+{
+	struct slice name = slice_str(place->name);
+	size_t ending = name.n;
+
+	/* The content type is that of FILE, not of FILE.br. */
+	while (place->coding != CODING_NONE && ending > 0 && name.p[ending - 1] != '.')
+		ending--;
+	if (place->coding != CODING_NONE && ending > 0)
+		name = slice_head(name, ending - 1);
+	*ret = (struct file_facts){.size = (uint64_t)st->st_size,
+		.mtime = st->st_mtim.tv_sec,
+		.mtime_ns = (uint32_t)st->st_mtim.tv_nsec,
+		.type = mime_find(name),
+		.coding = place->coding,
+		.varies = place->varies};
+	file_facts_write(ret);
+}
+
+struct file_entry *
+file_entry_page(char *content, size_t n)
+{
+	struct file_entry *e = calloc(1, sizeof(*e));
+
+	if (!e)
+		return NULL;
+	list_init(&e->lru);
+	list_init(&e->watched);
+	e->refs = 1;
+	e->fd = -1;
+	e->content = content;
+	file_facts_write_page(&e->facts, n);
+	return e;
+}
+
 static struct file_entry *
-file_entry_new(struct slice key, const char *name, const struct stat *st)
+file_entry_new(struct slice key, const struct file_place *place, const struct stat *st)
 {
 	struct file_entry *e = calloc(1, sizeof(*e) + key.n);
 
@@ -365,11 +403,7 @@ file_entry_new(struct slice key, const char *name, const struct stat *st)
 	e->dev = st->st_dev;
 	e->ino = st->st_ino;
 	e->changed = st->st_ctim;
-	e->facts = (struct file_facts){.size = (uint64_t)st->st_size,
-		.mtime = st->st_mtim.tv_sec,
-		.mtime_ns = (uint32_t)st->st_mtim.tv_nsec,
-		.type = mime_find(slice_str(name))};
-	file_facts_write(&e->facts);
+	file_place_facts(place, st, &e->facts);
 	e->n_key = key.n;
 	memcpy(e->key, key.p, key.n);
 	e->cost = sizeof(*e) + key.n +
@@ -424,7 +458,7 @@ file_cache_add(struct file_cache *c, const struct file_place *place, int fd, con
 	if (n == 0 || c->watch.fd < 0 || strstr(place->name, "//") || !S_ISREG(st->st_mode) ||
 		!file_cache_was_asked(c, slice_of(key, n)) || !file_system_is_local(fd))
 		return NULL;
-	e = file_entry_new(slice_of(key, n), place->name, st);
+	e = file_entry_new(slice_of(key, n), place, st);
 	if (!e)
 		return NULL;
 	file_cache_make_room(c, e->cost, opens);

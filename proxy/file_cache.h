@@ -49,7 +49,7 @@ struct file_entry {
 
 struct file_cache {
 	struct file_watch watch;
-	struct map *by_name;  /* ordinal of the route and name -> struct file_entry */
+	struct map *by_name;  /* ordinal of the route, coding and name -> struct file_entry */
 	struct map *by_watch; /* number of the watch -> struct file_watched */
 	struct list lru;      /* the one used last is first */
 	uint64_t generation;  /* whose ordinals the keys hold */
@@ -67,8 +67,14 @@ void file_cache_clear(struct file_cache *c);
 struct file_place {
 	uint64_t generation;
 	const struct generation_root *root;
-	const char *name; /* below the root, without '/' in front */
+	const char *name;   /* below the root, without '/' in front */
+	enum coding coding; /* it is FILE.br or the like, in place of FILE; else CODING_NONE */
+	bool varies;        /* of its route: see file_facts */
 };
+
+/* What there is to say of a file that was found at a place. */
+void file_place_facts(
+	const struct file_place *place, const struct stat *st, struct file_facts *ret);
 
 /* Bytes are about to come from a client who may have changed a file before it sent them: the next
  * file_cache_find asks for changes. Until the next call all others do without. */
@@ -80,6 +86,9 @@ struct file_entry *file_cache_find(
  * returns it with a reference, and fd is the cache's. NULL: it was not, and fd is the caller's. */
 struct file_entry *file_cache_add(struct file_cache *c, const struct file_place *place, int fd,
 	const struct stat *st, uint64_t now_ms);
+/* A page that was made for one answer, as an entry of no cache, with a reference; takes the
+ * content, which malloc gave, over. NULL when memory is short: then it is the caller's. */
+struct file_entry *file_entry_page(char *content, size_t n);
 /* Leaves NULL behind; *e may be NULL. */
 void file_entry_unref(struct file_entry **e);
 /* Opens a name below a folder and nowhere else, whatever links say. flags: O_PATH, or 0 to read;

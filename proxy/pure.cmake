@@ -18,7 +18,9 @@ add_library(sluice_http STATIC
 	cache_vary.c
 	client.c
 	coding.c
+	file_listing.c
 	file_policy.c
+	file_range.c
 	forward_head.c
 	h2_guard.c
 	h2_head.c

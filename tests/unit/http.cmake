@@ -16,7 +16,9 @@ foreach(name
 		cache_vary
 		client
 		coding
+		file_listing
 		file_policy
+		file_range
 		forward_head
 		h2_guard
 		h2_head

@@ -90,7 +90,8 @@ tear_down(void **state)
 static struct file_place
 place_of(struct fixture *f, const char *name)
 {
-	return (struct file_place){.generation = 1, .root = &f->root, .name = name};
+	return (struct file_place){
+		.generation = 1, .root = &f->root, .name = name, .coding = CODING_NONE};
 }
 
 /* What a request does: NULL when the file is not in the cache afterwards. */
@@ -339,6 +340,9 @@ another_generation_begins_empty(void **state)
 	struct file_place place = place_of(f, "sub/a");
 
 	expect(f, "sub/a", "first");
+	/* As another coding of FILE it is another thing to say. */
+	place.coding = CODING_GZIP;
+	assert_null(file_cache_find(&f->cache, &place, 0));
 	place.generation = 2;
 	assert_null(file_cache_find(&f->cache, &place, 0));
 	assert_int_equal(map_count(f->cache.by_name), 0);
