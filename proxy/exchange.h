@@ -4,7 +4,8 @@
  * own until then. Its files: exchange.c (life, own answers, end), exchange_begin.c (what the head
  * and the routes decide), exchange_heads.c (who the client is, header rules), exchange_guard.c (who
  * may come in), exchange_connect.c (a connection to the backend, waiting included), exchange_pool.c
- * (which of several), exchange_relay.c (bytes both ways), exchange_buffer.c and exchange_ahead.c
+ * (which of several), exchange_relay.c (bytes both ways), exchange_break.c (answers that break
+ * off), exchange_buffer.c and exchange_ahead.c
  * (bodies that wait for one of the two sides), exchange_trailers.c (what stands behind bodies),
  * exchange_file.c (folders), exchange_cache.c and exchange_cache_fill.c (stored answers).
  */
@@ -125,6 +126,7 @@ struct exchange {
 	bool got_bytes;       /* the backend has answered something */
 	bool answer_begun;    /* a final status line was queued to the client */
 	bool head_held;   /* the answer's head is not sent before its body begins, for a moment */
+	bool unsent;      /* not a byte of the answer has gone out, and nothing else is queued */
 	bool answer_read; /* the backend's answer is complete */
 	bool spoiled;     /* bytes came behind the answer: the connection is not used again */
 	bool progress;    /* something moved since the timer was set */

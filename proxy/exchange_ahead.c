@@ -56,7 +56,7 @@ ahead_take(struct exchange *x)
 	if (in.n > room)
 		in.n = (size_t)room;
 	if (http_body_feed(&x->answer_body, in.p, in.n, &used, &payload) == HTTP_BODY_BAD) {
-		relay_cut(x, "backend broke the framing of its answer");
+		relay_broken(x);
 		return true;
 	}
 	switch (relay_keep(x, x->ahead, payload)) {

@@ -295,6 +295,7 @@ relay_begin_answer(struct exchange *x)
 	exchange_out_done(x, &out);
 	x->status = r->status;
 	x->answer_begun = true;
+	x->unsent = fresh;
 	x->head_held = fresh && x->answer_kind != HTTP_BODY_NONE && r->body == HTTP_BODY_LENGTH &&
 		       r->content_length > 0;
 	http_body_init(&x->answer_body, r->body, r->content_length);
@@ -419,46 +420,6 @@ relay_answer_head(struct exchange *x)
 
 /* --- the answer's body ----------------------------------------------------------------------- */
 
-/* The backend broke its own framing or went away: the client must see that the answer is not
- * complete, so its connection ends without the last chunk or the rest of the length. */
-void
-relay_cut(struct exchange *x, const char *why)
-{
-	x->reason = why;
-	stats_add(&x->worker->stats, STAT_UPSTREAM_FAILED, 1);
-	(void)front_flush(x->front);
-	front_close(x->front, CONN_CLOSE_BODY_CUT);
-}
-
-/* The backend went away between head and body, and the head is still here: as if it had said
- * nothing. Servers that write the two in two calls would else have their answers cut off whenever
- * they are killed. */
-static void
-relay_take_back_head(struct exchange *x)
-{
-	iobuf_release(&x->front->out, &x->worker->blocks);
-	compressor_free(&x->compressor);
-	timer_off(&x->retry);
-	x->head_held = false;
-	x->answer_begun = false;
-	x->got_bytes = false;
-	x->status = 0;
-	exchange_lost(x, "backend closed between the head and the body of its answer");
-}
-
-void
-relay_upstream_closed(struct exchange *x)
-{
-	if (x->head_held) {
-		relay_take_back_head(x);
-		return;
-	}
-	/* A body that ends with the connection ends well only where the connection does (RFC 9112
-	 * sections 8 and 9.8). */
-	if (x->upstream->broken || http_body_close(&x->answer_body) < 0)
-		relay_cut(x, "backend closed inside its answer");
-}
-
 /* Nothing but the answer has come on this connection, and all of the request went out. */
 static bool
 relay_may_reuse(const struct exchange *x)
@@ -525,7 +486,7 @@ relay_take_answer(struct exchange *x)
 	size_t used = 0;
 
 	if (http_body_feed(&x->answer_body, in.p, in.n, &used, &payload) == HTTP_BODY_BAD) {
-		relay_cut(x, "backend broke the framing of its answer");
+		relay_broken(x);
 		return;
 	}
 	if (relay_append(out, x->answer_kind, payload) < 0) {
@@ -552,7 +513,7 @@ relay_make_room(struct exchange *x)
 	struct front *f = x->front;
 
 	if (f->out.data && relay_room(&f->out) < RELAY_ROOM_MIN) {
-		x->head_held = false;
+		x->head_held = x->unsent = false;
 		if (front_flush(f) == FRONT_IO_CLOSED)
 			front_close(f, CONN_CLOSE_CLIENT_ABORT);
 		if (f->closed || relay_room(&f->out) < RELAY_ROOM_MIN)
@@ -585,7 +546,7 @@ relay_compress(struct exchange *x)
 
 	if (x->run_used == 0 && http_body_feed(&x->answer_body, in.p, in.n, &x->run_used,
 					&x->run) == HTTP_BODY_BAD) {
-		relay_cut(x, "backend broke the framing of its answer");
+		relay_broken(x);
 		return true;
 	}
 	x->head_held = false;
@@ -743,6 +704,7 @@ relay_flush(struct exchange *x, bool *moved)
 				clock_mono_coarse_ms() + RELAY_HOLD_MS);
 		return true;
 	}
+	x->unsent = false;
 	if (front_flush(f) == FRONT_IO_CLOSED) {
 		front_close(f, CONN_CLOSE_CLIENT_ABORT);
 		return false;

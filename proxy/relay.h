@@ -33,14 +33,19 @@ bool relay_feed_request(
 	struct exchange *x, struct slice in, size_t *ret_used, struct slice *ret_payload);
 /* Writes to the client when its buffer is nearly full. False: the client is slow, or gone. */
 bool relay_make_room(struct exchange *x);
-/* The backend closed inside the answer's body: perhaps that is its end. */
-void relay_upstream_closed(struct exchange *x);
 /* The backend's part is over: its connection is kept or closed, the state is another one. */
 void relay_end_answer(struct exchange *x, enum exchange_state next);
-/* The client must see that its answer is not complete. */
-void relay_cut(struct exchange *x, const char *why);
 /* All of the body was put into the client's buffer: its end. False: there is no room for it. */
 bool relay_finish_body(struct exchange *x, bool *moved);
+
+/* --- exchange_break.c ------------------------------------------------------------------------ */
+
+/* The backend closed inside the answer's body: perhaps that is its end. */
+void relay_upstream_closed(struct exchange *x);
+/* The backend broke the framing of its answer: 502 while nothing of it has gone out. */
+void relay_broken(struct exchange *x);
+/* The client must see that its answer is not complete. */
+void relay_cut(struct exchange *x, const char *why);
 
 /* --- exchange_buffer.c ----------------------------------------------------------------------- */
 

@@ -18,6 +18,7 @@ site * {
     route /spill   -> http://@backend@ { body-buffer 4K ; request-buffering on spill 1M }
     route /ahead   -> http://@backend@ { buffers 64 32K }
     route /zip     -> http://@backend@ { compress on }
+    route /cache/  -> http://@backend@ { cache on }
     route /ruled   -> http://@backend@ {
         header request  remove X-User
         header request  X-Set 1
@@ -186,23 +187,50 @@ def test_what_is_no_trailer_is_dropped_from_an_answer(sluice, backend):
 
 @pytest.mark.parametrize("bad", [b"X: " + b"y" * 9000 + b"\r\n\r\n", b"X: y\r\n" * 65 + b"\r\n", b"X : y\r\n\r\n",
                                  b"HTTP/1.1 200 OK\r\n\r\n", b"X: y\n\r\n"])
-@pytest.mark.parametrize("path", ["/", "/ahead"])
-def test_bad_trailers_of_a_backend_cut_its_answer(sluice, backend, bad, path):
-    """Its connection is not used again, and the client sees that the answer is not complete."""
-    b = backend.http(lambda r: b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + HELLO + bad)
+@pytest.mark.parametrize("path", ["/", "/ahead", "/zip"])
+def test_bad_trailers_of_a_backend_are_502(sluice, backend, bad, path):
+    """Its connection is not used again."""
+    b = backend.http(lambda r: b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Type: text/plain\r\n\r\n" +
+                     HELLO + bad)
     s = sluice(CONF, backend=b.address)
-    for asks in ([], [("TE", "trailers"), ("Connection", "TE")]):
-        with s.client() as c:
-            # Who does not want any is not told of fields that are too many.
-            if not asks and bad.startswith(b"X: y\r\n"):
-                continue
-            with pytest.raises((ConnectionError, AssertionError)):
-                c.request("GET", path, headers=asks)
-    with H2Client("127.0.0.1", s.ports["port_tls"]) as c:
-        assert c.request(path).reset is not None
-        assert c.request(path).reset is not None
+    asks = [("TE", "trailers"), ("Connection", "TE"), ("Accept-Encoding", "gzip")]
+    with s.client() as c, H2Client("127.0.0.1", s.ports["port_tls"]) as h2:
+        assert c.request("GET", path, headers=asks).status == 502
+        # Who does not want any is not told of fields that are too many.
+        assert c.request("GET", path).status == (200 if bad.startswith(b"X: y\r\n") else 502)
+        assert h2.request(path).status == h2.request(path).status == 502
     numbers = [r.connection for r in b.requests()]
-    assert len(set(numbers)) == len(numbers)
+    assert len(numbers) == 4 and len(set(numbers)) >= 3
+
+
+@pytest.mark.parametrize("path", ["/", "/ahead", "/zip"])
+def test_bad_trailers_behind_what_is_out_cut_the_answer(sluice, backend, path):
+    """The client sees that it is not complete."""
+    def serve(conn):
+        while conn.read_head():
+            conn.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Type: text/plain\r\n\r\n5\r\nhello\r\n")
+            time.sleep(0.3)
+            conn.send(b"0\r\nX : y\r\n\r\n")
+    b = backend.raw(serve)
+    s = sluice(CONF, backend=b.address)
+    with s.client() as c:
+        with pytest.raises((ConnectionError, AssertionError)):
+            c.request("GET", path, headers=[("TE", "trailers"), ("Connection", "TE")])
+    with H2Client("127.0.0.1", s.ports["port_tls"]) as c:
+        r = c.request(path)
+        assert (r.status, r.body, r.ended) == (200, b"hello", False) and r.reset is not None
+    assert b.connections() == 2
+
+
+def test_a_cache_keeps_no_trailers(sluice, backend):
+    b = backend.http(send_trailers(GRPC, b"Trailer: grpc-status\r\nCache-Control: max-age=100\r\n"))
+    s = sluice(CONF, backend=b.address)
+    with s.client() as c:
+        for trailers in (GRPC, [], []):
+            r = c.request("GET", "/cache/x", headers=[("TE", "trailers"), ("Connection", "TE")])
+            assert r.body == b"hello" and r.trailers == trailers
+            assert r.all("trailer") == (["grpc-status"] if trailers else [])
+    assert len(b.requests()) == 1
 
 
 # --- HTTP/2 ---------------------------------------------------------------------------------------
