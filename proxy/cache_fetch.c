@@ -1,7 +1,7 @@
 /* Requests in the background: a front that is nobody. */
 #include "proxy/cache_fetch.h"
 
-#include "core/own.h"
+#include "core/clock.h"
 #include "proxy/exchange_cache.h"
 
 #include <stdlib.h>
@@ -40,7 +40,7 @@ fetch_release(struct cache_fetch *t)
 	if (t->front.exchange)
 		exchange_cancel(t->front.exchange, CONN_CLOSE_DONE);
 	if (t->object)
-		atomic_store(&t->object->refreshing, false);
+		atomic_store(&t->object->refresh_ms, clock_mono_coarse_ms() + CACHE_FETCH_AGAIN_MS);
 	cache_object_unref(&t->object);
 	timer_remove(&w->timers, &t->front.timer);
 	iobuf_release(&t->front.in, &w->blocks);
@@ -250,6 +250,16 @@ may_fetch(const struct exchange *x)
 	       !x->route->proxy_protocol;
 }
 
+/* For one of the threads. It gives the claim back when it is through. */
+static bool
+fetch_claim(struct cache_object *o)
+{
+	uint64_t until = atomic_load(&o->refresh_ms);
+
+	return clock_mono_coarse_ms() >= until &&
+	       atomic_compare_exchange_strong(&o->refresh_ms, &until, UINT64_MAX);
+}
+
 bool
 cache_fetch(struct exchange *x)
 {
@@ -258,11 +268,11 @@ cache_fetch(struct exchange *x)
 
 	if (!may_fetch(x))
 		return false;
-	if (atomic_exchange(&o->refreshing, true))
+	if (!fetch_claim(o))
 		return true;
 	t = calloc(1, sizeof(*t));
 	if (!t) {
-		atomic_store(&o->refreshing, false);
+		atomic_store(&o->refresh_ms, 0);
 		return false;
 	}
 	t->object = cache_object_ref(o);

@@ -8,7 +8,8 @@
 
 #include "proxy/exchange.h"
 
-#define CACHE_FETCHES_MAX 64 /* of one thread, at a time */
+#define CACHE_FETCHES_MAX 64      /* of one thread, at a time */
+#define CACHE_FETCH_AGAIN_MS 1000 /* after one that changed nothing */
 
 /* For an exchange whose stale object is about to be served. True: the backend is being asked, here
  * or by somebody else. */

@@ -31,8 +31,11 @@ enum cache_queue { CACHE_QUEUE_NONE, CACHE_QUEUE_SMALL, CACHE_QUEUE_MAIN };
 
 struct cache_object {
 	_Atomic uint32_t refs;
-	_Atomic bool refreshing; /* somebody asks the backend in the background */
-	_Atomic uint8_t uses;    /* hits since it was last considered for eviction, at most 3 */
+	/* Monotonic: until then nobody else asks the backend in the background; and until then it
+	 * is served stale at once, because the backend has just failed, or could not be reached. */
+	_Atomic uint64_t refresh_ms, rescue_ms;
+	_Atomic bool away;
+	_Atomic uint8_t uses; /* hits since it was last considered for eviction, at most 3 */
 	struct cache_store *store;
 	size_t size; /* charged for it, its body apart */
 	/* The store's. */

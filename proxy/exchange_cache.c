@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#define RESCUE_MS 2000                       /* for so long a backend that failed is left alone */
 #define SCOPE_MAX (8 * 1024)                 /* bytes of what a trusted peer says, and the target */
 #define STATUS_LINE_MAX 256                  /* one Cache-Status line */
 #define STORED_FIRST_MAX CONN_TLS_RECORD_MAX /* head and content that go in one write */
@@ -134,6 +135,25 @@ only_if_cached(struct exchange *x)
 	return true;
 }
 
+static void
+serve_rescued(struct exchange *x)
+{
+	stats_add(&x->worker->stats, STAT_CACHE_STALE, 1);
+	x->cached->forward = CACHE_FORWARD_STALE;
+	x->cached->detail = "the backend fails";
+	exchange_cache_serve(x);
+}
+
+/* The backend has failed a moment ago: it is not asked again for every request. */
+static bool
+is_rescued(const struct exchange *x)
+{
+	struct cache_object *o = x->cached->object;
+
+	return clock_mono_coarse_ms() < atomic_load(&o->rescue_ms) &&
+	       cache_terms_rescues(&o->terms, age_now(o), atomic_load(&o->away));
+}
+
 /* Something is stored. True: it is served. */
 static bool
 use_object(struct exchange *x)
@@ -153,7 +173,10 @@ use_object(struct exchange *x)
 		exchange_cache_serve(x);
 		return true;
 	case CACHE_USE_STALE:
-		break;
+		if (!is_rescued(x))
+			break;
+		serve_rescued(x);
+		return true;
 	}
 	if (only_if_cached(x))
 		return true;
@@ -238,16 +261,17 @@ bool
 exchange_cache_rescue(struct exchange *x)
 {
 	struct exchange_cache *c = x->cached;
+	bool away = c->forward_status == 0;
 
 	if (!c->object || c->forward != CACHE_FORWARD_STALE || c->background ||
-		!cache_terms_rescues(&c->object->terms, age_now(c->object), c->forward_status == 0))
+		!cache_terms_rescues(&c->object->terms, age_now(c->object), away))
 		return false;
 	exchange_stop_waiting(x);
 	exchange_drop_upstream(x);
-	stats_add(&x->worker->stats, STAT_CACHE_STALE, 1);
-	c->detail = "the backend fails";
+	atomic_store(&c->object->away, away);
+	atomic_store(&c->object->rescue_ms, clock_mono_coarse_ms() + RESCUE_MS);
 	exchange_collapse_end(x, FLIGHT_END_ERROR);
-	exchange_cache_serve(x);
+	serve_rescued(x);
 	return true;
 }
 

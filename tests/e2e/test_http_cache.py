@@ -252,6 +252,17 @@ def test_a_stale_answer_is_better_than_an_error(site, path):
         assert (stale.status, stale.body) == (200, b"good") and "the backend fails" in said(stale)
 
 
+def test_a_backend_that_fails_is_left_alone_for_a_moment(site, origin):
+    site.get("/error")
+    time.sleep(1.1)
+    for _ in range(10):
+        assert site.get("/error").body == b"good"
+    assert len(asked(origin, "/error")) == 2
+    time.sleep(2.1)
+    site.get("/error")
+    assert len(asked(origin, "/error")) == 3
+
+
 def test_must_revalidate_rather_errs(site):
     site.get("/strict")
     time.sleep(1.1)
