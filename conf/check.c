@@ -193,6 +193,9 @@ resolve_forward(struct parse *p, const struct reference *r)
 	struct conf_forward *f = &p->conf->forwards[r->forward];
 	int64_t index = find_container(p, f->host);
 
+	/* One line may make two forwards. */
+	if (index < 0 && parse_failed(p, f->ordinal))
+		return;
 	if (index < 0)
 		unknown_container(p, r, f->host, f->target_low);
 	else

@@ -192,16 +192,18 @@ take_ports(struct parse *p, struct port_owners *owners, const struct conf_forwar
 	}
 }
 
+/* 127.0.0.1 is forwarded; the others of loopback are not. */
 static bool
-is_loopback(const struct addr *a)
+is_own_loopback(const struct addr *a)
 {
-	struct addr loopback6 = {.family = AF_INET6, .bytes = {[15] = 1}};
+	static const struct addr loop4 = {.family = AF_INET, .bytes = {127, 0, 0, 1}};
+	static const struct addr loop6 = {.family = AF_INET6, .bytes = {[15] = 1}};
 
-	return (a->family == AF_INET && a->bytes[0] == 127) || addr_eq(a, &loopback6);
+	return (a->family == AF_INET && a->bytes[0] == 127 && !addr_eq(a, &loop4)) ||
+	       addr_eq(a, &loop6);
 }
 
-/* A forward takes packets before a listener of ours could see them; only what the host sends to
- * its own loopback address is not forwarded. */
+/* A forward takes packets before a listener of ours could see them. */
 static void
 check_forward_against_listen(
 	struct parse *p, const struct port_owners *owners, const struct conf_listen *l)
@@ -211,10 +213,89 @@ check_forward_against_listen(
 	uint32_t second = first == owner ? l->ordinal : owner;
 	char where[PARSE_WHERE_MAX];
 
-	if (owner && !is_loopback(&l->addr) && !parse_failed(p, l->ordinal))
+	if (owner && !is_own_loopback(&l->addr) && !parse_failed(p, l->ordinal))
 		parse_error_ordinal(p, second, "tcp port %u is %s already, %s", l->port,
 			first == owner ? "forwarded" : "listened on",
 			parse_where(p, first, second, where));
+}
+
+static bool
+is_bound(const struct conf_forward *f)
+{
+	return f->listen.family || f->interface;
+}
+
+static bool
+same_binding(const struct conf_forward *a, const struct conf_forward *b)
+{
+	if (!addr_eq(&a->listen, &b->listen) || !a->interface != !b->interface)
+		return false;
+	return !a->interface || strcmp(a->interface, b->interface) == 0;
+}
+
+/* Forwards of the same address or interface, a pair at a time: there are few. */
+static void
+check_bound_pair(struct parse *p, const struct conf_forward *a, const struct conf_forward *b)
+{
+	char where[PARSE_WHERE_MAX];
+
+	if (a->proto != b->proto || a->high < b->low || b->high < a->low || !same_binding(a, b))
+		return;
+	parse_error_ordinal(p, b->ordinal, "%s port %u is forwarded already, %s",
+		conf_proto_name(b->proto), a->low > b->low ? a->low : b->low,
+		parse_where(p, a->ordinal, b->ordinal, where));
+}
+
+/* What is sent to that address, or enters there, does not reach the listener. */
+static void
+check_bound_against_listens(struct parse *p, const struct conf_forward *f)
+{
+	char where[PARSE_WHERE_MAX];
+
+	for (size_t i = 0; i < p->conf->n_listens && !p->stopped; i++) {
+		const struct conf_listen *l = &p->conf->listens[i];
+		uint32_t first = f->ordinal < l->ordinal ? f->ordinal : l->ordinal;
+		uint32_t second = first == f->ordinal ? l->ordinal : f->ordinal;
+
+		if (f->proto != CONF_TCP || l->port < f->low || l->port > f->high ||
+			parse_failed(p, second))
+			continue;
+		if (f->listen.family && l->addr.family &&
+			(l->addr.family != f->listen.family ||
+				(!is_any(&l->addr) && !addr_eq(&l->addr, &f->listen))))
+			continue;
+		/* Which addresses an interface has is not known here. */
+		if (f->interface && l->addr.family && !is_any(&l->addr))
+			continue;
+		parse_error_ordinal(p, second, "tcp port %u is %s already, %s", l->port,
+			first == f->ordinal ? "forwarded" : "listened on",
+			parse_where(p, first, second, where));
+	}
+}
+
+static void
+check_bound(struct parse *p)
+{
+	const struct conf *c = p->conf;
+	const struct conf_forward *bound[CONF_BOUND_FORWARDS_MAX];
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->n_forwards && !p->stopped; i++) {
+		const struct conf_forward *f = &c->forwards[i];
+
+		if (!is_bound(f) || !f->low)
+			continue;
+		if (n == CONF_BOUND_FORWARDS_MAX) {
+			parse_error_ordinal(p, f->ordinal,
+				"more than %d forwards of one address or interface",
+				CONF_BOUND_FORWARDS_MAX);
+			return;
+		}
+		for (size_t k = 0; k < n && !parse_failed(p, f->ordinal); k++)
+			check_bound_pair(p, bound[k], f);
+		bound[n++] = f;
+		check_bound_against_listens(p, f);
+	}
 }
 
 static void
@@ -231,10 +312,11 @@ check_forwards(struct parse *p)
 		return;
 	}
 	for (size_t i = 0; i < c->n_forwards && !p->stopped; i++)
-		if (c->forwards[i].low)
+		if (c->forwards[i].low && !is_bound(&c->forwards[i]))
 			take_ports(p, owners, &c->forwards[i]);
 	for (size_t i = 0; i < c->n_listens && !p->stopped; i++)
 		check_forward_against_listen(p, owners, &c->listens[i]);
+	check_bound(p);
 }
 
 void

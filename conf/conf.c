@@ -85,6 +85,7 @@ free_conf(struct conf *c)
 		free_container(&c->containers[i]);
 	for (size_t i = 0; i < c->n_forwards; i++) {
 		free(c->forwards[i].host);
+		free(c->forwards[i].interface);
 		free(c->forwards[i].from);
 	}
 	conf_guard_clear(&c->guard);

@@ -52,7 +52,8 @@
 #define CONF_CHECK_RISE 2
 #define CONF_QUEUE_TIMEOUT_MS 10000
 #define CONF_TRUSTED_MAX 256
-#define CONF_PORTS_MAX 16384 /* forwarded ports, ranges counted port by port */
+#define CONF_PORTS_MAX 16384         /* forwarded ports, ranges counted port by port */
+#define CONF_BOUND_FORWARDS_MAX 1024 /* forwards with an address or interface of the host */
 
 #define CONF_DEFAULT_CONTROL "/run/sluice/control.sock"
 #define CONF_DEFAULT_STATE "/var/lib/sluice"
@@ -270,10 +271,14 @@ enum conf_proto { CONF_TCP, CONF_UDP };
 struct conf_forward {
 	uint32_t ordinal;
 	enum conf_proto proto;
+	struct addr listen; /* family 0: every address of the host */
+	char *interface;    /* where it enters; NULL: at the wan and from containers */
 	uint16_t low, high; /* ports of the host */
-	char *host;         /* the container's name */
-	uint32_t container; /* index into conf.containers */
+	char *host;         /* the container's name, or the target's address as it is written */
+	uint32_t container; /* index into conf.containers; not for an address */
+	struct addr target; /* family 0: the container's */
 	uint16_t target_low, target_high;
+	bool masquerade;     /* the target sees the host's address */
 	struct prefix *from; /* sources that may use it; none: all */
 	size_t n_from;
 };

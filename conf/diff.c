@@ -115,13 +115,15 @@ add_forward(struct parts *parts, const struct conf *c, size_t i)
 {
 	const struct conf_forward *f = &c->forwards[i];
 	struct conf_diff_item part = {.kind = CONF_DIFF_FORWARD, .new_index = (uint32_t)i};
-	char key[32];
+	char key[128], listen[ADDR_TEXT_MAX], ports[16];
 
 	if (f->low == f->high)
-		(void)snprintf(key, sizeof(key), "%s %u", conf_proto_name(f->proto), f->low);
+		(void)snprintf(ports, sizeof(ports), "%u", f->low);
 	else
-		(void)snprintf(
-			key, sizeof(key), "%s %u-%u", conf_proto_name(f->proto), f->low, f->high);
+		(void)snprintf(ports, sizeof(ports), "%u-%u", f->low, f->high);
+	(void)snprintf(key, sizeof(key), "%s %s%s%s%s%s", conf_proto_name(f->proto),
+		f->listen.family ? addr_print(&f->listen, listen) : "", f->listen.family ? " " : "",
+		ports, f->interface ? " on " : "", f->interface ? f->interface : "");
 	add_part(parts, &part, key);
 }
 

@@ -286,11 +286,24 @@ print_forward(struct writer *w, const struct conf_forward *f)
 	writer_begin(w, f->ordinal, "forward");
 	writer_word(w, conf_proto_name(f->proto));
 	writer_raw(w, " ");
+	if (f->listen.family) {
+		bool v6 = f->listen.family == AF_INET6;
+
+		writer_raw(w, v6 ? "[" : "");
+		writer_raw(w, addr_print(&f->listen, text));
+		writer_raw(w, v6 ? "]:" : ":");
+	}
 	writer_ports(w, f->low, f->high);
+	if (f->interface) {
+		writer_raw(w, " on");
+		writer_word(w, f->interface);
+	}
 	writer_raw(w, " -> ");
 	writer_raw(w, f->host);
 	writer_raw(w, ":");
 	writer_ports(w, f->target_low, f->target_high);
+	if (f->masquerade)
+		writer_raw(w, " masquerade");
 	if (f->n_from)
 		writer_raw(w, " from");
 	for (size_t i = 0; i < f->n_from; i++)

@@ -38,26 +38,37 @@ static const struct schema_row rows[] = {
 		.name = "forward",
 		.context = CONTEXT_TOP,
 		.min = 2,
-		.max = 2,
+		.max = 4,
 		.repeats = true,
 		.target = PART_MUST,
 		.set = set_forward,
-		.arguments = "tcp|udp PORT[-PORT] -> CONTAINER:PORT[-PORT] [from CIDR...]",
-		.doc = "Sends a port of the host to a container, in the kernel.",
-		.more = "The container sees the client's own address. Of a range the target may "
-			"name the first "
-			"port only; both ranges have the same size. It works from the wan, from "
-			"other "
-			"containers and from the host itself.",
+		.arguments = "tcp|udp|both [ADDRESS:]PORT[-PORT] [on INTERFACE] -> "
+			     "{CONTAINER|ADDRESS}:PORT[-PORT] [masquerade] [from CIDR...]",
+		.doc = "Sends a port of the host to a container, or to another host's address, in "
+		       "the kernel.",
+		.more = "The target sees the client's own address, and must send its answers by "
+			"way of this host, as containers do; with masquerade it sees this host's. "
+			"Of a range the target may name the first port only; both ranges have the "
+			"same size. It works from the wan, from containers and from the host "
+			"itself, to 127.0.0.1, too, but not to ::1. With an ADDRESS (IPv6 in "
+			"brackets) only what is sent to that is meant, from wherever; with on only "
+			"what enters there. An address that is forwarded to must be in a network "
+			"that the host knows other than by its default route.",
 		.example = "forward tcp 2222 -> jenkins:22 from 198.51.100.0/24\n"
-			   "forward udp 6000-6010 -> games:6000",
+			   "forward udp 6000-6010 -> games:6000\n"
+			   "forward both 192.0.2.1:53 -> games:53\n"
+			   "forward tcp 8080 on wg0 -> 192.168.7.20:80 masquerade",
 	},
 };
 
 static const struct schema_word words[] = {
 	{"forward", "tcp", CONF_TCP, "PORT[-PORT]", "a TCP port or range"},
 	{"forward", "udp", CONF_UDP, "PORT[-PORT]", "a UDP port or range"},
-	{"forward target", "from", 0, "CIDR...", "only these sources may use it"},
+	{"forward", "both", FORWARD_BOTH, "PORT[-PORT]", "the same port or range of both"},
+	{"forward entry", "on", 0, "INTERFACE", "only what enters there"},
+	{"forward target", "from", FORWARD_FROM, "CIDR...", "only these sources may use it"},
+	{"forward target", "masquerade", FORWARD_MASQUERADE, "",
+		"the target sees this host's address"},
 };
 
 const struct schema_table schema_network = {

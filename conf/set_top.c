@@ -1,4 +1,4 @@
-/* Directives of the top level that say where traffic comes in: wan, bridge, listen, forward. */
+/* Directives of the top level that say where traffic comes in: wan, bridge, listen. */
 #include "conf/setters.h"
 
 #include "conf/parse.h"
@@ -12,7 +12,6 @@
 #define BRIDGE_LEN_MAX 30 /* room for the bridge and one container */
 #define BRIDGE6_LEN_MIN 16
 #define BRIDGE6_LEN_MAX 126
-#define SOURCES_MAX 256 /* of one forward */
 
 int
 set_wan(struct parse *p, const struct directive *d)
@@ -151,110 +150,4 @@ set_listen(struct parse *p, const struct directive *d)
 		return parse_error(
 			p, &d->words[4], "\"%.*s\" is one word too many", WORD_ARG(&d->words[4]));
 	return n > 3 ? read_listen_http2(p, &d->words[3], listen) : 0;
-}
-
-/* ---- forward ---- */
-
-static int
-read_ports(struct parse *p, const struct word *w, struct slice text, uint16_t ret_range[static 2])
-{
-	if (num_parse_ports(text, &ret_range[0], &ret_range[1]) < 0)
-		return parse_error(p, w,
-			"\"%.*s\" is not a port or a range of ports; write 2222 or 6000-6010",
-			SLICE_ARG(slice_head(text, WORD_SHOWN)));
-	return 0;
-}
-
-/* The ports of the container, which must be as many as those of the host. */
-static int
-read_target_ports(struct parse *p, const struct word *w, struct slice text, struct conf_forward *f)
-{
-	uint16_t range[2];
-	unsigned more = (unsigned)f->high - f->low;
-
-	if (read_ports(p, w, text, range) < 0)
-		return -1;
-	f->target_low = range[0];
-	f->target_high = range[1];
-	if (range[0] != range[1] && (unsigned)range[1] - range[0] != more)
-		return parse_error(p, w,
-			"the ranges differ in size: %u of the host, %u of the container", more + 1,
-			(unsigned)range[1] - range[0] + 1);
-	if (range[0] + more > UINT16_MAX)
-		return parse_error(
-			p, w, "%u ports from %u on reach beyond 65535", more + 1, range[0]);
-	f->target_high = (uint16_t)(range[0] + more);
-	return 0;
-}
-
-static int
-read_source(struct parse *p, const struct word *w, struct conf_forward *f)
-{
-	struct prefix *source = parse_add(p, &f->from, &f->n_from, sizeof(*source));
-	char text[ADDR_TEXT_MAX];
-
-	if (!source || word_read_network(p, w, source) < 0)
-		return -1;
-	for (size_t i = 0; i + 1 < f->n_from; i++)
-		if (prefix_overlaps(&f->from[i], source))
-			return parse_error(p, w, "\"%.*s\" overlaps %s, which stands before it",
-				WORD_ARG(w), prefix_print(&f->from[i], text));
-	return 0;
-}
-
-static int
-read_sources(struct parse *p, const struct directive *d, struct conf_forward *f)
-{
-	int value;
-
-	if (d->n_target == 1)
-		return 0;
-	if (word_read_word(p, "forward target", &d->target[1], &value) < 0)
-		return -1;
-	if (d->n_target == 2)
-		return parse_error(p, &d->target[1], "the addresses behind \"from\" are missing");
-	if (d->n_target - 2 > SOURCES_MAX)
-		return parse_error(p, &d->target[2 + SOURCES_MAX],
-			"more than %d addresses in one forward", SOURCES_MAX);
-	for (size_t i = 2; i < d->n_target; i++)
-		if (read_source(p, &d->target[i], f) < 0)
-			return -1;
-	return 0;
-}
-
-static int
-read_forward_target(struct parse *p, const struct directive *d, struct conf_forward *f)
-{
-	const struct word *w = &d->target[0];
-	struct slice ports;
-
-	if (word_read_container(p, w, &f->host, &ports) < 0)
-		return -1;
-	if (slice_index(ports, '/') < ports.n)
-		return parse_error(p, w, "a forward goes to a port and has no path");
-	if (read_target_ports(p, w, ports, f) < 0)
-		return -1;
-	return read_sources(p, d, f);
-}
-
-int
-set_forward(struct parse *p, const struct directive *d)
-{
-	struct conf *c = p->conf;
-	struct conf_forward *f = parse_add(p, &c->forwards, &c->n_forwards, sizeof(*f));
-	uint16_t range[2];
-	int proto;
-
-	if (!f)
-		return -1;
-	f->ordinal = d->ordinal;
-	if (word_read_word(p, "forward", &d->words[1], &proto) < 0 ||
-		read_ports(p, &d->words[2], d->words[2].text, range) < 0)
-		return -1;
-	f->proto = (enum conf_proto)proto;
-	f->low = range[0];
-	f->high = range[1];
-	if (read_forward_target(p, d, f) < 0)
-		return -1;
-	return parse_refer(p, REFERENCE_FORWARD, d, &d->target[0]);
 }

@@ -13,40 +13,45 @@
 #define PORTS_KEY_SIZE 8 /* protocol and port, padded */
 
 static enum ruleset_set
-fwd_set(uint8_t family)
-{
-	return family == AF_INET6 ? RULESET_FWD6 : RULESET_FWD4;
-}
-
-static enum ruleset_set
 from_set(uint8_t family)
 {
 	return family == AF_INET6 ? RULESET_FROM6 : RULESET_FROM4;
 }
 
+/* The maps of forwards, a column for each family. */
+static const enum ruleset_set maps[][2] = {
+	{RULESET_FWDAT4, RULESET_FWDAT6},
+	{RULESET_FWDIF4, RULESET_FWDIF6},
+	{RULESET_FWD4, RULESET_FWD6},
+};
+
+#define MAPS (sizeof(maps) / sizeof(maps[0]))
+
 bool
 conntrack_needed(const struct conntrack_change *change)
 {
-	static const enum ruleset_set sets[] = {
-		RULESET_FWD4, RULESET_FWD6, RULESET_RESTRICTED, RULESET_FROM4, RULESET_FROM6};
+	static const enum ruleset_set sets[] = {RULESET_RESTRICTED, RULESET_FROM4, RULESET_FROM6};
+	const struct ruleset *del = &change->diff->del, *add = &change->diff->add;
 
 	for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++)
-		if (change->diff->del.sets[sets[i]].n || change->diff->add.sets[sets[i]].n)
+		if (del->sets[sets[i]].n || add->sets[sets[i]].n)
 			return true;
+	for (size_t i = 0; i < MAPS; i++)
+		for (size_t v6 = 0; v6 < 2; v6++)
+			if (del->sets[maps[i][v6]].n || add->sets[maps[i][v6]].n)
+				return true;
 	return false;
 }
 
-/* The element of a forwarded port in a sorted list, or NULL. */
+/* The element of a key in a sorted list, or NULL. */
 static const struct ruleset_elem *
-find_port(const struct ruleset_elems *s, uint8_t proto, uint16_t port)
+find_key(const struct ruleset_elems *s, const uint8_t key[static RULESET_KEY_MAX])
 {
-	uint8_t key[RULESET_KEY_MAX] = {0};
 	size_t low = 0, high = s->n;
 
-	ruleset_put_port(key, ruleset_put_proto(key, 0, proto), port);
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		int c = memcmp(key, s->v[middle].key, sizeof(key));
+		int c = memcmp(key, s->v[middle].key, RULESET_KEY_MAX);
 
 		if (c == 0)
 			return &s->v[middle];
@@ -56,6 +61,40 @@ find_port(const struct ruleset_elems *s, uint8_t proto, uint16_t port)
 			low = middle + 1;
 	}
 	return NULL;
+}
+
+static bool
+goes_to(const struct ruleset_elem *elem, const struct conntrack_flow *f)
+{
+	uint8_t data[RULESET_DATA_MAX] = {0};
+
+	ruleset_put_port(data, ruleset_put_addr(data, 0, &f->target), f->target_port);
+	return memcmp(data, elem->data, sizeof(data)) == 0;
+}
+
+/* Whether a forward of r takes the flow, where any: to its target when that counts. Where a flow
+ * came in is not known any more, so every interface is meant. */
+static bool
+takes(const struct ruleset *r, const struct conntrack_flow *f, bool target)
+{
+	bool v6 = f->dest.family == AF_INET6;
+	const struct ruleset_elems *named = &r->sets[maps[1][v6]];
+	uint8_t at[RULESET_KEY_MAX] = {0}, any[RULESET_KEY_MAX] = {0};
+	const struct ruleset_elem *elem;
+	size_t size = ruleset_part_size(RULESET_PART_IFNAME);
+
+	ruleset_put_port(at, ruleset_put_proto(at, ruleset_put_addr(at, 0, &f->dest), f->proto),
+		f->dest_port);
+	ruleset_put_port(any, ruleset_put_proto(any, 0, f->proto), f->dest_port);
+	elem = find_key(&r->sets[maps[0][v6]], at);
+	if (elem && (!target || goes_to(elem, f)))
+		return true;
+	for (size_t i = 0; i < named->n; i++)
+		if (memcmp(named->v[i].key + size, any, PORTS_KEY_SIZE) == 0 &&
+			(!target || goes_to(&named->v[i], f)))
+			return true;
+	elem = find_key(&r->sets[maps[2][v6]], any);
+	return elem && (!target || goes_to(elem, f));
 }
 
 /* Whether an element with a range of ports holds this flow's port (and source, where it has
@@ -98,34 +137,19 @@ source_lost(const struct conntrack_change *change, const struct conntrack_flow *
 	return any_holds(change->to, RULESET_RESTRICTED, f) && !any_holds(change->to, from, f);
 }
 
-static bool
-goes_to(const struct ruleset_elem *elem, const struct conntrack_flow *f)
-{
-	uint8_t data[RULESET_DATA_MAX] = {0};
-
-	ruleset_put_port(data, ruleset_put_addr(data, 0, &f->target), f->target_port);
-	return memcmp(data, elem->data, sizeof(data)) == 0;
-}
-
 bool
 conntrack_stale(const struct conntrack_change *change, const struct conntrack_flow *f)
 {
-	enum ruleset_set fwd = fwd_set(f->dest.family);
-	const struct ruleset_elem *elem;
-
 	if (!link_is_local(change->links, &f->dest))
 		return false;
 	if (f->dnat) {
-		elem = find_port(&change->diff->del.sets[fwd], f->proto, f->dest_port);
-		if (elem && goes_to(elem, f))
-			return true;
-		elem = find_port(&change->to->sets[fwd], f->proto, f->dest_port);
-		return elem && goes_to(elem, f) && source_lost(change, f);
+		if (takes(change->to, f, true))
+			return source_lost(change, f);
+		return takes(&change->diff->del, f, true);
 	}
 	/* TCP to the host itself is left alone: a connection of the administrator's must not
 	 * die because its port is forwarded from now on, and new ones begin new flows. */
-	return f->proto == IPPROTO_UDP &&
-	       find_port(&change->diff->add.sets[fwd], f->proto, f->dest_port) != NULL;
+	return f->proto == IPPROTO_UDP && takes(&change->diff->add, f, false);
 }
 
 struct tuple {

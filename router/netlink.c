@@ -211,7 +211,6 @@ static int
 dump_once(struct netlink *n, struct nlmsghdr *h, const struct netlink_dump *dump,
 	struct netlink_error *ret)
 {
-	h->nlmsg_flags |= NLM_F_DUMP;
 	if (mnl_socket_sendto(n->socket, h, h->nlmsg_len) < 0)
 		return failed(ret, errno);
 	for (;;) {
@@ -229,9 +228,19 @@ dump_once(struct netlink *n, struct nlmsghdr *h, const struct netlink_dump *dump
 }
 
 int
+netlink_ask(struct netlink *n, struct nlmsghdr *h, const struct netlink_dump *dump,
+	struct netlink_error *ret)
+{
+	/* The acknowledgement is the answer's end. */
+	h->nlmsg_flags |= NLM_F_ACK;
+	return dump_once(n, h, dump, ret);
+}
+
+int
 netlink_dump(struct netlink *n, struct nlmsghdr *h, const struct netlink_dump *dump,
 	struct netlink_error *ret)
 {
+	h->nlmsg_flags |= NLM_F_DUMP;
 	for (unsigned i = 0; i < NETLINK_DUMP_TRIES; i++) {
 		if (dump_once(n, h, dump, ret) == 0)
 			return 0;

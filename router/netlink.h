@@ -58,6 +58,11 @@ struct netlink_dump {
 };
 int netlink_dump(struct netlink *n, struct nlmsghdr *h, const struct netlink_dump *dump,
 	struct netlink_error *ret);
+/* Sends the request h, which is no dump, and calls on_each for every message of the answer. 0 or
+ * -1.
+ */
+int netlink_ask(struct netlink *n, struct nlmsghdr *h, const struct netlink_dump *dump,
+	struct netlink_error *ret);
 /* Calls on_each for every event that waits. Returns 0, or 1 when events were lost (ENOBUFS):
  * the caller looks at everything again. -1: the socket is broken. */
 int netlink_events(

@@ -12,6 +12,7 @@
 
 #include <libnftnl/chain.h>
 #include <libnftnl/common.h>
+#include <libnftnl/expr.h>
 #include <libnftnl/rule.h>
 #include <libnftnl/set.h>
 #include <libnftnl/table.h>
@@ -53,6 +54,7 @@ hook_number(enum ruleset_chain chain)
 	case RULESET_CHAIN_FILTER_FWD:
 		return NF_INET_FORWARD;
 	case RULESET_CHAIN_NAT_LOOKUP:
+	case RULESET_CHAIN_NAT_BOUND:
 	case RULESET_CHAIN_COUNT:
 		break;
 	}
@@ -228,6 +230,16 @@ set_byte_order(struct nftnl_set *s)
 	nftnl_udata_buf_free(data);
 }
 
+/* Every element gets one. Without it the set works, and counts nothing. */
+static void
+set_counter(struct nftnl_set *s)
+{
+	struct nftnl_expr *counter = nftnl_expr_alloc("counter");
+
+	if (counter)
+		nftnl_set_add_expr(s, counter);
+}
+
 static uint32_t
 dynamic_flags(enum ruleset_set set, const struct ruleset_limits *limits)
 {
@@ -262,6 +274,8 @@ set_attributes(struct nftnl_set *s, enum ruleset_set set, const struct ruleset_l
 		flags |= NFT_SET_TIMEOUT;
 		nftnl_set_set_u32(s, NFTNL_SET_DESC_SIZE, RULESET_BANS_MAX);
 	}
+	if (info->kind == RULESET_KIND_COUNTED)
+		set_counter(s);
 	if (info->kind == RULESET_KIND_DYNAMIC) {
 		flags |= dynamic_flags(set, limits);
 		nftnl_set_set_u32(s, NFTNL_SET_DESC_SIZE, RULESET_LIMIT_SOURCES);
@@ -270,7 +284,7 @@ set_attributes(struct nftnl_set *s, enum ruleset_set set, const struct ruleset_l
 		flags |= NFT_SET_CONCAT;
 		nftnl_set_set_data(s, NFTNL_SET_DESC_CONCAT, fields, n);
 	}
-	if (info->key[0] == RULESET_PART_IFNAME)
+	if (info->key[0] == RULESET_PART_IFNAME && !concat)
 		set_byte_order(s);
 	nftnl_set_set_u32(s, NFTNL_SET_FAMILY, NFPROTO_INET);
 	nftnl_set_set_str(s, NFTNL_SET_TABLE, RULESET_TABLE);

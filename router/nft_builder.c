@@ -5,9 +5,37 @@
 #include <string.h>
 
 const struct expr_family expr_v4 = {
-	NFPROTO_IPV4, 4, 12, 16, RULESET_NETS4, RULESET_FROM4, RULESET_FWD4, EXPR_PART2};
+	.nfproto = NFPROTO_IPV4,
+	.addr_size = 4,
+	.saddr = 12,
+	.daddr = 16,
+	.nets = RULESET_NETS4,
+	.from = RULESET_FROM4,
+	.fwd = RULESET_FWD4,
+	.fwdat = RULESET_FWDAT4,
+	.fwdif = RULESET_FWDIF4,
+	.masq = RULESET_MASQ4,
+	.targets = RULESET_TARGETS4,
+	.at_proto = EXPR_PART2,
+	.at_port = EXPR_PART3,
+	.port = EXPR_PART2,
+};
 const struct expr_family expr_v6 = {
-	NFPROTO_IPV6, 16, 8, 24, RULESET_NETS6, RULESET_FROM6, RULESET_FWD6, EXPR_PORT6};
+	.nfproto = NFPROTO_IPV6,
+	.addr_size = 16,
+	.saddr = 8,
+	.daddr = 24,
+	.nets = RULESET_NETS6,
+	.from = RULESET_FROM6,
+	.fwd = RULESET_FWD6,
+	.fwdat = RULESET_FWDAT6,
+	.fwdif = RULESET_FWDIF6,
+	.masq = RULESET_MASQ6,
+	.targets = RULESET_TARGETS6,
+	.at_proto = EXPR_WIDE2,
+	.at_port = EXPR_WIDE3,
+	.port = EXPR_PORT6,
+};
 
 /* A new expression at the rule's end; NULL, remembered in b, when memory is short. */
 struct nftnl_expr *

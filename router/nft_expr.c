@@ -12,6 +12,7 @@
 #include <libnftnl/rule.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/nf_conntrack_tuple_common.h>
 #include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/rtnetlink.h>
@@ -20,7 +21,7 @@
 
 /* "fib daddr type local jump nat_lookup" */
 static void
-local_jump_lookup(struct expr_builder *b)
+local_jump(struct expr_builder *b, enum ruleset_chain chain)
 {
 	struct nftnl_expr *x = expr_add(b, "fib");
 	uint32_t type = RTN_LOCAL;
@@ -31,7 +32,7 @@ local_jump_lookup(struct expr_builder *b)
 	nftnl_expr_set_u32(x, NFTNL_EXPR_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE);
 	nftnl_expr_set_u32(x, NFTNL_EXPR_FIB_DREG, NFT_REG_1);
 	expr_cmp(b, NFT_CMP_EQ, &type, sizeof(type));
-	expr_verdict(b, NFT_JUMP, ruleset_chain_name(RULESET_CHAIN_NAT_LOOKUP));
+	expr_verdict(b, NFT_JUMP, ruleset_chain_name(chain));
 }
 
 /* One row a rule: which function builds it, and what of its kind it is. */
@@ -59,16 +60,12 @@ rule_from(struct expr_builder *b, const struct recipe *r)
 	expr_verdict(b, NF_DROP, NULL);
 }
 
-/* meta nfproto ipv4 dnat ip to meta l4proto . th dport map @fwd4 */
+/* "dnat ip to ... map @fwd4" of what is in register 1 and behind. */
 static void
-rule_dnat(struct expr_builder *b, const struct recipe *r)
+dnat_to(struct expr_builder *b, const struct expr_family *f, enum ruleset_set map)
 {
-	const struct expr_family *f = r->family;
-	struct nftnl_expr *x;
+	struct nftnl_expr *x = expr_lookup(b, map, false);
 
-	expr_family_is(b, f);
-	expr_proto_and_port(b);
-	x = expr_lookup(b, f->fwd, false);
 	if (x)
 		nftnl_expr_set_u32(x, NFTNL_EXPR_LOOKUP_DREG, NFT_REG_1);
 	x = expr_add(b, "nat");
@@ -85,6 +82,80 @@ rule_dnat(struct expr_builder *b, const struct recipe *r)
 		x, NFTNL_EXPR_NAT_FLAGS, NF_NAT_RANGE_MAP_IPS | NF_NAT_RANGE_PROTO_SPECIFIED);
 }
 
+/* meta nfproto ipv4 dnat ip to meta l4proto . th dport map @fwd4 */
+static void
+rule_dnat(struct expr_builder *b, const struct recipe *r)
+{
+	expr_family_is(b, r->family);
+	expr_proto_and_port(b);
+	dnat_to(b, r->family, r->family->fwd);
+}
+
+/* meta nfproto ipv4 dnat ip to ip daddr . meta l4proto . th dport map @fwdat4 */
+static void
+rule_dnat_at(struct expr_builder *b, const struct recipe *r)
+{
+	const struct expr_family *f = r->family;
+
+	expr_family_is(b, f);
+	expr_payload(b, NFT_PAYLOAD_NETWORK_HEADER, f->daddr, f->addr_size, NFT_REG_1);
+	expr_meta(b, NFT_META_L4PROTO, f->at_proto);
+	expr_payload(b, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, f->at_port);
+	dnat_to(b, f, f->fwdat);
+}
+
+/* meta nfproto ipv4 dnat ip to iifname . meta l4proto . th dport map @fwdif4 */
+static void
+rule_dnat_if(struct expr_builder *b, const struct recipe *r)
+{
+	expr_family_is(b, r->family);
+	expr_meta(b, NFT_META_IIFNAME, NFT_REG_1);
+	expr_meta(b, NFT_META_L4PROTO, EXPR_WIDE2);
+	expr_payload(b, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, EXPR_WIDE3);
+	dnat_to(b, r->family, r->family->fwdif);
+}
+
+/* "meta l4proto . th dport . ip daddr", or of the source's side. */
+static void
+target(struct expr_builder *b, const struct expr_family *f, bool source)
+{
+	expr_meta(b, NFT_META_L4PROTO, NFT_REG_1);
+	expr_payload(b, NFT_PAYLOAD_TRANSPORT_HEADER, source ? 0 : 2, 2, EXPR_PART2);
+	expr_payload(b, NFT_PAYLOAD_NETWORK_HEADER, source ? f->saddr : f->daddr, f->addr_size,
+		EXPR_PART3);
+}
+
+/* ct status dnat meta nfproto ipv4 meta l4proto . th dport . ip daddr @masq4 masquerade */
+static void
+rule_post_masq(struct expr_builder *b, const struct recipe *r)
+{
+	expr_ct_bits(b, NFT_CT_STATUS, IPS_DST_NAT);
+	expr_family_is(b, r->family);
+	target(b, r->family, false);
+	expr_lookup(b, r->family->masq, false);
+	expr_add(b, "masq");
+}
+
+/* ct status dnat ct direction original meta nfproto ipv4
+ * meta l4proto . th dport . ip daddr @targets4 */
+static void
+rule_count(struct expr_builder *b, const struct recipe *r)
+{
+	struct nftnl_expr *x;
+	uint8_t direction = (uint8_t)r->key;
+
+	expr_ct_bits(b, NFT_CT_STATUS, IPS_DST_NAT);
+	x = expr_add(b, "ct");
+	if (!x)
+		return;
+	nftnl_expr_set_u32(x, NFTNL_EXPR_CT_KEY, NFT_CT_DIRECTION);
+	nftnl_expr_set_u32(x, NFTNL_EXPR_CT_DREG, NFT_REG_1);
+	expr_cmp(b, NFT_CMP_EQ, &direction, sizeof(direction));
+	expr_family_is(b, r->family);
+	target(b, r->family, direction == IP_CT_DIR_REPLY);
+	expr_lookup(b, r->family->targets, false);
+}
+
 /* iifname @bridges ip daddr @nets4 meta l4proto . th dport @services return */
 static void
 rule_services(struct expr_builder *b, const struct recipe *r)
@@ -99,16 +170,45 @@ rule_services(struct expr_builder *b, const struct recipe *r)
 	expr_verdict(b, NFT_RETURN, NULL);
 }
 
-/* ip daddr 127.0.0.0/8 return */
+/* "ip daddr 127.0.0.0/8" */
 static void
-rule_loop4(struct expr_builder *b, const struct recipe *r __attribute__((unused)))
+is_loopback(struct expr_builder *b, uint32_t offset)
 {
 	static const uint8_t first = 127;
 
-	expr_family_is(b, &expr_v4);
-	expr_payload(b, NFT_PAYLOAD_NETWORK_HEADER, expr_v4.daddr, 1, NFT_REG_1);
+	expr_payload(b, NFT_PAYLOAD_NETWORK_HEADER, offset, 1, NFT_REG_1);
 	expr_cmp(b, NFT_CMP_EQ, &first, sizeof(first));
+}
+
+/* ip daddr != 127.0.0.1 ip daddr 127.0.0.0/8 return */
+static void
+rule_loop4(struct expr_builder *b, const struct recipe *r __attribute__((unused)))
+{
+	static const uint8_t loop[4] = {127, 0, 0, 1};
+
+	expr_family_is(b, &expr_v4);
+	expr_payload(b, NFT_PAYLOAD_NETWORK_HEADER, expr_v4.daddr, sizeof(loop), NFT_REG_1);
+	expr_cmp(b, NFT_CMP_NEQ, loop, sizeof(loop));
+	is_loopback(b, expr_v4.daddr);
 	expr_verdict(b, NFT_RETURN, NULL);
+}
+
+/* ip daddr 127.0.0.0/8 drop, ip saddr 127.0.0.0/8 drop */
+static void
+rule_drop_loop(struct expr_builder *b, const struct recipe *r)
+{
+	expr_family_is(b, &expr_v4);
+	is_loopback(b, r->key);
+	expr_verdict(b, NF_DROP, NULL);
+}
+
+/* ip saddr 127.0.0.0/8 masquerade */
+static void
+rule_post_from_loop(struct expr_builder *b, const struct recipe *r __attribute__((unused)))
+{
+	expr_family_is(b, &expr_v4);
+	is_loopback(b, expr_v4.saddr);
+	expr_add(b, "masq");
 }
 
 /* ip6 daddr ::1 return */
@@ -166,7 +266,7 @@ static void
 rule_enter(struct expr_builder *b, const struct recipe *r)
 {
 	expr_interface_in(b, NFT_META_IIFNAME, r->set, false);
-	local_jump_lookup(b);
+	local_jump(b, RULESET_CHAIN_NAT_LOOKUP);
 }
 
 /* iifname != @bridges oifname != @bridges accept */
@@ -190,7 +290,14 @@ rule_ct(struct expr_builder *b, const struct recipe *r)
 static void
 rule_local(struct expr_builder *b, const struct recipe *r __attribute__((unused)))
 {
-	local_jump_lookup(b);
+	local_jump(b, RULESET_CHAIN_NAT_LOOKUP);
+}
+
+/* fib daddr type local jump nat_bound */
+static void
+rule_local_bound(struct expr_builder *b, const struct recipe *r __attribute__((unused)))
+{
+	local_jump(b, RULESET_CHAIN_NAT_BOUND);
 }
 
 /* iifname @bridges accept */
@@ -256,6 +363,21 @@ rule_drop(struct expr_builder *b, const struct recipe *r __attribute__((unused))
 static const struct recipe recipes[RULESET_RULE_LIMITS] = {
 	[RULESET_RULE_EARLY_BRIDGES] = { .build = rule_leave_bridges },
 	[RULESET_RULE_EARLY_LOOP]  = { .build = rule_early_loop },
+	[RULESET_RULE_EARLY_TO_LOOP] = { .build = rule_drop_loop, .key = 16 },
+	[RULESET_RULE_EARLY_FROM_LOOP] = { .build = rule_drop_loop, .key = 12 },
+	[RULESET_RULE_DNATAT4]     = { .build = rule_dnat_at, .family = &expr_v4 },
+	[RULESET_RULE_DNATAT6]     = { .build = rule_dnat_at, .family = &expr_v6 },
+	[RULESET_RULE_DNATIF4]     = { .build = rule_dnat_if, .family = &expr_v4 },
+	[RULESET_RULE_DNATIF6]     = { .build = rule_dnat_if, .family = &expr_v6 },
+	[RULESET_RULE_PRE_BOUND]   = { .build = rule_local_bound },
+	[RULESET_RULE_OUT_BOUND]   = { .build = rule_local_bound },
+	[RULESET_RULE_POST_FROM_LOOP] = { .build = rule_post_from_loop },
+	[RULESET_RULE_POST_MASQ4]  = { .build = rule_post_masq, .family = &expr_v4 },
+	[RULESET_RULE_POST_MASQ6]  = { .build = rule_post_masq, .family = &expr_v6 },
+	[RULESET_RULE_COUNT_OUT4]  = { .build = rule_count, .family = &expr_v4, .key = IP_CT_DIR_ORIGINAL },
+	[RULESET_RULE_COUNT_OUT6]  = { .build = rule_count, .family = &expr_v6, .key = IP_CT_DIR_ORIGINAL },
+	[RULESET_RULE_COUNT_BACK4] = { .build = rule_count, .family = &expr_v4, .key = IP_CT_DIR_REPLY },
+	[RULESET_RULE_COUNT_BACK6] = { .build = rule_count, .family = &expr_v6, .key = IP_CT_DIR_REPLY },
 	[RULESET_RULE_BAN4_DROP]   = { .build = rule_source_drop, .family = &expr_v4, .set = RULESET_BAN4 },
 	[RULESET_RULE_BLOCK4_DROP] = { .build = rule_source_drop, .family = &expr_v4, .set = RULESET_BLOCK4 },
 	[RULESET_RULE_BLOCK6_DROP] = { .build = rule_source_drop, .family = &expr_v6, .set = RULESET_BLOCK6 },

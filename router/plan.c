@@ -29,13 +29,20 @@
 #define RULES_FORWARDING                                                                           \
 	(RULESET_RULE_BIT(FROM4) | RULESET_RULE_BIT(FROM6) | RULESET_RULE_BIT(DNAT4) |             \
 		RULESET_RULE_BIT(DNAT6) | RULESET_RULE_BIT(SERVICES4) |                            \
-		RULESET_RULE_BIT(SERVICES6) | RULESET_RULE_BIT(OUT_LOOP4) |                        \
-		RULESET_RULE_BIT(OUT_LOOP6) | RULESET_RULE_BIT(OUT_LOCAL) |                        \
-		RULESET_RULE_BIT(POST_LOOP) | RULESET_RULE_BIT(HAIRPIN4) |                         \
-		RULESET_RULE_BIT(HAIRPIN6) | RULESET_RULE_BIT(FWD_FOREIGN) |                       \
-		RULESET_RULE_BIT(FWD_KNOWN) | RULESET_RULE_BIT(FWD_INVALID) |                      \
-		RULESET_RULE_BIT(FWD_FROM) | RULESET_RULE_BIT(FWD_DNAT) |                          \
-		RULESET_RULE_BIT(FWD_DROP))
+		RULESET_RULE_BIT(EARLY_TO_LOOP) | RULESET_RULE_BIT(EARLY_FROM_LOOP) |              \
+		RULESET_RULE_BIT(DNATAT4) | RULESET_RULE_BIT(DNATAT6) |                            \
+		RULESET_RULE_BIT(DNATIF4) | RULESET_RULE_BIT(DNATIF6) |                            \
+		RULESET_RULE_BIT(PRE_BOUND) | RULESET_RULE_BIT(OUT_BOUND) |                        \
+		RULESET_RULE_BIT(POST_FROM_LOOP) | RULESET_RULE_BIT(POST_MASQ4) |                  \
+		RULESET_RULE_BIT(POST_MASQ6) | RULESET_RULE_BIT(COUNT_OUT4) |                      \
+		RULESET_RULE_BIT(COUNT_OUT6) | RULESET_RULE_BIT(COUNT_BACK4) |                     \
+		RULESET_RULE_BIT(COUNT_BACK6) | RULESET_RULE_BIT(SERVICES6) |                      \
+		RULESET_RULE_BIT(OUT_LOOP4) | RULESET_RULE_BIT(OUT_LOOP6) |                        \
+		RULESET_RULE_BIT(OUT_LOCAL) | RULESET_RULE_BIT(POST_LOOP) |                        \
+		RULESET_RULE_BIT(HAIRPIN4) | RULESET_RULE_BIT(HAIRPIN6) |                          \
+		RULESET_RULE_BIT(FWD_FOREIGN) | RULESET_RULE_BIT(FWD_KNOWN) |                      \
+		RULESET_RULE_BIT(FWD_INVALID) | RULESET_RULE_BIT(FWD_FROM) |                       \
+		RULESET_RULE_BIT(FWD_DNAT) | RULESET_RULE_BIT(FWD_DROP))
 
 /* Forwards enter at the outside and at the bridges. Without any outside interface (no `wan`, no
  * default route) there is none to single out, and they enter anywhere. Masquerade is a matter of
@@ -190,20 +197,61 @@ plan_sources(struct ruleset *r, const struct conf_forward *f, struct err *e)
 	return 0;
 }
 
+/* Where the forward's ports are looked up, and the part of the key in front of them. */
+static enum ruleset_set
+forward_map(const struct conf_forward *f, bool v6)
+{
+	if (f->interface)
+		return v6 ? RULESET_FWDIF6 : RULESET_FWDIF4;
+	if (f->listen.family)
+		return v6 ? RULESET_FWDAT6 : RULESET_FWDAT4;
+	return v6 ? RULESET_FWD6 : RULESET_FWD4;
+}
+
+static size_t
+put_binding(uint8_t *key, const struct conf_forward *f)
+{
+	if (f->interface)
+		return ruleset_put_ifname(key, 0, f->interface);
+	return f->listen.family ? ruleset_put_addr(key, 0, &f->listen) : 0;
+}
+
+/* What is counted, and where the source is hidden, is known by the target. Two forwards to the same
+ * one are one element. */
+static int
+plan_target_port(struct ruleset *r, const struct conf_forward *f, const struct addr *target,
+	uint16_t port, struct err *e)
+{
+	bool v6 = target->family == AF_INET6;
+	struct ruleset_elem elem = {.ordinal = f->ordinal};
+	size_t at = ruleset_put_port(
+		elem.key, ruleset_put_proto(elem.key, 0, proto_number(f->proto)), port);
+
+	ruleset_put_addr(elem.key, at, target);
+	if (f->masquerade && ruleset_add(r, v6 ? RULESET_MASQ6 : RULESET_MASQ4, &elem, e) < 0)
+		return -1;
+	return ruleset_add(r, v6 ? RULESET_TARGETS6 : RULESET_TARGETS4, &elem, e);
+}
+
 static int
 plan_ports(
 	struct ruleset *r, const struct conf_forward *f, const struct addr *target, struct err *e)
 {
-	enum ruleset_set set = target->family == AF_INET6 ? RULESET_FWD6 : RULESET_FWD4;
+	enum ruleset_set set = forward_map(f, target->family == AF_INET6);
 
+	if (f->listen.family && f->listen.family != target->family)
+		return 0;
 	for (uint32_t i = 0; i <= (uint32_t)(f->high - f->low); i++) {
 		struct ruleset_elem elem = {.ordinal = f->ordinal};
-		size_t at = ruleset_put_proto(elem.key, 0, proto_number(f->proto));
+		uint16_t port = (uint16_t)(f->target_low + i);
+		size_t at = put_binding(elem.key, f);
 
-		ruleset_put_port(elem.key, at, (uint16_t)(f->low + i));
+		ruleset_put_port(elem.key, ruleset_put_proto(elem.key, at, proto_number(f->proto)),
+			(uint16_t)(f->low + i));
 		at = ruleset_put_addr(elem.data, 0, target);
-		ruleset_put_port(elem.data, at, (uint16_t)(f->target_low + i));
-		if (ruleset_add(r, set, &elem, e) < 0)
+		ruleset_put_port(elem.data, at, port);
+		if (ruleset_add(r, set, &elem, e) < 0 ||
+			plan_target_port(r, f, target, port, e) < 0)
 			return -1;
 	}
 	return 0;
@@ -213,11 +261,14 @@ static int
 plan_forward(
 	struct ruleset *r, const struct plan_input *in, const struct conf_forward *f, struct err *e)
 {
-	struct addr v4 = plan_target(in, f->container, AF_INET);
-	struct addr v6 = plan_target(in, f->container, AF_INET6);
+	struct addr v4, v6;
 
 	if (plan_sources(r, f, e) < 0)
 		return -1;
+	if (f->target.family)
+		return plan_ports(r, f, &f->target, e);
+	v4 = plan_target(in, f->container, AF_INET);
+	v6 = plan_target(in, f->container, AF_INET6);
 	if (v4.family && plan_ports(r, f, &v4, e) < 0)
 		return -1;
 	if (v6.family && plan_ports(r, f, &v6, e) < 0)
@@ -327,6 +378,10 @@ plan_build(const struct plan_input *in, struct ruleset *ret, struct err *e)
 		return -1;
 	}
 	ruleset_sort(&r);
+	ruleset_unite(&r, RULESET_MASQ4);
+	ruleset_unite(&r, RULESET_MASQ6);
+	ruleset_unite(&r, RULESET_TARGETS4);
+	ruleset_unite(&r, RULESET_TARGETS6);
 	*ret = r;
 	return 0;
 }
@@ -381,6 +436,9 @@ plan_target(const struct plan_input *in, uint32_t container, uint8_t family)
 bool
 plan_needs_v6(const struct conf *c)
 {
+	for (size_t i = 0; i < c->n_forwards; i++)
+		if (c->forwards[i].target.family == AF_INET6)
+			return true;
 	if (c->bridge)
 		return c->bridge->v6.addr.family != 0;
 	for (size_t i = 0; i < c->n_containers; i++)

@@ -295,6 +295,18 @@ ruleset_sort(struct ruleset *r)
 			elems_sort(&r->sets[i]);
 }
 
+void
+ruleset_unite(struct ruleset *r, enum ruleset_set set)
+{
+	struct ruleset_elems *s = &r->sets[set];
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n; i++)
+		if (n == 0 || memcmp(s->v[n - 1].key, s->v[i].key, sizeof(s->v[i].key)) != 0)
+			s->v[n++] = s->v[i];
+	s->n = n;
+}
+
 size_t
 ruleset_count(const struct ruleset *r)
 {

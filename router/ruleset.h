@@ -39,7 +39,8 @@ enum ruleset_part {
 	RULESET_PART_PORT,
 };
 
-/* X(id, name, key's parts, data's parts, kind: PLAIN, INTERVAL; or TIMEOUT, DYNAMIC, whose elements
+/* X(id, name, key's parts, data's parts, kind: PLAIN; COUNTED, whose
+ * elements count the packets that look them up; INTERVAL; or TIMEOUT, DYNAMIC, whose elements
  * are no part of a ruleset's value: bans come and go by themselves, sources of limits are the
  * kernel's own). The sets of a limit stand only where it does. No name is a word of nft's language:
  * the kernel would take it, but `nft -f` could not read a saved ruleset. */
@@ -57,8 +58,16 @@ enum ruleset_part {
 	X(RESTRICTED, "restricted", (PROTO, PORT, NONE),  (NONE, NONE), INTERVAL) \
 	X(FROM4,      "from4",      (PROTO, PORT, IPV4),  (NONE, NONE), INTERVAL) \
 	X(FROM6,      "from6",      (PROTO, PORT, IPV6),  (NONE, NONE), INTERVAL) \
-	X(FWD4,       "fwd4",       (PROTO, PORT, NONE),  (IPV4, PORT), PLAIN) \
-	X(FWD6,       "fwd6",       (PROTO, PORT, NONE),  (IPV6, PORT), PLAIN) \
+	X(FWD4,       "fwd4",       (PROTO, PORT, NONE),  (IPV4, PORT), COUNTED) \
+	X(FWD6,       "fwd6",       (PROTO, PORT, NONE),  (IPV6, PORT), COUNTED) \
+	X(FWDAT4,     "fwdat4",     (IPV4, PROTO, PORT),  (IPV4, PORT), COUNTED) \
+	X(FWDAT6,     "fwdat6",     (IPV6, PROTO, PORT),  (IPV6, PORT), COUNTED) \
+	X(FWDIF4,     "fwdif4",     (IFNAME, PROTO, PORT), (IPV4, PORT), COUNTED) \
+	X(FWDIF6,     "fwdif6",     (IFNAME, PROTO, PORT), (IPV6, PORT), COUNTED) \
+	X(MASQ4,      "masq4",      (PROTO, PORT, IPV4),  (NONE, NONE), PLAIN) \
+	X(MASQ6,      "masq6",      (PROTO, PORT, IPV6),  (NONE, NONE), PLAIN) \
+	X(TARGETS4,   "targets4",   (PROTO, PORT, IPV4),  (NONE, NONE), COUNTED) \
+	X(TARGETS6,   "targets6",   (PROTO, PORT, IPV6),  (NONE, NONE), COUNTED) \
 	X(BLOCK4,     "block4",     (IPV4, NONE, NONE),   (NONE, NONE), INTERVAL) \
 	X(BLOCK6,     "block6",     (IPV6, NONE, NONE),   (NONE, NONE), INTERVAL) \
 	X(BAN4,       "ban4",       (IPV4, NONE, NONE),   (NONE, NONE), TIMEOUT) \
@@ -70,6 +79,7 @@ enum ruleset_part {
 
 enum ruleset_kind {
 	RULESET_KIND_PLAIN,
+	RULESET_KIND_COUNTED,
 	RULESET_KIND_INTERVAL,
 	RULESET_KIND_TIMEOUT,
 	RULESET_KIND_DYNAMIC,
@@ -99,6 +109,7 @@ struct ruleset_set_info {
 	X(EARLY,      "early",      "prerouting",  "filter", -310) \
 	X(LIMITS,     "limits",     "prerouting",  "filter", -150) \
 	X(NAT_LOOKUP, "nat_lookup", "",            "",       0) \
+	X(NAT_BOUND,  "nat_bound",  "",            "",       0) \
 	X(NAT_PRE,    "nat_pre",    "prerouting",  "nat",    -100) \
 	X(NAT_OUT,    "nat_out",    "output",      "nat",    -100) \
 	X(NAT_POST,   "nat_post",   "postrouting", "nat",    100) \
@@ -119,6 +130,9 @@ enum ruleset_chain {
 	/* who is blocked or banned is dropped before anything is remembered of the packet; what the \
 	 * host says to itself is its own affair, whatever addresses a list has */ \
 	X(EARLY_LOOP, EARLY, "iifname \"lo\" return") \
+	/* the bridge lets 127.0.0.1 be forwarded from; nobody else may come with it, or call it */ \
+	X(EARLY_TO_LOOP, EARLY, "ip daddr 127.0.0.0/8 drop") \
+	X(EARLY_FROM_LOOP, EARLY, "ip saddr 127.0.0.0/8 drop") \
 	X(EARLY_BRIDGES, EARLY, "iifname @bridges return") \
 	X(BAN4_DROP, EARLY, "ip saddr @ban4 drop") \
 	X(BAN6_DROP, EARLY, "ip6 saddr & ffff:ffff:ffff:ffff:: @ban6 drop") \
@@ -133,24 +147,39 @@ enum ruleset_chain {
 	X(FROM6, NAT_LOOKUP, "meta nfproto ipv6 meta l4proto . th dport @restricted meta l4proto . th dport . ip6 saddr != @from6 drop") \
 	X(DNAT4, NAT_LOOKUP, "meta nfproto ipv4 dnat ip to meta l4proto . th dport map @fwd4") \
 	X(DNAT6, NAT_LOOKUP, "meta nfproto ipv6 dnat ip6 to meta l4proto . th dport map @fwd6") \
+	/* forwards of one address or interface come first */ \
+	X(DNATAT4, NAT_BOUND, "meta nfproto ipv4 dnat ip to ip daddr . meta l4proto . th dport map @fwdat4") \
+	X(DNATAT6, NAT_BOUND, "meta nfproto ipv6 dnat ip6 to ip6 daddr . meta l4proto . th dport map @fwdat6") \
+	X(DNATIF4, NAT_BOUND, "meta nfproto ipv4 dnat ip to iifname . meta l4proto . th dport map @fwdif4") \
+	X(DNATIF6, NAT_BOUND, "meta nfproto ipv6 dnat ip6 to iifname . meta l4proto . th dport map @fwdif6") \
 	/* name and address service of the bridge itself is never forwarded away */ \
 	X(SERVICES4, NAT_PRE, "iifname @bridges ip daddr @nets4 meta l4proto . th dport @services return") \
 	X(SERVICES6, NAT_PRE, "iifname @bridges ip6 daddr @nets6 meta l4proto . th dport @services return") \
+	X(PRE_BOUND, NAT_PRE, "fib daddr type local jump nat_bound") \
 	X(PRE_BRIDGES, NAT_PRE, "iifname @bridges fib daddr type local jump nat_lookup") \
 	X(PRE_WANS, NAT_PRE, "iifname @wans fib daddr type local jump nat_lookup") \
 	X(PRE_ANY, NAT_PRE, "fib daddr type local jump nat_lookup") \
 	/* the host's own connections to a forwarded port */ \
-	X(OUT_LOOP4, NAT_OUT, "ip daddr 127.0.0.0/8 return") \
+	X(OUT_LOOP4, NAT_OUT, "ip daddr != 127.0.0.1 ip daddr 127.0.0.0/8 return") \
 	X(OUT_LOOP6, NAT_OUT, "ip6 daddr ::1 return") \
+	X(OUT_BOUND, NAT_OUT, "fib daddr type local jump nat_bound") \
 	X(OUT_LOCAL, NAT_OUT, "fib daddr type local jump nat_lookup") \
 	/* a container that calls a forwarded port of its own network; then the way out */ \
 	X(POST_LOOP, NAT_POST, "oifname \"lo\" return") \
+	X(POST_FROM_LOOP, NAT_POST, "ip saddr 127.0.0.0/8 masquerade") \
+	X(POST_MASQ4, NAT_POST, "ct status dnat meta nfproto ipv4 meta l4proto . th dport . ip daddr @masq4 masquerade") \
+	X(POST_MASQ6, NAT_POST, "ct status dnat meta nfproto ipv6 meta l4proto . th dport . ip6 daddr @masq6 masquerade") \
 	X(HAIRPIN4, NAT_POST, "ct status dnat ip saddr @nets4 ip daddr @nets4 masquerade") \
 	X(HAIRPIN6, NAT_POST, "ct status dnat ip6 saddr @nets6 ip6 daddr @nets6 masquerade") \
 	X(MASQ4_ANY, NAT_POST, "ip saddr @nets4 ip daddr != @nets4 oifname != @bridges masquerade") \
 	X(MASQ6_ANY, NAT_POST, "ip6 saddr @nets6 ip6 daddr != @nets6 oifname != @bridges masquerade") \
 	X(MASQ4_WANS, NAT_POST, "ip saddr @nets4 ip daddr != @nets4 oifname @wans masquerade") \
 	X(MASQ6_WANS, NAT_POST, "ip6 saddr @nets6 ip6 daddr != @nets6 oifname @wans masquerade") \
+	/* what forwards carry, both ways */ \
+	X(COUNT_OUT4, FILTER_FWD, "ct status dnat ct direction original meta nfproto ipv4 meta l4proto . th dport . ip daddr @targets4") \
+	X(COUNT_OUT6, FILTER_FWD, "ct status dnat ct direction original meta nfproto ipv6 meta l4proto . th dport . ip6 daddr @targets6") \
+	X(COUNT_BACK4, FILTER_FWD, "ct status dnat ct direction reply meta nfproto ipv4 meta l4proto . th sport . ip saddr @targets4") \
+	X(COUNT_BACK6, FILTER_FWD, "ct status dnat ct direction reply meta nfproto ipv6 meta l4proto . th sport . ip6 saddr @targets6") \
 	/* what neither comes from a bridge of ours nor goes to one is not our business */ \
 	X(FWD_FOREIGN, FILTER_FWD, "iifname != @bridges oifname != @bridges accept") \
 	X(FWD_KNOWN, FILTER_FWD, "ct state established,related accept") \
@@ -268,6 +297,8 @@ void ruleset_shared_unref(struct ruleset_shared **s);
 void ruleset_share(struct ruleset *r, enum ruleset_set set, struct ruleset_shared *s);
 /* Sorts all sets; ruleset_equal, _diff and _print want that. */
 void ruleset_sort(struct ruleset *r);
+/* Leaves one of each key in a set that is sorted. */
+void ruleset_unite(struct ruleset *r, enum ruleset_set set);
 size_t ruleset_count(const struct ruleset *r);
 /* Equal rules and elements; ordinals do not count. */
 bool ruleset_equal(const struct ruleset *a, const struct ruleset *b);

@@ -241,6 +241,8 @@ ruleset_print_set(const struct ruleset *r, enum ruleset_set set, struct buf *out
 	if (info->kind == RULESET_KIND_TIMEOUT &&
 		buf_printf(out, "\t\tsize %d\n\t\tflags timeout\n", RULESET_BANS_MAX) < 0)
 		return -1;
+	if (info->kind == RULESET_KIND_COUNTED && buf_append_str(out, "\t\tcounter\n") < 0)
+		return -1;
 	if (info->kind == RULESET_KIND_DYNAMIC && print_dynamic(r, set, out) < 0)
 		return -1;
 	if (print_elements(r, set, out) < 0)

@@ -5,6 +5,7 @@
 #include "router/process.h"
 
 #include "core/log.h"
+#include "router/reach.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -35,6 +36,22 @@ find_wans(const struct router *r, const struct conf *c, const struct link_snapsh
 	return wans;
 }
 
+/* At a start, an interface that a target is behind may come up later. */
+static int
+check_targets(struct router *r, const struct conf *c, struct err *e)
+{
+	struct err why = {0};
+
+	if (reach_check(&r->route, c, &why) == 0)
+		return 0;
+	if (!r->conf) {
+		log_err("a target cannot be reached yet", &why);
+		return 0;
+	}
+	*e = why;
+	return -1;
+}
+
 int
 settle_check(struct router *r, const struct conf *c, struct err *e)
 {
@@ -42,7 +59,7 @@ settle_check(struct router *r, const struct conf *c, struct err *e)
 	struct link_work work;
 	int ret = 0;
 
-	if (link_read(&r->route, &s, e) < 0)
+	if (check_targets(r, c, e) < 0 || link_read(&r->route, &s, e) < 0)
 		return -1;
 	if (c->bridge)
 		ret = link_check(&s, c->bridge, r->conf ? r->conf->bridge : NULL,
@@ -148,7 +165,9 @@ static int
 collect(struct router *r, struct err *e)
 {
 	struct settlement *s = &r->settlement;
-	struct sysctl_input in = {.root = SYSCTL_ROOT, .v6 = plan_needs_v6(s->conf)};
+	struct sysctl_input in = {.root = SYSCTL_ROOT,
+		.v6 = plan_needs_v6(s->conf),
+		.localnet = s->conf->n_forwards > 0};
 	struct link_snapshot links;
 	int ret = 0;
 
@@ -244,7 +263,8 @@ needs_settling(struct router *r, const struct link_snapshot *links)
 		.wans = r->wans,
 		.bridge = c->bridge ? c->bridge->name : NULL,
 		.bridge_ours = true,
-		.v6 = plan_needs_v6(c)};
+		.v6 = plan_needs_v6(c),
+		.localnet = c->n_forwards > 0};
 	bool needed = c->bridge && !link_find(links, c->bridge->name);
 
 	if (!needed && sysctl_collect(&in, &sysctls, NULL) == 0)

@@ -249,13 +249,23 @@ collect_v6(struct collecting *c, struct err *e)
 	return 0;
 }
 
+/* What the host sends to 127.0.0.1 leaves by the bridge, when that is forwarded. The rules drop
+ * what comes to or from loopback's addresses by any interface but lo. */
+static int
+collect_localnet(struct collecting *c, struct err *e)
+{
+	if (!c->in->localnet || !c->in->bridge)
+		return 0;
+	return want_iface(c, "ipv4", c->in->bridge, "route_localnet", "1", e);
+}
+
 int
 sysctl_collect(const struct sysctl_input *in, struct sysctl_list *ret, struct err *e)
 {
 	struct sysctl_list list = {0};
 	struct collecting c = {.in = in, .list = &list};
 
-	if (collect_v4(&c, e) < 0 || collect_v6(&c, e) < 0) {
+	if (collect_v4(&c, e) < 0 || collect_v6(&c, e) < 0 || collect_localnet(&c, e) < 0) {
 		sysctl_list_clear(&list);
 		return -1;
 	}

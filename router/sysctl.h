@@ -36,6 +36,7 @@ struct sysctl_input {
 	const char *bridge; /* NULL: none */
 	bool bridge_ours;   /* it goes when we are undone, its parameters with it */
 	bool v6;            /* IPv6 is forwarded too */
+	bool localnet;      /* 127.0.0.1 is forwarded from, into the bridge */
 };
 
 /* What has to change; empty when all is as wanted. 0 or -1; *ret is the caller's to clear. */

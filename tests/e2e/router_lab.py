@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import os
 import queue
+import re
 import subprocess
 import threading
 
@@ -162,7 +163,7 @@ class Net:
         return one.load(conf) if conf else one
 
     def container(self, number, bridge="rtbr0", net="10.7.3", net6="fd00:7::"):
-        """A host behind the bridge, with address NET.number."""
+        """A host behind the bridge (None: behind a link of its own), with address NET.number."""
         host = Host(f"rt-c{number}-{self.tag}")
         self.hosts.append(host)
         port = f"veth{number}"
@@ -171,8 +172,11 @@ class Net:
         self._up(host, "eth0", f"{net}.{number}/24", f"{net6}{number}/64")
         host.run("ip", "route", "add", "default", "via", f"{net}.1")
         host.run("ip", "-6", "route", "add", "default", "via", f"{net6}1")
-        self.edge.run("ip", "link", "set", port, "master", bridge, "up")
         host.port = port
+        if not bridge:
+            self.edge.run("ip", "link", "set", port, "up")
+            return host
+        self.edge.run("ip", "link", "set", port, "master", bridge, "up")
         wait_for(lambda: "state forwarding" in
                  self.edge.run("bridge", "-d", "link", "show", "dev", port).stdout,
                  what="the bridge port forwards")
@@ -204,5 +208,6 @@ def elements(host, name):
     text = host.run("nft", "list", kind, "inet", "sluice", name).stdout
     if "elements" not in text:
         return []
+    text = re.sub(r" counter( packets \d+ bytes \d+)?", "", text)
     inner = text.split("elements = {", 1)[1].split("}", 1)[0]
     return sorted(" ".join(e.split()) for e in inner.split(","))

@@ -98,7 +98,7 @@ def test_sixteen_thousand_forwarded_ports(host, box):
     conf = CONF + "forward tcp 20000-36000 -> other:30000-46000\n"
     host.run(APPLY, box.write("a.conf", conf), box.write("b.conf", CONF), timeout=120)
     host.run(APPLY, box.write("c.conf", CONF), box.write("d.conf", conf), timeout=120)
-    assert "tcp . 36000 : 10.7.3.102 . 46000" in table(host)
+    assert "tcp . 36000 counter : 10.7.3.102 . 46000" in table(host)
 
 
 def test_what_others_change_is_shown_where_it_stands(host, box):

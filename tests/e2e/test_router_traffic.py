@@ -1,7 +1,9 @@
 """What packets do: through the edge to a "container", as a client and a server see it."""
 
 import contextlib
+import json
 import socket
+import struct
 import threading
 
 import pytest
@@ -204,7 +206,102 @@ def test_the_host_calls_its_own_public_port(net, servers):
     assert tcp(net.edge, EDGE, 2222) == f"web {EDGE}"
     assert tcp(net.edge, EDGE6, 2222) == f"web {EDGE6}"
     assert udp(net.edge, EDGE, 5000) == f"web {EDGE}"
-    assert tcp(net.edge, "127.0.0.1", 2222, timeout=SHORT) is None
+    assert tcp(net.edge, "127.0.0.1", 2222) == "web 10.7.3.1"
+    assert udp(net.edge, "127.0.0.1", 5000) == "web 10.7.3.1"
+    assert tcp(net.edge, "127.0.0.2", 2222, timeout=SHORT) is None
+
+
+def test_loopback_stays_the_hosts_own(net, servers):
+    """What is forwarded from 127.0.0.1 opens the bridge for its addresses, but to nobody."""
+    web = with_web(net, servers)
+    servers.enter_context(Server(net.edge, "edge", 8080))
+    assert net.edge.sysctl("net/ipv4/conf/rtbr0/route_localnet") == "1"
+    assert tcp(net.edge, "127.0.0.1", 8080) == "edge 127.0.0.1"
+    net.edge.run("nft", "add table inet watch")
+    net.edge.run("nft", "add chain inet watch c { type filter hook input priority 0; }")
+    net.edge.run("nft", "add rule inet watch c ip daddr 127.0.0.0/8 iifname rtbr0 counter")
+    mac = json.loads(net.edge.run("ip", "-j", "link", "show", "dev", "rtbr0").stdout)[0]["address"]
+    with web.net():
+        raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+        raw.bind((web.device, 0x0800))
+        body = struct.pack("!HHHH", 4000, 8080, 9, 0) + b"?"
+        for source in ("10.7.3.101", "127.0.0.1"):
+            head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(body), 1, 0, 9, 17, 0,
+                               socket.inet_aton(source), socket.inet_aton("127.0.0.1"))
+            total = sum(struct.unpack("!10H", head))
+            head = head[:10] + struct.pack("!H", ~((total >> 16) + (total & 0xffff)) & 0xffff) + head[12:]
+            raw.send(bytes.fromhex(mac.replace(":", "")) + b"\2\0\0\0\0\1\x08\0" + head + body)
+        raw.close()
+    assert tcp(web, EDGE, 8080)
+    counted = net.edge.run("nft", "list", "chain", "inet", "watch", "c").stdout
+    assert "packets 0 bytes 0" in counted
+
+
+def test_a_forward_of_one_address(net, servers):
+    net.edge.add_address("203.0.113.9/24", "wan0")
+    net.edge.add_address("2001:db8:113::9/64", "wan0")
+    with_web(net, servers, CONF + "forward tcp 203.0.113.9:2223 -> web:22\n"
+             "forward tcp [2001:db8:113::9]:2223 -> web:22\nforward tcp 203.0.113.9:2222 -> other:22\n")
+    other = net.container(102)
+    servers.enter_context(Server(other, "other", 22))
+    assert tcp(net.wan, "203.0.113.9", 2223) == f"web {WAN}"
+    assert tcp(net.wan, "2001:db8:113::9", 2223) == f"web {WAN6}"
+    assert tcp(net.wan, EDGE, 2223, timeout=SHORT) is None
+    assert tcp(net.wan, EDGE6, 2223, timeout=SHORT) is None
+    assert tcp(net.wan, "203.0.113.9", 2222) == f"other {WAN}"  # before that of all addresses
+    assert tcp(net.wan, EDGE, 2222) == f"web {WAN}"
+    assert tcp(other, "203.0.113.9", 2223) == "web 10.7.3.1"
+    assert tcp(net.edge, "203.0.113.9", 2223)
+
+
+def with_lan(net):
+    net.edge.run("ip", "link", "add", "lan0", "type", "veth", "peer", "name", "eth1",
+                 "netns", f"/run/netns/{net.wan.name}")
+    net.edge.run("ip", "addr", "add", "192.0.2.1/24", "dev", "lan0")
+    net.edge.run("ip", "link", "set", "lan0", "up")
+    net.wan.run("ip", "addr", "add", "192.0.2.2/24", "dev", "eth1")
+    net.wan.run("ip", "link", "set", "eth1", "up")
+
+
+def test_a_forward_of_one_interface(net, servers):
+    with_lan(net)
+    with_web(net, servers, CONF + "forward both 7000-7002 on lan0 -> web:22-24\n")
+    assert tcp(net.wan, "192.0.2.1", 7000, source="192.0.2.2") == "web 192.0.2.2"
+    assert tcp(net.wan, EDGE, 7000, source=WAN, timeout=SHORT) is None
+    assert tcp(net.wan, "192.0.2.1", 2222, source="192.0.2.2", timeout=SHORT) is None
+
+
+def test_both_protocols(net, servers):
+    with_web(net, servers, CONF + "forward both 9000 -> web:5001\n")
+    servers.enter_context(Server(net.hosts[-1], "web", 5001))
+    assert udp(net.wan, EDGE, 9000) == f"web {WAN}"
+    assert tcp(net.wan, EDGE, 9000) == f"web {WAN}"
+
+
+def test_a_forward_beyond_the_bridge(net, servers):
+    """A server elsewhere that answers by another way wants masquerade; one that does not sees the
+    client."""
+    with_lan(net)
+    far = net.container(109, net="10.7.9", net6="fd00:9::", bridge=None)
+    net.edge.run("ip", "addr", "add", "10.7.9.1/24", "dev", far.port)
+    net.edge.run("ip", "addr", "add", "fd00:9::1/64", "dev", far.port, "nodad")
+    net.router(CONF + "forward tcp 7000 -> 10.7.9.109:80\nforward tcp 7001 -> 10.7.9.109:81 masquerade\n"
+               "forward tcp 7002 -> [fd00:9::109]:80\nforward tcp 7003 -> [fd00:9::109]:81 masquerade\n")
+    for port in (80, 81):
+        servers.enter_context(Server(far, "far", port))
+    assert tcp(net.wan, EDGE, 7000) == f"far {WAN}"
+    assert tcp(net.wan, EDGE, 7001) == "far 10.7.9.1"
+    assert tcp(net.wan, EDGE6, 7002) == f"far {WAN6}"
+    assert tcp(net.wan, EDGE6, 7003) == "far fd00:9::1"
+
+
+def test_an_address_in_no_network_is_refused(net):
+    router = net.router(CONF)
+    answer = router.offer(CONF + "forward tcp 7000 -> 10.99.0.5:80\n")
+    assert answer.startswith("refused") and "10.99.0.5 is in no network of this host" in answer
+    assert answer.split()[3] == str(CONF.count("\n") + 1)
+    net.edge.run("ip", "route", "add", "10.99.0.0/16", "via", WAN)
+    router.load(CONF + "forward tcp 7000 -> 10.99.0.5:80\n")
 
 
 def test_name_service_of_the_bridge_is_not_forwarded_away(net, servers):

@@ -471,7 +471,9 @@ static const char *const changes[][2] = {{"listen 80 plain", "listen 81 plain"},
 	{"stop-timeout 5s", "stop-timeout 6s"}, {"privileged no", "privileged yes"},
 	{"privileged no", ""}, {"template t arg", "template t arh"},
 	{"template t arg", "template u arg"}, {"template t arg", "busybox"}, {"tcp 90", "udp 90"},
-	{"90-91", "70-71"}, {"92-93", "94-95"}, {"0.0/8", "0.0/9"}, {"from 10.0.0.0/8", ""},
+	{"192.0.2.8:95", "192.0.2.7:95"}, {"192.0.2.8:95", "95"}, {"96 masquerade", "96"},
+	{" on wg", " on wh"}, {" on wg", ""}, {"192.0.2.9:98", "192.0.2.10:98"}, {"90-91", "70-71"},
+	{"92-93", "94-95"}, {"0.0/8", "0.0/9"}, {"from 10.0.0.0/8", ""},
 	{"control /c", "control /d"}, {" group g", ""}, {"state /s", "state /t"}, {"state /s", ""},
 	{"lxc-path /l", "lxc-path /m"}, {"connections 99", "connections 98"},
 	{"connections 99", "connections auto"}, {"connections 99", ""},
@@ -515,7 +517,9 @@ every_difference_counts(void **state)
 		"container k { address 10.0.3.2 ; memory 2M swap 3M ; cpus 0 ; autostart order 1 "
 		"delay 5s ;"
 		" mount /m n rw ; stop-timeout 5s ; privileged no ; image template t arg }\n"
-		"forward tcp 90-91 -> k:92-93 from 10.0.0.0/8\ncontrol /c group g\nstate "
+		"forward tcp 90-91 -> k:92-93 from 10.0.0.0/8\n"
+		"forward udp 192.0.2.8:95 -> k:96 masquerade\n"
+		"forward udp 97 on wg -> 192.0.2.9:98\ncontrol /c group g\nstate "
 		"/s\nlxc-path /l\n"
 		"threads 2\nlog access /a json\nlog level warn\nlog format json\ntimeout idle 9s\n"
 		"compress on level 3\nbody-buffer 8K\nrequest-buffering on spill 3G\n"

@@ -1,0 +1,70 @@
+/*
+ * One question a target: which route the kernel would take. The default one leads out into the
+ * world, where nobody sends answers back by way of us; a typing error in an address ends there.
+ */
+#include "router/reach.h"
+
+#include <linux/rtnetlink.h>
+#include <string.h>
+
+/* An answer of a kernel that tells the route that matched, and not a copy made for the address. */
+struct match {
+	bool found;
+	uint8_t len;
+};
+
+static int
+on_route(const struct nlmsghdr *h, void *ctx)
+{
+	struct match *match = ctx;
+	struct rtmsg info;
+
+	if (h->nlmsg_type != RTM_NEWROUTE || mnl_nlmsg_get_payload_len(h) < sizeof(info))
+		return 0;
+	memcpy(&info, mnl_nlmsg_get_payload(h), sizeof(info));
+	match->found = true;
+	match->len = info.rtm_dst_len;
+	return 0;
+}
+
+static bool
+is_known(struct netlink *route, const struct addr *a)
+{
+	char request[NETLINK_REQUEST_MAX];
+	struct match match = {.found = false};
+	struct netlink_dump answer = {.on_each = on_route, .ctx = &match};
+	struct netlink_error error;
+	struct nlmsghdr *h = netlink_begin(route, request, RTM_GETROUTE, 0);
+	struct rtmsg *info = mnl_nlmsg_put_extra_header(h, sizeof(*info));
+
+	*info = (struct rtmsg){.rtm_family = a->family,
+		.rtm_dst_len = (uint8_t)(addr_len(a) * 8),
+		.rtm_flags = RTM_F_FIB_MATCH};
+	mnl_attr_put(h, RTA_DST, addr_len(a), a->bytes);
+	return netlink_ask(route, h, &answer, &error) == 0 && match.found && match.len > 0;
+}
+
+static bool
+in_bridge(const struct conf *c, const struct addr *a)
+{
+	return c->bridge &&
+	       ((c->bridge->v4.addr.family && prefix_contains(&c->bridge->v4, a)) ||
+		       (c->bridge->v6.addr.family && prefix_contains(&c->bridge->v6, a)));
+}
+
+int
+reach_check(struct netlink *route, const struct conf *c, struct err *e)
+{
+	for (size_t i = 0; i < c->n_forwards; i++) {
+		const struct conf_forward *f = &c->forwards[i];
+		char text[ADDR_TEXT_MAX];
+
+		if (!f->target.family || in_bridge(c, &f->target) || is_known(route, &f->target))
+			continue;
+		return err_ordinal(e, f->ordinal,
+			"%s is in no network of this host: no route but the default one leads "
+			"there; a misspelt address, or is its interface down?",
+			addr_print(&f->target, text));
+	}
+	return 0;
+}
