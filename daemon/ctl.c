@@ -14,6 +14,7 @@
 #include "daemon/ctl_commands.h"
 #include "daemon/ctl_doctor.h"
 #include "daemon/ctl_exec.h"
+#include "daemon/ctl_import.h"
 #include "daemon/ctl_router.h"
 #include "daemon/ctl_show.h"
 #include "daemon/ctl_top.h"
@@ -448,6 +449,8 @@ run(const struct ctl_line *line)
 		return run_ban(line);
 	case CTL_BAN_CLEAR:
 		return run_ban_clear(line);
+	case CTL_IMPORT:
+		return ctl_import(line);
 	case CTL_DOCTOR:
 		return ctl_doctor(line);
 	case CTL_CACHE_STATUS:

@@ -82,12 +82,13 @@ takes(enum ctl_command command, const struct ctl_line *line)
 		return false;
 	if (arguments[0] == '\0')
 		return before == 0;
-	/* All words of the brackets, or none. */
-	if (arguments[0] == '[')
-		return before == 0 || before == (strchr(arguments, ' ') ? 2 : 1);
-	/* One word, and all of the brackets behind it or none. */
-	if (strchr(arguments, '['))
-		return before == 1 || before == 3;
+	/* All words of the brackets, or none, behind one word or none. */
+	if (strchr(arguments, '[')) {
+		size_t needed = arguments[0] == '[' ? 0 : 1;
+
+		return before == needed ||
+		       before == needed + (strchr(strchr(arguments, '['), ' ') ? 2 : 1);
+	}
 	return strstr(arguments, "…") ? before >= 1 : before == 1;
 }
 

@@ -41,6 +41,7 @@
 	X(CACHE_CLEAR,       "cache clear",       "", "take all answers out of the cache") \
 	X(NFT_SHOW,          "nft show",          "[--planned|--kernel|--diff]", "table inet sluice as the kernel has it, and in what it differs from the plan; --planned, --kernel, --diff: one of these alone") \
 	X(DOCTOR,            "doctor",            "[FILE]", "find what on this host stands in the way of the running configuration, or of FILE, and how to mend it") \
+	X(IMPORT,            "import",            "iptables|nft|lxc-net [FILE]", "print rules of iptables or nft, or the configuration of lxc-net and its containers, as directives") \
 	X(LOG_REOPEN,        "log reopen",        "", "open the access log again, after it was moved") \
 	X(EVENTS,            "events",            "", "what happens, as it happens, until interrupted") \
 	X(UPGRADE,           "upgrade",           "[--drain TIME] [PROGRAM]", "replace the running daemon by its new program, without a connection refused or lost") \
