@@ -252,7 +252,7 @@ exchange_cache_look(struct exchange *x)
 void
 exchange_cache_ask(struct exchange *x, struct forward_request *f)
 {
-	f->cached = true;
+	f->cached = x->cached->request.is_get || x->cached->request.is_head;
 	f->conditions = x->cached->conditions;
 	x->cached->asked_s = (int64_t)(clock_wall_coarse_ms() / 1000);
 }

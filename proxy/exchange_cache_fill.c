@@ -121,10 +121,10 @@ freshen(struct exchange *x)
 	buf_clear(&head);
 	if (!o)
 		return;
-	if (c->detail)
-		cache_store_remove(x->worker->cache, c->object);
-	else
+	if (!c->detail)
 		(void)cache_store_insert(x->worker->cache, o, &c->mark);
+	else if (!c->request.authorized) /* else it is not for others; theirs may still be right */
+		cache_store_remove(x->worker->cache, c->object);
 	cache_object_unref(&c->object);
 	c->object = o;
 }

@@ -438,6 +438,21 @@ def test_answers_to_somebody_are_nobody_elses(site):
     assert not is_hit(site.get("/cached"))
 
 
+def test_who_is_logged_in_takes_nothing_from_others(site, origin):
+    mine = [("Authorization", "Bearer me")]
+    site.get("/etag")
+    assert is_hit(site.get("/etag", headers=mine))
+    time.sleep(1.1)
+    assert site.get("/etag", headers=mine).body == b"tagged"
+    again = site.get("/etag")  # still validated, not fetched anew
+    assert "fwd-status=304" in said(again) and again.body == b"tagged"
+
+
+def test_an_override_of_a_post_is_the_backends_business(site, origin):
+    site.get("/cached", method="POST", body=b"x", headers=[("X-HTTP-Method-Override", "DELETE")])
+    assert asked(origin, "/cached")[0].header("x-http-method-override") == "DELETE"
+
+
 def test_a_guard_stands_before_the_store(site):
     assert site.get("/login/cached").status == 401
     assert site.get("/login/cached", headers=[("Authorization", "Basic eDp5")]).status == 401
