@@ -132,6 +132,18 @@ def test_a_reload_and_a_new_process_keep_it(house):
     assert len(responder.questions) == 1
 
 
+def test_an_upgrade_keeps_it(house):
+    s, responder = house()
+    wait_stapled(s)
+    wait_for((s.state_path / "ocsp.answers").exists, what="the file")
+    responder.stop()
+    old = s.children()["proxy"]
+    s.ctl("upgrade")
+    wait_for(lambda: s.children()["proxy"] != old, 15, "the new proxy")
+    wait_stapled(s)
+    assert len(responder.questions) == 1
+
+
 def test_a_damaged_file_is_not_believed(house):
     s, responder = house()
     wait_stapled(s)
