@@ -29,7 +29,8 @@ static const struct schema_row rows[] = {
 			"is used as "
 			"it is. Containers reach the world through it by masquerading, and get "
 			"their "
-			"addresses from a DHCP server on it. Without this directive the kernel's "
+			"addresses from a DHCP server on it, which also answers for the names "
+			"NAME.lxc. Without this directive the kernel's "
 			"packet "
 			"filter is not touched.",
 		.example = "bridge lxcbr0 10.0.3.1/24 fd00:3::1/64",

@@ -32,7 +32,7 @@ struct dnsmasq {
 	struct event_base *base;
 	void (*tell)(const struct dnsmasq_process *process, void *ctx);
 	void *ctx;
-	char *config_path, *hosts_path, *leases_path, *pid_path;
+	char *config_path, *hosts_path, *names_path, *leases_path, *pid_path;
 	char *config;        /* what it shall run with; NULL: it shall not run */
 	struct addr address; /* of the bridge */
 	struct map *hosts;   /* name → its line */
@@ -66,10 +66,11 @@ dnsmasq_new(struct event_base *base, const char *state, const char *run_folder,
 	d->leases_path = state_path(state, "dnsmasq.leases");
 	d->pid_path = state_path(state, "dnsmasq.pid");
 	d->hosts_path = state_path(run_folder, "dnsmasq.hosts");
+	d->names_path = state_path(run_folder, "dnsmasq.names");
 	d->hosts = map_new();
 	d->timer = evtimer_new(base, on_timer, d);
-	if (!d->config_path || !d->leases_path || !d->hosts_path || !d->pid_path || !d->hosts ||
-		!d->timer)
+	if (!d->config_path || !d->leases_path || !d->hosts_path || !d->names_path ||
+		!d->pid_path || !d->hosts || !d->timer)
 		dnsmasq_free(&d);
 	return d;
 }
@@ -309,6 +310,7 @@ wanted_config(struct dnsmasq *d, const struct conf *c)
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
 	const struct passwd *user = getpwnam("dnsmasq");
 	struct dnsmasq_paths paths = {.hosts = d->hosts_path,
+		.names = d->names_path,
 		.leases = d->leases_path,
 		.user = user ? "dnsmasq" : "nobody",
 		.group = "nogroup"};
@@ -323,6 +325,24 @@ wanted_config(struct dnsmasq *d, const struct conf *c)
 		text = slice_dup(buf_slice(&b));
 	buf_clear(&b);
 	return text;
+}
+
+/* The names of the same hosts: known before a container asks for its address. */
+static void
+write_names(struct dnsmasq *d)
+{
+	struct err e = {0};
+	struct buf b;
+	size_t cursor = 0;
+	const char *line;
+
+	buf_init(&b, DNSMASQ_TEXT_MAX);
+	while ((line = map_next(d->hosts, &cursor, NULL)))
+		if (dnsmasq_print_names(slice_str(line), &b) < 0)
+			log_error("too many names for dnsmasq", kv_s("line", line));
+	if (file_write_atomic(d->names_path, buf_slice(&b), 0644, &e) < 0)
+		log_err("cannot write dnsmasq's names", &e);
+	buf_clear(&b);
 }
 
 /* Writes the list of hosts when it changed. True when it did. */
@@ -345,6 +365,7 @@ write_hosts(struct dnsmasq *d)
 		d->hosts_text = slice_dup(buf_slice(&b));
 		if (file_write_atomic(d->hosts_path, buf_slice(&b), 0644, &e) < 0)
 			log_err("cannot write dnsmasq's hosts", &e);
+		write_names(d);
 	}
 	buf_clear(&b);
 	return changed;
@@ -479,10 +500,13 @@ dnsmasq_free(struct dnsmasq **dp)
 		event_free(d->timer);
 	if (d->hosts_path)
 		(void)unlink(d->hosts_path);
+	if (d->names_path)
+		(void)unlink(d->names_path);
 	if (d->pid_path)
 		(void)unlink(d->pid_path);
 	free(d->config_path);
 	free(d->hosts_path);
+	free(d->names_path);
 	free(d->leases_path);
 	free(d->pid_path);
 	free(d->config);

@@ -55,6 +55,9 @@ dnsmasq_print_config(
 		    "no-ping\n"
 		    "dhcp-authoritative\n"
 		    "dhcp-hostsfile=%s\n"
+		    "addn-hosts=%s\n"
+		    "domain=" DNSMASQ_DOMAIN "\n"
+		    "local=/" DNSMASQ_DOMAIN "/\n"
 		    "dhcp-leasefile=%s\n"
 		    "pid-file\n"
 		    "user=%s\n"
@@ -63,7 +66,8 @@ dnsmasq_print_config(
 		    "quiet-dhcp\n"
 		    "quiet-dhcp6\n"
 		    "quiet-ra\n",
-		    bridge->name, paths->hosts, paths->leases, paths->user, paths->group) < 0)
+		    bridge->name, paths->hosts, paths->names, paths->leases, paths->user,
+		    paths->group) < 0)
 		return -1;
 	if (print_v4(&bridge->v4, out) < 0)
 		return -1;
@@ -97,4 +101,41 @@ dnsmasq_print_host(const struct dnsmasq_host *h, struct buf *out)
 	if (h->address6.n && buf_printf(out, ",[%.*s]", SLICE_ARG(h->address6)) < 0)
 		return -1;
 	return buf_printf(out, ",%.*s,infinite\n", SLICE_ARG(h->name));
+}
+
+/* Takes one field off the line. */
+static struct slice
+take_field(struct slice *line)
+{
+	struct slice field = slice_head(*line, slice_index(*line, ','));
+
+	*line = slice_skip(*line, field.n + 1);
+	return field;
+}
+
+static int
+print_name(struct slice address, struct slice name, struct buf *out)
+{
+	return buf_printf(out, "%.*s %.*s." DNSMASQ_DOMAIN " %.*s\n", SLICE_ARG(address),
+		SLICE_ARG(name), SLICE_ARG(name));
+}
+
+int
+dnsmasq_print_names(struct slice line, struct buf *out)
+{
+	struct slice v4 = {.p = ""}, v6 = {.p = ""}, field;
+
+	(void)take_field(&line); /* mac */
+	while ((field = take_field(&line)).n) {
+		if (field.p[0] == '[')
+			v6 = slice_head(slice_skip(field, 1), slice_index(field, ']') - 1);
+		else if (slice_index(field, '.') < field.n && v4.n == 0 && v6.n == 0)
+			v4 = field;
+		else
+			break;
+	}
+	/* The first field that is no address is the name. */
+	if (v4.n && print_name(v4, field, out) < 0)
+		return -1;
+	return v6.n ? print_name(v6, field, out) : 0;
 }

@@ -11,6 +11,7 @@
 
 struct dnsmasq_paths {
 	const char *hosts; /* read again at SIGHUP, by a process without rights */
+	const char *names; /* likewise */
 	const char *leases;
 	const char *user, *group;
 };
@@ -26,6 +27,11 @@ struct dnsmasq_host {
 	bool managed;
 };
 
+#define DNSMASQ_DOMAIN "lxc"
+
+/* From such a line the lines of names: "10.0.3.101 jenkins.lxc jenkins", one an address. 0 or -1.
+ */
+int dnsmasq_print_names(struct slice host_line, struct buf *out);
 /* One line "mac,address,[address6],name,infinite". A host without mac or without any address, or
  * with a byte that could end a field, gives no line. 0, or -1 when out is full. */
 int dnsmasq_print_host(const struct dnsmasq_host *h, struct buf *out);

@@ -4,6 +4,7 @@
 #include "daemon/dnsmasq_text.h"
 
 static const struct dnsmasq_paths paths = {.hosts = "/run/sluice/dnsmasq.hosts",
+	.names = "/run/sluice/dnsmasq.names",
 	.leases = "/var/lib/sluice/dnsmasq.leases",
 	.user = "dnsmasq",
 	.group = "nogroup"};
@@ -43,6 +44,8 @@ the_configuration_of_a_bridge(void **state)
 	expect_in(text, "\ndhcp-option=option:router,10.0.3.1\n");
 	expect_in(text, "\ndhcp-option=option:dns-server,10.0.3.1\n");
 	expect_in(text, "\ndhcp-hostsfile=/run/sluice/dnsmasq.hosts\n");
+	expect_in(text, "\naddn-hosts=/run/sluice/dnsmasq.names\n");
+	expect_in(text, "\ndomain=lxc\nlocal=/lxc/\n");
 	expect_in(text, "\nuser=dnsmasq\n");
 	assert_null(strstr(text, "enable-ra"));
 	buf_clear(&out);
@@ -92,6 +95,30 @@ hosts(void **state)
 }
 
 static void
+expect_names(const char *line, const char *names)
+{
+	struct buf out;
+
+	buf_init(&out, 1024);
+	assert_int_equal(dnsmasq_print_names(slice_str(line), &out), 0);
+	assert_true(slice_eq_str(buf_slice(&out), names));
+	buf_clear(&out);
+}
+
+static void
+names_of_hosts(void **state)
+{
+	(void)state;
+	expect_names("00:16:3e:01:02:03,10.0.3.101,jenkins,infinite\n",
+		"10.0.3.101 jenkins.lxc jenkins\n");
+	expect_names("00:16:3e:01:02:03,10.0.3.101,[fd00:3::101],a.b-c,infinite\n",
+		"10.0.3.101 a.b-c.lxc a.b-c\nfd00:3::101 a.b-c.lxc a.b-c\n");
+	expect_names("00:16:3e:01:02:03,[fd00:3::101],jenkins,infinite\n",
+		"fd00:3::101 jenkins.lxc jenkins\n");
+	expect_names("", "");
+}
+
+static void
 a_host_that_is_not_whole_gives_no_line(void **state)
 {
 	struct dnsmasq_host h = {.name = SLICE_LIT("a"), .mac = SLICE_LIT("00:16:3e:01:02:03")};
@@ -126,6 +153,7 @@ main(void)
 		cmocka_unit_test(the_configuration_of_a_bridge),
 		cmocka_unit_test(a_second_prefix_is_advertised),
 		cmocka_unit_test(hosts),
+		cmocka_unit_test(names_of_hosts),
 		cmocka_unit_test(a_host_that_is_not_whole_gives_no_line),
 		cmocka_unit_test(a_name_can_not_add_a_field_or_a_line),
 	};
