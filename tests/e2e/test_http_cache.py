@@ -20,6 +20,7 @@ site * {
     route /off/    -> http://@backend@/ { cache off }
     route /short/  -> http://@backend@/ { cache on default-ttl 1s }
     route /login/  -> http://@backend@/ { auth basic @dir@/users }
+    route /who/    -> http://@backend@/ { auth forward http://@backend@/auth copy X-User }
     route /        -> http://@backend@
 }
 """
@@ -54,6 +55,11 @@ def special(name, request, n):
                 b"Transfer-Encoding: chunked\r\n\r\n"
                 + b"".join(b"%x\r\n%s\r\n" % (len(c), c) for c in
                            (TEXT[i:i + 1000] for i in range(0, len(TEXT), 1000))) + b"0\r\n\r\n")
+    if name == "auth":
+        return b"HTTP/1.1 200 OK\r\nX-User: joe\r\nContent-Length: 0\r\n\r\n"
+    if name == "trailed":
+        return (b"HTTP/1.1 200 OK\r\nCache-Control: max-age=3600\r\nTrailer: X-Sum\r\n"
+                b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 1\r\n\r\n")
     if name == "swr" and n == 2:
         time.sleep(0.5)
     return None
@@ -451,6 +457,24 @@ def test_who_is_logged_in_takes_nothing_from_others(site, origin):
 def test_an_override_of_a_post_is_the_backends_business(site, origin):
     site.get("/cached", method="POST", body=b"x", headers=[("X-HTTP-Method-Override", "DELETE")])
     assert asked(origin, "/cached")[0].header("x-http-method-override") == "DELETE"
+
+
+def test_answers_to_whom_another_server_names_are_not_stored(site, origin):
+    for _ in range(2):
+        response = site.get("/who/cached")
+        assert response.status == 200 and "authorization" in said(response)
+    assert [r.header("x-user") for r in asked(origin, "/cached")] == ["joe", "joe"]
+
+
+def test_trailers_are_not_stored(site, origin):
+    bodies = set()
+    for _ in range(2):
+        with site.client() as c:
+            c.send(b"GET /trailed HTTP/1.1\r\nHost: a\r\nTE: trailers\r\n\r\n")
+            bodies.add(c.response().body)
+    last = site.get("/trailed", host="a")
+    assert bodies == {b"abc"} and is_hit(last) and last.header("trailer") is None
+    assert len(asked(origin, "/trailed")) == 1
 
 
 def test_a_guard_stands_before_the_store(site):
