@@ -109,20 +109,20 @@ def test_what_cannot_be_stored_makes_nobody_wait_in_line(site, origin, path):
     before = time.monotonic()
     responses = answers(ask_all(site, 20, path))
     # The first one's second, and then all of the others at once.
-    assert time.monotonic() - before < 6
+    assert time.monotonic() - before < 12
     assert len(responses) == 20 and asked(origin, path) == 20
     if path == "/private":
         assert len({r.body for r in responses}) == 20
-        before = time.monotonic()
+        waited = site.stats()["cache_collapsed"]
         answers(ask_all(site, 10, path))
-        assert time.monotonic() - before < 1.9  # nobody waits any more
+        assert site.stats()["cache_collapsed"] == waited  # nobody waits any more
 
 
 def test_variants_do_not_wait_one_after_the_other(site, origin):
     before = time.monotonic()
-    responses = answers(ask_all(site, 20, "/vary", lambda i: [("X-Kind", str(i % 10))]))
-    assert [r.body for r in responses] == [str(i % 10).encode() for i in range(20)]
-    assert time.monotonic() - before < 4
+    responses = answers(ask_all(site, 40, "/vary", lambda i: [("X-Kind", str(i))]))
+    assert [r.body for r in responses] == [str(i).encode() for i in range(40)]
+    assert time.monotonic() - before < 12  # one after the other: 20
 
 
 def test_a_leader_that_leaves_hands_over(site, origin):
@@ -137,11 +137,13 @@ def test_a_leader_that_leaves_hands_over(site, origin):
 
 
 def test_one_who_waits_may_leave(site, origin):
-    clients = ask_all(site, 20, "/slow")
+    leader = ask_all(site, 1, "/slow")[0]
+    wait_for(lambda: asked(origin, "/slow") == 1, what="the leader's request")
+    others = ask_all(site, 19, "/slow")
     wait_for(lambda: site.stats()["cache_collapsed"] == 19, what="19 that wait")
-    for c in clients[1:10]:
+    for c in others[:9]:
         c.close()
-    assert all(r.body == b"body" for r in answers([clients[0], *clients[10:]]))
+    assert all(r.body == b"body" for r in answers([leader, *others[9:]]))
     assert asked(origin, "/slow") == 1
 
 
