@@ -446,8 +446,8 @@ h2_read(struct h2 *h2)
 		if (!h2_feed(h2))
 			return false;
 		/* All that is there is read before the streams have their turn: what comes together
-		 * is answered together. A short read has emptied the socket; who was reset
-		 * meanwhile is found by writing. */
+		 * is answered together. A short read has emptied the socket; a reset
+		 * that came with the bytes is found by writing, or by h2_run. */
 		if (!SSL_has_pending(c->ssl)) {
 			front_settle(&c->front);
 			if (!c->readable)
@@ -598,6 +598,11 @@ h2_run(struct h2 *h2)
 	h2->running = false;
 	if (c->state == CONN_CLOSED)
 		return false;
+	/* A reset that came with bytes raises no edge of its own (see h2_read). */
+	if (!written && c->drained && !c->readable) {
+		c->drained = false;
+		c->readable = moved = true;
+	}
 	if (h2_is_over(h2) && iobuf_len(&c->front.out) == 0) {
 		conn_start_linger(c);
 		return true;
