@@ -451,6 +451,8 @@ run(const struct ctl_line *line)
 		return run_ban_clear(line);
 	case CTL_IMPORT:
 		return ctl_import(line);
+	case CTL_TRACE:
+		return ctl_trace(line);
 	case CTL_DOCTOR:
 		return ctl_doctor(line);
 	case CTL_CACHE_STATUS:

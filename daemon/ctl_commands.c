@@ -82,10 +82,12 @@ takes(enum ctl_command command, const struct ctl_line *line)
 		return false;
 	if (arguments[0] == '\0')
 		return before == 0;
-	/* All words of the brackets, or none, behind one word or none. */
+	/* All words of the brackets, or none, behind those in front of them. */
 	if (strchr(arguments, '[')) {
-		size_t needed = arguments[0] == '[' ? 0 : 1;
+		size_t needed = 0;
 
+		for (const char *at = arguments; *at != '['; at++)
+			needed += *at == ' ';
 		return before == needed ||
 		       before == needed + (strchr(strchr(arguments, '['), ' ') ? 2 : 1);
 	}

@@ -41,6 +41,7 @@
 	X(CACHE_CLEAR,       "cache clear",       "", "take all answers out of the cache") \
 	X(NFT_SHOW,          "nft show",          "[--planned|--kernel|--diff]", "table inet sluice as the kernel has it, and in what it differs from the plan; --planned, --kernel, --diff: one of these alone") \
 	X(DOCTOR,            "doctor",            "[FILE]", "find what on this host stands in the way of the running configuration, or of FILE, and how to mend it") \
+	X(TRACE,             "trace",             "ADDRESS tcp|udp PORT [for TIME]", "wait for a packet of this client to this port, and say what nftables does with it and why") \
 	X(IMPORT,            "import",            "iptables|nft|lxc-net [FILE]", "print rules of iptables or nft, or the configuration of lxc-net and its containers, as directives") \
 	X(LOG_REOPEN,        "log reopen",        "", "open the access log again, after it was moved") \
 	X(EVENTS,            "events",            "", "what happens, as it happens, until interrupted") \

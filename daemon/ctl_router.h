@@ -6,5 +6,7 @@
 
 /* `sluice nft show`. The exit status: 1 also when a difference was asked for and there is one. */
 int ctl_nft_show(const struct ctl_line *line);
+/* `sluice trace`. The exit status: 0 when a packet came and passed. */
+int ctl_trace(const struct ctl_line *line);
 
 #endif

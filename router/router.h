@@ -6,6 +6,8 @@
 #define ROUTER_ROUTER_H
 
 #include "conf/conf.h"
+#include "core/addr.h"
+#include "core/buf.h"
 #include "core/err.h"
 #include "core/slice.h"
 #include "router/findings.h"
@@ -23,5 +25,15 @@ int router_undo(struct slice records, struct err *e);
 /* `sluice doctor`: adds what on this host stands in the way of this configuration. Needs root;
  * changes nothing. 0, or -1 when the host could not be read. */
 int router_doctor(const struct conf *conf, struct findings *ret, struct err *e);
+
+/* `sluice trace`: waits for a packet and tells what nftables does with it. */
+struct router_trace {
+	struct addr from;
+	bool udp; /* otherwise TCP */
+	uint16_t port;
+	uint64_t for_ms; /* how long to wait for one */
+};
+/* Appends the text; *ret_passed when a packet came and was not dropped. Needs root. 0 or -1. */
+int router_trace(const struct router_trace *ask, struct buf *out, bool *ret_passed, struct err *e);
 
 #endif
