@@ -266,7 +266,7 @@ static int64_t
 lifetime(const struct cache_request *request, const struct cache_facts *f,
 	const struct conf_cache *conf, const struct cache_moment *moment)
 {
-	int64_t date = f->has_date ? f->date : moment->came;
+	int64_t date = f->has_date ? f->date : moment->came_ms / 1000;
 	int64_t left;
 
 	if (f->control.s_maxage >= 0)
@@ -285,9 +285,9 @@ lifetime(const struct cache_request *request, const struct cache_facts *f,
 static int64_t
 initial_age(const struct cache_facts *f, const struct cache_moment *moment)
 {
-	int64_t delay = moment->came > moment->asked ? moment->came - moment->asked : 0;
-	int64_t apparent = f->has_date && moment->came > f->date ? moment->came - f->date : 0;
-	int64_t corrected = f->age + delay;
+	int64_t came = moment->came_ms / 1000, delay_ms = moment->came_ms - moment->asked_ms;
+	int64_t apparent = f->has_date && came > f->date ? came - f->date : 0;
+	int64_t corrected = f->age + (delay_ms > 0 ? delay_ms / 1000 : 0);
 	int64_t age = apparent > corrected ? apparent : corrected;
 
 	return age < CACHE_SECONDS_MAX ? age : CACHE_SECONDS_MAX;

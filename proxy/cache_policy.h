@@ -60,9 +60,9 @@ enum cache_use {
 void cache_request_read(const struct http_request *r, struct cache_request *ret);
 void cache_facts_read(const struct http_response *r, struct cache_facts *ret);
 
-/* When the answer was asked for and when it came: seconds since 1970. */
+/* When the answer was asked for and when it came: milliseconds since 1970. */
 struct cache_moment {
-	int64_t asked, came;
+	int64_t asked_ms, came_ms;
 };
 
 /* Whether the answer may be stored (RFC 9111 section 3) and on what terms; a validator makes one

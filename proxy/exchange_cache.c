@@ -237,7 +237,7 @@ exchange_cache_look(struct exchange *x)
 		return false;
 	cache_request_read(&x->request, &c->request);
 	c->request.authorized = is_authorized(x, &c->request);
-	c->asked_s = (int64_t)(x->began_wall_ms / 1000);
+	c->asked_ms = (int64_t)x->began_wall_ms;
 	c->mark = cache_store_mark(x->worker->cache, &c->key);
 	x->cached = c;
 	if (!c->request.is_get && !c->request.is_head)
@@ -254,7 +254,7 @@ exchange_cache_ask(struct exchange *x, struct forward_request *f)
 {
 	f->cached = x->cached->request.is_get || x->cached->request.is_head;
 	f->conditions = x->cached->conditions;
-	x->cached->asked_s = (int64_t)(clock_wall_coarse_ms() / 1000);
+	x->cached->asked_ms = (int64_t)clock_wall_coarse_ms();
 }
 
 bool

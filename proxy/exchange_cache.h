@@ -41,7 +41,7 @@ struct exchange_cache {
 	struct cache_request request;
 	struct cache_key key;
 	struct cache_mark mark;
-	int64_t asked_s; /* when the backend was asked, seconds since 1970 */
+	int64_t asked_ms; /* when the backend was asked, milliseconds since 1970 */
 	enum cache_forward forward;
 	uint16_t forward_status;     /* what the backend answered; 0: nothing yet */
 	const char *detail;          /* why it is not stored, or served though it is stale */

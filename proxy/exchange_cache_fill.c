@@ -67,7 +67,7 @@ static const char *
 judge_merged(const struct exchange *x, struct slice head, struct cache_terms *ret)
 {
 	const struct cache_moment moment = {
-		.asked = x->cached->asked_s, .came = (int64_t)(clock_wall_coarse_ms() / 1000)};
+		.asked_ms = x->cached->asked_ms, .came_ms = (int64_t)clock_wall_coarse_ms()};
 	struct cache_request request = x->cached->request;
 	struct http_response r;
 	struct cache_facts facts;
@@ -251,7 +251,7 @@ decide(struct exchange *x, struct cache_facts *facts)
 {
 	struct exchange_cache *c = x->cached;
 	const struct cache_moment moment = {
-		.asked = c->asked_s, .came = (int64_t)(clock_wall_coarse_ms() / 1000)};
+		.asked_ms = c->asked_ms, .came_ms = (int64_t)clock_wall_coarse_ms()};
 	const char *why;
 
 	cache_facts_read(&x->response, facts);

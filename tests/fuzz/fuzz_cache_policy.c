@@ -57,7 +57,8 @@ static void
 check(const struct pair *p)
 {
 	const struct conf_cache conf = {.mode = CONF_CACHE_ON, .default_ttl_ms = 5000};
-	const struct cache_moment moment = {.asked = NOW, .came = NOW + 1};
+	const struct cache_moment moment = {
+		.asked_ms = NOW * INT64_C(1000), .came_ms = NOW * INT64_C(1000) + 1500};
 	struct cache_request request;
 	struct cache_facts facts;
 	struct cache_terms terms;

@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#define NOW 1784000000 /* Tue, 14 Jul 2026 03:33:20 GMT */
+#define NOW_MS INT64_C(1784000000000) /* Tue, 14 Jul 2026 03:33:20 GMT */
 #define DATE "Date: Tue, 14 Jul 2026 03:33:20 GMT\r\n"
 #define HOUR_AGO "Tue, 14 Jul 2026 02:33:20 GMT"
 #define IN_AN_HOUR "Tue, 14 Jul 2026 04:33:20 GMT"
@@ -13,7 +13,7 @@
 static const struct conf_cache on = {.mode = CONF_CACHE_ON};
 static const struct conf_cache minutes = {.mode = CONF_CACHE_ON, .default_ttl_ms = 300000};
 static const struct conf_cache statics = {.mode = CONF_CACHE_STATIC};
-static const struct cache_moment moment = {.asked = NOW, .came = NOW};
+static const struct cache_moment moment = {.asked_ms = NOW_MS, .came_ms = NOW_MS};
 
 struct answer {
 	const struct conf_cache *conf; /* NULL: on */
@@ -270,7 +270,7 @@ age_adds_up(void **state)
 			72},
 		{"Cache-Control: max-age=999999\r\nDate: Tue, 14 Jul 2026 04:33:20 GMT\r\n", 2},
 	};
-	static const struct cache_moment slow = {.asked = NOW - 2, .came = NOW};
+	static const struct cache_moment slow = {.asked_ms = NOW_MS - 2999, .came_ms = NOW_MS};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -286,7 +286,7 @@ age_adds_up(void **state)
 static void
 a_clock_that_was_set_back(void **state)
 {
-	static const struct cache_moment back = {.asked = NOW, .came = NOW - 5000};
+	static const struct cache_moment back = {.asked_ms = NOW_MS, .came_ms = NOW_MS - 5000000};
 	struct cache_terms t = terms_of("Cache-Control: max-age=60\r\n" DATE, &back);
 
 	(void)state;
