@@ -108,6 +108,10 @@
 	  "id, which text of table inet sluice (enum nft_view): send NFT_TEXT") \
 	X(NFT_TEXT,    ROLE_BIT(ROUTER), ROLE_BIT(CONTROL), 1, "Ubs", \
 	  "id, 1 when kernel and plan agree, why there is no text; descriptor: the text, sealed") \
+	X(FORWARDS_GET, ROLE_BIT(CONTROL), ROLE_BIT(ROUTER), 0, "U", \
+	  "id: send FORWARDS") \
+	X(FORWARDS,    ROLE_BIT(ROUTER), ROLE_BIT(CONTROL), 0, "Ub(uUUU)*", \
+	  "id, 1 when more follow, then of each forward its ordinal, connections, packets and bytes") \
 	/* control */ \
 	X(RELOAD,      ROLE_BIT(CONTROL), ROLE_BIT(PARENT), 0, "U", \
 	  "id: read the file again") \

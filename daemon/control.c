@@ -220,6 +220,7 @@ static void (*const handlers[MSG_TYPE_COUNT])(struct control *, struct msg_in *)
 	[MSG_TARGETS] = control_wait_on_targets,
 	[MSG_BAN_DONE] = control_wait_on_ban_done,
 	[MSG_BANS] = control_wait_on_bans,
+	[MSG_FORWARDS] = control_wait_on_forwards,
 	[MSG_NFT_TEXT] = control_wait_on_nft,
 	[MSG_CACHE_SAID] = control_wait_on_cache,
 	[MSG_STATS] = control_wait_on_stats,

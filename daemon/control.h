@@ -80,6 +80,7 @@ enum wait_kind {
 	WAIT_ROUTES,
 	WAIT_BAN,
 	WAIT_BANS,
+	WAIT_FORWARDS,
 	WAIT_NFT,
 	WAIT_CACHE,
 	WAIT_CACHE_COUNTS
@@ -97,6 +98,10 @@ struct control_ban {
 	uint64_t for_ms;
 };
 void control_wait_ban(struct control *c, struct evhttp_request *req, const struct control_ban *ban);
+/* Asks it what the forwards have carried; without it, and where there is none, they are answered
+ * without numbers. */
+void control_wait_forwards(struct control *c, struct evhttp_request *req);
+void control_wait_on_forwards(struct control *c, struct msg_in *m);
 /* Asks it for the list. */
 void control_wait_bans(struct control *c, struct evhttp_request *req);
 /* Asks it for a text of the table: "view=diff" and its like, or nothing. */

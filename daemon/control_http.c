@@ -259,7 +259,7 @@ serve(struct control *c, struct evhttp_request *req, const struct control_match 
 		control_wait_routes(c, req);
 		break;
 	case CONTROL_FORWARDS:
-		control_http_answer(req, 200, control_json_forwards(&c->state));
+		control_wait_forwards(c, req);
 		break;
 	case CONTROL_BANS:
 		control_wait_bans(c, req);

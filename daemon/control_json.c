@@ -291,6 +291,10 @@ forward_json(const struct control_state *s, const struct conf_forward *f)
 	object = json_pack("{s:s, s:o, s:o, s:o}", "protocol", conf_proto_name(f->proto), "port",
 		ports_json(f->low, f->high), "target_port",
 		ports_json(f->target_low, f->target_high), "from", from);
+	if (object && f->listen.family)
+		json_object_set_new(object, "listen", json_string(addr_print(&f->listen, prefix)));
+	if (object && f->interface)
+		json_object_set_new(object, "interface", json_string(f->interface));
 	if (object)
 		add_container(object, s, f->host);
 	return object;

@@ -303,6 +303,29 @@ control_wait_bans(struct control *c, struct evhttp_request *req)
 	send_order(w, &m);
 }
 
+void
+control_wait_forwards(struct control *c, struct evhttp_request *req)
+{
+	const struct conf *conf = c->state.conf;
+	struct wait *w;
+	struct msg_out m;
+
+	if (!conf || !conf->n_forwards || !control_state_runs(&c->state, "router")) {
+		control_http_answer(req, 200, control_json_forwards(&c->state));
+		return;
+	}
+	w = wait_router(c, req, WAIT_FORWARDS);
+	if (!w)
+		return;
+	w->usage = control_json_forwards(&c->state);
+	if (!w->usage || msg_out_init(&m, MSG_FORWARDS_GET, ROLE_ROUTER) < 0) {
+		finish(w, 500, control_json_error("out of memory"));
+		return;
+	}
+	msg_put_u64(&m, w->id);
+	send_order(w, &m);
+}
+
 /* "view=diff"; nothing means both. -1 for anything else. */
 static int
 parse_view(struct slice query)
@@ -530,6 +553,39 @@ control_wait_on_bans(struct control *c, struct msg_in *m)
 				"covers", slice_index(address, ':') < address.n ? "/64" : "/32",
 				"since", (json_int_t)since, "until", (json_int_t)until, "why",
 				why.p, why.n));
+	}
+	if (w && !more)
+		finish(w, 200, json_incref(w->usage));
+}
+
+/* The list is in the order of the configuration's forwards, whose ordinals the router names. */
+static void
+add_counts(const struct conf *conf, json_t *list, uint32_t ordinal, const uint64_t counts[static 3])
+{
+	for (size_t i = 0; conf && i < conf->n_forwards && i < json_array_size(list); i++) {
+		json_t *of = json_array_get(list, i);
+
+		if (conf->forwards[i].ordinal != ordinal)
+			continue;
+		json_object_set_new(of, "connections", json_integer((json_int_t)counts[0]));
+		json_object_set_new(of, "packets", json_integer((json_int_t)counts[1]));
+		json_object_set_new(of, "bytes", json_integer((json_int_t)counts[2]));
+	}
+}
+
+void
+control_wait_on_forwards(struct control *c, struct msg_in *m)
+{
+	struct wait *w = find(c, msg_get_u64(m), WAIT_FORWARDS);
+	bool more = msg_get_u8(m) != 0;
+
+	while (w && msg_more(m) && !m->bad) {
+		uint32_t ordinal = msg_get_u32(m);
+		uint64_t counts[3];
+
+		for (size_t i = 0; i < 3; i++)
+			counts[i] = msg_get_u64(m);
+		add_counts(c->state.conf, w->usage, ordinal, counts);
 	}
 	if (w && !more)
 		finish(w, 200, json_incref(w->usage));

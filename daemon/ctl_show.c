@@ -222,7 +222,8 @@ ctl_show_forwards(const json_t *forwards, struct buf *out)
 {
 	static const struct ctl_column columns[] = {{"PROTOCOL", "protocol"}, {"PORT", "port"},
 		{"CONTAINER", "container"}, {"TARGET", "target_port"}, {"ADDRESS", "address"},
-		{"STATE", "state"}, {"FROM", "from"}};
+		{"STATE", "state"}, {"FROM", "from"}, {"CONNECTIONS", "connections"},
+		{"PACKETS", "packets"}, {"BYTES", "bytes"}};
 
 	return ctl_table_print(columns, ARRAY_SIZE(columns), forwards, out);
 }

@@ -64,16 +64,42 @@ begin(struct netlink *n, void *buf, uint16_t type, uint8_t family)
 	return h;
 }
 
+/* All families at once: the kernel goes through its whole table for every dump. */
 static int
-dump_family(struct netlink *n, uint8_t family, struct dumping *d, struct err *e)
+dump_all(struct netlink *n, struct dumping *d, struct err *e)
 {
 	char request[NETLINK_REQUEST_MAX];
 	struct netlink_dump dump = {.on_each = on_flow, .on_restart = on_restart, .ctx = d};
 	struct netlink_error error;
 
-	if (netlink_dump(n, begin(n, request, IPCTNL_MSG_CT_GET, family), &dump, &error) < 0)
+	if (netlink_dump(n, begin(n, request, IPCTNL_MSG_CT_GET, AF_UNSPEC), &dump, &error) < 0)
 		return netlink_err(e, &error, "reading the kernel's flows");
 	return 0;
+}
+
+static int
+on_entries(const struct nlmsghdr *h, void *ctx)
+{
+	const struct nlattr *attrs[CTA_STATS_GLOBAL_MAX + 1];
+
+	netlink_attrs(h, sizeof(struct nfgenmsg), attrs, CTA_STATS_GLOBAL_MAX);
+	(void)netlink_u32(attrs[CTA_STATS_GLOBAL_ENTRIES], ctx);
+	return 0;
+}
+
+/* Whether the kernel knows any flow at all; a kernel that does not say so may. */
+static bool
+has_flows(struct netlink *n)
+{
+	char request[NETLINK_REQUEST_MAX];
+	uint32_t entries = 1;
+	struct netlink_dump answer = {.on_each = on_entries, .ctx = &entries};
+	struct netlink_error error;
+
+	if (netlink_ask(n, begin(n, request, IPCTNL_MSG_CT_GET_STATS, AF_UNSPEC), &answer, &error) <
+		0)
+		return true;
+	return entries != 0;
 }
 
 static int
@@ -94,40 +120,27 @@ delete_one(struct netlink *n, const struct pending *p, struct err *e)
 	return 0;
 }
 
-static int
-flush_family(struct netlink *n, uint8_t family, const struct conntrack_change *change,
-	size_t *deleted, struct err *e)
+int
+conntrack_flush(struct netlink *n, const struct conntrack_change *change, size_t *ret_deleted,
+	struct err *e)
 {
 	struct dumping d = {.change = change};
 	struct slice found;
 	int ret;
 
+	*ret_deleted = 0;
+	if (!conntrack_needed(change) || !has_flows(n))
+		return 0;
 	buf_init(&d.found, CONNTRACK_DELETE_BYTES_MAX);
-	ret = dump_family(n, family, &d, e);
+	ret = dump_all(n, &d, e);
 	for (found = buf_slice(&d.found); ret == 0 && found.n > 0;
 		found = slice_skip(found, sizeof(struct pending))) {
 		struct pending p;
 
 		memcpy(&p, found.p, sizeof(p));
 		ret = delete_one(n, &p, e);
-		*deleted += ret == 0;
+		*ret_deleted += ret == 0;
 	}
 	buf_clear(&d.found);
 	return ret;
-}
-
-int
-conntrack_flush(struct netlink *n, const struct conntrack_change *change, size_t *ret_deleted,
-	struct err *e)
-{
-	size_t deleted = 0;
-
-	*ret_deleted = 0;
-	if (!conntrack_needed(change))
-		return 0;
-	if (flush_family(n, AF_INET, change, &deleted, e) < 0 ||
-		flush_family(n, AF_INET6, change, &deleted, e) < 0)
-		return -1;
-	*ret_deleted = deleted;
-	return 0;
 }

@@ -91,6 +91,10 @@ void install_again(struct router *r);
 /* Somebody may have changed the table: puts it back. */
 void install_repair(struct router *r);
 
+/* show.c */
+/* Tells control what the forwards have carried. */
+void show_forwards(struct router *r, uint64_t id);
+
 /* ban.c: bans. */
 struct ban_order {
 	uint64_t id; /* 0: nobody waits for an answer */

@@ -227,6 +227,15 @@ on_block_list(struct router *r, struct msg_in *m)
 		generation_block_list(r, generation, index, msg_take_fd(m));
 }
 
+static void
+on_forwards_get(struct router *r, struct msg_in *m)
+{
+	uint64_t id = msg_get_u64(m);
+
+	if (msg_finish(m) == 0)
+		show_forwards(r, id);
+}
+
 struct handler {
 	enum msg_type type;
 	void (*on)(struct router *r, struct msg_in *m);
@@ -245,6 +254,7 @@ static const struct handler handlers[] = {
 	{MSG_BAN, on_ban},
 	{MSG_UNBAN, on_unban},
 	{MSG_BANS_GET, on_bans_get},
+	{MSG_FORWARDS_GET, on_forwards_get},
 	{MSG_NFT_GET, on_nft_get},
 };
 

@@ -5,7 +5,12 @@
 #include "core/log.h"
 #include "core/memfd.h"
 #include "core/own.h"
+#include "router/nft_count.h"
 #include "router/nft_show.h"
+
+#include <stdlib.h>
+
+#define FORWARDS_A_MESSAGE 1500
 
 /* The difference as comments, so that the whole is still nft's syntax. */
 static int
@@ -88,4 +93,40 @@ show_nft(struct router *r, uint64_t id, enum nft_view view)
 	msg_put_str(&m, e.msg);
 	msg_put_fd(&m, fd);
 	(void)chan_send(r->chan, &m);
+}
+
+static void
+send_counts(struct router *r, uint64_t id, const struct nft_count *v, size_t n, bool more)
+{
+	struct msg_out m;
+
+	if (msg_out_init(&m, MSG_FORWARDS, ROLE_CONTROL) < 0)
+		return;
+	msg_put_u64(&m, id);
+	msg_put_u8(&m, more);
+	for (size_t i = 0; i < n; i++) {
+		msg_put_u32(&m, v[i].ordinal);
+		msg_put_u64(&m, v[i].hits);
+		msg_put_u64(&m, v[i].packets);
+		msg_put_u64(&m, v[i].bytes);
+	}
+	(void)chan_send(r->chan, &m);
+}
+
+void
+show_forwards(struct router *r, uint64_t id)
+{
+	_free_ struct nft_count *counts = NULL;
+	size_t n = 0, first = 0;
+	struct err e = {0};
+
+	if (r->installed && nft_count_forwards(&r->nft, &r->ruleset, &counts, &n, &e) < 0)
+		log_err("forwards are not counted", &e);
+	do {
+		size_t left = n - first;
+		size_t some = left < FORWARDS_A_MESSAGE ? left : FORWARDS_A_MESSAGE;
+
+		send_counts(r, id, counts + first, some, first + some < n);
+		first += some;
+	} while (first < n);
 }

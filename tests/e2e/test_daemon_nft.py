@@ -1,6 +1,8 @@
 """`sluice nft show`: the table as it was planned, as the kernel has it, and in what they differ."""
 
 import os
+import re
+import socket
 
 import pytest
 from lab import Host
@@ -58,3 +60,29 @@ def test_without_a_router_it_says_so(lab, sluice):
     assert said.returncode == 1 and "the router process does not run" in said.stderr
     assert show(s, "--theirs", check=False).returncode == 2
     assert s.api("GET", "/v1/nft?view=theirs")[0] == 400
+
+
+def test_forwards_are_counted(lab, sluice):
+    wan = lab.wan
+    s = sluice("listen 80 plain\nwan wan0\nforward tcp 2222 -> 203.0.113.2:8080 masquerade\n"
+               "forward udp 2222-2224 on wan0 -> 203.0.113.2:9000\nsite * -> status 204\n", where=lab.edge)
+    with wan.net():
+        server = socket.create_server(("203.0.113.2", 8080))
+    for _ in range(3):
+        with wan.net():
+            client = socket.create_connection(("203.0.113.1", 2222), timeout=3)
+        peer, _ = server.accept()
+        client.sendall(b"x" * 1000)
+        assert len(peer.recv(1000, socket.MSG_WAITALL)) == 1000
+        peer.close()
+        client.close()
+    tcp, udp = s.ctl("forward", "ls", json=True)
+    assert (tcp["connections"], udp["connections"]) == (3, 0)
+    assert tcp["bytes"] > 3000 and tcp["packets"] >= 3 * 6 and udp["bytes"] == 0
+    assert udp["interface"] == "wan0" and udp["port"] == "2222-2224"
+    assert re.search(r"^tcp +2222 .* 3 +\d+ +\d+$", s.ctl("forward", "ls").stdout, re.M)
+    # What is not changed goes on counting.
+    s.write("listen 80 plain\nwan wan0\nforward tcp 2222 -> 203.0.113.2:8080 masquerade\nsite * -> status 204\n")
+    s.reload()
+    assert s.ctl("forward", "ls", json=True)[0]["connections"] == 3
+    server.close()

@@ -7,6 +7,7 @@
 #include "router/conntrack.h"
 #include "router/link.h"
 #include "router/nft.h"
+#include "router/nft_count.h"
 #include "router/peers.h"
 
 #include <stdlib.h>
@@ -49,6 +50,23 @@ feed_bans(const struct nlmsghdr *h)
 }
 
 static void
+feed_counters(const struct nlmsghdr *h)
+{
+	struct netlink_walk walk = netlink_walk(h, 4);
+	const struct nlattr *a;
+
+	while ((a = netlink_next(&walk)) != NULL) {
+		struct nft_counted counted = {0};
+
+		for (size_t i = 0; i < RULESET_SET_COUNT; i++)
+			if (!nft_parse_counted(a, (enum ruleset_set)i, &counted))
+				REQUIRE(counted.packets == 0 && counted.bytes == 0);
+			else
+				counted = (struct nft_counted){0};
+	}
+}
+
+static void
 feed(const struct nlmsghdr *h, struct link_snapshot *links, struct ruleset *ruleset)
 {
 	struct netlink_error error;
@@ -64,6 +82,7 @@ feed(const struct nlmsghdr *h, struct link_snapshot *links, struct ruleset *rule
 	(void)nft_event_foreign(h, 1);
 	for (size_t i = 0; i < RULESET_SET_COUNT; i++)
 		(void)nft_parse_elements(h, (enum ruleset_set)i, ruleset);
+	feed_counters(h);
 	if (conntrack_parse(h, &flow))
 		judge(&flow, links, ruleset);
 	feed_bans(h);

@@ -1,0 +1,231 @@
+/* Dumps of the maps and of their targets, each sorted by key and looked up by the planned elements.
+ */
+#include "router/nft_count.h"
+
+#include <endian.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct counted_list {
+	enum ruleset_set set;
+	struct nft_counted *v;
+	size_t n, cap;
+};
+
+static bool
+read_u64(const struct nlattr *a, uint64_t *ret)
+{
+	if (!netlink_bytes(a, ret, sizeof(*ret)))
+		return false;
+	*ret = be64toh(*ret);
+	return true;
+}
+
+bool
+nft_parse_counted(const struct nlattr *nest, enum ruleset_set set, struct nft_counted *ret)
+{
+	const struct nlattr *attrs[NFTA_SET_ELEM_MAX + 1], *key[NFTA_DATA_MAX + 1];
+	const struct nlattr *expr[NFTA_EXPR_MAX + 1], *counter[NFTA_COUNTER_MAX + 1];
+	struct nft_counted c = {0};
+	char name[16];
+
+	netlink_nested(nest, attrs, NFTA_SET_ELEM_MAX);
+	netlink_nested(attrs[NFTA_SET_ELEM_KEY], key, NFTA_DATA_MAX);
+	netlink_nested(attrs[NFTA_SET_ELEM_EXPR], expr, NFTA_EXPR_MAX);
+	netlink_nested(expr[NFTA_EXPR_DATA], counter, NFTA_COUNTER_MAX);
+	if (!netlink_bytes(key[NFTA_DATA_VALUE], c.key, ruleset_set_info(set)->key_size) ||
+		!netlink_name(expr[NFTA_EXPR_NAME], name, sizeof(name)) ||
+		strcmp(name, "counter") != 0 ||
+		!read_u64(counter[NFTA_COUNTER_PACKETS], &c.packets) ||
+		!read_u64(counter[NFTA_COUNTER_BYTES], &c.bytes))
+		return false;
+	*ret = c;
+	return true;
+}
+
+static int
+list_add(struct counted_list *l, const struct nft_counted *c)
+{
+	if (l->n == l->cap) {
+		size_t cap = l->cap ? l->cap * 2 : 256;
+		struct nft_counted *v = realloc(l->v, cap * sizeof(*v));
+
+		if (!v)
+			return -1;
+		l->v = v;
+		l->cap = cap;
+	}
+	l->v[l->n++] = *c;
+	return 0;
+}
+
+static int
+on_elements(const struct nlmsghdr *h, void *ctx)
+{
+	const struct nlattr *attrs[NFTA_SET_ELEM_LIST_MAX + 1], *a;
+	struct counted_list *l = ctx;
+	struct netlink_walk walk;
+
+	netlink_attrs(h, sizeof(struct nfgenmsg), attrs, NFTA_SET_ELEM_LIST_MAX);
+	walk = netlink_walk_nest(attrs[NFTA_SET_ELEM_LIST_ELEMENTS]);
+	while ((a = netlink_next(&walk)) != NULL) {
+		struct nft_counted c;
+
+		if (nft_parse_counted(a, l->set, &c) && list_add(l, &c) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static void
+on_restart(void *ctx)
+{
+	((struct counted_list *)ctx)->n = 0;
+}
+
+static int
+compare_keys(const void *a, const void *b)
+{
+	return memcmp(((const struct nft_counted *)a)->key, ((const struct nft_counted *)b)->key,
+		RULESET_KEY_MAX);
+}
+
+static int
+read_list(struct nft *n, struct counted_list *l, struct err *e)
+{
+	char request[NETLINK_REQUEST_MAX];
+	struct netlink_error error;
+	struct netlink_dump dump = {.on_each = on_elements, .on_restart = on_restart, .ctx = l};
+	struct nlmsghdr *h = nft_begin_read(n, request, NFT_MSG_GETSETELEM);
+
+	mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_TABLE, RULESET_TABLE);
+	mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_SET, ruleset_set_info(l->set)->name);
+	if (netlink_dump(&n->commands, h, &dump, &error) < 0)
+		return netlink_err(e, &error, "reading table inet " RULESET_TABLE);
+	if (l->n)
+		qsort(l->v, l->n, sizeof(*l->v), compare_keys);
+	return 0;
+}
+
+static const struct nft_counted *
+find(const struct counted_list *l, const uint8_t *key)
+{
+	struct nft_counted wanted;
+
+	if (!l->n)
+		return NULL;
+	memcpy(wanted.key, key, sizeof(wanted.key));
+	return bsearch(&wanted, l->v, l->n, sizeof(*l->v), compare_keys);
+}
+
+/* A map's key ends in protocol and port; its data is an address and a port. The target's key is
+ * the protocol, the data's port, the data's address. */
+static void
+target_key(
+	enum ruleset_set set, const struct ruleset_elem *elem, uint8_t ret[static RULESET_KEY_MAX])
+{
+	const struct ruleset_set_info *info = ruleset_set_info(set);
+	size_t addr_size = ruleset_part_size(info->data[0]),
+	       size = ruleset_part_size(RULESET_PART_PORT);
+
+	memset(ret, 0, RULESET_KEY_MAX);
+	memcpy(ret, elem->key + info->key_size - 2 * size, size);
+	memcpy(ret + size, elem->data + addr_size, size);
+	memcpy(ret + 2 * size, elem->data, addr_size);
+}
+
+struct counts {
+	struct nft_count *v;
+	size_t n, cap;
+};
+
+/* Elements of one directive mostly follow each other. */
+static struct nft_count *
+count_of(struct counts *c, uint32_t ordinal)
+{
+	for (size_t i = c->n; i-- > 0;)
+		if (c->v[i].ordinal == ordinal)
+			return &c->v[i];
+	if (c->n == c->cap) {
+		size_t cap = c->cap ? c->cap * 2 : 64;
+		struct nft_count *v = realloc(c->v, cap * sizeof(*v));
+
+		if (!v)
+			return NULL;
+		c->v = v;
+		c->cap = cap;
+	}
+	c->v[c->n] = (struct nft_count){.ordinal = ordinal};
+	return &c->v[c->n++];
+}
+
+static int
+add_up(struct counts *c, const struct ruleset_elems *s, const struct counted_list *map,
+	const struct counted_list *targets)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		uint8_t key[RULESET_KEY_MAX];
+		struct nft_count *count = count_of(c, s->v[i].ordinal);
+		const struct nft_counted *hits = find(map, s->v[i].key), *carried;
+
+		if (!count)
+			return -1;
+		target_key(map->set, &s->v[i], key);
+		carried = find(targets, key);
+		count->hits += hits ? hits->packets : 0;
+		count->packets += carried ? carried->packets : 0;
+		count->bytes += carried ? carried->bytes : 0;
+	}
+	return 0;
+}
+
+static int
+count_map(struct nft *n, const struct ruleset *r, enum ruleset_set set, struct counts *c,
+	struct err *e)
+{
+	bool v6 = ruleset_set_info(set)->data[0] == RULESET_PART_IPV6;
+	struct counted_list map = {.set = set};
+	struct counted_list targets = {.set = v6 ? RULESET_TARGETS6 : RULESET_TARGETS4};
+	int rc = 0;
+
+	if (r->sets[set].n == 0)
+		return 0;
+	if (read_list(n, &map, e) < 0 || read_list(n, &targets, e) < 0)
+		rc = -1;
+	else if (add_up(c, &r->sets[set], &map, &targets) < 0)
+		rc = err_set(e, "out of memory");
+	free(map.v);
+	free(targets.v);
+	return rc;
+}
+
+static int
+compare_ordinals(const void *a, const void *b)
+{
+	const struct nft_count *x = a, *y = b;
+
+	return x->ordinal < y->ordinal ? -1 : x->ordinal > y->ordinal;
+}
+
+int
+nft_count_forwards(struct nft *n, const struct ruleset *r, struct nft_count **ret, size_t *ret_n,
+	struct err *e)
+{
+	static const enum ruleset_set maps[] = {RULESET_FWD4, RULESET_FWD6, RULESET_FWDAT4,
+		RULESET_FWDAT6, RULESET_FWDIF4, RULESET_FWDIF6};
+	struct counts c = {0};
+
+	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
+		if (count_map(n, r, maps[i], &c, e) < 0) {
+			free(c.v);
+			return -1;
+		}
+	}
+	if (c.n)
+		qsort(c.v, c.n, sizeof(*c.v), compare_ordinals);
+	*ret = c.v;
+	*ret_n = c.n;
+	return 0;
+}
