@@ -135,6 +135,7 @@ judge_forward(const struct sockets *s, const struct conf_forward *f, struct find
 		struct finding *x;
 
 		if (v[i].port < f->low || v[i].port > f->high || is_loopback(&v[i].addr) ||
+			(f->listen.family && !port_owner_collides(&v[i].addr, &f->listen)) ||
 			!port_owner_of(v[i].inode, &o) || is_ours(&o))
 			continue;
 		x = findings_add(ret, "forward-shadows", false);

@@ -204,6 +204,13 @@ inside(const struct import *i, const struct addr *a)
 	return net->addr.family && prefix_contains(net, a) && !addr_eq(&net->addr, a);
 }
 
+/* The interface that has to be said; "" for the outside and everywhere. */
+static const char *
+entry_of(const struct import *i, const struct import_rule *r)
+{
+	return r->in_not || strcmp(r->in, i->wan) == 0 ? "" : r->in;
+}
+
 /* A forward that another one has said already: rules for several chains, or twice the same. */
 static bool
 said_before(const struct import *i, size_t which)
@@ -216,7 +223,9 @@ said_before(const struct import *i, size_t which)
 		const struct import_ports *q = &g->rule.ports[g->port];
 
 		if (((f->rule.tcp && g->rule.tcp) || (f->rule.udp && g->rule.udp)) &&
-			p->low <= q->high && q->low <= p->high)
+			p->low <= q->high && q->low <= p->high &&
+			addr_eq(&f->rule.to.addr, &g->rule.to.addr) &&
+			strcmp(entry_of(i, &f->rule), entry_of(i, &g->rule)) == 0)
 			return true;
 	}
 	return false;
@@ -249,15 +258,47 @@ knows_v6(const struct import *i, const struct addr *a)
 	return false;
 }
 
+/* "[fd00::7]" of IPv6. */
 static int
-print_forward(const struct import_forward *f, const char *proto, const char *name, struct buf *out)
+print_host(const struct addr *a, struct buf *out)
+{
+	char text[ADDR_TEXT_MAX];
+	bool v6 = a->family == AF_INET6;
+
+	return buf_printf(out, "%s%s%s", v6 ? "[" : "", addr_print(a, text), v6 ? "]" : "");
+}
+
+/* Where it enters: at one address, at an interface that is not the outside. */
+static int
+print_entry(const struct import *i, const struct import_forward *f, struct buf *out)
+{
+	const struct import_rule *r = &f->rule;
+
+	if (r->to.len && (print_host(&r->to.addr, out) < 0 || buf_append_byte(out, ':') < 0))
+		return -1;
+	if (print_ports(&r->ports[f->port], out) < 0)
+		return -1;
+	if (entry_of(i, r)[0])
+		return buf_printf(out, " on %s", r->in);
+	return 0;
+}
+
+/* name: the container's, NULL for the address itself. */
+static int
+print_forward(
+	const struct import *i, const struct import_forward *f, const char *name, struct buf *out)
 {
 	const struct import_rule *r = &f->rule;
 	const struct import_ports *to = r->target_ports.low ? &r->target_ports : &r->ports[f->port];
 	bool begun = false;
 
-	if (buf_printf(out, "forward %s ", proto) < 0 || print_ports(&r->ports[f->port], out) < 0 ||
-		buf_printf(out, " -> %s:", name) < 0 || print_ports(to, out) < 0)
+	if (buf_printf(out, "forward %s ",
+		    r->tcp && r->udp ? "both"
+		    : r->tcp         ? "tcp"
+				     : "udp") < 0 ||
+		print_entry(i, f, out) < 0 || buf_append_str(out, " -> ") < 0 ||
+		(name ? buf_append_str(out, name) : print_host(&r->target, out)) < 0 ||
+		buf_append_byte(out, ':') < 0 || print_ports(to, out) < 0)
 		return -1;
 	for (size_t k = 0; k < r->n_from; k++) {
 		if (r->from[k].len == 0)
@@ -280,11 +321,6 @@ not_forwarded(const struct import *i, size_t which, uint32_t *ports)
 
 	if (said_before(i, which))
 		return "the same ports are forwarded by a rule before";
-	if (!inside(i, &r->target))
-		return "the target is not in the containers' network";
-	/* A container's block has an IPv4 address, or none. */
-	if (r->target.family == AF_INET6 && !knows_v6(i, &r->target))
-		return "no container with this address is known";
 	n *= (r->tcp ? 1U : 0U) + (r->udp ? 1U : 0U);
 	if (*ports + n > CONF_PORTS_MAX)
 		return "too many ports are forwarded";
@@ -300,18 +336,22 @@ print_forwards(struct import *i, struct buf *out)
 	for (size_t k = 0; k < i->n_forwards; k++) {
 		const struct import_forward *f = &i->forwards[k];
 		const char *why = not_forwarded(i, k, &ports), *name;
+		bool direct;
 
 		if (why) {
 			import_note_unknown(i, why, f->rule.line);
 			continue;
 		}
-		name = target_name(i, &f->rule.target);
-		if (!name)
+		/* A container's block has an IPv4 address; other targets stand for themselves. */
+		direct = !inside(i, &f->rule.target) ||
+			 (f->rule.target.family == AF_INET6 && !knows_v6(i, &f->rule.target));
+		name = direct ? NULL : target_name(i, &f->rule.target);
+		if ((!direct && !name) || print_forward(i, f, name, out) < 0)
 			return -1;
-		if (f->rule.tcp && print_forward(f, "tcp", name, out) < 0)
-			return -1;
-		if (f->rule.udp && print_forward(f, "udp", name, out) < 0)
-			return -1;
+		if (direct)
+			import_note_unknown(i,
+				"forwarded; its answers must come by this host, or add: masquerade",
+				f->rule.line);
 	}
 	return 0;
 }

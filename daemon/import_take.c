@@ -114,18 +114,14 @@ take_dnat(struct import *i, const struct import_rule *r)
 		import_note_unknown(i, "a forward has no exceptions", r->line);
 		return;
 	}
-	if (r->in[0] && r->in_not) {
-		/* Docker's `! -i docker0`: from everywhere else. */
-	} else if (r->in[0] && i->wan[0] && strcmp(i->wan, r->in) != 0) {
+	if (r->to.addr.family && !is_any(&r->to) && r->to.len != addr_len(&r->to.addr) * 8) {
 		import_note_unknown(
-			i, "forwards enter at one interface, and there is another one", r->line);
+			i, "a forward is for one address of the host, or for all", r->line);
 		return;
-	} else if (r->in[0]) {
-		memcpy(i->wan, r->in, sizeof(i->wan));
 	}
-	if (r->to.addr.family && !is_any(&r->to))
-		import_note_done(i,
-			"the forward is for all addresses of the host, not for one alone", r->line);
+	/* The first interface is taken for the outside; Docker's `! -i docker0` is no interface. */
+	if (r->in[0] && !r->in_not && !i->wan[0])
+		memcpy(i->wan, r->in, sizeof(i->wan));
 	for (size_t port = 0; port < r->n_ports; port++)
 		import_add_forward(i, r, port);
 }
