@@ -197,10 +197,11 @@ add_twin(struct parse *p, const struct directive *d)
 {
 	struct conf *c = p->conf;
 	struct conf_forward *twin = parse_add(p, &c->forwards, &c->n_forwards, sizeof(*twin));
-	const struct conf_forward *f = twin - 1;
+	const struct conf_forward *f;
 
 	if (!twin)
 		return -1;
+	f = twin - 1;
 	*twin = *f;
 	twin->proto = CONF_UDP;
 	twin->from = NULL;

@@ -112,7 +112,7 @@ read_list(struct nft *n, struct counted_list *l, struct err *e)
 static const struct nft_counted *
 find(const struct counted_list *l, const uint8_t *key)
 {
-	struct nft_counted wanted;
+	struct nft_counted wanted = {0};
 
 	if (!l->n)
 		return NULL;
