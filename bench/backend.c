@@ -3,7 +3,9 @@
  * thread, epoll, as little work as can be, so that it is never what is measured. It reads requests
  * without bodies only, and waits for whoever does not take an answer.
  *
- *	backend PORT SIZE
+ *	backend PORT SIZE [SECONDS]
+ *
+ * SECONDS: how long a cache may keep the answer; absent: nothing is said of it.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -24,10 +26,12 @@ static char answer[BODY_MAX + 256];
 static size_t answer_size;
 
 static void
-answer_make(size_t body)
+answer_make(size_t body, const char *seconds)
 {
 	int head = snprintf(answer, 256,
-		"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n\r\n", body);
+		"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n%s%.9s%s\r\n",
+		body, seconds ? "Cache-Control: max-age=" : "", seconds ? seconds : "",
+		seconds ? "\r\n" : "");
 
 	memset(answer + head, 'x', body);
 	answer_size = (size_t)head + body;
@@ -107,11 +111,11 @@ main(int argc, char **argv)
 	struct epoll_event ev = {.events = EPOLLIN}, events[EVENTS];
 	int listener, loop, n;
 
-	if (argc != 3 || strtoul(argv[2], NULL, 10) > BODY_MAX) {
-		fprintf(stderr, "usage: backend PORT SIZE\n");
+	if ((argc != 3 && argc != 4) || strtoul(argv[2], NULL, 10) > BODY_MAX) {
+		fprintf(stderr, "usage: backend PORT SIZE [SECONDS]\n");
 		return 2;
 	}
-	answer_make(strtoul(argv[2], NULL, 10));
+	answer_make(strtoul(argv[2], NULL, 10), argc > 3 ? argv[3] : NULL);
 	listener = listen_on((unsigned short)strtoul(argv[1], NULL, 10));
 	loop = epoll_create1(EPOLL_CLOEXEC);
 	ev.data.fd = listener;

@@ -2,7 +2,8 @@
 
 Each runs one worker (one thread that serves), speaks TLS 1.3 only with the same P-256 certificate,
 keeps connections alive on both sides, offers HTTP/2 and writes no access log. HAProxy serves no
-files, so it takes part in the proxied work only.
+files and H2O keeps no cache: each takes part in the rest only. The cache of nginx is files in the
+kernel's page cache, that of HAProxy and ours memory.
 """
 
 import os
@@ -42,6 +43,7 @@ class Server:
 
     name = "?"
     serves_files = True
+    caches = True
 
     def __init__(self, work):
         self.dir = work.dir / re.sub(r"\W+", "-", self.name)
@@ -50,6 +52,11 @@ class Server:
         self.work = work
         self.port = free_port()
         self.process = None
+
+    def can(self, path):
+        """Whether it takes part in what is measured by this path."""
+        return (self.serves_files or not path.startswith("/files")) and (
+            self.caches or not path.startswith("/cached"))
 
     def start(self):
         log = open(self.dir / "log", "wb")
@@ -122,6 +129,7 @@ timeout idle 5m
 site * {{
     route /files/ -> dir {self.work.files}
     route /large -> http://127.0.0.1:{self.work.large_port}
+    route /cached -> http://127.0.0.1:{self.work.cached_port} {{ cache on }}
     route / -> http://127.0.0.1:{self.work.backend_port}
 {self.more_routes}
 }}
@@ -161,6 +169,11 @@ http {{
         keepalive 1024;
         keepalive_requests 1000000000;
     }}
+    proxy_cache_path {self.dir}/cache keys_zone=hot:1m;
+    upstream cached {{
+        server 127.0.0.1:{self.work.cached_port};
+        keepalive 16;
+    }}
     upstream large {{
         server 127.0.0.1:{self.work.large_port};
         keepalive 1024;
@@ -178,6 +191,7 @@ http {{
         ssl_certificate_key {self.work.key};
         location /files/ {{ alias {self.work.files}/; }}
         location /large {{ proxy_pass http://large; }}
+        location /cached {{ proxy_pass http://cached; proxy_cache hot; }}
         location / {{ proxy_pass http://backend; }}
     }}
 }}
@@ -215,8 +229,17 @@ frontend public
     bind 127.0.0.1:{self.port} ssl crt {pem} ssl-min-ver TLSv1.3 alpn h2,http/1.1
     option forwardfor
     http-request set-header X-Forwarded-Proto https
+    use_backend cached if {{ path_beg /cached }}
     use_backend large if {{ path_beg /large }}
     default_backend app
+cache hot
+    total-max-size 16
+    max-object-size 100000
+    max-age 3600
+backend cached
+    http-request cache-use hot
+    http-response cache-store hot
+    server one 127.0.0.1:{self.work.cached_port}
 backend large
     server one 127.0.0.1:{self.work.large_port}
 backend app
@@ -227,6 +250,7 @@ backend app
 
 class H2o(Server):
     name = "h2o"
+    caches = False
 
     def command(self):
         (self.dir / "h2o.conf").write_text(f"""
