@@ -29,7 +29,8 @@ static void
 answer_make(size_t body, const char *seconds)
 {
 	int head = snprintf(answer, 256,
-		"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n%s%.9s%s\r\n",
+		"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: "
+		"%zu\r\n%s%.9s%s\r\n",
 		body, seconds ? "Cache-Control: max-age=" : "", seconds ? seconds : "",
 		seconds ? "\r\n" : "");
 
