@@ -94,8 +94,14 @@ conn_bio_read(BIO *bio, char *to, int n)
 static int
 conn_bio_write(BIO *bio, const char *from, int n)
 {
-	ssize_t sent = conn_send(BIO_get_data(bio), from, (size_t)n);
+	struct conn *c = BIO_get_data(bio);
+	ssize_t sent;
 
+	/* A client with Nagle's algorithm keeps its request back until its Finished is
+	 * acknowledged: unless the request is here already, the ticket must carry that. */
+	if (c->state == CONN_HANDSHAKE && !SSL_has_pending(c->ssl))
+		c->more = false;
+	sent = conn_send(c, from, (size_t)n);
 	BIO_clear_retry_flags(bio);
 	if (sent < 0 && errno == EAGAIN)
 		BIO_set_retry_write(bio);

@@ -1,9 +1,12 @@
 """TLS: which certificate a name gets, versions, tickets for all threads, what is refused."""
 
 import shutil
+import socket
 import ssl
+import statistics
 import subprocess
 import threading
+import time
 
 import client
 import pytest
@@ -234,6 +237,20 @@ def test_one_ticket_a_handshake(sluice):
     with s.client(tls=True, sni="a.example", context=context) as c:
         assert c.request("GET", "/").status == 204
     assert seen.count(("read", "NEWSESSION_TICKET")) == 1
+
+
+def test_a_client_with_nagle_s_algorithm_does_not_wait_for_a_delayed_acknowledgement(sluice):
+    """Its request leaves when its Finished is acknowledged: by what we send, or 40 ms later."""
+    s = sluice("listen 127.0.0.1:@port@ tls\ncertificate default @cert@\nsite * -> status 204\n")
+    context, times = client.tls_context(), []
+    for _ in range(20):
+        with socket.create_connection(("127.0.0.1", s.port), timeout=10) as plain:
+            begun = time.monotonic()
+            with context.wrap_socket(plain, server_hostname="a.example") as c:
+                c.sendall(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
+                assert c.recv(1000).startswith(b"HTTP/1.1 204")
+            times.append(time.monotonic() - begun)
+    assert statistics.median(times) < 0.035, times
 
 
 def test_a_new_certificate_is_served_after_a_reload(sluice, certs):
