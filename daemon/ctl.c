@@ -29,32 +29,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define OUTPUT_MAX (32 * 1024 * 1024)
 #define PATH_TEXT_MAX 512
 #define CTL_DRAIN_MAX_MS (UINT64_C(24) * 3600 * 1000)
 #define ENDED_POLL_NS (20 * 1000 * 1000) /* how often to look whether the daemon has ended */
-
-typedef int show_fn(const json_t *answer, struct buf *out);
-
-/* GET and a table. */
-static int
-run_show(const struct ctl_line *line, const char *path, show_fn *show)
-{
-	struct err e = {0};
-	json_t *answer = NULL;
-	enum ctl_exit status = ctl_ask(line, "GET", path, &answer, &e);
-	struct buf out;
-	int rc = (int)status;
-
-	buf_init(&out, OUTPUT_MAX);
-	if (status != CTL_OK)
-		rc = ctl_complain(status, &e);
-	else if (!line->json)
-		rc = show(answer, &out) < 0 ? CTL_FAILED : ctl_print(buf_slice(&out));
-	buf_clear(&out);
-	json_decref(answer);
-	return rc;
-}
 
 static int
 show_config(const json_t *answer, struct buf *out)
@@ -96,7 +73,7 @@ print_error_lines(const json_t *lines)
 		ctl_parse_error_line(slice_str(line), &errs->errors[errs->n++]);
 	}
 	buf_init(&texts.text, CONF_TEXT_MAX);
-	buf_init(&out, OUTPUT_MAX);
+	buf_init(&out, CTL_OUTPUT_MAX);
 	if (conf_errors_print(errs, text_of, &texts, &out) == 0)
 		(void)fprintf(stderr, "%.*s", SLICE_ARG(buf_slice(&out)));
 	buf_clear(&out);
@@ -177,7 +154,7 @@ print_event(const struct ctl_line *line, struct slice text)
 	struct buf out;
 	int rc;
 
-	buf_init(&out, OUTPUT_MAX);
+	buf_init(&out, CTL_OUTPUT_MAX);
 	if (line->json || !event)
 		rc = buf_printf(&out, "%.*s\n", SLICE_ARG(text));
 	else
@@ -390,7 +367,7 @@ run_complete(const struct ctl_line *line)
 	for (size_t i = 0; i + 1 < line->n_args; i++)
 		if (strcmp(line->args[i], "-s") == 0)
 			given.socket = line->args[i + 1];
-	buf_init(&out, OUTPUT_MAX);
+	buf_init(&out, CTL_OUTPUT_MAX);
 	rc = ctl_complete((int)line->n_args, line->args, &out, &names);
 	if (rc == 0 && names)
 		append_names(&given, &out);
@@ -405,7 +382,7 @@ run_help(void)
 	struct buf out;
 	int rc;
 
-	buf_init(&out, OUTPUT_MAX);
+	buf_init(&out, CTL_OUTPUT_MAX);
 	rc = ctl_print_usage(&out) < 0 ? CTL_FAILED : ctl_print(buf_slice(&out));
 	buf_clear(&out);
 	return rc;
@@ -416,7 +393,7 @@ run(const struct ctl_line *line)
 {
 	switch (line->command) {
 	case CTL_STATUS:
-		return run_show(line, "/v1/status", ctl_show_status);
+		return ctl_show(line, "GET", "/v1/status", ctl_show_status);
 	case CTL_TOP:
 		return run_top(line);
 	case CTL_CHECK:
@@ -426,9 +403,9 @@ run(const struct ctl_line *line)
 	case CTL_LOG_REOPEN:
 		return run_outcome(line, "/v1/log/reopen", "reopened");
 	case CTL_CONFIG_SHOW:
-		return run_show(line, "/v1/config", show_config);
+		return ctl_show(line, "GET", "/v1/config", show_config);
 	case CTL_CONTAINER_LS:
-		return run_show(line, "/v1/containers", ctl_show_containers);
+		return ctl_show(line, "GET", "/v1/containers", ctl_show_containers);
 	case CTL_CONTAINER_START:
 	case CTL_CONTAINER_STOP:
 	case CTL_CONTAINER_RESTART:
@@ -439,11 +416,11 @@ run(const struct ctl_line *line)
 	case CTL_CONTAINER_CONSOLE:
 		return run_exec(line);
 	case CTL_ROUTE_LS:
-		return run_show(line, "/v1/routes", ctl_show_routes);
+		return ctl_show(line, "GET", "/v1/routes", ctl_show_routes);
 	case CTL_FORWARD_LS:
-		return run_show(line, "/v1/forwards", ctl_show_forwards);
+		return ctl_show(line, "GET", "/v1/forwards", ctl_show_forwards);
 	case CTL_BAN_LS:
-		return run_show(line, "/v1/bans", ctl_show_bans);
+		return ctl_show(line, "GET", "/v1/bans", ctl_show_bans);
 	case CTL_BAN_ADD:
 	case CTL_BAN_RM:
 		return run_ban(line);

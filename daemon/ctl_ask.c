@@ -60,3 +60,22 @@ ctl_ask(const struct ctl_line *line, const char *method, const char *path, json_
 	buf_clear(&reply.body);
 	return status;
 }
+
+int
+ctl_show(const struct ctl_line *line, const char *method, const char *path, ctl_show_fn *show)
+{
+	struct err e = {0};
+	json_t *answer = NULL;
+	enum ctl_exit status = ctl_ask(line, method, path, &answer, &e);
+	struct buf out;
+	int rc = (int)status;
+
+	buf_init(&out, CTL_OUTPUT_MAX);
+	if (status != CTL_OK)
+		rc = ctl_complain(status, &e);
+	else if (!line->json)
+		rc = show(answer, &out) < 0 ? CTL_FAILED : ctl_print(buf_slice(&out));
+	buf_clear(&out);
+	json_decref(answer);
+	return rc;
+}

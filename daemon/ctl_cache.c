@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define OUTPUT_MAX (32 * 1024 * 1024)
 #define PATH_MAX_LEN (64 * 1024) /* an encoded URL takes three times its length */
 
 /* The value of a query, percent-encoded but for what needs no care (RFC 3986 section 2.3). */
@@ -31,42 +30,24 @@ struct question {
 	const char *method, *path, *key, *value;
 };
 
-static enum ctl_exit
-ask(const struct ctl_line *line, const struct question *q, json_t **ret, struct err *e)
+static int
+show(const struct ctl_line *line, const struct question *q, ctl_show_fn *print)
 {
+	struct err e = {0};
 	struct buf path;
-	enum ctl_exit status = CTL_USAGE;
+	int rc;
 
 	buf_init(&path, PATH_MAX_LEN);
 	if (buf_append_str(&path, q->path) < 0 ||
 		(q->key && (buf_printf(&path, "?%s=", q->key) < 0 ||
 				   append_encoded(q->value, &path) < 0)) ||
-		buf_append_byte(&path, '\0') < 0)
-		err_set(e, "\"%.40s…\" is too long", q->value ? q->value : "");
-	else
-		status = ctl_ask(line, q->method, path.data, ret, e);
+		buf_append_byte(&path, '\0') < 0) {
+		err_set(&e, "\"%.40s…\" is too long", q->value ? q->value : "");
+		rc = ctl_complain(CTL_USAGE, &e);
+	} else {
+		rc = ctl_show(line, q->method, path.data, print);
+	}
 	buf_clear(&path);
-	return status;
-}
-
-/* GET, and what show makes of it. */
-static int
-show(const struct ctl_line *line, const struct question *q,
-	int (*print)(const json_t *answer, struct buf *out))
-{
-	struct err e = {0};
-	json_t *answer = NULL;
-	enum ctl_exit status = ask(line, q, &answer, &e);
-	struct buf out;
-	int rc = (int)status;
-
-	buf_init(&out, OUTPUT_MAX);
-	if (status != CTL_OK)
-		rc = ctl_complain(status, &e);
-	else if (!line->json)
-		rc = print(answer, &out) < 0 ? CTL_FAILED : ctl_print(buf_slice(&out));
-	buf_clear(&out);
-	json_decref(answer);
 	return rc;
 }
 
