@@ -2,6 +2,7 @@
 #include "conf/guard.h"
 
 #include "conf/conf.h"
+#include "core/fnv.h"
 
 #include <stdlib.h>
 
@@ -81,15 +82,6 @@ conf_guard_inherit(struct conf_guard *guard, const struct conf_guard *outer)
 		guard->auth_from = NULL;
 }
 
-/* FNV-1a, with a mark behind each part. */
-static uint64_t
-hash_part(uint64_t hash, const char *text)
-{
-	for (const char *p = text; *p; p++)
-		hash = (hash ^ (unsigned char)*p) * 0x100000001b3;
-	return (hash ^ 0xff) * 0x100000001b3;
-}
-
 /* The server that is asked is a route without rules, with the time-outs of the block that asks. */
 static void
 resolve_forward(struct conf_guard *guard, const struct conf_limits *limits)
@@ -109,20 +101,20 @@ resolve_forward(struct conf_guard *guard, const struct conf_limits *limits)
 void
 conf_guard_resolve(struct conf *c)
 {
-	c->guard.place = hash_part(0xcbf29ce484222325, "");
+	c->guard.place = fnv_text(FNV_START, "");
 	conf_guard_inherit(&c->guard, NULL);
 	resolve_forward(&c->guard, &c->limits);
 	for (size_t i = 0; i < c->n_sites; i++) {
 		struct conf_site *site = &c->sites[i];
 
-		site->guard.place = hash_part(c->guard.place, site->n_hosts ? site->hosts[0] : "");
+		site->guard.place = fnv_text(c->guard.place, site->n_hosts ? site->hosts[0] : "");
 		conf_guard_inherit(&site->guard, &c->guard);
 		resolve_forward(&site->guard, &site->limits);
 		for (size_t j = 0; j < site->n_routes; j++) {
 			struct conf_route *r = &site->routes[j];
 
-			r->guard.place = hash_part(site->guard.place, r->exact ? "=" : "");
-			r->guard.place = hash_part(r->guard.place, r->path ? r->path : "");
+			r->guard.place = fnv_text(site->guard.place, r->exact ? "=" : "");
+			r->guard.place = fnv_text(r->guard.place, r->path ? r->path : "");
 			conf_guard_inherit(&r->guard, &site->guard);
 			resolve_forward(&r->guard, &r->limits);
 		}

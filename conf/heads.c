@@ -1,6 +1,8 @@
 /* What is said about heads: inherited, compared, freed. */
 #include "conf/heads.h"
 
+#include "core/fnv.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,11 +26,27 @@ conf_heads_equal(const struct conf_heads *a, const struct conf_heads *b)
 	return true;
 }
 
+static uint64_t
+hash_rules(uint64_t hash, const struct conf_heads *heads)
+{
+	for (size_t i = 0; i < heads->n_rules; i++) {
+		const struct conf_header_rule *rule = &heads->rules[i];
+
+		if (rule->side != CONF_HEADER_REQUEST)
+			continue;
+		hash = fnv_byte(hash, (uint8_t)rule->verb);
+		hash = fnv_text(hash, rule->name ? rule->name : "");
+		hash = fnv_text(hash, rule->value ? rule->value : "");
+	}
+	return fnv_byte(hash, (uint8_t)heads->rewrite);
+}
+
 void
 conf_heads_inherit(struct conf_heads *heads, const struct conf_heads *outer)
 {
 	if (outer && !heads->rewrite_ordinal)
 		heads->rewrite = outer->rewrite;
+	heads->print = hash_rules(outer ? outer->print : FNV_START, heads);
 }
 
 bool

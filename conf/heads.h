@@ -44,6 +44,7 @@ struct conf_heads {
 	size_t n_side[CONF_HEADER_SIDES]; /* how many there are of each */
 	enum conf_rewrite rewrite;        /* effective */
 	uint32_t rewrite_ordinal;         /* where written, else 0 */
+	uint64_t print; /* of all that is done to requests here and outside, and of rewrite */
 };
 
 /* `hsts 365d`: browsers come back by https only (RFC 6797). */
