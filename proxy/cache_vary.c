@@ -52,6 +52,20 @@ cache_vary_add(struct slice name, struct buf *names)
 	return append_lower(name, names);
 }
 
+enum cache_vary_source
+cache_vary_source(struct slice name)
+{
+	enum http_name id = http_name_find(name);
+
+	if (!(http_name_what(id) & HTTP_OURS))
+		return CACHE_VARY_CLIENT;
+	if (id == HTTP_NAME_X_REAL_IP || id == HTTP_NAME_X_FORWARDED_FOR ||
+		id == HTTP_NAME_X_REQUEST_ID)
+		return CACHE_VARY_PROXY;
+	/* A trusted peer's word reaches the backend. */
+	return id == HTTP_NAME_X_FORWARDED_OTHER ? CACHE_VARY_CLIENT : CACHE_VARY_KEY;
+}
+
 int
 cache_vary_names(const struct http_response *r, struct buf *out)
 {
@@ -61,8 +75,6 @@ cache_vary_names(const struct http_response *r, struct buf *out)
 		if (r->fields[i].id != HTTP_NAME_VARY)
 			continue;
 		while (http_list_next(&rest, &name)) {
-			if (http_name_what(http_name_find(name)) & HTTP_OURS)
-				continue;
 			if (cache_vary_add(name, out) < 0)
 				return -1;
 		}

@@ -15,8 +15,16 @@
 #define CACHE_VARY_FIELDS_MAX 16
 #define CACHE_VARY_CODINGS_MAX 16 /* elements of Accept-Encoding that are told apart */
 
-/* Appends the names that the answer's Vary fields list, in lower case, with a comma between; what
- * the proxy itself tells the backend is left out, because the key has it. 0 or -1: too many. */
+/* Whose word the backend has for a field. */
+enum cache_vary_source {
+	CACHE_VARY_CLIENT, /* the client's */
+	CACHE_VARY_KEY, /* the proxy's, and the key of a stored answer has it, or it is nobody's */
+	CACHE_VARY_PROXY, /* the proxy's, and it may be another one for each request */
+};
+
+enum cache_vary_source cache_vary_source(struct slice name);
+/* Appends the names that the answer's Vary fields list, in lower case, with a comma between. 0 or
+ * -1: too many. */
 int cache_vary_names(const struct http_response *r, struct buf *out);
 /* Adds one name to such a list, unless it is there. 0 or -1. */
 int cache_vary_add(struct slice name, struct buf *names);

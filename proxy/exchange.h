@@ -17,6 +17,7 @@
 #include "proxy/conn.h"
 #include "proxy/file_cache.h"
 #include "proxy/forward_head.h"
+#include "proxy/head_rules.h"
 #include "proxy/http_body.h"
 #include "proxy/http_head.h"
 #include "proxy/http_path.h"
@@ -288,6 +289,9 @@ int exchange_put_proxy_header(const struct exchange *x, struct buf *out);
 /* The user's page for an answer of ours: opens it as x->file and fills a's page. Not for a request
  * that has no generation, nor where a file is open already. */
 void exchange_open_page(struct exchange *x, struct answer *a);
+/* What the route's rules and its guard make of a field of the request with that name, which has one
+ * (its site too). */
+enum head_rules_effect exchange_head_effect(const struct exchange *x, struct slice name);
 /* Applies the header rules to the head that begins from bytes behind out's start. 0, or -1 when it
  * does not fit: then it is as it was. */
 int exchange_edit_head(

@@ -50,19 +50,21 @@ append_url(const struct exchange *x, struct buf *out)
 }
 
 /* What else the backend is told that may choose its answer: a trusted peer's word for the place,
- * and the listener's port. And which backend it is, so that a changed file is not answered with
- * what another one had said. */
+ * and the listener's port. And which backend it is, and what the route does to requests and to what
+ * is stored, so that a changed file is not answered with what came of the one before. */
 static int
 append_scope(const struct exchange *x, struct buf *out)
 {
 	static const enum http_name claims[] = {HTTP_NAME_X_FORWARDED_PROTO,
 		HTTP_NAME_X_FORWARDED_HOST, HTTP_NAME_X_FORWARDED_PORT,
 		HTTP_NAME_X_FORWARDED_PREFIX};
-	const struct conf_target *t = &x->route->target;
+	const struct conf_route *r = x->route;
+	const struct conf_target *t = &r->target;
 
-	if (buf_printf(out, "%u %u %s:%u %s %s", (unsigned)x->conn->origin.port, (unsigned)t->type,
-		    t->host, (unsigned)t->port, t->socket ? t->socket : "-",
-		    t->path ? t->path : "-") < 0)
+	if (buf_printf(out, "%u %u %s:%u %s %s %s%s %d %" PRIx64, (unsigned)x->conn->origin.port,
+		    (unsigned)t->type, t->host, (unsigned)t->port, t->socket ? t->socket : "-",
+		    t->path ? t->path : "-", r->exact ? "=" : "", r->path, r->compress.on,
+		    r->heads.print) < 0)
 		return -1;
 	for (size_t i = 0; x->trusted && i < sizeof(claims) / sizeof(claims[0]); i++)
 		if (buf_append_byte(out, '\n') < 0 ||

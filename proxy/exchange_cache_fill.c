@@ -246,6 +246,33 @@ refuse_length(const struct exchange *x)
 	return NULL;
 }
 
+/* Which fields chose the answer, as far as requests with this key may differ in them: a rule may
+ * have made the backend see the same for all of them, or something that is nowhere to be found when
+ * the next request comes. */
+static const char *
+decide_vary(struct exchange *x, struct buf *out)
+{
+	char text[CACHE_VARY_NAMES_MAX];
+	struct buf said = {.data = text, .cap = sizeof(text), .max = sizeof(text)};
+	struct slice names, name;
+
+	if (cache_vary_names(&x->response, &said) < 0)
+		return "vary";
+	names = buf_slice(&said);
+	while (http_list_next(&names, &name)) {
+		enum head_rules_effect effect = exchange_head_effect(x, name);
+		enum cache_vary_source source = cache_vary_source(name);
+
+		if (effect == HEAD_RULES_FIX ||
+			(effect == HEAD_RULES_LEAVE && source == CACHE_VARY_KEY))
+			continue;
+		if (effect == HEAD_RULES_MAKE || source == CACHE_VARY_PROXY ||
+			cache_vary_add(name, out) < 0)
+			return "vary";
+	}
+	return NULL;
+}
+
 static const char *
 decide(struct exchange *x, struct cache_facts *facts)
 {
@@ -259,9 +286,8 @@ decide(struct exchange *x, struct cache_facts *facts)
 	if (why)
 		return why;
 	buf_init(&c->fill.vary, CACHE_VARY_NAMES_MAX);
-	if (cache_vary_names(&x->response, &c->fill.vary) < 0)
-		return "vary";
-	return refuse_length(x);
+	why = decide_vary(x, &c->fill.vary);
+	return why ? why : refuse_length(x);
 }
 
 void

@@ -166,6 +166,20 @@ facts_of(const struct exchange *x, const struct conf_site *site)
 		.server_name = site ? slice_str(site->hosts[0]) : (struct slice){0}};
 }
 
+enum head_rules_effect
+exchange_head_effect(const struct exchange *x, struct slice name)
+{
+	const struct head_rules rules = {.side = CONF_HEADER_REQUEST,
+		.places = {NULL, &x->generation->conf->heads, &x->site->heads, &x->route->heads}};
+	char *const *replaced;
+	size_t n = exchange_replaced(x, &replaced);
+
+	for (size_t i = 0; i < n; i++)
+		if (slice_ieq(slice_str(replaced[i]), name))
+			return HEAD_RULES_MAKE;
+	return head_rules_effect(&rules, name);
+}
+
 int
 exchange_edit_head(struct exchange *x, enum conf_header_side side, size_t from, struct buf *out)
 {

@@ -259,6 +259,59 @@ run_rules(struct run *run, const struct head_rules *r)
 	return 0;
 }
 
+/* ---- what is left of the client's own ---- */
+
+/* Whether the variable is the same for all requests with one scheme, host, path, query and port. */
+static bool
+is_fixed(enum template_variable variable)
+{
+	switch (variable) {
+	case TEMPLATE_TEXT:
+	case TEMPLATE_HOST:
+	case TEMPLATE_SERVER_PORT:
+	case TEMPLATE_SCHEME:
+	case TEMPLATE_URI:
+	case TEMPLATE_ARGS:
+	case TEMPLATE_SERVER_NAME:
+		return true;
+	case TEMPLATE_HTTP_FIELD:
+	case TEMPLATE_HTTP_HOST:
+	case TEMPLATE_REMOTE_ADDR:
+	case TEMPLATE_REMOTE_PORT:
+	case TEMPLATE_REQUEST_URI:
+	case TEMPLATE_REQUEST_METHOD:
+	case TEMPLATE_PROXY_ADD_X_FORWARDED_FOR:
+	case TEMPLATE_REQUEST_ID:
+	case TEMPLATE_VARIABLE_COUNT:
+		break;
+	}
+	return false;
+}
+
+static enum head_rules_effect
+rule_effect(const struct conf_header_rule *rule, enum head_rules_effect before)
+{
+	for (size_t i = 0; i < rule->n_parts; i++)
+		if (!is_fixed((enum template_variable)rule->parts[i].variable))
+			return HEAD_RULES_MAKE;
+	return rule->verb == CONF_HEADER_ADD ? before : HEAD_RULES_FIX;
+}
+
+enum head_rules_effect
+head_rules_effect(const struct head_rules *r, struct slice name)
+{
+	enum head_rules_effect effect = HEAD_RULES_LEAVE;
+
+	for (size_t i = 0; i < HEAD_RULES_PLACES; i++)
+		for (size_t k = 0; r->places[i] && k < r->places[i]->n_rules; k++) {
+			const struct conf_header_rule *rule = &r->places[i]->rules[k];
+
+			if (rule->side == r->side && slice_ieq(slice_str(rule->name), name))
+				effect = rule_effect(rule, effect);
+		}
+	return effect;
+}
+
 /* ---- the head ---- */
 
 static int

@@ -46,6 +46,15 @@ head_rules_any(const struct head_rules *r)
 	return false;
 }
 
+/* What the rules do to the field of a request that has this name. */
+enum head_rules_effect {
+	HEAD_RULES_LEAVE, /* what the client sent stays, as far as rules go */
+	HEAD_RULES_FIX,   /* it is the same for all requests to one URL and listener */
+	HEAD_RULES_MAKE,  /* it may differ from one request to the other */
+};
+
+enum head_rules_effect head_rules_effect(const struct head_rules *r, struct slice name);
+
 /* Applies them to the head that begins from bytes behind out's start; what follows its empty line
  * stays behind it. scratch is overwritten. 0, or -1 when out or scratch are full: then out is as it
  * was. */

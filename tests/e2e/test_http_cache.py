@@ -17,6 +17,8 @@ site * {
     cache on
     route /coded/  -> http://@backend@/ { compress on }
     route /static/ -> http://@backend@/ { cache static }
+    route /bare/   -> http://@backend@/ { header request remove Cookie }
+    route /made/   -> http://@backend@/ { header request X-Who "$http_x_user!" }
     route /off/    -> http://@backend@/ { cache off }
     route /short/  -> http://@backend@/ { cache on default-ttl 1s }
     route /login/  -> http://@backend@/ { auth basic @dir@/users }
@@ -93,6 +95,9 @@ def answer(request):
         return 200, [CACHED, ("Content-Type", "text/html"), ("ETag", '"strong"')], TEXT
     if name == "vary":
         return 200, [CACHED, ("Vary", "X-Kind")], (request.header("x-kind") or "none").encode() + body
+    if name == "vary-on":
+        names = request.target.partition("?")[2]
+        return 200, [CACHED, ("Vary", names)], (request.header(names) or "none").encode()
     if name == "says-nothing":
         return 200, [("Content-Type", "text/html")], body
     if name == "style":
@@ -332,6 +337,27 @@ def test_variants(site, origin):
     assert len(asked(origin, "/vary")) == 3
 
 
+def test_variants_of_what_the_proxy_itself_says(site):
+    """The backend chose by the client's address or by what another field was turned into: whoever
+    comes next is somebody else, although it sent the same."""
+    for path in ("/vary-on?X-Forwarded-For", "/vary-on?X-Real-IP", "/vary-on?X-Request-Id", "/made/vary-on?X-Who"):
+        for user in "ab":
+            response = site.get(path, headers=[("X-User", user)])
+            assert 'detail="vary"' in said(response), path
+    assert site.get("/made/vary-on?X-Who", headers=[("X-User", "a"), ("X-Who", "b!")]).body == b"a!"
+    site.get("/vary-on?X-Forwarded-Proto")
+    assert is_hit(site.get("/vary-on?X-Forwarded-Proto"))  # the key has it
+    assert site.get("/who/vary-on?X-User", headers=[("X-User", "evil")]).body == b"joe"
+    assert 'detail' in said(site.get("/who/vary-on?X-User"))
+
+
+def test_a_field_that_a_rule_takes_away_makes_no_variants(site, origin):
+    for who in "abc":
+        assert site.get("/bare/vary-on?Cookie", headers=[("Cookie", who)]).body == b"none"
+        assert site.get("/vary-on?Cookie", headers=[("Cookie", who)]).body == who.encode()
+    assert len(asked(origin, "/vary-on?Cookie")) == 4
+
+
 def test_other_statuses_and_fields_that_are_not_stored(site):
     site.get("/gone")
     gone = site.get("/gone")
@@ -486,6 +512,11 @@ def test_the_end_of_a_generation_keeps_the_store(site, origin):
     site.get("/cached")
     site.reload()
     assert is_hit(site.get("/cached"))
+    for line in ("header request X-New yes", "rewrite on", "compress on"):
+        site.write(CONF.replace("    cache on\n", f"    cache on\n    {line}\n"))
+        site.reload()
+        assert not is_hit(site.get("/cached")), line
+        assert is_hit(site.get("/cached"))
     site.write(CONF.replace("cache on\n", "cache off\n", 1).replace("cache on default-ttl 1s", "cache off")
                .replace("cache static", "cache off"))
     site.reload()

@@ -1,6 +1,7 @@
 /* proxy/cache_vary.c: which requests get the same answer. */
 #include "tests/unit/core/unit.h"
 
+#include "core/own.h"
 #include "proxy/cache_vary.h"
 
 #include <stdio.h>
@@ -86,13 +87,30 @@ names_of_an_answer(void **state)
 	r.base = head;
 	buf_init(&out, 1024);
 	assert_int_equal(cache_vary_names(&r, &out), 0);
-	assert_true(slice_eq_str(buf_slice(&out), "foo,accept-encoding"));
+	assert_true(slice_eq_str(buf_slice(&out), "foo,accept-encoding,x-forwarded-proto,host"));
 	assert_int_equal(cache_vary_add(SLICE_LIT("Accept-Encoding"), &out), 0);
-	assert_true(slice_eq_str(buf_slice(&out), "foo,accept-encoding"));
-	for (char c = 'a'; c < 'a' + CACHE_VARY_FIELDS_MAX - 2; c++)
+	assert_true(slice_eq_str(buf_slice(&out), "foo,accept-encoding,x-forwarded-proto,host"));
+	for (char c = 'a'; c < 'a' + CACHE_VARY_FIELDS_MAX - 4; c++)
 		assert_int_equal(cache_vary_add(slice_of(&c, 1), &out), 0);
 	assert_int_equal(cache_vary_add(SLICE_LIT("one-too-many"), &out), -1);
 	buf_clear(&out);
+}
+
+static void
+names_that_are_not_the_clients(void **state)
+{
+	static const struct {
+		const char *name;
+		enum cache_vary_source source;
+	} of[] = {{"cookie", CACHE_VARY_CLIENT}, {"accept-encoding", CACHE_VARY_CLIENT},
+		{"x-forwarded-server", CACHE_VARY_CLIENT}, {"Host", CACHE_VARY_KEY},
+		{"X-Forwarded-Proto", CACHE_VARY_KEY}, {"x-forwarded-host", CACHE_VARY_KEY},
+		{"forwarded", CACHE_VARY_KEY}, {"X-Forwarded-For", CACHE_VARY_PROXY},
+		{"x-real-ip", CACHE_VARY_PROXY}, {"x-request-id", CACHE_VARY_PROXY}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(of); i++)
+		assert_int_equal(cache_vary_source(slice_str(of[i].name)), of[i].source);
 }
 
 static void
@@ -122,6 +140,7 @@ main(void)
 		cmocka_unit_test(values_are_compared_by_meaning),
 		cmocka_unit_test(content_codings_are_a_set),
 		cmocka_unit_test(names_of_an_answer),
+		cmocka_unit_test(names_that_are_not_the_clients),
 		cmocka_unit_test(values_that_are_too_long),
 	};
 

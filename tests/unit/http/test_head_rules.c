@@ -200,6 +200,74 @@ the_values_of_a_head_are_bounded(void **state)
 	buf_clear(&out);
 }
 
+static void
+what_rules_make_of_a_field(void **state)
+{
+	static const struct {
+		const char *top, *route;
+		enum head_rules_effect expected;
+	} of[] = {
+		{"", "", HEAD_RULES_LEAVE},
+		{"header response remove Cookie\n", "", HEAD_RULES_LEAVE},
+		{"header request remove Cooky\n", "", HEAD_RULES_LEAVE},
+		{"header request remove cookie\n", "", HEAD_RULES_FIX},
+		{"header request Cookie \"$host $scheme $uri $args x\"\n", "", HEAD_RULES_FIX},
+		{"header request add Cookie a=1\n", "", HEAD_RULES_LEAVE},
+		{"header request Cookie $remote_addr\n", "", HEAD_RULES_MAKE},
+		{"header request Cookie \"x $http_x_user\"\n", "", HEAD_RULES_MAKE},
+		{"header request add Cookie $request_id\n", "", HEAD_RULES_MAKE},
+		/* The inner rule has the last word. */
+		{"header request Cookie $remote_addr\n", "header request remove Cookie\n",
+			HEAD_RULES_FIX},
+		{"header request remove Cookie\n", "header request add Cookie $remote_addr\n",
+			HEAD_RULES_MAKE},
+		{"header request Cookie $remote_addr\n", "header request add Cookie x\n",
+			HEAD_RULES_MAKE},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(of); i++) {
+		struct conf *conf = parse(&(struct rules_case){of[i].top, "", of[i].route, NULL});
+		struct head_rules rules = {.side = CONF_HEADER_REQUEST,
+			.places = {NULL, &conf->heads, &conf->sites[0].heads,
+				&conf->sites[0].routes[0].heads}};
+
+		if (head_rules_effect(&rules, SLICE_LIT("Cookie")) != of[i].expected)
+			fail_msg("%zu", i);
+		conf_unref(&conf);
+	}
+}
+
+/* What the cache keeps under the route's print is not found when a rule has changed. */
+static void
+the_print_of_rules(void **state)
+{
+	static const struct rules_case different[] = {
+		{"", "", "", NULL},
+		{"header request A b\n", "", "", NULL},
+		{"", "header request A b\n", "", NULL},
+		{"", "", "header request Ab c\n", NULL},
+		{"", "", "header request A bc\n", NULL},
+		{"", "", "header request add A bc\n", NULL},
+		{"", "", "header request remove A\n", NULL},
+		{"", "", "rewrite off\n", NULL},
+	};
+	uint64_t prints[ARRAY_SIZE(different)];
+	struct conf *conf;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(different); i++) {
+		conf = parse(&different[i]);
+		prints[i] = conf->sites[0].routes[0].heads.print;
+		for (size_t k = 0; k < i; k++)
+			assert_true(prints[k] != prints[i]);
+		conf_unref(&conf);
+	}
+	conf = parse(&(struct rules_case){"header response A b\n", "", "", NULL});
+	assert_true(conf->sites[0].routes[0].heads.print == prints[0]);
+	conf_unref(&conf);
+}
+
 int
 main(void)
 {
@@ -208,6 +276,8 @@ main(void)
 		cmocka_unit_test(answers_have_their_own_rules),
 		cmocka_unit_test(what_does_not_fit_leaves_the_head_as_it_was),
 		cmocka_unit_test(the_values_of_a_head_are_bounded),
+		cmocka_unit_test(what_rules_make_of_a_field),
+		cmocka_unit_test(the_print_of_rules),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
