@@ -1,16 +1,26 @@
 /*
- * Forgetting flows: one dump a family, then one request for each stale flow, by its exact tuple
- * and number.
+ * Forgetting flows: by filters where the kernel and the change allow it; otherwise one dump, then
+ * one request for each stale flow, by its exact tuple and number.
  */
 #include "router/conntrack.h"
 
 #include "core/buf.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <netinet/in.h>
 #include <string.h>
+
+/* Which parts of a tuple a filter compares; the kernel counts them so, and has no header for it
+ * (net/netfilter/nf_conntrack_netlink.c, CTA_FILTER_FLAG). */
+#define FLAG_SRC (UINT32_C(1) << 0)
+#define FLAG_DST (UINT32_C(1) << 1)
+#define FLAG_PROTO (UINT32_C(1) << 3)
+#define FLAG_SRC_PORT (UINT32_C(1) << 4)
+#define FLAG_DST_PORT (UINT32_C(1) << 5)
 
 /* A delete request of one flow, without its header. */
 struct pending {
@@ -120,6 +130,79 @@ delete_one(struct netlink *n, const struct pending *p, struct err *e)
 	return 0;
 }
 
+static uint16_t
+ip_attribute(const struct addr *a, bool source)
+{
+	if (a->family == AF_INET6)
+		return source ? CTA_IP_V6_SRC : CTA_IP_V6_DST;
+	return source ? CTA_IP_V4_SRC : CTA_IP_V4_DST;
+}
+
+/* A part of a tuple: an address (NULL: any), the protocol, a port; of the source or of the
+ * destination. Returns the flags that say which of them count. */
+static uint32_t
+put_part(struct nlmsghdr *h, uint16_t type, const struct addr *a,
+	const struct conntrack_filter *filter, uint16_t port)
+{
+	bool source = type == CTA_TUPLE_REPLY;
+	struct nlattr *tuple = mnl_attr_nest_start(h, type), *nest;
+	uint32_t flags = FLAG_PROTO | (source ? FLAG_SRC_PORT : FLAG_DST_PORT);
+
+	if (a) {
+		flags |= source ? FLAG_SRC : FLAG_DST;
+		nest = mnl_attr_nest_start(h, CTA_TUPLE_IP);
+		mnl_attr_put(h, ip_attribute(a, source), addr_len(a), a->bytes);
+		mnl_attr_nest_end(h, nest);
+	}
+	nest = mnl_attr_nest_start(h, CTA_TUPLE_PROTO);
+	mnl_attr_put_u8(h, CTA_PROTO_NUM, filter->proto);
+	mnl_attr_put_u16(h, source ? CTA_PROTO_SRC_PORT : CTA_PROTO_DST_PORT, htons(port));
+	mnl_attr_nest_end(h, nest);
+	mnl_attr_nest_end(h, tuple);
+	return flags;
+}
+
+/* A kernel that does not know filters of deletions misses the source in the first tuple, and
+ * refuses; without that tuple it would delete everything. */
+static int
+delete_matching(struct netlink *n, const struct conntrack_filter *filter)
+{
+	static const struct addr none4 = {.family = AF_INET}, none6 = {.family = AF_INET6};
+	char request[NETLINK_REQUEST_MAX];
+	struct netlink_error error;
+	struct nlmsghdr *h = begin(n, request, IPCTNL_MSG_CT_DELETE, filter->dest.family);
+	bool anywhere = addr_eq(&filter->dest, &none4) || addr_eq(&filter->dest, &none6);
+	uint32_t first, answer = 0;
+	struct nlattr *nest;
+
+	first = put_part(
+		h, CTA_TUPLE_ORIG, anywhere ? NULL : &filter->dest, filter, filter->dest_port);
+	if (filter->dnat)
+		answer = put_part(h, CTA_TUPLE_REPLY, &filter->target, filter, filter->target_port);
+	nest = mnl_attr_nest_start(h, CTA_FILTER);
+	mnl_attr_put_u32(h, CTA_FILTER_ORIG_FLAGS, first);
+	mnl_attr_put_u32(h, CTA_FILTER_REPLY_FLAGS, answer);
+	mnl_attr_nest_end(h, nest);
+	mnl_attr_put_u32(h, CTA_STATUS, htonl(filter->dnat ? IPS_DST_NAT : 0));
+	mnl_attr_put_u32(h, CTA_STATUS_MASK, htonl(IPS_DST_NAT));
+	return netlink_request(n, h, &error);
+}
+
+/* False when the flows have to be looked at one by one. */
+static bool
+flush_by_filters(struct netlink *n, const struct conntrack_change *change)
+{
+	struct conntrack_filter filters[CONNTRACK_FILTERS_MAX];
+	size_t count;
+
+	if (!conntrack_filters(change, filters, &count))
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (delete_matching(n, &filters[i]) < 0)
+			return false;
+	return true;
+}
+
 int
 conntrack_flush(struct netlink *n, const struct conntrack_change *change, size_t *ret_deleted,
 	struct err *e)
@@ -129,7 +212,7 @@ conntrack_flush(struct netlink *n, const struct conntrack_change *change, size_t
 	int ret;
 
 	*ret_deleted = 0;
-	if (!conntrack_needed(change) || !has_flows(n))
+	if (!conntrack_needed(change) || flush_by_filters(n, change) || !has_flows(n))
 		return 0;
 	buf_init(&d.found, CONNTRACK_DELETE_BYTES_MAX);
 	ret = dump_all(n, &d, e);

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #define CONNTRACK_TUPLE_MAX 256
+#define CONNTRACK_FILTERS_MAX 16 /* as long as one walk through the kernel's table takes */
 #define CONNTRACK_DELETE_BYTES_MAX (32 * 1024 * 1024)
 
 /* One flow, as far as it matters here. */
@@ -41,12 +42,29 @@ struct conntrack_change {
 	const struct link_snapshot *links; /* the host's addresses */
 };
 
+/* Flows that the kernel finds by itself, without telling us of all the others. */
+struct conntrack_filter {
+	uint8_t proto;
+	bool dnat;          /* only flows whose destination was changed; else only others */
+	struct addr dest;   /* where the first packet was sent to; only its family: anywhere */
+	uint16_t dest_port; /* always */
+	struct addr target; /* who answers; of dnat alone */
+	uint16_t target_port;
+};
+
 /* Whether there can be any stale flow at all. */
 bool conntrack_needed(const struct conntrack_change *change);
 /* Pure. A flow is stale when its forward went elsewhere or away, when its source may no longer
  * use the forward, or when it is a UDP flow to the host from before its port was forwarded. */
 bool conntrack_stale(const struct conntrack_change *change, const struct conntrack_flow *flow);
-/* Forgets all stale flows. *ret_deleted says how many. n is a NETLINK_NETFILTER socket. */
+/* Pure. Says the stale flows of a small change as filters. False when they cannot be said so: too
+ * many elements changed, sources did, or another forward takes some of these flows. A filter
+ * of translated flows does not ask whether their destination is the host's: others who translate
+ * this port to this very target have no other route to it. */
+bool conntrack_filters(const struct conntrack_change *change,
+	struct conntrack_filter ret[static CONNTRACK_FILTERS_MAX], size_t *ret_n);
+/* Forgets all stale flows. *ret_deleted says how many, where the kernel does. n is a
+ * NETLINK_NETFILTER socket. */
 int conntrack_flush(struct netlink *n, const struct conntrack_change *change, size_t *ret_deleted,
 	struct err *e);
 /* False when h is no TCP or UDP flow. */

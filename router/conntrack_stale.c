@@ -1,7 +1,7 @@
 /*
  * Which flows a change of forwards makes stale, and how the kernel describes a flow. Pure.
  */
-#include "router/conntrack.h"
+#include "router/conntrack_maps.h"
 
 #include <arpa/inet.h>
 #include <linux/netfilter/nf_conntrack_common.h>
@@ -10,42 +10,58 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#define PORTS_KEY_SIZE 8 /* protocol and port, padded */
-
 static enum ruleset_set
 from_set(uint8_t family)
 {
 	return family == AF_INET6 ? RULESET_FROM6 : RULESET_FROM4;
 }
 
-/* The maps of forwards, a column for each family. */
-static const enum ruleset_set maps[][2] = {
+const enum ruleset_set conntrack_maps[CONNTRACK_MAPS][2] = {
 	{RULESET_FWDAT4, RULESET_FWDAT6},
 	{RULESET_FWDIF4, RULESET_FWDIF6},
 	{RULESET_FWD4, RULESET_FWD6},
 };
 
-#define MAPS (sizeof(maps) / sizeof(maps[0]))
+bool
+conntrack_sources_narrowed(const struct ruleset_diff *diff)
+{
+	return diff->add.sets[RULESET_RESTRICTED].n || diff->del.sets[RULESET_FROM4].n ||
+	       diff->del.sets[RULESET_FROM6].n;
+}
+
+/* What an element's key has in front of its protocol and port. */
+size_t
+conntrack_binding_size(size_t map, bool v6)
+{
+	const struct ruleset_set_info *info = ruleset_set_info(conntrack_maps[map][v6]);
+
+	return info->key_size - CONNTRACK_PORTS_SIZE;
+}
 
 bool
 conntrack_needed(const struct conntrack_change *change)
 {
-	static const enum ruleset_set sets[] = {RULESET_RESTRICTED, RULESET_FROM4, RULESET_FROM6};
 	const struct ruleset *del = &change->diff->del, *add = &change->diff->add;
 
-	for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++)
-		if (del->sets[sets[i]].n || add->sets[sets[i]].n)
-			return true;
-	for (size_t i = 0; i < MAPS; i++)
-		for (size_t v6 = 0; v6 < 2; v6++)
-			if (del->sets[maps[i][v6]].n || add->sets[maps[i][v6]].n)
+	if (conntrack_sources_narrowed(change->diff))
+		return true;
+	for (size_t i = 0; i < CONNTRACK_MAPS; i++)
+		for (size_t v6 = 0; v6 < 2; v6++) {
+			const struct ruleset_elems *added = &add->sets[conntrack_maps[i][v6]];
+			size_t at = conntrack_binding_size(i, v6);
+
+			if (del->sets[conntrack_maps[i][v6]].n)
 				return true;
+			/* A new forward of TCP takes no flow that is known. */
+			for (size_t k = 0; k < added->n; k++)
+				if (added->v[k].key[at] == IPPROTO_UDP)
+					return true;
+		}
 	return false;
 }
 
-/* The element of a key in a sorted list, or NULL. */
-static const struct ruleset_elem *
-find_key(const struct ruleset_elems *s, const uint8_t key[static RULESET_KEY_MAX])
+const struct ruleset_elem *
+conntrack_find(const struct ruleset_elems *s, const uint8_t key[static RULESET_KEY_MAX])
 {
 	size_t low = 0, high = s->n;
 
@@ -78,7 +94,7 @@ static bool
 takes(const struct ruleset *r, const struct conntrack_flow *f, bool target)
 {
 	bool v6 = f->dest.family == AF_INET6;
-	const struct ruleset_elems *named = &r->sets[maps[1][v6]];
+	const struct ruleset_elems *named = &r->sets[conntrack_maps[1][v6]];
 	uint8_t at[RULESET_KEY_MAX] = {0}, any[RULESET_KEY_MAX] = {0};
 	const struct ruleset_elem *elem;
 	size_t size = ruleset_part_size(RULESET_PART_IFNAME);
@@ -86,14 +102,14 @@ takes(const struct ruleset *r, const struct conntrack_flow *f, bool target)
 	ruleset_put_port(at, ruleset_put_proto(at, ruleset_put_addr(at, 0, &f->dest), f->proto),
 		f->dest_port);
 	ruleset_put_port(any, ruleset_put_proto(any, 0, f->proto), f->dest_port);
-	elem = find_key(&r->sets[maps[0][v6]], at);
+	elem = conntrack_find(&r->sets[conntrack_maps[0][v6]], at);
 	if (elem && (!target || goes_to(elem, f)))
 		return true;
 	for (size_t i = 0; i < named->n; i++)
-		if (memcmp(named->v[i].key + size, any, PORTS_KEY_SIZE) == 0 &&
+		if (memcmp(named->v[i].key + size, any, CONNTRACK_PORTS_SIZE) == 0 &&
 			(!target || goes_to(&named->v[i], f)))
 			return true;
-	elem = find_key(&r->sets[maps[2][v6]], any);
+	elem = conntrack_find(&r->sets[conntrack_maps[2][v6]], any);
 	return elem && (!target || goes_to(elem, f));
 }
 
@@ -110,8 +126,8 @@ range_holds(enum ruleset_set set, const struct ruleset_elem *elem, const struct 
 		return false;
 	if (set == RULESET_RESTRICTED)
 		return true;
-	low = ruleset_get_addr(elem->key, PORTS_KEY_SIZE, part);
-	high = ruleset_get_addr(elem->end, PORTS_KEY_SIZE, part);
+	low = ruleset_get_addr(elem->key, CONNTRACK_PORTS_SIZE, part);
+	high = ruleset_get_addr(elem->end, CONNTRACK_PORTS_SIZE, part);
 	return addr_cmp(&low, &f->source) <= 0 && addr_cmp(&f->source, &high) <= 0;
 }
 

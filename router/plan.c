@@ -175,10 +175,11 @@ source_covered(const struct conf_forward *f, size_t which)
 static int
 plan_sources(struct ruleset *r, const struct conf_forward *f, struct err *e)
 {
-	struct ruleset_elem elem = ports_elem(f);
+	struct ruleset_elem elem;
 
 	if (f->n_from == 0)
 		return 0;
+	elem = ports_elem(f);
 	if (ruleset_add(r, RULESET_RESTRICTED, &elem, e) < 0)
 		return -1;
 	for (size_t i = 0; i < f->n_from; i++) {

@@ -5,6 +5,7 @@
 #include "router/ruleset.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -181,17 +182,16 @@ ruleset_part_size(enum ruleset_part part)
 	return 0;
 }
 
-/* The order of elements: by first key, then last key, then data. */
+#define ELEM_VALUE_SIZE (offsetof(struct ruleset_elem, data) + RULESET_DATA_MAX)
+
+_Static_assert(ELEM_VALUE_SIZE == 2 * RULESET_KEY_MAX + RULESET_DATA_MAX,
+	"an element begins with its value, without holes");
+
+/* The order of elements: by first key, then last key, then data, which lie in this order. */
 static int
 elem_cmp_value(const struct ruleset_elem *a, const struct ruleset_elem *b)
 {
-	int c = memcmp(a->key, b->key, sizeof(a->key));
-
-	if (c == 0)
-		c = memcmp(a->end, b->end, sizeof(a->end));
-	if (c == 0)
-		c = memcmp(a->data, b->data, sizeof(a->data));
-	return c;
+	return memcmp(a, b, ELEM_VALUE_SIZE);
 }
 
 static int
@@ -200,16 +200,42 @@ elem_cmp(const void *a, const void *b)
 	return elem_cmp_value(a, b);
 }
 
-/* Lists often come in order. */
+/* Merges v's first elements, sorted, with few sorted ones behind them. False: no memory. */
+static bool
+merge_few(struct ruleset_elem *v, size_t n_first, size_t n_few)
+{
+	struct ruleset_elem *few = malloc(n_few * sizeof(*few));
+
+	if (!few)
+		return false;
+	memcpy(few, &v[n_first], n_few * sizeof(*few));
+	for (size_t at = n_first + n_few; n_few > 0;) {
+		bool from_few =
+			n_first == 0 || elem_cmp_value(&v[n_first - 1], &few[n_few - 1]) <= 0;
+
+		v[--at] = from_few ? few[--n_few] : v[--n_first];
+	}
+	free(few);
+	return true;
+}
+
+/* Lists often come in order, or with a few elements behind that are not. */
 static void
 elems_sort(struct ruleset_elems *s)
 {
-	size_t sorted = 1;
+	size_t sorted = 1, rest;
 
 	while (sorted < s->n && elem_cmp_value(&s->v[sorted - 1], &s->v[sorted]) <= 0)
 		sorted++;
-	if (sorted < s->n)
-		qsort(s->v, s->n, sizeof(*s->v), elem_cmp);
+	if (sorted >= s->n)
+		return;
+	rest = s->n - sorted;
+	if (rest < sorted) {
+		qsort(&s->v[sorted], rest, sizeof(*s->v), elem_cmp);
+		if (merge_few(s->v, sorted, rest))
+			return;
+	}
+	qsort(s->v, s->n, sizeof(*s->v), elem_cmp);
 }
 
 void

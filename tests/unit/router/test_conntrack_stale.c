@@ -1,4 +1,5 @@
 /* Which flows a change of forwards makes stale. */
+#include "core/own.h"
 #include "router/conntrack.h"
 
 #include <arpa/inet.h>
@@ -197,6 +198,94 @@ nothing_is_asked_when_no_forward_changed(void **state)
 	assert_false(conntrack_needed(&c->change));
 }
 
+/* As the kernel compares them. */
+static bool
+matches(const struct conntrack_filter *filter, const struct conntrack_flow *f)
+{
+	static const struct addr anywhere = {.family = AF_INET};
+
+	if (f->proto != filter->proto || f->dest_port != filter->dest_port ||
+		f->dnat != filter->dnat || f->dest.family != filter->dest.family)
+		return false;
+	if (!addr_eq(&filter->dest, &anywhere) && !addr_eq(&filter->dest, &f->dest))
+		return false;
+	return !filter->dnat ||
+	       (addr_eq(&filter->target, &f->target) && filter->target_port == f->target_port);
+}
+
+static void
+filters_match_what_is_stale_and_nothing_else(void **state)
+{
+	static const char *const places[] = {"10.0.3.2", "10.0.3.3", "203.0.113.1"};
+	struct change *c = *state;
+	struct conntrack_filter filters[CONNTRACK_FILTERS_MAX];
+	size_t n = 0, stale = 0;
+
+	c->from.sets[RULESET_FWD4].v[1].data[0] = 0; /* port 81 comes from elsewhere, too */
+	take_difference(c);
+	assert_true(conntrack_filters(&c->change, filters, &n));
+	assert_int_equal(n, 3);
+	for (uint16_t port = 52; port < 83; port++)
+		for (size_t i = 0; i < 4 * ARRAY_SIZE(places); i++) {
+			struct conntrack_flow f = forwarded(port, places[i / 4]);
+			bool matched = false;
+
+			f.dnat = i & 1;
+			f.proto = i & 2 ? IPPROTO_UDP : IPPROTO_TCP;
+			for (size_t k = 0; k < n; k++)
+				matched = matched || matches(&filters[k], &f);
+			assert_int_equal(matched, conntrack_stale(&c->change, &f));
+			stale += matched;
+		}
+	assert_int_equal(stale, 4); /* port 80's old place, and UDP 53 wherever */
+}
+
+static void
+flows_that_another_forward_takes_are_looked_at_one_by_one(void **state)
+{
+	struct change *c = *state;
+	struct ruleset_elem bound = {0};
+	struct addr at = address("203.0.113.1"), target = address("10.0.3.2");
+	struct conntrack_filter filters[CONNTRACK_FILTERS_MAX];
+	size_t n;
+	struct err e;
+
+	ruleset_put_port(bound.key,
+		ruleset_put_proto(bound.key, ruleset_put_addr(bound.key, 0, &at), IPPROTO_TCP), 80);
+	ruleset_put_port(bound.data, ruleset_put_addr(bound.data, 0, &target), 80);
+	assert_int_equal(ruleset_add(&c->to, RULESET_FWDAT4, &bound, &e), 0);
+	take_difference(c);
+	assert_false(conntrack_filters(&c->change, filters, &n));
+}
+
+static void
+sources_and_large_changes_are_looked_at_one_by_one(void **state)
+{
+	struct change *c = *state;
+	struct conntrack_filter filters[CONNTRACK_FILTERS_MAX];
+	size_t n;
+
+	restrict_to(&c->to, "198.51.100.8", "198.51.100.255");
+	take_difference(c);
+	assert_false(conntrack_filters(&c->change, filters, &n));
+	c->to.sets[RULESET_RESTRICTED].n = c->to.sets[RULESET_FROM4].n = 0;
+	for (uint16_t port = 1000; port <= 1000 + CONNTRACK_FILTERS_MAX; port++)
+		add_forward(&c->from, IPPROTO_TCP, port, "10.0.3.2");
+	take_difference(c);
+	assert_false(conntrack_filters(&c->change, filters, &n));
+}
+
+static void
+a_new_forward_of_tcp_takes_no_known_flow(void **state)
+{
+	struct change *c = *state;
+
+	ruleset_clear(&c->from);
+	c->to.sets[RULESET_FWD4].n--; /* UDP */
+	take_difference(c);
+	assert_false(conntrack_needed(&c->change));
+}
+
 static void
 put_tuple(struct nlmsghdr *h, uint16_t type, const char *from, const char *to)
 {
@@ -248,6 +337,10 @@ main(void)
 		cmocka_unit_test(flows_of_sources_that_lost_the_right_are_stale),
 		cmocka_unit_test(sources_that_keep_the_right_keep_their_flows),
 		cmocka_unit_test(nothing_is_asked_when_no_forward_changed),
+		cmocka_unit_test(filters_match_what_is_stale_and_nothing_else),
+		cmocka_unit_test(flows_that_another_forward_takes_are_looked_at_one_by_one),
+		cmocka_unit_test(sources_and_large_changes_are_looked_at_one_by_one),
+		cmocka_unit_test(a_new_forward_of_tcp_takes_no_known_flow),
 		cmocka_unit_test(a_flow_is_read_from_the_kernels_message),
 	};
 	struct CMUnitTest each[sizeof(tests) / sizeof(tests[0])];
