@@ -312,10 +312,11 @@ check_route_addresses(struct parse *p)
 		if (r->kind == REFERENCE_CERTIFICATE)
 			continue;
 		index = referred_container(p, r);
-		if (!p->conf->containers[index].address.family)
+		if (!p->conf->containers[index].address.family &&
+			!p->conf->containers[index].address_auto)
 			parse_error_reference(p, r,
 				"the container \"%s\" has no address; write in its block: address "
-				"ADDRESS",
+				"auto, or: address ADDRESS",
 				p->conf->containers[index].name);
 	}
 }

@@ -12,6 +12,15 @@
 
 /* ---- addresses ---- */
 
+static void
+no_v6(struct parse *p, uint32_t ordinal)
+{
+	parse_error_ordinal(p, ordinal,
+		"the bridge \"%s\" has no IPv6 address; write it behind the IPv4 one, as in "
+		"fd00:3::1/64",
+		p->conf->bridge->name);
+}
+
 /* The address is one of the bridge's network, and nobody else's. */
 static void
 check_in_bridge(struct parse *p, const struct conf_container *c, const struct addr *a)
@@ -24,10 +33,7 @@ check_in_bridge(struct parse *p, const struct conf_container *c, const struct ad
 
 	addr_print(a, text);
 	if (!prefix->addr.family)
-		parse_error_ordinal(p, c->address_ordinal,
-			"the bridge \"%s\" has no IPv6 address; write it behind the IPv4 one, as "
-			"in fd00:3::1/64",
-			bridge->name);
+		no_v6(p, c->address_ordinal);
 	else if (!prefix_contains(prefix, a))
 		parse_error_ordinal(p, c->address_ordinal, "%s is outside the bridge's network %s",
 			text, prefix_print(&network, other));
@@ -73,6 +79,18 @@ check_address(struct parse *p, const struct conf_container *c, const struct addr
 		check_unique(p, c, a);
 }
 
+/* `address ADDRESS auto` wants what only a bridge with a prefix has; `address auto` alone takes
+ * what there is. */
+static void
+check_auto6(struct parse *p, const struct conf_container *c)
+{
+	const struct conf_bridge *bridge = p->conf->bridge;
+
+	if (!p->stopped && c->address6_auto && !c->address_auto && bridge &&
+		!parse_failed(p, bridge->ordinal) && !bridge->v6.addr.family)
+		no_v6(p, c->address_ordinal);
+}
+
 static void
 check_addresses(struct parse *p)
 {
@@ -81,6 +99,7 @@ check_addresses(struct parse *p)
 
 		check_address(p, c, &c->address);
 		check_address(p, c, &c->address6);
+		check_auto6(p, c);
 	}
 }
 
@@ -346,7 +365,7 @@ parse_check_bridge(struct parse *p)
 	if (c->bridge)
 		return;
 	for (size_t i = 0; i < c->n_containers; i++)
-		if (c->containers[i].address.family) {
+		if (c->containers[i].address.family || c->containers[i].address_auto) {
 			parse_error_ordinal(p, c->containers[i].address_ordinal,
 				"an address needs a bridge; write for example: bridge lxcbr0 "
 				"10.0.3.1/24");

@@ -246,8 +246,11 @@ struct conf_container {
 	char **image_args;
 	size_t n_image_args;
 	uint32_t image_ordinal;
-	struct addr address;  /* family 0: none */
-	struct addr address6; /* family 0: none */
+	struct addr address;  /* family 0: none, or not yet chosen */
+	struct addr address6; /* family 0: none, or not yet chosen */
+	/* The daemon chooses (daemon/addresses.h) before it hands out the text: no process that
+	 * works for a generation meets this. */
+	bool address_auto, address6_auto;
 	uint32_t address_ordinal;
 	uint64_t memory; /* bytes, 0: no limit */
 	uint64_t swap;   /* bytes on top of memory; 0 with memory set: none */

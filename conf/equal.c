@@ -182,6 +182,7 @@ conf_container_equal(const struct conf_container *a, const struct conf_container
 {
 	return same_text(a->name, b->name) && same_image(a, b) &&
 	       addr_eq(&a->address, &b->address) && addr_eq(&a->address6, &b->address6) &&
+	       a->address_auto == b->address_auto && a->address6_auto == b->address6_auto &&
 	       a->memory == b->memory && a->swap == b->swap && same_text(a->cpus, b->cpus) &&
 	       same_start(a, b) && same_mounts(a, b) && a->privileged == b->privileged &&
 	       same_presence(a->privileged_ordinal, b->privileged_ordinal);

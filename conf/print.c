@@ -147,12 +147,14 @@ print_address(struct writer *w, const struct conf_container *c)
 {
 	char text[ADDR_TEXT_MAX];
 
-	if (!c->address.family)
+	if (!c->address.family && !c->address_auto)
 		return;
 	writer_begin(w, c->address_ordinal, "address");
-	writer_word(w, addr_print(&c->address, text));
+	writer_word(w, c->address.family ? addr_print(&c->address, text) : "auto");
 	if (c->address6.family)
 		writer_word(w, addr_print(&c->address6, text));
+	else if (c->address6_auto && c->address.family)
+		writer_word(w, "auto");
 	writer_end(w);
 }
 

@@ -62,11 +62,19 @@ static const struct schema_row rows[] = {
 		.min = 1,
 		.max = 2,
 		.set = set_address,
-		.arguments = "ADDRESS [ADDRESS6]",
+		.arguments = "ADDRESS|auto [ADDRESS6|auto]",
 		.default_value = "none",
 		.doc = "Gives the container a fixed address on the bridge.",
-		.more = "Routes and forwards need it.",
-		.example = "address 10.0.3.101",
+		.more = "Routes and forwards need one. auto picks a free one of the bridge's "
+			"network, "
+			"and alone also one of its IPv6 prefix, if it has one. What was picked is "
+			"kept in the state folder: the container has it over reloads, restarts and "
+			"reboots. Free is what neither the bridge, nor another container of the "
+			"file, nor the configuration of any container in lxc-path has, and what "
+			"nobody on the bridge answers for. A container that exists keeps the "
+			"address of its own configuration. A name that has left the file, and a "
+			"container that was renamed, gives its address back after a day.",
+		.example = "address auto",
 	},
 	{
 		.name = "memory",
@@ -148,6 +156,7 @@ static const struct schema_word words[] = {
 	{"image", "busybox", CONF_IMAGE_BUSYBOX, "", "the small system of the busybox template"},
 	{"image", "template", CONF_IMAGE_TEMPLATE, "NAME [ARGUMENT...]",
 		"what an installed lxc template makes with these arguments"},
+	{"address", "auto", 0, "", "a free one, kept from then on"},
 	{"memory", "swap", 0, "SIZE", "swap on top of the memory"},
 	{"autostart", "order", 0, "N", "its place in the order; 0 when it is not given"},
 	{"autostart", "delay", 1, "TIME", "waited after its start, before the next one is started"},

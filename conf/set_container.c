@@ -104,21 +104,28 @@ set_image(struct parse *p, const struct directive *d)
 /* ---- address ---- */
 
 static int
-read_address(struct parse *p, const struct word *w, int family, struct addr *ret)
+read_address(struct parse *p, const struct word *w, int family, struct addr *ret, bool *ret_auto)
 {
 	const char *name = family == AF_INET ? "IPv4" : "IPv6";
 	struct addr addr;
 
+	if (slice_eq_str(w->text, "auto")) {
+		*ret_auto = true;
+		return 0;
+	}
 	if (slice_index(w->text, '/') < w->text.n)
 		return parse_error(p, w,
 			"\"%.*s\" has a length; write the address alone, the length is the "
 			"bridge's",
 			WORD_ARG(w));
 	if (addr_parse(w->text, &addr) < 0)
-		return parse_error(p, w, "\"%.*s\" is not an %s address", WORD_ARG(w), name);
+		return parse_error(p, w,
+			"\"%.*s\" is not an %s address; write one, or auto for a free one",
+			WORD_ARG(w), name);
 	if (addr.family != family)
 		return parse_error(p, w,
-			"\"%.*s\" is not an %s address; write: address ADDRESS [ADDRESS6]",
+			"\"%.*s\" is not an %s address; write: address ADDRESS|auto "
+			"[ADDRESS6|auto]",
 			WORD_ARG(w), name);
 	*ret = addr;
 	return 0;
@@ -130,9 +137,13 @@ set_address(struct parse *p, const struct directive *d)
 	struct conf_container *c = open_container(p);
 
 	c->address_ordinal = d->ordinal;
-	if (read_address(p, &d->words[1], AF_INET, &c->address) < 0)
+	if (read_address(p, &d->words[1], AF_INET, &c->address, &c->address_auto) < 0)
 		return -1;
-	return d->n > 2 ? read_address(p, &d->words[2], AF_INET6, &c->address6) : 0;
+	if (d->n > 2)
+		return read_address(p, &d->words[2], AF_INET6, &c->address6, &c->address6_auto);
+	/* Alone it speaks of every family that the bridge has. */
+	c->address6_auto = c->address_auto;
+	return 0;
 }
 
 /* ---- limits ---- */

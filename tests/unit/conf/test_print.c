@@ -262,8 +262,11 @@ put_site(struct maker *m, uint32_t i)
 static void
 put_container(struct maker *m, uint32_t i)
 {
-	put(m, "container%sc%u{%saddress%s10.0.3.%u%s", gap(m), i, ending(m), gap(m), 10 + i,
-		ending(m));
+	put(m, "container%sc%u{%saddress%s", gap(m), i, ending(m), gap(m));
+	if (pick(m, 3) == 0)
+		put(m, "auto%s", ending(m));
+	else
+		put(m, "10.0.3.%u%s", 10 + i, ending(m));
 	if (pick(m, 2))
 		put(m, "memory%s%uM%s%s", gap(m), 1 + pick(m, 2000), pick(m, 2) ? " swap 1G" : "",
 			ending(m));
@@ -465,6 +468,7 @@ static const char *const changes[][2] = {{"listen 80 plain", "listen 81 plain"},
 	{"try /t $path.u ;", ""}, {"$path.u", "$path.v"}, {"/t $path.u", "/t"}, {"br gzip", "br"},
 	{"br gzip", "on"}, {"br gzip", "off"}, {"precompressed br gzip ;", ""},
 	{"listing on", "listing off"}, {"; listing on", ""}, {"10.0.3.2", "10.0.3.3"},
+	{"10.0.3.2", "auto"}, {"10.0.3.2", "10.0.3.2 auto"}, {"10.0.3.2", "10.0.3.2 fd00::2"},
 	{"memory 2M", "memory 4M"}, {"swap 3M", "swap 4M"}, {"cpus 0", "cpus 1"},
 	{"order 1", "order 2"}, {"delay 5s", "delay 6s"}, {"autostart order 1 delay 5s ;", ""},
 	{"/m n", "/mm n"}, {"/m n", "/m nn"}, {"n rw", "n ro"}, {"mount /m n rw", ""},
@@ -504,7 +508,8 @@ static void
 every_difference_counts(void **state)
 {
 	static const char base[] =
-		"listen 80 plain\nlisten 443 tls\nbridge b 10.0.3.1/24\nwan w\ncertificate default "
+		"listen 80 plain\nlisten 443 tls\nbridge b 10.0.3.1/24 fd00::1/64\nwan "
+		"w\ncertificate default "
 		"/c /k\n"
 		"certificate two /c /k\ncertificate two /c2 /k2\ntls compat\n"
 		"ocsp off\nunknown-name refuse\nsite a { certificate two ; client-certificates "
