@@ -26,6 +26,15 @@ int router_undo(struct slice records, struct err *e);
  * changes nothing. 0, or -1 when the host could not be read. */
 int router_doctor(const struct conf *conf, struct findings *ret, struct err *e);
 
+/* Who answers for these addresses on the link; mac "" for nobody. Takes 150 ms, in which it blocks,
+ * unless the link is not there. 0, or -1: the kernel could not be asked. */
+#define ROUTER_MAC_MAX 18
+struct router_neighbour {
+	struct addr addr;
+	char mac[ROUTER_MAC_MAX];
+};
+int router_neighbours(const char *link, struct router_neighbour *v, size_t n, struct err *e);
+
 /* `sluice trace`: waits for a packet and tells what nftables does with it. */
 struct router_trace {
 	struct addr from;
