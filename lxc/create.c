@@ -8,6 +8,7 @@
 #include "core/buf.h"
 #include "core/num.h"
 #include "core/own.h"
+#include "lxc/busybox.h"
 #include "lxc/engine.h"
 #include "lxc/job.h"
 #include "lxc/text.h"
@@ -96,10 +97,13 @@ create_and_shift(const char *lxc_path, const char *name, const struct order *o, 
 
 	if (!engine || engine_create(engine, o->template, o->argv, e) < 0)
 		return -1;
-	if (o->idmap == 0)
-		return 0;
 	(void)snprintf(folder, sizeof(folder), "%s/%s", lxc_path, name);
 	(void)snprintf(rootfs, sizeof(rootfs), "%s/rootfs", folder);
+	if (slice_ends(slice_str(o->template), SLICE_LIT("/lxc-busybox")) &&
+		busybox_mend(rootfs, e) < 0)
+		return -1;
+	if (o->idmap == 0)
+		return 0;
 	if (tree_shift(rootfs, o->idmap, e) < 0)
 		return -1;
 	return open_folder(folder, o->idmap, e);
