@@ -8,6 +8,7 @@
 #include "conf/diff.h"
 #include "core/log.h"
 #include "core/own.h"
+#include "daemon/addresses.h"
 #include "daemon/check_files.h"
 #include "daemon/notify.h"
 #include "daemon/state.h"
@@ -252,6 +253,7 @@ static int
 parse(struct parent *p, struct conf_errors *errs)
 {
 	struct err e = {0};
+	const char *state;
 
 	if (load_file(p->file, &p->load, errs) < 0)
 		return -1;
@@ -260,7 +262,10 @@ parse(struct parent *p, struct conf_errors *errs)
 			conf_places_apply(p->load.places, NULL, 0, &errs->errors[i]);
 		return -1;
 	}
-	p->next = edition_new(&p->load, ++p->last_number, &e);
+	/* A folder that the new file names is not ours yet. */
+	state = p->current ? p->current->conf->state_path : p->load.conf->state_path;
+	if (!p->root || addresses_settle(p->load.conf, state, p->load.places, &e) == 0)
+		p->next = edition_new(&p->load, ++p->last_number, &e);
 	if (p->next && (!p->current || edition_check_change(p->current, p->next, &e) == 0))
 		return 0;
 	load_add_error(errs, &e);
