@@ -53,7 +53,8 @@ static const struct schema_row rows[] = {
 			"same size. It works from the wan, from containers and from the host "
 			"itself, to 127.0.0.1, too, but not to ::1. With an ADDRESS (IPv6 in "
 			"brackets) only what is sent to that is meant, from wherever; with on only "
-			"what enters there. An address that is forwarded to must be in a network "
+			"what enters there, and from is about that alone. An address that is "
+			"forwarded to must be in a network "
 			"that the host knows other than by its default route.",
 		.example = "forward tcp 2222 -> jenkins:22 from 198.51.100.0/24\n"
 			   "forward udp 6000-6010 -> games:6000\n"

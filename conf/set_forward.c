@@ -78,16 +78,17 @@ read_options(struct parse *p, const struct directive *d, struct conf_forward *f)
 	if (++at == d->n_target)
 		return parse_error(
 			p, &d->target[at - 1], "the addresses behind \"from\" are missing");
-	if (f->listen.family || f->interface)
-		return parse_error(p, &d->target[at - 1],
-			"a forward of one address or interface is for all sources; leave \"from\" "
-			"or the other out");
 	if (d->n_target - at > SOURCES_MAX)
 		return parse_error(p, &d->target[at + SOURCES_MAX],
 			"more than %d addresses in one forward", SOURCES_MAX);
-	for (; at < d->n_target; at++)
+	for (; at < d->n_target; at++) {
 		if (read_source(p, &d->target[at], f) < 0)
 			return -1;
+		if (f->listen.family && f->from[f->n_from - 1].addr.family != f->listen.family)
+			return parse_error(p, &d->target[at],
+				"nobody with such an address reaches the address that is "
+				"forwarded; leave it out");
+	}
 	return 0;
 }
 

@@ -10,23 +10,30 @@
 #include <netinet/in.h>
 #include <string.h>
 
-static enum ruleset_set
-from_set(uint8_t family)
-{
-	return family == AF_INET6 ? RULESET_FROM6 : RULESET_FROM4;
-}
-
 const enum ruleset_set conntrack_maps[CONNTRACK_MAPS][2] = {
 	{RULESET_FWDAT4, RULESET_FWDAT6},
 	{RULESET_FWDIF4, RULESET_FWDIF6},
 	{RULESET_FWD4, RULESET_FWD6},
 };
 
+/* The ports that only some may use, and who may; a column for each family. */
+static const struct {
+	enum ruleset_set ports[2], from[2];
+} restrictions[CONNTRACK_MAPS] = {
+	{{RULESET_RESTRICTEDAT4, RULESET_RESTRICTEDAT6}, {RULESET_FROMAT4, RULESET_FROMAT6}},
+	{{RULESET_RESTRICTEDIF, RULESET_RESTRICTEDIF}, {RULESET_FROMIF4, RULESET_FROMIF6}},
+	{{RULESET_RESTRICTED, RULESET_RESTRICTED}, {RULESET_FROM4, RULESET_FROM6}},
+};
+
 bool
 conntrack_sources_narrowed(const struct ruleset_diff *diff)
 {
-	return diff->add.sets[RULESET_RESTRICTED].n || diff->del.sets[RULESET_FROM4].n ||
-	       diff->del.sets[RULESET_FROM6].n;
+	for (size_t i = 0; i < CONNTRACK_MAPS; i++)
+		for (size_t v6 = 0; v6 < 2; v6++)
+			if (diff->add.sets[restrictions[i].ports[v6]].n ||
+				diff->del.sets[restrictions[i].from[v6]].n)
+				return true;
+	return false;
 }
 
 /* What an element's key has in front of its protocol and port. */
@@ -113,22 +120,43 @@ takes(const struct ruleset *r, const struct conntrack_flow *f, bool target)
 	return elem && (!target || goes_to(elem, f));
 }
 
-/* Whether an element with a range of ports holds this flow's port (and source, where it has
- * one). */
+/* Whether an element with a range of ports holds this flow's port (and where it was sent to, and
+ * its source, where it has them). */
 static bool
 range_holds(enum ruleset_set set, const struct ruleset_elem *elem, const struct conntrack_flow *f)
 {
-	struct addr low, high;
-	enum ruleset_part part = set == RULESET_FROM6 ? RULESET_PART_IPV6 : RULESET_PART_IPV4;
+	const struct ruleset_set_info *info = ruleset_set_info(set);
+	bool behind_ports = false;
+	size_t at = 0;
 
-	if (elem->key[0] != f->proto || f->dest_port < ruleset_get_port(elem->key, 4) ||
-		f->dest_port > ruleset_get_port(elem->end, 4))
-		return false;
-	if (set == RULESET_RESTRICTED)
-		return true;
-	low = ruleset_get_addr(elem->key, CONNTRACK_PORTS_SIZE, part);
-	high = ruleset_get_addr(elem->end, CONNTRACK_PORTS_SIZE, part);
-	return addr_cmp(&low, &f->source) <= 0 && addr_cmp(&f->source, &high) <= 0;
+	for (size_t i = 0; i < RULESET_PARTS_MAX; at += ruleset_part_size(info->key[i++])) {
+		const struct addr *a = behind_ports ? &f->source : &f->dest;
+		struct addr low, high;
+
+		switch (info->key[i]) {
+		case RULESET_PART_NONE:
+		case RULESET_PART_IFNAME: /* not known any more */
+			break;
+		case RULESET_PART_PROTO:
+			if (elem->key[at] != f->proto)
+				return false;
+			break;
+		case RULESET_PART_PORT:
+			if (f->dest_port < ruleset_get_port(elem->key, at) ||
+				f->dest_port > ruleset_get_port(elem->end, at))
+				return false;
+			behind_ports = true;
+			break;
+		case RULESET_PART_IPV4:
+		case RULESET_PART_IPV6:
+			low = ruleset_get_addr(elem->key, at, info->key[i]);
+			high = ruleset_get_addr(elem->end, at, info->key[i]);
+			if (addr_cmp(&low, a) > 0 || addr_cmp(a, &high) > 0)
+				return false;
+			break;
+		}
+	}
+	return true;
 }
 
 static bool
@@ -141,16 +169,23 @@ any_holds(const struct ruleset *r, enum ruleset_set set, const struct conntrack_
 }
 
 /* A flow of a forward that stays: may its source still use it? Asked only when the forward's
- * sources changed. */
+ * sources changed. Where several forwards share the port, any of them may be the flow's; one that
+ * is cut without need begins anew with its next packet. */
 static bool
 source_lost(const struct conntrack_change *change, const struct conntrack_flow *f)
 {
-	enum ruleset_set from = from_set(f->source.family);
+	bool v6 = f->source.family == AF_INET6;
 
-	if (!any_holds(&change->diff->add, RULESET_RESTRICTED, f) &&
-		!any_holds(&change->diff->del, from, f))
-		return false;
-	return any_holds(change->to, RULESET_RESTRICTED, f) && !any_holds(change->to, from, f);
+	for (size_t i = 0; i < CONNTRACK_MAPS; i++) {
+		enum ruleset_set ports = restrictions[i].ports[v6], from = restrictions[i].from[v6];
+
+		if (!any_holds(&change->diff->add, ports, f) &&
+			!any_holds(&change->diff->del, from, f))
+			continue;
+		if (any_holds(change->to, ports, f) && !any_holds(change->to, from, f))
+			return true;
+	}
+	return false;
 }
 
 bool

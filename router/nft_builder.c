@@ -14,10 +14,14 @@ const struct expr_family expr_v4 = {
 	.fwd = RULESET_FWD4,
 	.fwdat = RULESET_FWDAT4,
 	.fwdif = RULESET_FWDIF4,
+	.restrictedat = RULESET_RESTRICTEDAT4,
+	.fromat = RULESET_FROMAT4,
+	.fromif = RULESET_FROMIF4,
 	.masq = RULESET_MASQ4,
 	.targets = RULESET_TARGETS4,
 	.at_proto = EXPR_PART2,
 	.at_port = EXPR_PART3,
+	.at_source = EXPR_PART4,
 	.port = EXPR_PART2,
 };
 const struct expr_family expr_v6 = {
@@ -30,10 +34,14 @@ const struct expr_family expr_v6 = {
 	.fwd = RULESET_FWD6,
 	.fwdat = RULESET_FWDAT6,
 	.fwdif = RULESET_FWDIF6,
+	.restrictedat = RULESET_RESTRICTEDAT6,
+	.fromat = RULESET_FROMAT6,
+	.fromif = RULESET_FROMIF6,
 	.masq = RULESET_MASQ6,
 	.targets = RULESET_TARGETS6,
 	.at_proto = EXPR_WIDE2,
 	.at_port = EXPR_WIDE3,
+	.at_source = EXPR_WIDE4,
 	.port = EXPR_PORT6,
 };
 

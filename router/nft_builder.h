@@ -18,9 +18,11 @@
 
 #define EXPR_PART2 NFT_REG32_01
 #define EXPR_PART3 NFT_REG32_02
+#define EXPR_PART4 NFT_REG32_03
 /* Behind 16 bytes in register 1. (The kernel tells of 32-bit register 4 by this name.) */
 #define EXPR_WIDE2 NFT_REG_2
 #define EXPR_WIDE3 NFT_REG32_05
+#define EXPR_WIDE4 NFT_REG32_06
 /* Behind an IPv6 address in register 1: the port of fwd6's data. */
 #define EXPR_PORT6 NFT_REG_2
 
@@ -31,8 +33,9 @@ struct expr_family {
 	uint32_t saddr; /* offsets in the network header */
 	uint32_t daddr;
 	enum ruleset_set nets, from, fwd, fwdat, fwdif, masq, targets;
-	uint32_t at_proto, at_port; /* the registers behind its address in register 1 */
-	uint32_t port;              /* the register of the map's port */
+	enum ruleset_set restrictedat, fromat, fromif;
+	uint32_t at_proto, at_port, at_source; /* the registers behind its address in register 1 */
+	uint32_t port;                         /* the register of the map's port */
 };
 
 extern const struct expr_family expr_v4, expr_v6;

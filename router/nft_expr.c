@@ -91,17 +91,63 @@ rule_dnat(struct expr_builder *b, const struct recipe *r)
 	dnat_to(b, r->family, r->family->fwd);
 }
 
-/* meta nfproto ipv4 dnat ip to ip daddr . meta l4proto . th dport map @fwdat4 */
+/* "ip daddr . meta l4proto . th dport" */
 static void
-rule_dnat_at(struct expr_builder *b, const struct recipe *r)
+at_and_port(struct expr_builder *b, const struct expr_family *f)
+{
+	expr_payload(b, NFT_PAYLOAD_NETWORK_HEADER, f->daddr, f->addr_size, NFT_REG_1);
+	expr_meta(b, NFT_META_L4PROTO, f->at_proto);
+	expr_payload(b, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, f->at_port);
+}
+
+/* "iifname . meta l4proto . th dport" */
+static void
+interface_and_port(struct expr_builder *b)
+{
+	expr_meta(b, NFT_META_IIFNAME, NFT_REG_1);
+	expr_meta(b, NFT_META_L4PROTO, EXPR_WIDE2);
+	expr_payload(b, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, EXPR_WIDE3);
+}
+
+/* meta nfproto ipv4 ip daddr . meta l4proto . th dport @restrictedat4
+ * ip daddr . meta l4proto . th dport . ip saddr != @fromat4 drop */
+static void
+rule_from_at(struct expr_builder *b, const struct recipe *r)
 {
 	const struct expr_family *f = r->family;
 
 	expr_family_is(b, f);
-	expr_payload(b, NFT_PAYLOAD_NETWORK_HEADER, f->daddr, f->addr_size, NFT_REG_1);
-	expr_meta(b, NFT_META_L4PROTO, f->at_proto);
-	expr_payload(b, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, f->at_port);
-	dnat_to(b, f, f->fwdat);
+	at_and_port(b, f);
+	expr_lookup(b, f->restrictedat, false);
+	at_and_port(b, f);
+	expr_payload(b, NFT_PAYLOAD_NETWORK_HEADER, f->saddr, f->addr_size, f->at_source);
+	expr_lookup(b, f->fromat, true);
+	expr_verdict(b, NF_DROP, NULL);
+}
+
+/* meta nfproto ipv4 iifname . meta l4proto . th dport @restrictedif
+ * iifname . meta l4proto . th dport . ip saddr != @fromif4 drop */
+static void
+rule_from_if(struct expr_builder *b, const struct recipe *r)
+{
+	const struct expr_family *f = r->family;
+
+	expr_family_is(b, f);
+	interface_and_port(b);
+	expr_lookup(b, RULESET_RESTRICTEDIF, false);
+	interface_and_port(b);
+	expr_payload(b, NFT_PAYLOAD_NETWORK_HEADER, f->saddr, f->addr_size, EXPR_WIDE4);
+	expr_lookup(b, f->fromif, true);
+	expr_verdict(b, NF_DROP, NULL);
+}
+
+/* meta nfproto ipv4 dnat ip to ip daddr . meta l4proto . th dport map @fwdat4 */
+static void
+rule_dnat_at(struct expr_builder *b, const struct recipe *r)
+{
+	expr_family_is(b, r->family);
+	at_and_port(b, r->family);
+	dnat_to(b, r->family, r->family->fwdat);
 }
 
 /* meta nfproto ipv4 dnat ip to iifname . meta l4proto . th dport map @fwdif4 */
@@ -109,9 +155,7 @@ static void
 rule_dnat_if(struct expr_builder *b, const struct recipe *r)
 {
 	expr_family_is(b, r->family);
-	expr_meta(b, NFT_META_IIFNAME, NFT_REG_1);
-	expr_meta(b, NFT_META_L4PROTO, EXPR_WIDE2);
-	expr_payload(b, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, EXPR_WIDE3);
+	interface_and_port(b);
 	dnat_to(b, r->family, r->family->fwdif);
 }
 
@@ -365,6 +409,10 @@ static const struct recipe recipes[RULESET_RULE_LIMITS] = {
 	[RULESET_RULE_EARLY_LOOP]  = { .build = rule_early_loop },
 	[RULESET_RULE_EARLY_TO_LOOP] = { .build = rule_drop_loop, .key = 16 },
 	[RULESET_RULE_EARLY_FROM_LOOP] = { .build = rule_drop_loop, .key = 12 },
+	[RULESET_RULE_FROMAT4]     = { .build = rule_from_at, .family = &expr_v4 },
+	[RULESET_RULE_FROMAT6]     = { .build = rule_from_at, .family = &expr_v6 },
+	[RULESET_RULE_FROMIF4]     = { .build = rule_from_if, .family = &expr_v4 },
+	[RULESET_RULE_FROMIF6]     = { .build = rule_from_if, .family = &expr_v6 },
 	[RULESET_RULE_DNATAT4]     = { .build = rule_dnat_at, .family = &expr_v4 },
 	[RULESET_RULE_DNATAT6]     = { .build = rule_dnat_at, .family = &expr_v6 },
 	[RULESET_RULE_DNATIF4]     = { .build = rule_dnat_if, .family = &expr_v4 },

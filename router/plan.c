@@ -32,6 +32,8 @@
 		RULESET_RULE_BIT(EARLY_TO_LOOP) | RULESET_RULE_BIT(EARLY_FROM_LOOP) |              \
 		RULESET_RULE_BIT(DNATAT4) | RULESET_RULE_BIT(DNATAT6) |                            \
 		RULESET_RULE_BIT(DNATIF4) | RULESET_RULE_BIT(DNATIF6) |                            \
+		RULESET_RULE_BIT(FROMAT4) | RULESET_RULE_BIT(FROMAT6) |                            \
+		RULESET_RULE_BIT(FROMIF4) | RULESET_RULE_BIT(FROMIF6) |                            \
 		RULESET_RULE_BIT(PRE_BOUND) | RULESET_RULE_BIT(OUT_BOUND) |                        \
 		RULESET_RULE_BIT(POST_FROM_LOOP) | RULESET_RULE_BIT(POST_MASQ4) |                  \
 		RULESET_RULE_BIT(POST_MASQ6) | RULESET_RULE_BIT(COUNT_OUT4) |                      \
@@ -141,17 +143,50 @@ plan_bridge(struct ruleset *r, const struct conf_bridge *b, struct err *e)
 	return plan_services(r, b->ordinal, e);
 }
 
-/* An element of a set whose key ends in a range of ports. */
+/* What a forward is bound to: the part of keys in front of its port. */
+static size_t
+put_binding(uint8_t *key, const struct conf_forward *f)
+{
+	if (f->interface)
+		return ruleset_put_ifname(key, 0, f->interface);
+	return f->listen.family ? ruleset_put_addr(key, 0, &f->listen) : 0;
+}
+
+/* An element of a set whose key has the forward's range of ports. *ret_size is that of the key
+ * so far. */
 static struct ruleset_elem
-ports_elem(const struct conf_forward *f)
+ports_elem(const struct conf_forward *f, size_t *ret_size)
 {
 	struct ruleset_elem elem = {.ordinal = f->ordinal};
-	size_t at = ruleset_put_proto(elem.key, 0, proto_number(f->proto));
+	size_t at = put_binding(elem.key, f);
 
-	ruleset_put_port(elem.key, at, f->low);
-	ruleset_put_proto(elem.end, 0, proto_number(f->proto));
+	(void)put_binding(elem.end, f);
+	(void)ruleset_put_proto(elem.end, at, proto_number(f->proto));
+	at = ruleset_put_proto(elem.key, at, proto_number(f->proto));
 	ruleset_put_port(elem.end, at, f->high);
+	*ret_size = ruleset_put_port(elem.key, at, f->low);
 	return elem;
+}
+
+/* The ports that only some sources may use, and these sources. */
+static enum ruleset_set
+restricted_set(const struct conf_forward *f)
+{
+	if (f->interface)
+		return RULESET_RESTRICTEDIF;
+	if (f->listen.family)
+		return f->listen.family == AF_INET6 ? RULESET_RESTRICTEDAT6 : RULESET_RESTRICTEDAT4;
+	return RULESET_RESTRICTED;
+}
+
+static enum ruleset_set
+sources_set(const struct conf_forward *f, bool v6)
+{
+	if (f->interface)
+		return v6 ? RULESET_FROMIF6 : RULESET_FROMIF4;
+	if (f->listen.family)
+		return v6 ? RULESET_FROMAT6 : RULESET_FROMAT4;
+	return v6 ? RULESET_FROM6 : RULESET_FROM4;
 }
 
 /* Whether another source of the same forward says the same and more: the kernel refuses
@@ -176,11 +211,12 @@ static int
 plan_sources(struct ruleset *r, const struct conf_forward *f, struct err *e)
 {
 	struct ruleset_elem elem;
+	size_t at;
 
 	if (f->n_from == 0)
 		return 0;
-	elem = ports_elem(f);
-	if (ruleset_add(r, RULESET_RESTRICTED, &elem, e) < 0)
+	elem = ports_elem(f, &at);
+	if (ruleset_add(r, restricted_set(f), &elem, e) < 0)
 		return -1;
 	for (size_t i = 0; i < f->n_from; i++) {
 		struct prefix network = prefix_network(&f->from[i]);
@@ -188,17 +224,16 @@ plan_sources(struct ruleset *r, const struct conf_forward *f, struct err *e)
 
 		if (source_covered(f, i))
 			continue;
-		elem = ports_elem(f);
-		ruleset_put_addr(elem.key, 8, &network.addr);
-		ruleset_put_addr(elem.end, 8, &last);
-		if (ruleset_add(r, last.family == AF_INET6 ? RULESET_FROM6 : RULESET_FROM4, &elem,
-			    e) < 0)
+		elem = ports_elem(f, &at);
+		ruleset_put_addr(elem.key, at, &network.addr);
+		ruleset_put_addr(elem.end, at, &last);
+		if (ruleset_add(r, sources_set(f, last.family == AF_INET6), &elem, e) < 0)
 			return -1;
 	}
 	return 0;
 }
 
-/* Where the forward's ports are looked up, and the part of the key in front of them. */
+/* Where the forward's ports are looked up. */
 static enum ruleset_set
 forward_map(const struct conf_forward *f, bool v6)
 {
@@ -207,14 +242,6 @@ forward_map(const struct conf_forward *f, bool v6)
 	if (f->listen.family)
 		return v6 ? RULESET_FWDAT6 : RULESET_FWDAT4;
 	return v6 ? RULESET_FWD6 : RULESET_FWD4;
-}
-
-static size_t
-put_binding(uint8_t *key, const struct conf_forward *f)
-{
-	if (f->interface)
-		return ruleset_put_ifname(key, 0, f->interface);
-	return f->listen.family ? ruleset_put_addr(key, 0, &f->listen) : 0;
 }
 
 /* What is counted, and where the source is hidden, is known by the target. Two forwards to the same

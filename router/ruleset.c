@@ -10,10 +10,11 @@
 #include <string.h>
 
 #define PART(part) RULESET_PART_##part
-#define KEY_PARTS(a, b, c)                                                                         \
+#define KEY_PARTS4(a, b, c, d, ...)                                                                \
 	{                                                                                          \
-		PART(a), PART(b), PART(c)                                                          \
+		PART(a), PART(b), PART(c), PART(d)                                                 \
 	}
+#define KEY_PARTS(...) KEY_PARTS4(__VA_ARGS__, NONE, NONE)
 #define DATA_PARTS(a, b)                                                                           \
 	{                                                                                          \
 		PART(a), PART(b)                                                                   \
@@ -22,7 +23,8 @@
 	(PART(part) == RULESET_PART_NONE                                               ? 0         \
 		: PART(part) == RULESET_PART_IFNAME || PART(part) == RULESET_PART_IPV6 ? 16        \
 										       : 4)
-#define KEY_SIZE(a, b, c) (SIZE(a) + SIZE(b) + SIZE(c))
+#define KEY_SIZE4(a, b, c, d, ...) (SIZE(a) + SIZE(b) + SIZE(c) + SIZE(d))
+#define KEY_SIZE(...) KEY_SIZE4(__VA_ARGS__, NONE, NONE)
 #define DATA_SIZE(a, b) (SIZE(a) + SIZE(b))
 
 static const struct ruleset_set_info set_infos[RULESET_SET_COUNT] = {

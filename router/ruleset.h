@@ -19,9 +19,9 @@
 #include <stdint.h>
 
 #define RULESET_TABLE "sluice"
-#define RULESET_KEY_MAX 24
+#define RULESET_KEY_MAX 40
 #define RULESET_DATA_MAX 20
-#define RULESET_PARTS_MAX 3
+#define RULESET_PARTS_MAX 4
 #define RULESET_ELEMENTS_MAX 1048576 /* in one set */
 #define RULESET_BANS_MAX 65536       /* in each set of bans */
 #define RULESET_LIMITS_MAX 8 /* in all; those of the last RULESET_LIMITS_SYN slots look at SYNs */
@@ -39,7 +39,7 @@ enum ruleset_part {
 	RULESET_PART_PORT,
 };
 
-/* X(id, name, key's parts, data's parts, kind: PLAIN; COUNTED, whose
+/* X(id, name, key's parts (NONE for those that are not), data's parts, kind: PLAIN; COUNTED, whose
  * elements count the packets that look them up; INTERVAL; or TIMEOUT, DYNAMIC, whose elements
  * are no part of a ruleset's value: bans come and go by themselves, sources of limits are the
  * kernel's own). The sets of a limit stand only where it does. No name is a word of nft's language:
@@ -58,6 +58,13 @@ enum ruleset_part {
 	X(RESTRICTED, "restricted", (PROTO, PORT, NONE),  (NONE, NONE), INTERVAL) \
 	X(FROM4,      "from4",      (PROTO, PORT, IPV4),  (NONE, NONE), INTERVAL) \
 	X(FROM6,      "from6",      (PROTO, PORT, IPV6),  (NONE, NONE), INTERVAL) \
+	X(RESTRICTEDAT4, "restrictedat4", (IPV4, PROTO, PORT), (NONE, NONE), INTERVAL) \
+	X(RESTRICTEDAT6, "restrictedat6", (IPV6, PROTO, PORT), (NONE, NONE), INTERVAL) \
+	X(RESTRICTEDIF, "restrictedif", (IFNAME, PROTO, PORT), (NONE, NONE), INTERVAL) \
+	X(FROMAT4,    "fromat4",    (IPV4, PROTO, PORT, IPV4), (NONE, NONE), INTERVAL) \
+	X(FROMAT6,    "fromat6",    (IPV6, PROTO, PORT, IPV6), (NONE, NONE), INTERVAL) \
+	X(FROMIF4,    "fromif4",    (IFNAME, PROTO, PORT, IPV4), (NONE, NONE), INTERVAL) \
+	X(FROMIF6,    "fromif6",    (IFNAME, PROTO, PORT, IPV6), (NONE, NONE), INTERVAL) \
 	X(FWD4,       "fwd4",       (PROTO, PORT, NONE),  (IPV4, PORT), COUNTED) \
 	X(FWD6,       "fwd6",       (PROTO, PORT, NONE),  (IPV6, PORT), COUNTED) \
 	X(FWDAT4,     "fwdat4",     (IPV4, PROTO, PORT),  (IPV4, PORT), COUNTED) \
@@ -148,8 +155,12 @@ enum ruleset_chain {
 	X(DNAT4, NAT_LOOKUP, "meta nfproto ipv4 dnat ip to meta l4proto . th dport map @fwd4") \
 	X(DNAT6, NAT_LOOKUP, "meta nfproto ipv6 dnat ip6 to meta l4proto . th dport map @fwd6") \
 	/* forwards of one address or interface come first */ \
+	X(FROMAT4, NAT_BOUND, "meta nfproto ipv4 ip daddr . meta l4proto . th dport @restrictedat4 ip daddr . meta l4proto . th dport . ip saddr != @fromat4 drop") \
+	X(FROMAT6, NAT_BOUND, "meta nfproto ipv6 ip6 daddr . meta l4proto . th dport @restrictedat6 ip6 daddr . meta l4proto . th dport . ip6 saddr != @fromat6 drop") \
 	X(DNATAT4, NAT_BOUND, "meta nfproto ipv4 dnat ip to ip daddr . meta l4proto . th dport map @fwdat4") \
 	X(DNATAT6, NAT_BOUND, "meta nfproto ipv6 dnat ip6 to ip6 daddr . meta l4proto . th dport map @fwdat6") \
+	X(FROMIF4, NAT_BOUND, "meta nfproto ipv4 iifname . meta l4proto . th dport @restrictedif iifname . meta l4proto . th dport . ip saddr != @fromif4 drop") \
+	X(FROMIF6, NAT_BOUND, "meta nfproto ipv6 iifname . meta l4proto . th dport @restrictedif iifname . meta l4proto . th dport . ip6 saddr != @fromif6 drop") \
 	X(DNATIF4, NAT_BOUND, "meta nfproto ipv4 dnat ip to iifname . meta l4proto . th dport map @fwdif4") \
 	X(DNATIF6, NAT_BOUND, "meta nfproto ipv6 dnat ip6 to iifname . meta l4proto . th dport map @fwdif6") \
 	/* name and address service of the bridge itself is never forwarded away */ \

@@ -323,6 +323,37 @@ def test_only_named_sources_may_use_a_forward(net, servers):
     assert udp(net.wan, EDGE, 5000, source=WAN) == f"web {WAN}"
 
 
+def test_only_named_sources_may_use_a_forward_of_one_address_or_interface(net, servers):
+    """The port of another address, or of another interface, is for all as before."""
+    net.wan.add_address("203.0.113.77/24")
+    net.edge.add_address("203.0.113.9/24")
+    net.edge.add_address("2001:db8:113::9/64")
+    conf = CONF + ("forward tcp 203.0.113.9:3000 -> web:22 from 203.0.113.77\n"
+                   "forward tcp [2001:db8:113::9]:3000 -> web:22 from 2001:db8:7::/48\n"
+                   "forward tcp 3001 on wan0 -> web:22 from 203.0.113.77 2001:db8:113::2\n")
+    router = net.router(conf)
+    web = net.container(101)
+    servers.enter_context(Server(web, "web", 22))
+    servers.enter_context(Server(net.edge, "edge", 3000))
+    assert tcp(net.wan, "203.0.113.9", 3000, source="203.0.113.77") == "web 203.0.113.77"
+    assert tcp(net.wan, "203.0.113.9", 3000, source=WAN, timeout=SHORT) is None
+    assert tcp(net.wan, EDGE, 3000, source=WAN) == f"edge {WAN}"
+    assert tcp(net.wan, "2001:db8:113::9", 3000, timeout=SHORT) is None
+    assert tcp(net.wan, EDGE6, 3000) == f"edge {WAN6}"
+    assert tcp(net.wan, EDGE, 3001, source=WAN, timeout=SHORT) is None
+    assert tcp(net.wan, EDGE, 3001, source="203.0.113.77") == "web 203.0.113.77"
+    assert tcp(net.wan, EDGE6, 3001) == f"web {WAN6}"
+    # Who is no longer named is cut; who is goes on.
+    with connect(net.wan, "203.0.113.9", 3000, source="203.0.113.77") as cut, \
+            connect(net.wan, EDGE, 3001, source="203.0.113.77") as kept:
+        assert ask(cut) and ask(kept)
+        router.load(conf.replace(":22 from 203.0.113.77\n", ":22 from 203.0.113.78\n"))
+        assert ask(kept) == "web 203.0.113.77"
+        cut.settimeout(SHORT)
+        with pytest.raises(OSError):
+            ask(cut)
+
+
 def test_a_shifted_range(net, servers):
     conf = CONF + "forward tcp 7000-7004 -> web:20-24\n"
     with_web(net, servers, conf)

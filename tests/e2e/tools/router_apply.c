@@ -133,8 +133,11 @@ chance(uint64_t *state, uint32_t below)
 	return (uint32_t)(*state >> 33) % below;
 }
 
+/* What a forward is bound to. */
+enum binding { TO_NOTHING, TO_INTERFACE, TO_ADDRESS, TO_ADDRESS6, BINDINGS };
+
 static int
-random_sources(uint64_t *state, struct buf *text)
+random_sources(uint64_t *state, enum binding bound, struct buf *text)
 {
 	unsigned n = chance(state, 4);
 
@@ -144,10 +147,10 @@ random_sources(uint64_t *state, struct buf *text)
 		return -1;
 	for (unsigned i = 0; i < n; i++) {
 		unsigned high = i * 40 + chance(state, 40);
-		int rc = chance(state, 3) == 0
-				 ? buf_printf(text, " 2001:db8:%x::/%u", high + 1,
-					   48 + chance(state, 16))
-				 : buf_printf(text, " 198.%u.0.0/%u", high, 16 + chance(state, 9));
+		bool v6 = bound == TO_ADDRESS6 || (bound != TO_ADDRESS && chance(state, 3) == 0);
+		int rc =
+			v6 ? buf_printf(text, " 2001:db8:%x::/%u", high + 1, 48 + chance(state, 16))
+			   : buf_printf(text, " 198.%u.0.0/%u", high, 16 + chance(state, 9));
 
 		if (rc < 0)
 			return -1;
@@ -155,22 +158,65 @@ random_sources(uint64_t *state, struct buf *text)
 	return 0;
 }
 
-/* Ports grow, so that forwards never collide. */
+/* A container, or a place beyond the bridge of the family that the binding leaves open. Ranges keep
+ * their ports or shift them. */
+static int
+random_target(uint64_t *state, enum binding bound, unsigned containers, unsigned port,
+	unsigned size, struct buf *text)
+{
+	unsigned target = chance(state, 3) ? 1 + chance(state, 60000) : port, kind;
+	int rc;
+
+	kind = containers == 0 || chance(state, 4) == 0 ? 1 + chance(state, 2) : 0;
+	if (kind)
+		kind = bound == TO_ADDRESS ? 1 : bound == TO_ADDRESS6 ? 2 : kind;
+	if (kind == 1)
+		rc = buf_printf(text, "192.168.7.%u:%u", 1 + chance(state, 9), target);
+	else if (kind == 2)
+		rc = buf_printf(text, "[2001:db8:7::%x]:%u", 1 + chance(state, 9), target);
+	else
+		rc = buf_printf(text, "c%u:%u", chance(state, containers), target);
+	if (rc == 0 && size > 1 && chance(state, 2))
+		rc = buf_printf(text, "-%u", target + size - 1);
+	if (rc == 0 && chance(state, 4) == 0)
+		rc = buf_append_str(text, " masquerade");
+	return rc;
+}
+
+static int
+random_entry(uint64_t *state, enum binding bound, unsigned port, unsigned size, struct buf *text)
+{
+	static const char *const protos[] = {"tcp", "udp", "both"};
+	static const char *const addresses[BINDINGS] = {"", "", "203.0.113.7:", "[2001:db8::7]:"};
+
+	if (buf_printf(text, "forward %s %s%u", protos[chance(state, 3)], addresses[bound], port) <
+			0 ||
+		(size > 1 && buf_printf(text, "-%u", port + size - 1) < 0) ||
+		(bound == TO_INTERFACE && buf_printf(text, " on wg%u", chance(state, 2)) < 0))
+		return -1;
+	return buf_append_str(text, " -> ");
+}
+
+/* Ports grow, so that forwards never collide; a few share a port with others of other bindings. */
 static int
 random_forwards(uint64_t *state, unsigned containers, struct buf *text)
 {
-	unsigned n = chance(state, FORWARDS_MAX), port = 1;
+	unsigned n = chance(state, FORWARDS_MAX), port = 1, size = 1;
+	unsigned taken = 0; /* the bindings of this port */
 
 	for (unsigned i = 0; i < n; i++) {
-		unsigned target = 1 + chance(state, 60000), size = chance(state, 3) ? 1 : 5;
-		const char *proto = chance(state, 2) ? "tcp" : "udp";
+		enum binding bound = (enum binding)chance(state, BINDINGS);
 
-		port += size + chance(state, 3);
-		if (buf_printf(text, "forward %s %u-%u -> c%u:%u-%u", proto, port, port + size - 1,
-			    chance(state, containers), target, target + size - 1) < 0 ||
-			random_sources(state, text) < 0 || buf_append_str(text, "\n") < 0)
+		if (taken & 1U << bound || chance(state, 3)) {
+			port += size + chance(state, 3);
+			size = chance(state, 3) ? 1 : 5;
+			taken = 0;
+		}
+		taken |= 1U << bound;
+		if (random_entry(state, bound, port, size, text) < 0 ||
+			random_target(state, bound, containers, port, size, text) < 0 ||
+			random_sources(state, bound, text) < 0 || buf_append_str(text, "\n") < 0)
 			return -1;
-		port += size;
 	}
 	return 0;
 }
