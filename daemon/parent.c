@@ -302,6 +302,9 @@ parent_settle_handed(struct parent *p, const json_t *dnsmasq, bool rehearse, str
 		return -1;
 	if (ocsp_answers_open(&p->ocsp, p->base, c->state_path) < 0)
 		return err_set(e, "out of memory");
+	p->spool_folder = state_make_spool(c->state_path, p->root, e);
+	if (!p->spool_folder)
+		return -1;
 	if (!p->root || rehearse)
 		return 0;
 	p->dnsmasq = dnsmasq_new(p->base, c->state_path, p->run_folder, on_dnsmasq, p);

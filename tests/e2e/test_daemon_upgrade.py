@@ -20,6 +20,7 @@ site a.example {
 	route / -> http://127.0.0.1:@backend@
 	route /here -> status 204
 	route /files -> dir @dir@/www
+	route /stored -> http://127.0.0.1:@backend@ { request-buffering on }
 }
 """
 
@@ -95,6 +96,8 @@ def test_everything_goes_on(s):
     assert last.status == 204 and not last.keep_alive
     kept.close()
     assert s.get("/files/one").body == b"one file"
+    # More than memory holds: the new proxy has a folder for it, too.
+    assert s.get("/stored", method="POST", body=b"x" * 300_000).body == b"whole answer"
     assert s.get("/here", tls=True, port=s.ports["porttls"]).status == 204
     wait_for(lambda: len(old_proxies(s)) == 1, 20, "the old proxy has ended")
     s.write(s.text + "site b.example -> status 410\n")
