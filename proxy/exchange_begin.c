@@ -219,6 +219,7 @@ exchange_begin(struct exchange *x)
 	if (reason != HTTP_REASON_NONE) {
 		stats_add(&x->worker->stats, STAT_REQUESTS_BAD, 1);
 		conn_violation(x->conn, VIOLATION_MALFORMED);
+		x->keep_alive = false;
 		exchange_answer(x, http_reason_status(reason), http_reason_text(reason),
 			http_reason_text(reason));
 		return;

@@ -137,20 +137,19 @@ def origin(backend):
 
 @pytest.mark.parametrize("table", [FRAMING, LINES, PATHS], ids=["framing", "lines", "paths"])
 def test_what_breaks_a_rule_is_refused(sluice, origin, table):
-    """And its connection closed, unless only the path was at fault."""
+    """And its connection closed."""
     s = sluice(CONF, port_back=origin.port)
     wrong = []
     for rule, sent, status in table:
         with s.client() as c:
             c.send(sent + BEHIND)
             response = c.response()
-            ends = c.eof() if table is not PATHS else response.keep_alive
+            ends = c.eof()
             if response.status != status or not ends:
                 wrong.append((rule, response.status, ends))
     assert wrong == []
-    if table is not PATHS:
-        assert s.get("/alive").status == 200
-    assert {r.target for r in origin.requests()} <= {"/alive", "/behind"}
+    assert s.get("/alive").status == 200
+    assert {r.target for r in origin.requests()} <= {"/alive"}
 
 
 # rule, what is sent, what the backend is to see: names and values, None for a field that is not there
