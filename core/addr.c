@@ -5,11 +5,12 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 
-int
-addr_parse(struct slice s, struct addr *ret)
+/* A mapped IPv6 address becomes IPv4. */
+static int
+parse_any(struct slice s, struct addr *ret, bool *ret_mapped)
 {
 	char text[ADDR_TEXT_MAX];
-	struct in6_addr in6;
+	struct in6_addr in6 = {0};
 	struct addr a = {0};
 
 	if (s.n == 0 || s.n >= sizeof(text) || slice_index(s, '\0') < s.n)
@@ -18,14 +19,38 @@ addr_parse(struct slice s, struct addr *ret)
 	text[s.n] = '\0';
 	if (inet_pton(AF_INET, text, a.bytes) == 1) {
 		a.family = AF_INET;
-	} else if (inet_pton(AF_INET6, text, &in6) == 1 && !IN6_IS_ADDR_V4MAPPED(&in6)) {
+	} else if (inet_pton(AF_INET6, text, &in6) != 1) {
+		return -1;
+	} else if (IN6_IS_ADDR_V4MAPPED(&in6)) {
+		a.family = AF_INET;
+		memcpy(a.bytes, &in6.s6_addr[12], 4);
+	} else {
 		a.family = AF_INET6;
 		memcpy(a.bytes, &in6, sizeof(in6));
-	} else {
-		return -1;
 	}
+	*ret_mapped = IN6_IS_ADDR_V4MAPPED(&in6);
 	*ret = a;
 	return 0;
+}
+
+int
+addr_parse(struct slice s, struct addr *ret)
+{
+	struct addr a;
+	bool mapped;
+
+	if (parse_any(s, &a, &mapped) < 0 || mapped)
+		return -1;
+	*ret = a;
+	return 0;
+}
+
+int
+addr_parse_foreign(struct slice s, struct addr *ret)
+{
+	bool mapped;
+
+	return parse_any(s, ret, &mapped);
 }
 
 int

@@ -27,6 +27,9 @@ struct prefix {
 
 /* Plain text form, no brackets. 0 or -1; *ret is written only on success. */
 int addr_parse(struct slice s, struct addr *ret);
+/* The same for what a peer wrote: an IPv4-mapped IPv6 address, in whatever spelling, is the IPv4
+ * address. */
+int addr_parse_foreign(struct slice s, struct addr *ret);
 /* "ADDRESS/LEN". 0 or -1. */
 int prefix_parse(struct slice s, struct prefix *ret);
 /* "10.0.3.1:80", "[::1]:80". 0 or -1. */

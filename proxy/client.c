@@ -1,6 +1,8 @@
 /* Walking X-Forwarded-For. */
 #include "proxy/client.h"
 
+#include "core/num.h"
+
 bool
 client_is_trusted(const struct conf *c, const struct addr *a)
 {
@@ -13,22 +15,26 @@ client_is_trusted(const struct conf *c, const struct addr *a)
 int
 client_parse(struct slice element, struct addr *ret)
 {
-	const struct slice mapped = SLICE_LIT("::ffff:");
 	struct slice s = element;
 	struct addr v4;
 	uint16_t port;
 
-	if (addr_parse_port(s, ret, &port) == 0)
-		return 0;
-	if (s.n > 2 && s.p[0] == '[' && s.p[s.n - 1] == ']')
-		s = slice_of(s.p + 1, s.n - 2);
-	/* "::ffff:1:2" begins like a mapped address and is none. */
-	if (slice_istarts(s, mapped) && addr_parse(slice_skip(s, mapped.n), &v4) == 0 &&
-		v4.family == AF_INET) {
+	if (s.n && s.p[0] == '[') {
+		size_t end = slice_index(s, ']');
+		struct slice behind = slice_skip(s, end + 1);
+		uint64_t number;
+
+		if (end == s.n ||
+			(behind.n && (behind.p[0] != ':' || num_parse(slice_skip(behind, 1), 0,
+								    UINT16_MAX, &number) < 0)))
+			return -1;
+		return addr_parse_foreign(slice_of(s.p + 1, end - 1), ret);
+	}
+	if (addr_parse_port(s, &v4, &port) == 0) {
 		*ret = v4;
 		return 0;
 	}
-	return addr_parse(s, ret);
+	return addr_parse_foreign(s, ret);
 }
 
 /* Takes the last element of a list off its end. False when there is none. */

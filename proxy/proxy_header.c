@@ -47,12 +47,8 @@ next_word(struct slice *line)
 static int
 read_address(struct slice word, uint8_t family, struct addr *ret)
 {
-	const struct slice prefix = SLICE_LIT("::ffff:");
-
-	/* "::ffff:1:2" begins like one and is none. */
-	if (family == AF_INET6 && slice_istarts(word, prefix) &&
-		addr_parse(slice_skip(word, prefix.n), ret) == 0 && ret->family == AF_INET)
-		return 0;
+	if (family == AF_INET6 && slice_index(word, ':') < word.n)
+		return addr_parse_foreign(word, ret);
 	return addr_parse(word, ret) < 0 || ret->family != family ? -1 : 0;
 }
 

@@ -36,6 +36,13 @@ static const struct walk_case cases[] = {
 	{"X-Forwarded-For: [2001:db9::1]\r\n", "2001:db9::1"},
 	{"X-Forwarded-For: 2001:db9::1\r\n", "2001:db9::1"},
 	{"X-Forwarded-For: ::ffff:198.51.100.1\r\n", "198.51.100.1"},
+	{"X-Forwarded-For: ::FFFF:c633:6401\r\n", "198.51.100.1"},
+	{"X-Forwarded-For: 0:0:0:0:0:ffff:198.51.100.1\r\n", "198.51.100.1"},
+	{"X-Forwarded-For: [::ffff:198.51.100.1]\r\n", "198.51.100.1"},
+	{"X-Forwarded-For: [::ffff:198.51.100.1]:4711\r\n", "198.51.100.1"},
+	{"X-Forwarded-For: [2001:db9::1]x\r\n", "10.0.0.1"},
+	{"X-Forwarded-For: [2001:db9::1]:x\r\n", "10.0.0.1"},
+	{"X-Forwarded-For: [2001:db9::1\r\n", "10.0.0.1"},
 	{"X-Forwarded-For: ::ffff:1:2:3\r\n", "::ffff:1:2:3"},
 	{"X-Forwarded-For: ::ffff:2001:db9::1\r\n", "10.0.0.1"},
 	/* Other fields do not count. */

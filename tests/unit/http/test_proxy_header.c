@@ -30,6 +30,7 @@ static const struct header_case cases[] = {
 	CASE("PROXY TCP4 198.51.100.1 192.0.2.1 4711 443\r\n", "198.51.100.1:4711"),
 	CASE("PROXY TCP6 2001:db8::1 2001:db8::2 1 65535\r\n", "[2001:db8::1]:1"),
 	CASE("PROXY TCP6 ::ffff:198.51.100.1 ::ffff:192.0.2.1 0 443\r\n", "198.51.100.1:0"),
+	CASE("PROXY TCP6 ::ffff:c633:6401 ::ffff:c000:201 0 443\r\n", "198.51.100.1:0"),
 	{"PROXY TCP4 198.51.100.1 192.0.2.1 4711 443\r\nGET /", 49, "198.51.100.1:4711", 44},
 	CASE("PROXY UNKNOWN\r\n", ""),
 	CASE("PROXY UNKNOWN ffff::1 x y z\r\n", ""),
