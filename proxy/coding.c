@@ -60,6 +60,8 @@ accept_one(struct coding_accept *a, struct slice name, uint16_t q)
 		a->q_any = q;
 		return;
 	}
+	if (slice_ieq(name, SLICE_LIT("identity")))
+		a->q_identity = q;
 	if (slice_ieq(name, SLICE_LIT("x-gzip"))) /* RFC 9110 section 8.4.1.3 */
 		name = SLICE_LIT("gzip");
 	for (size_t i = 0; i < CODING_NONE; i++) {
@@ -88,7 +90,9 @@ coding_accept_add(struct coding_accept *a, struct slice value)
 uint16_t
 coding_weight(const struct coding_accept *a, enum coding coding)
 {
-	return a->named[coding] ? a->q[coding] : a->any ? a->q_any : 0;
+	uint16_t q = a->named[coding] ? a->q[coding] : a->any ? a->q_any : 0;
+
+	return q < a->q_identity ? 0 : q;
 }
 
 enum coding

@@ -32,14 +32,15 @@ struct coding_accept {
 	bool named[CODING_NONE];
 	uint16_t q_any; /* of "*" */
 	bool any;
+	uint16_t q_identity; /* where it is written; else 0 */
 };
 
 /* Takes in one Accept-Encoding field. An element that is malformed is as if it were not there. */
 void coding_accept_add(struct coding_accept *a, struct slice value);
-/* In thousandths; 0: it is not accepted. */
+/* In thousandths; 0: it is not accepted, or the client says that it likes identity better. */
 uint16_t coding_weight(const struct coding_accept *a, enum coding coding);
-/* The coding with the greatest weight, of equal ones the first of the table; CODING_NONE: none is
- * accepted. identity's own weight does not count: it is what a client gets that accepts nothing. */
+/* The coding with the greatest weight, of equal ones the first of the table and identity the last;
+ * CODING_NONE: none is accepted. identity is what a client gets, too, that accepts nothing. */
 enum coding coding_choose(const struct coding_accept *a);
 /* "br"; NULL for CODING_NONE. */
 const char *coding_name(enum coding coding);
