@@ -250,26 +250,31 @@ tls_belongs(const struct conf *c, const struct conf_site *site, size_t index)
 }
 
 /* A full buffer ends the list: more lines would help nobody. */
-static bool
+static void
 tls_note(struct buf *notes, const char *text, const char *host)
 {
-	const char *line_break = buf_len(notes) ? "\n" : "";
-
-	return buf_printf(notes, "%s%s%s", line_break, text, host) == 0;
+	if (buf_printf(notes, "%s%s%s", buf_len(notes) ? "\n" : "", text, host) < 0)
+		log_debug("no room for a note", kv_s("host", host));
 }
 
 static void
 tls_note_hosts(const struct conf *c, size_t index, X509 *leaf, struct buf *notes)
 {
-	bool room = true;
+	size_t n = 0;
+	char more[64];
 
 	for (size_t i = 0; i < c->n_sites; i++) {
 		const struct conf_site *site = &c->sites[i];
 
-		for (size_t k = 0; room && tls_belongs(c, site, index) && k < site->n_hosts; k++)
-			if (!tls_covers(leaf, site->hosts[k]))
-				room = tls_note(notes, "does not name ", site->hosts[k]);
+		for (size_t k = 0; tls_belongs(c, site, index) && k < site->n_hosts; k++)
+			if (!tls_covers(leaf, site->hosts[k]) && ++n <= TLS_NOTES_HOSTS_MAX)
+				tls_note(notes, "does not name ", site->hosts[k]);
 	}
+	if (n <= TLS_NOTES_HOSTS_MAX)
+		return;
+	(void)snprintf(
+		more, sizeof(more), "does not name %zu further hosts", n - TLS_NOTES_HOSTS_MAX);
+	tls_note(notes, more, "");
 }
 
 void
@@ -279,8 +284,9 @@ tls_certificate_notes(const struct conf *c, size_t index, const struct tls_certi
 	enum tls_expiry expiry = tls_expiry_judge(tls_time_ms(X509_get0_notBefore(of->leaf)),
 		tls_time_ms(X509_get0_notAfter(of->leaf)), now_ms);
 
-	if (expiry == TLS_VALID || tls_note(notes, tls_expiry_texts[expiry], ""))
-		tls_note_hosts(c, index, of->leaf, notes);
+	if (expiry != TLS_VALID)
+		tls_note(notes, tls_expiry_texts[expiry], "");
+	tls_note_hosts(c, index, of->leaf, notes);
 	ERR_clear_error();
 }
 

@@ -15,6 +15,9 @@
 
 #define TLS_PEM_MAX (1024 * 1024) /* a chain or a key in PEM */
 #define TLS_NOTES_MAX 8192
+#define TLS_NOTES_HOSTS_MAX                                                                        \
+	16 /* hosts that are told one by one; how many there are, behind them                      \
+	    */
 #define TLS_EXPIRY_WARN_MS (INT64_C(14) * 24 * 3600 * 1000)
 
 struct tls_thread;

@@ -148,6 +148,8 @@ expect_notes(const struct pem_wish *wish, char *hosts[], size_t n_hosts, const c
 	tls_thread_clear(&t);
 }
 
+#define MANY "does not name n\ndoes not name n\ndoes not name n\ndoes not name n\n"
+
 static void
 hosts_that_the_certificate_does_not_name_are_noted(void **state)
 {
@@ -156,11 +158,16 @@ hosts_that_the_certificate_does_not_name_are_noted(void **state)
 		(char[]){"*"}};
 	char *others[] = {(char[]){"b.example"}, (char[]){"a.example"}, (char[]){"*.x.b.example"},
 		(char[]){"*.a.example"}};
+	char many_host[] = "n", *many[TLS_NOTES_HOSTS_MAX + 3];
 
 	(void)state;
 	expect_notes(&wish, covered, 4, "");
 	expect_notes(&wish, others, 4,
 		"does not name b.example\ndoes not name *.x.b.example\ndoes not name *.a.example");
+	for (size_t i = 0; i < TLS_NOTES_HOSTS_MAX + 3; i++)
+		many[i] = many_host;
+	expect_notes(&wish, many, TLS_NOTES_HOSTS_MAX + 3,
+		MANY MANY MANY MANY "does not name 3 further hosts");
 	/* No client looks at the subject any more. */
 	wish.san = NULL;
 	expect_notes(&wish, covered, 1, "does not name a.example");
