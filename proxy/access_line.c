@@ -147,6 +147,9 @@ print_combined(const struct access_line *l, struct buf *out)
 		buf_printf(out, " [%02u/%.3s/%04u:%02u:%02u:%02u +0000] \"", t.day,
 			http_month_name(t.month).p, t.year, t.hour, t.minute, t.second) < 0)
 		return -1;
+	/* A head that could not be read has no words. */
+	if (l->method.n == 0 && buf_append_byte(out, '-') < 0)
+		return -1;
 	if (l->method.n && (put_plain(out, cut(l->method)) < 0 || buf_append_byte(out, ' ') < 0 ||
 				   put_plain(out, cut(l->target)) < 0 ||
 				   buf_printf(out, " %s", protocol(l)) < 0))

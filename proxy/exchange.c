@@ -157,8 +157,11 @@ exchange_log(struct exchange *x, uint64_t duration_us)
 	line.duration_ms = duration_us / 1000;
 	if (x->conn->ssl)
 		line.tls_version = slice_str(SSL_get_version(x->conn->ssl));
+	/* Measured with a coarser clock, which may have ticked in between. */
 	if (x->answered_ms > 0)
 		line.upstream_ms = x->answered_ms - x->connect_began_ms;
+	if (line.upstream_ms > line.duration_ms)
+		line.upstream_ms = line.duration_ms;
 	if (x->site)
 		line.site = slice_str(x->site->hosts[0]);
 	line.client = exchange_client(x);

@@ -81,7 +81,7 @@ what_is_missing_is_a_dash_or_left_out(void **state)
 
 	(void)state;
 	expect_line(&l, CONF_ACCESS_COMBINED,
-		"::1 - - [01/Jan/1970:00:00:00 +0000] \"\" 499 0 \"-\" \"-\"\n");
+		"::1 - - [01/Jan/1970:00:00:00 +0000] \"-\" 499 0 \"-\" \"-\"\n");
 	expect_line(&l, CONF_ACCESS_JSON,
 		"{\"time\":\"1970-01-01T00:00:00.000Z\",\"client\":\"::1\",\"tls\":false,"
 		"\"status\":499,\"bytes\":0,\"received\":0,\"duration_ms\":0,"
