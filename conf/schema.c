@@ -85,7 +85,8 @@ static const struct schema_row *
 find_row(const struct schema_table *t, enum context context, struct slice name)
 {
 	for (size_t i = 0; i < t->n_rows; i++)
-		if (t->rows[i].context == context && slice_eq_str(name, t->rows[i].name))
+		if (t->rows[i].context == context && name.n && t->rows[i].name[0] == name.p[0] &&
+			slice_eq_str(name, t->rows[i].name))
 			return &t->rows[i];
 	return NULL;
 }
@@ -130,22 +131,35 @@ schema_contexts(struct slice name, char *out, size_t out_size)
 	return n ? out : NULL;
 }
 
+/* A file of ten thousand routes asks for words a hundred thousand times. */
+static bool
+is_of(const struct schema_word *w, const char *directive)
+{
+	return w->directive[0] == directive[0] && strcmp(w->directive, directive) == 0;
+}
+
 int
 schema_word_value(const char *directive, struct slice word)
 {
-	for (size_t i = 0; i < schema_n_words(); i++)
-		if (strcmp(schema_word(i)->directive, directive) == 0 &&
-			slice_eq_str(word, schema_word(i)->word))
-			return schema_word(i)->value;
+	for (size_t i = 0; i < N_TABLES; i++) {
+		const struct schema_word *words = tables[i]->words;
+
+		for (size_t k = 0; k < tables[i]->n_words; k++)
+			if (is_of(&words[k], directive) && slice_eq_str(word, words[k].word))
+				return words[k].value;
+	}
 	return -1;
 }
 
 const char *
 schema_word_name(const char *directive, int value)
 {
-	for (size_t i = 0; i < schema_n_words(); i++)
-		if (strcmp(schema_word(i)->directive, directive) == 0 &&
-			schema_word(i)->value == value)
-			return schema_word(i)->word;
+	for (size_t i = 0; i < N_TABLES; i++) {
+		const struct schema_word *words = tables[i]->words;
+
+		for (size_t k = 0; k < tables[i]->n_words; k++)
+			if (words[k].value == value && is_of(&words[k], directive))
+				return words[k].word;
+	}
 	return "?";
 }
