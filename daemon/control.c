@@ -15,6 +15,7 @@
 #include "daemon/control_json.h"
 #include "daemon/roles.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/random.h>
@@ -139,6 +140,7 @@ on_commit(struct control *c, struct msg_in *m)
 	log_set_format(c->state.conf->log_format);
 	send_number(c, MSG_COMMITTED, generation);
 	start_serving(c);
+	malloc_trim(0);
 }
 
 static void

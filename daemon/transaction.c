@@ -14,6 +14,7 @@
 #include "daemon/state.h"
 
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -171,6 +172,8 @@ on_committed(struct parent *p)
 		tell_event(p, "reloaded", "generation", number);
 	upgrade_on_committed(p);
 	notify_ready();
+	/* What the text of a large file took on its way is for others. */
+	malloc_trim(0);
 }
 
 static void
