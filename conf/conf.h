@@ -20,6 +20,7 @@
 #include "conf/heads.h"
 #include "conf/limit.h"
 #include "conf/pages.h"
+#include "conf/policy.h"
 #include "conf/overload.h"
 #include "core/addr.h"
 #include "core/buf.h"
@@ -267,6 +268,7 @@ struct conf_container {
 	uint32_t privileged_ordinal; /* 0: not written, and so below */
 	uint64_t stop_timeout_ms;
 	uint32_t stop_timeout_ordinal;
+	struct conf_policy policy;
 };
 
 enum conf_proto { CONF_TCP, CONF_UDP };

@@ -185,7 +185,8 @@ conf_container_equal(const struct conf_container *a, const struct conf_container
 	       a->address_auto == b->address_auto && a->address6_auto == b->address6_auto &&
 	       a->memory == b->memory && a->swap == b->swap && same_text(a->cpus, b->cpus) &&
 	       same_start(a, b) && same_mounts(a, b) && a->privileged == b->privileged &&
-	       same_presence(a->privileged_ordinal, b->privileged_ordinal);
+	       same_presence(a->privileged_ordinal, b->privileged_ordinal) &&
+	       conf_policy_equal(&a->policy, &b->policy);
 }
 
 static bool

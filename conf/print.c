@@ -224,6 +224,7 @@ print_container_block(struct writer *w, const struct conf_container *c)
 		writer_time(w, c->stop_timeout_ms);
 		writer_end(w);
 	}
+	print_policy(w, &c->policy);
 }
 
 static void

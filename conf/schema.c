@@ -19,6 +19,7 @@ static const struct schema_table *const tables[] = {
 	&schema_files,
 	&schema_overload,
 	&schema_container,
+	&schema_policy,
 	&schema_daemon,
 };
 

@@ -61,6 +61,7 @@ extern const struct schema_table schema_bodies;
 extern const struct schema_table schema_cache;
 extern const struct schema_table schema_compress;
 extern const struct schema_table schema_container;
+extern const struct schema_table schema_policy;
 extern const struct schema_table schema_files;
 extern const struct schema_table schema_daemon;
 extern const struct schema_table schema_guard;

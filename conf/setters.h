@@ -128,6 +128,7 @@ int set_memory(struct parse *p, const struct directive *d);
 int set_cpus(struct parse *p, const struct directive *d);
 int set_autostart(struct parse *p, const struct directive *d);
 int set_mount(struct parse *p, const struct directive *d);
+int set_spoofing(struct parse *p, const struct directive *d);
 int set_privileged(struct parse *p, const struct directive *d);
 int set_stop_timeout(struct parse *p, const struct directive *d);
 

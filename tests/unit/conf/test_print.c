@@ -281,7 +281,7 @@ put_container(struct maker *m, uint32_t i)
 		put(m, "mount%s%s%sm%u%s%s", gap(m), path(m), gap(m), k, pick(m, 2) ? " rw" : " ro",
 			ending(m));
 	if (pick(m, 2))
-		put(m, "cpus 0-%u;privileged %s;stop-timeout %us%s", 1 + pick(m, 7),
+		put(m, "cpus 0-%u;privileged %s;spoofing drop;stop-timeout %us%s", 1 + pick(m, 7),
 			pick(m, 2) ? "yes" : "no", pick(m, 99), ending(m));
 	put(m, "}%s", ending(m));
 }
@@ -473,17 +473,18 @@ static const char *const changes[][2] = {{"listen 80 plain", "listen 81 plain"},
 	{"order 1", "order 2"}, {"delay 5s", "delay 6s"}, {"autostart order 1 delay 5s ;", ""},
 	{"/m n", "/mm n"}, {"/m n", "/m nn"}, {"n rw", "n ro"}, {"mount /m n rw", ""},
 	{"stop-timeout 5s", "stop-timeout 6s"}, {"privileged no", "privileged yes"},
-	{"privileged no", ""}, {"template t arg", "template t arh"},
-	{"template t arg", "template u arg"}, {"template t arg", "busybox"}, {"tcp 90", "udp 90"},
-	{"192.0.2.8:95", "192.0.2.7:95"}, {"192.0.2.8:95", "95"}, {"96 masquerade", "96"},
-	{" on wg", " on wh"}, {" on wg", ""}, {"192.0.2.9:98", "192.0.2.10:98"}, {"90-91", "70-71"},
-	{"92-93", "94-95"}, {"0.0/8", "0.0/9"}, {"from 10.0.0.0/8", ""},
-	{"control /c", "control /d"}, {" group g", ""}, {"state /s", "state /t"}, {"state /s", ""},
-	{"lxc-path /l", "lxc-path /m"}, {"connections 99", "connections 98"},
-	{"connections 99", "connections auto"}, {"connections 99", ""},
-	{"buffer-memory 8M", "buffer-memory 9M"}, {"buffer-memory 8M", "buffer-memory auto"},
-	{"buffer-memory 8M", ""}, {"min-rate 1K", "min-rate 2K"}, {"min-rate 1K", "min-rate off"},
-	{"min-rate 1K", ""}, {"min-rate 1K", "min-rate 1K after 9s"}, {"threads 2", "threads 3"},
+	{"spoofing drop", ""}, {"spoofing drop", "spoofing allow"}, {"privileged no", ""},
+	{"template t arg", "template t arh"}, {"template t arg", "template u arg"},
+	{"template t arg", "busybox"}, {"tcp 90", "udp 90"}, {"192.0.2.8:95", "192.0.2.7:95"},
+	{"192.0.2.8:95", "95"}, {"96 masquerade", "96"}, {" on wg", " on wh"}, {" on wg", ""},
+	{"192.0.2.9:98", "192.0.2.10:98"}, {"90-91", "70-71"}, {"92-93", "94-95"},
+	{"0.0/8", "0.0/9"}, {"from 10.0.0.0/8", ""}, {"control /c", "control /d"}, {" group g", ""},
+	{"state /s", "state /t"}, {"state /s", ""}, {"lxc-path /l", "lxc-path /m"},
+	{"connections 99", "connections 98"}, {"connections 99", "connections auto"},
+	{"connections 99", ""}, {"buffer-memory 8M", "buffer-memory 9M"},
+	{"buffer-memory 8M", "buffer-memory auto"}, {"buffer-memory 8M", ""},
+	{"min-rate 1K", "min-rate 2K"}, {"min-rate 1K", "min-rate off"}, {"min-rate 1K", ""},
+	{"min-rate 1K", "min-rate 1K after 9s"}, {"threads 2", "threads 3"},
 	{"threads 2", "threads auto"}, {"access /a", "access /b"}, {"/a json", "/a"},
 	{"level warn", "level info"}, {"log format json", ""}, {"idle 9s", "idle 8s"},
 	{"timeout idle 9s", ""}, {"level 3", "level 4"}, {"on level 3", "on"},
@@ -521,7 +522,8 @@ every_difference_counts(void **state)
 		"listing on } }\n"
 		"container k { address 10.0.3.2 ; memory 2M swap 3M ; cpus 0 ; autostart order 1 "
 		"delay 5s ;"
-		" mount /m n rw ; stop-timeout 5s ; privileged no ; image template t arg }\n"
+		" mount /m n rw ; stop-timeout 5s ; spoofing drop ; privileged no ; image template "
+		"t arg }\n"
 		"forward tcp 90-91 -> k:92-93 from 10.0.0.0/8\n"
 		"forward udp 192.0.2.8:95 -> k:96 masquerade\n"
 		"forward udp 97 on wg -> 192.0.2.9:98\ncontrol /c group g\nstate "
