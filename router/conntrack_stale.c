@@ -136,6 +136,8 @@ range_holds(enum ruleset_set set, const struct ruleset_elem *elem, const struct 
 		switch (info->key[i]) {
 		case RULESET_PART_NONE:
 		case RULESET_PART_IFNAME: /* not known any more */
+		case RULESET_PART_ETHER:
+		case RULESET_PART_TARGET:
 			break;
 		case RULESET_PART_PROTO:
 			if (elem->key[at] != f->proto)

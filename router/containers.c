@@ -26,6 +26,15 @@ containers_set(struct router *r, struct slice name, const struct plan_address *a
 	*known = *address;
 }
 
+bool
+containers_all_told(const struct router *r, const struct conf *c)
+{
+	for (size_t i = 0; i < c->n_containers; i++)
+		if (!map_find(r->containers, slice_str(c->containers[i].name)))
+			return false;
+	return true;
+}
+
 void
 containers_forget(struct router *r, struct slice name)
 {

@@ -173,6 +173,7 @@ generation_offer_end(struct router *r, uint64_t generation)
 		return;
 	}
 	if (!o->conf || read_blocks(r, &o->why) < 0 || settle_check(r, o->conf, &o->why) < 0 ||
+		install_check(r, o->conf, &o->why) < 0 ||
 		install_plan(r, o->conf, &planned, &o->why) < 0) {
 		refuse(r, generation, &o->why);
 		offer_clear(o);

@@ -8,10 +8,33 @@
 #include "core/log.h"
 #include "core/own.h"
 #include "router/conntrack.h"
+#include "router/plan_guard.h"
+
+#include <string.h>
 
 /* Two programs that both insist on the table must not fill the log and the processor. */
 #define REPAIR_WINDOW_MS 10000
 #define REPAIR_WINDOW_MAX 50
+
+/* Until lxc has spoken, what a process before this one knew of ports is not forgotten: a container
+ * must not be free because we were started again. */
+static int
+add_kept(const struct router *r, struct ruleset *to, struct err *e)
+{
+	for (size_t i = RULESET_PORTS; i < RULESET_LIMIT0_4; i++) {
+		const struct ruleset_elems *kept = &r->kept.sets[i];
+
+		if (ruleset_set_info((enum ruleset_set)i)->interval ||
+			!ruleset_has_set(to, (enum ruleset_set)i))
+			continue;
+		for (size_t k = 0; k < kept->n; k++)
+			if (ruleset_add(to, (enum ruleset_set)i, &kept->v[k], e) < 0)
+				return -1;
+	}
+	ruleset_sort(to);
+	plan_guard_unite(to);
+	return 0;
+}
 
 int
 install_plan(struct router *r, const struct conf *c, struct ruleset *ret, struct err *e)
@@ -20,11 +43,44 @@ install_plan(struct router *r, const struct conf *c, struct ruleset *ret, struct
 	struct plan_input in = {.conf = c,
 		.addresses = addresses,
 		.wans = r->wans,
-		.blocks = c == r->conf ? &r->blocks : &r->offer.blocks};
+		.blocks = c == r->conf ? &r->blocks : &r->offer.blocks,
+		.no_bridge_table = r->bridge_table == ABILITY_MISSING};
 
 	if (!addresses)
 		return err_set(e, "out of memory");
-	return plan_build(&in, ret, e);
+	memcpy(in.bridge_mac, r->bridge_mac, sizeof(in.bridge_mac));
+	if (plan_build(&in, ret, e) < 0)
+		return -1;
+	if (containers_all_told(r, c))
+		ruleset_clear(&r->kept);
+	else if (add_kept(r, ret, e) < 0) {
+		ruleset_clear(ret);
+		return -1;
+	}
+	return 0;
+}
+
+int
+install_check(struct router *r, const struct conf *c, struct err *e)
+{
+	uint32_t ordinal = plan_guard_insists(c);
+	struct err why = {0};
+
+	if (!plan_guard_wanted(c))
+		return 0;
+	if (r->bridge_table == ABILITY_NOT_ASKED) {
+		r->bridge_table =
+			nft_try_bridge(&r->nft, &why) == 0 ? ABILITY_THERE : ABILITY_MISSING;
+		if (r->bridge_table == ABILITY_MISSING)
+			log_err("the kernel has no nftables tables of family bridge: what "
+				"containers send is not looked at",
+				&why);
+	}
+	if (r->bridge_table == ABILITY_THERE || !ordinal)
+		return 0;
+	return err_ordinal(e, ordinal,
+		"the kernel has no nftables tables of family bridge (CONFIG_NF_TABLES_BRIDGE), "
+		"which this needs; load the module nf_tables and its family, or leave this out");
 }
 
 static void
@@ -82,6 +138,19 @@ install_read_before(struct router *r)
 		r->ruleset = (struct ruleset){0};
 }
 
+/* Takes what is in table bridge aside. */
+static int
+keep_ports(struct router *r, struct err *e)
+{
+	ruleset_clear(&r->kept);
+	for (size_t i = RULESET_PORTS; i < RULESET_LIMIT0_4; i++)
+		for (size_t k = 0; k < r->ruleset.sets[i].n; k++)
+			if (ruleset_add(
+				    &r->kept, (enum ruleset_set)i, &r->ruleset.sets[i].v[k], e) < 0)
+				return -1;
+	return 0;
+}
+
 /* Takes `to` over on success. */
 static int
 install_ruleset(struct router *r, struct ruleset *to, struct err *e)
@@ -89,9 +158,6 @@ install_ruleset(struct router *r, struct ruleset *to, struct err *e)
 	struct ruleset_diff diff;
 	int ret;
 
-	if (!r->installed)
-		ban_adopt(r);
-	install_read_before(r);
 	if (ruleset_diff(&r->ruleset, to, &diff, e) < 0)
 		return -1;
 	if (r->installed && ruleset_diff_empty(&diff)) {
@@ -133,6 +199,12 @@ install_conf(struct router *r, const struct conf *c, struct err *e)
 			r->installed = false;
 		}
 		return ret;
+	}
+	if (!r->installed) {
+		ban_adopt(r);
+		install_read_before(r);
+		if (keep_ports(r, e) < 0)
+			return -1;
 	}
 	if (install_plan(r, c, &to, e) < 0)
 		return -1;

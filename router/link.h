@@ -28,9 +28,10 @@ struct link_iface {
 	uint32_t master;
 	uint32_t mtu;
 	bool up;
-	bool ours;    /* has our alias */
-	bool port;    /* of a bridge */
-	bool hairpin; /* its mode as a port */
+	bool ours;                  /* has our alias */
+	bool port;                  /* of a bridge */
+	bool hairpin;               /* its mode as a port */
+	uint8_t mac[LINK_MAC_SIZE]; /* zeroes: it has none */
 };
 
 struct link_address {

@@ -78,6 +78,7 @@ link_parse(const struct nlmsghdr *h, struct link_snapshot *s)
 	if (netlink_name(attrs[IFLA_IFALIAS], alias, sizeof(alias)))
 		iface.ours = mnl_attr_get_payload_len(attrs[IFLA_IFALIAS]) <= sizeof(alias) &&
 			     strcmp(alias, LINK_ALIAS) == 0;
+	(void)netlink_bytes(attrs[IFLA_ADDRESS], iface.mac, sizeof(iface.mac));
 	parse_linkinfo(attrs[IFLA_LINKINFO], &iface);
 	grown = grow(s->ifaces, s->n_ifaces, &s->cap_ifaces, sizeof(iface), LINK_IFACES_MAX);
 	if (!grown)

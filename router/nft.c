@@ -150,85 +150,63 @@ nft_commit(struct nft *n, struct nft_batch *b, struct netlink_error *ret_error, 
 	if (buf_len(&b->bytes) > NFT_QUIET_BYTES ? send_quietly(n, b, ret_error) == 0
 						 : batch_send(n, b, ret_error) == 0)
 		return 0;
-	netlink_err(e, ret_error, "the kernel refuses this in table inet " RULESET_TABLE);
+	netlink_err(e, ret_error,
+		nft_batch_family(b, ret_error->seq) == RULESET_FAMILY_BRIDGE
+			? "the kernel refuses this in table bridge " RULESET_TABLE
+			: "the kernel refuses this in table inet " RULESET_TABLE);
 	if (e)
 		e->ordinal = nft_batch_ordinal(b, ret_error->seq, ret_error->offset);
 	return -1;
 }
 
-/* Whatever is there goes, in the same transaction. A packet that is on its way through two chains
- * of one hook just then may miss both: it sees the new one before it holds rules, and the old one
- * when it no longer does. */
-static int
-install_whole(struct nft *n, const struct ruleset *r, struct err *e)
+/* What one transaction does to the tables as such. */
+struct table_work {
+	const struct ruleset *to;
+	bool anew[RULESET_FAMILY_COUNT]; /* whatever is there goes, and it is made again */
+	bool drop[RULESET_FAMILY_COUNT];
+};
+
+/* A packet that is on its way through two chains of one hook just then may miss both: it sees the
+ * new one before it holds rules, and the old one when it no longer does. */
+static void
+add_tables(struct nft_batch *b, const struct table_work *work)
 {
-	struct nft_batch b;
-	struct netlink_error error;
-	int ret;
+	for (size_t i = 0; work && i < RULESET_FAMILY_COUNT; i++) {
+		enum ruleset_family family = (enum ruleset_family)i;
 
-	nft_batch_init(&b, n->commands.seq + 1);
-	nft_batch_begin(&b);
-	nft_batch_new_table(&b);
-	nft_batch_sets(&b, r);
-	nft_batch_chains(&b, r);
-	nft_batch_rules(&b, r->rules, &r->limits);
-	nft_batch_elements(&b, NFT_MSG_NEWSETELEM, r);
-	nft_batch_bans(&b, n->bans, clock_mono_ms());
-	ret = nft_commit(n, &b, &error, e);
-	nft_batch_clear(&b);
-	return ret;
-}
-
-/* Chains, sets and the elements that stay are not touched: every packet meets all of the old
- * rules or all of the new ones. */
-static int
-install_in_place(struct nft *n, const struct ruleset *r)
-{
-	struct ruleset found;
-	struct ruleset_diff diff;
-	size_t rules;
-	bool missing;
-	int ret;
-
-	if (nft_read(n, &found, &rules, NULL) < 0)
-		return -1;
-	/* Rules are counted only, so what they are is not known: others than ours. */
-	found.rules = 0;
-	ret = ruleset_diff(&found, r, &diff, NULL);
-	ruleset_clear(&found);
-	if (ret < 0)
-		return -1;
-	diff.rules_differ = diff.limits_differ = true;
-	ret = nft_apply(n, &diff, &missing, NULL);
-	ruleset_diff_clear(&diff);
-	return ret < 0 ? -1 : nft_restore_bans(n);
-}
-
-int
-nft_install(struct nft *n, const struct ruleset *r, struct err *e)
-{
-	if (nft_frame_stands(n, r) && install_in_place(n, r) == 0)
-		return 0;
-	return install_whole(n, r, e);
+		if (work->drop[i])
+			nft_batch_drop_table(b, family);
+		if (!work->anew[i])
+			continue;
+		nft_batch_new_table(b, family);
+		nft_batch_sets(b, work->to, family);
+		nft_batch_chains(b, work->to, family);
+	}
 }
 
 static int
-apply_elements(struct nft *n, const struct ruleset_diff *d, const struct ruleset *del,
-	struct netlink_error *ret_error, struct err *e)
+apply_elements(struct nft *n, const struct table_work *work, const struct ruleset_diff *d,
+	const struct ruleset *del, struct netlink_error *ret_error, struct err *e)
 {
+	const struct ruleset to = {.rules = d->rules};
 	struct nft_batch b;
 	int ret;
 
 	nft_batch_init(&b, n->commands.seq + 1);
 	nft_batch_begin(&b);
+	add_tables(&b, work);
 	if (d->rules_differ) {
-		nft_batch_flush_rules(&b);
+		for (size_t i = 0; i < RULESET_FAMILY_COUNT; i++)
+			if (ruleset_has_family(&to, (enum ruleset_family)i))
+				nft_batch_flush_rules(&b, (enum ruleset_family)i);
 		nft_batch_rules(&b, d->rules, &d->limits);
 		if (d->limits_differ)
 			nft_batch_flush_limits(&b, &d->limits);
 	}
 	nft_batch_elements(&b, NFT_MSG_DELSETELEM, del);
 	nft_batch_elements(&b, NFT_MSG_NEWSETELEM, &d->add);
+	if (work && work->anew[RULESET_FAMILY_INET])
+		nft_batch_bans(&b, n->bans, clock_mono_ms());
 	ret = nft_commit(n, &b, ret_error, e);
 	nft_batch_clear(&b);
 	return ret;
@@ -252,19 +230,20 @@ delete_late(struct nft *n, const struct ruleset *late)
 	nft_batch_clear(&b);
 }
 
-int
-nft_apply(struct nft *n, const struct ruleset_diff *d, bool *ret_missing, struct err *e)
+static int
+apply(struct nft *n, const struct table_work *work, const struct ruleset_diff *d, bool *ret_missing,
+	struct err *e)
 {
 	struct ruleset first = {0}, late = {0};
 	struct netlink_error error = {0};
 	int ret;
 
 	if (!d->rules_differ)
-		ret = apply_elements(n, d, &d->del, &error, e);
+		ret = apply_elements(n, work, d, &d->del, &error, e);
 	else
 		ret = ruleset_diff_late(d, &first, &late, e);
 	if (ret == 0 && d->rules_differ)
-		ret = apply_elements(n, d, &first, &error, e);
+		ret = apply_elements(n, work, d, &first, &error, e);
 	if (ret == 0)
 		delete_late(n, &late);
 	else
@@ -274,27 +253,121 @@ nft_apply(struct nft *n, const struct ruleset_diff *d, bool *ret_missing, struct
 	return ret;
 }
 
+int
+nft_apply(struct nft *n, const struct ruleset_diff *d, bool *ret_missing, struct err *e)
+{
+	return apply(n, NULL, d, ret_missing, e);
+}
+
+/* Forgets what the kernel holds of a table that is made anew. */
+static void
+forget_table(struct ruleset *found, enum ruleset_family family)
+{
+	for (size_t i = 0; i < RULESET_SET_COUNT; i++)
+		if (ruleset_set_info((enum ruleset_set)i)->family == family)
+			found->sets[i].n = 0;
+}
+
+/* Chains, sets and the elements that stay are not touched where a table is not made anew: every
+ * packet meets all of the old rules or all of the new ones. */
+static int
+install(struct nft *n, const struct table_work *work, struct err *e)
+{
+	struct ruleset found = {0};
+	struct ruleset_diff diff;
+	size_t rules;
+	bool missing;
+	int ret;
+
+	if (!work->anew[RULESET_FAMILY_INET] && nft_read(n, &found, &rules, e) < 0)
+		return -1;
+	for (size_t i = 0; i < RULESET_FAMILY_COUNT; i++)
+		if (work->anew[i] || work->drop[i])
+			forget_table(&found, (enum ruleset_family)i);
+	/* Rules are counted only, so what they are is not known: others than ours. */
+	found.rules = 0;
+	ret = ruleset_diff(&found, work->to, &diff, e);
+	ruleset_clear(&found);
+	if (ret < 0)
+		return -1;
+	diff.rules_differ = true;
+	diff.limits_differ = !work->anew[RULESET_FAMILY_INET];
+	ret = apply(n, work, &diff, &missing, e);
+	ruleset_diff_clear(&diff);
+	if (ret < 0 || work->anew[RULESET_FAMILY_INET])
+		return ret;
+	return nft_restore_bans(n);
+}
+
+int
+nft_install(struct nft *n, const struct ruleset *r, struct err *e)
+{
+	struct table_work work = {.to = r}, whole = {.to = r};
+
+	for (size_t i = 0; i < RULESET_FAMILY_COUNT; i++) {
+		enum ruleset_family family = (enum ruleset_family)i;
+		bool there = false, stands = nft_frame_stands(n, r, family, &there);
+
+		whole.anew[i] = ruleset_has_family(r, family);
+		work.anew[i] = whole.anew[i] && !stands;
+		work.drop[i] = whole.drop[i] = !whole.anew[i] && there;
+	}
+	/* What stands in a table that is not there yet needs no reading of the other. */
+	if (!work.anew[RULESET_FAMILY_INET] && install(n, &work, NULL) == 0)
+		return 0;
+	return install(n, &whole, e);
+}
+
 /* Without its end a batch is checked to the last message, and then undone. Making the table is
  * acknowledged, so silence is not taken for consent. */
+static int
+send_unended(struct nft *n, struct nft_batch *b, struct err *e)
+{
+	struct netlink_error error = {0};
+
+	n->commands.seq = b->seq;
+	if (b->failed)
+		return err_set(e, "no memory for the nftables batch");
+	if (batch_send(n, b, &error) == 0)
+		return 0;
+	return netlink_err(e, &error, "table " RULESET_TABLE);
+}
+
 int
 nft_try(struct nft *n, const struct ruleset *r, struct err *e)
 {
+	struct table_work work = {.to = r};
 	struct nft_batch b;
-	struct netlink_error error = {0};
+	int ret;
+
+	for (size_t i = 0; i < RULESET_FAMILY_COUNT; i++)
+		work.anew[i] = ruleset_has_family(r, (enum ruleset_family)i);
+	nft_batch_init(&b, n->commands.seq + 1);
+	nft_batch_begin(&b);
+	add_tables(&b, &work);
+	nft_batch_rules(&b, r->rules, &r->limits);
+	nft_batch_elements(&b, NFT_MSG_NEWSETELEM, r);
+	ret = send_unended(n, &b, e);
+	nft_batch_clear(&b);
+	return ret;
+}
+
+int
+nft_try_bridge(struct nft *n, struct err *e)
+{
+	/* One rule of it has all chains jumped to, a set, and the hook. */
+	const struct ruleset r = {
+		.rules = RULESET_RULE_BIT(SPOOFED_DROP) | RULESET_RULE_BIT(GUARD_REST)};
+	struct nft_batch b;
 	int ret;
 
 	nft_batch_init(&b, n->commands.seq + 1);
 	nft_batch_begin(&b);
-	nft_batch_new_table(&b);
-	nft_batch_sets(&b, r);
-	nft_batch_chains(&b, r);
-	nft_batch_rules(&b, r->rules, &r->limits);
-	nft_batch_elements(&b, NFT_MSG_NEWSETELEM, r);
-	n->commands.seq = b.seq;
-	if (b.failed)
-		ret = err_set(e, "no memory for the nftables batch");
-	else if ((ret = batch_send(n, &b, &error)) < 0)
-		netlink_err(e, &error, "table inet " RULESET_TABLE);
+	nft_batch_new_table(&b, RULESET_FAMILY_BRIDGE);
+	nft_batch_sets(&b, &r, RULESET_FAMILY_BRIDGE);
+	nft_batch_chains(&b, &r, RULESET_FAMILY_BRIDGE);
+	nft_batch_rules(&b, r.rules, &r.limits);
+	ret = send_unended(n, &b, e);
 	nft_batch_clear(&b);
 	return ret;
 }
@@ -302,13 +375,19 @@ nft_try(struct nft *n, const struct ruleset *r, struct err *e)
 int
 nft_delete(struct nft *n, struct err *e)
 {
+	const struct ruleset none = {0};
 	struct nft_batch b;
 	struct netlink_error error;
+	bool there = false;
 	int ret;
 
 	nft_batch_init(&b, n->commands.seq + 1);
 	nft_batch_begin(&b);
-	nft_batch_drop_table(&b);
+	nft_batch_drop_table(&b, RULESET_FAMILY_INET);
+	/* A kernel without that family would refuse all of it. */
+	(void)nft_frame_stands(n, &none, RULESET_FAMILY_BRIDGE, &there);
+	if (there)
+		nft_batch_drop_table(&b, RULESET_FAMILY_BRIDGE);
 	ret = nft_commit(n, &b, &error, e);
 	nft_batch_clear(&b);
 	return ret;
@@ -324,7 +403,8 @@ nft_event_foreign(const struct nlmsghdr *h, uint32_t own_port)
 
 	if (h->nlmsg_pid == own_port || NFNL_SUBSYS_ID(h->nlmsg_type) != NFNL_SUBSYS_NFTABLES ||
 		NFNL_MSG_TYPE(h->nlmsg_type) == NFT_MSG_NEWGEN ||
-		mnl_nlmsg_get_payload_len(h) < sizeof(*g) || g->nfgen_family != NFPROTO_INET)
+		mnl_nlmsg_get_payload_len(h) < sizeof(*g) ||
+		(g->nfgen_family != NFPROTO_INET && g->nfgen_family != NFPROTO_BRIDGE))
 		return false;
 	netlink_attrs(h, sizeof(*g), attrs, NFTA_TABLE_NAME);
 	return netlink_name(attrs[NFTA_TABLE_NAME], name, sizeof(name)) &&

@@ -1,7 +1,7 @@
 /*
- * Table `inet sluice` in the kernel: one atomic batch installs a ruleset, one applies a
- * difference; a ruleset can be read back; changes by others are noticed. That no second daemon
- * works on the same table is the parent's care.
+ * Our tables in the kernel, `inet sluice` and, where it is wanted, `bridge sluice`: one atomic
+ * batch installs a ruleset, one applies a difference; a ruleset can be read back; changes by others
+ * are noticed. That no second daemon works on the same table is the parent's care.
  */
 #ifndef ROUTER_NFT_H
 #define ROUTER_NFT_H
@@ -26,9 +26,9 @@ struct nft {
 int nft_open(struct nft *n, struct err *e);
 void nft_close(struct nft *n);
 
-/* Makes the table hold r, whatever it holds now: in place when its chains and sets are ours,
- * otherwise by deleting it and making it anew in one transaction. 0, or -1 with e filled, its
- * ordinal that of the element the kernel refused. */
+/* Makes the tables hold r, whatever they hold now: in place where a table's chains and sets are
+ * ours, otherwise by deleting it and making it anew, in one transaction. 0, or -1 with e filled,
+ * its ordinal that of the element the kernel refused. */
 int nft_install(struct nft *n, const struct ruleset *r, struct err *e);
 /* Applies the difference in one transaction; on failure nothing has changed. (Where rules change,
  * elements that only the old rules look up go in a second one.) *ret_missing tells that the table
@@ -48,15 +48,19 @@ int nft_read_bans(struct nft *n, struct bans *ret, uint64_t now_ms, struct err *
 /* Whether the kernel would take r, in a transaction that is not committed. 0, or -1 with e filled.
  */
 int nft_try(struct nft *n, const struct ruleset *r, struct err *e);
-/* Deletes the table; that it is not there is no error. */
+/* Deletes the tables; that one is not there is no error. */
 int nft_delete(struct nft *n, struct err *e);
-/* Reads the elements back; *ret_rules is how many rules the kernel has in the table. The sets are
- * sorted, ordinals and the bits of rules are 0. -1 also when the table is not there. */
+/* Whether the kernel has tables of family bridge. -1 with e filled when not. */
+int nft_try_bridge(struct nft *n, struct err *e);
+/* Reads the elements back; *ret_rules is how many rules the kernel has in the tables. The sets are
+ * sorted, ordinals and the bits of rules are 0. -1 also when table inet is not there. */
 int nft_read(struct nft *n, struct ruleset *ret, size_t *ret_rules, struct err *e);
 /* Whether the kernel holds exactly r. */
 bool nft_holds(struct nft *n, const struct ruleset *r);
-/* Whether the table is there with all the chains and sets that we make for r, and no others. */
-bool nft_frame_stands(struct nft *n, const struct ruleset *r);
+/* Whether this table is there with all the chains and sets that we make for r, and no others;
+ * *ret_there whether there is one of this name at all. */
+bool nft_frame_stands(
+	struct nft *n, const struct ruleset *r, enum ruleset_family family, bool *ret_there);
 
 /* Reads the waiting events. True when somebody else changed our table, or when events were lost
  * (or not listened to, n->unsure) and the kernel no longer holds r. */
@@ -67,7 +71,8 @@ bool nft_disturbed(struct nft *n, const struct ruleset *r);
 struct nft_part {
 	unsigned kind; /* NFT_MSG_NEWCHAIN or NFT_MSG_NEWSET */
 	char name[32];
-	char type[16]; /* of a chain with a hook */
+	uint8_t family; /* the kernel's number */
+	char type[16];  /* of a chain with a hook */
 	uint32_t numbers[NFT_PART_NUMBERS];
 };
 /* For nft_bans.c. */
@@ -75,13 +80,15 @@ struct nft_batch;
 /* Ends and sends the batch, and leads a refusal back to its directive. 0, or -1 with both filled.
  */
 int nft_commit(struct nft *n, struct nft_batch *b, struct netlink_error *ret_error, struct err *e);
-/* Begins a dump request in buf (NETLINK_REQUEST_MAX bytes). */
+/* Begins a dump request in buf (NETLINK_REQUEST_MAX bytes), of table inet or of the other. */
 struct nlmsghdr *nft_begin_read(struct nft *n, void *buf, uint16_t type);
+struct nlmsghdr *nft_begin_read_of(
+	struct nft *n, enum ruleset_family family, void *buf, uint16_t type);
 
 /* The parsers, for tests and fuzzing. */
 /* False when h is about neither, or in another table. */
 bool nft_parse_part(const struct nlmsghdr *h, struct nft_part *ret);
-/* Whether h is about table inet sluice and not of port own_port. */
+/* Whether h is about a table of ours and not of port own_port. */
 bool nft_event_foreign(const struct nlmsghdr *h, uint32_t own_port);
 /* Adds the elements of a set's dump to r; interval ends that stand alone go to r as elements with
  * `end` set and data[0] 1, for nft_join_intervals. 0 or -1 (memory). */

@@ -6,6 +6,7 @@
 #include "router/nft_batch.h"
 
 #include "router/nft_expr.h"
+#include "router/nft_typeof.h"
 
 #include <endian.h>
 #include <stdio.h>
@@ -24,8 +25,10 @@
 #include <stdlib.h>
 
 /* nft's own numbers of types, so that `nft list` shows addresses and ports. */
+#define TYPE_INTEGER 4U
 #define TYPE_IPV4 7U
 #define TYPE_IPV6 8U
+#define TYPE_ETHER 9U
 #define TYPE_PROTO 12U
 #define TYPE_PORT 13U
 #define TYPE_IFNAME 41U
@@ -46,6 +49,7 @@ hook_number(enum ruleset_chain chain)
 	case RULESET_CHAIN_EARLY:
 	case RULESET_CHAIN_LIMITS:
 	case RULESET_CHAIN_NAT_PRE:
+	case RULESET_CHAIN_GUARD: /* the bridge's hooks have the same numbers */
 		return NF_INET_PRE_ROUTING;
 	case RULESET_CHAIN_NAT_OUT:
 		return NF_INET_LOCAL_OUT;
@@ -55,6 +59,11 @@ hook_number(enum ruleset_chain chain)
 		return NF_INET_FORWARD;
 	case RULESET_CHAIN_NAT_LOOKUP:
 	case RULESET_CHAIN_NAT_BOUND:
+	case RULESET_CHAIN_DROP_SPOOFED:
+	case RULESET_CHAIN_GUARD_ND:
+	case RULESET_CHAIN_GUARD_ARP:
+	case RULESET_CHAIN_GUARD_IP4:
+	case RULESET_CHAIN_GUARD_IP6:
 	case RULESET_CHAIN_COUNT:
 		break;
 	}
@@ -97,14 +106,20 @@ room(struct nft_batch *b)
 	return at;
 }
 
+uint8_t
+nft_family_number(enum ruleset_family family)
+{
+	return family == RULESET_FAMILY_BRIDGE ? NFPROTO_BRIDGE : NFPROTO_INET;
+}
+
 static struct nlmsghdr *
-begin(struct nft_batch *b, uint16_t type, uint16_t flags)
+begin(struct nft_batch *b, enum ruleset_family family, uint16_t type, uint16_t flags)
 {
 	char *at = room(b);
 
 	if (!at)
 		return NULL;
-	return nftnl_nlmsg_build_hdr(at, type, NFPROTO_INET, flags, b->seq);
+	return nftnl_nlmsg_build_hdr(at, type, nft_family_number(family), flags, b->seq);
 }
 
 static void
@@ -133,15 +148,15 @@ nft_batch_end(struct nft_batch *b)
 }
 
 static void
-table_message(struct nft_batch *b, uint16_t type, uint16_t flags)
+table_message(struct nft_batch *b, enum ruleset_family family, uint16_t type, uint16_t flags)
 {
 	struct nftnl_table *t = nftnl_table_alloc();
-	struct nlmsghdr *h = begin(b, type, flags);
+	struct nlmsghdr *h = begin(b, family, type, flags);
 
 	if (!t || !h) {
 		b->failed = true;
 	} else {
-		nftnl_table_set_u32(t, NFTNL_TABLE_FAMILY, NFPROTO_INET);
+		nftnl_table_set_u32(t, NFTNL_TABLE_FAMILY, nft_family_number(family));
 		nftnl_table_set_str(t, NFTNL_TABLE_NAME, RULESET_TABLE);
 		nftnl_table_nlmsg_build_payload(h, t);
 		end(b, h);
@@ -151,18 +166,18 @@ table_message(struct nft_batch *b, uint16_t type, uint16_t flags)
 }
 
 void
-nft_batch_drop_table(struct nft_batch *b)
+nft_batch_drop_table(struct nft_batch *b, enum ruleset_family family)
 {
-	table_message(b, NFT_MSG_NEWTABLE, NLM_F_CREATE);
-	table_message(b, NFT_MSG_DELTABLE, NLM_F_ACK);
+	table_message(b, family, NFT_MSG_NEWTABLE, NLM_F_CREATE);
+	table_message(b, family, NFT_MSG_DELTABLE, NLM_F_ACK);
 }
 
 void
-nft_batch_new_table(struct nft_batch *b)
+nft_batch_new_table(struct nft_batch *b, enum ruleset_family family)
 {
-	table_message(b, NFT_MSG_NEWTABLE, NLM_F_CREATE);
-	table_message(b, NFT_MSG_DELTABLE, 0);
-	table_message(b, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_ACK);
+	table_message(b, family, NFT_MSG_NEWTABLE, NLM_F_CREATE);
+	table_message(b, family, NFT_MSG_DELTABLE, 0);
+	table_message(b, family, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_ACK);
 }
 
 static uint32_t
@@ -177,6 +192,10 @@ part_type(enum ruleset_part part)
 		return TYPE_IPV4;
 	case RULESET_PART_IPV6:
 		return TYPE_IPV6;
+	case RULESET_PART_TARGET:
+		return TYPE_INTEGER;
+	case RULESET_PART_ETHER:
+		return TYPE_ETHER;
 	case RULESET_PART_PROTO:
 		return TYPE_PROTO;
 	case RULESET_PART_PORT:
@@ -198,7 +217,10 @@ part_bytes(enum ruleset_part part)
 		return 2;
 	case RULESET_PART_IPV4:
 		return 4;
+	case RULESET_PART_ETHER:
+		return RULESET_MAC_SIZE;
 	case RULESET_PART_IPV6:
+	case RULESET_PART_TARGET:
 	case RULESET_PART_IFNAME:
 		return 16;
 	}
@@ -286,7 +308,9 @@ set_attributes(struct nftnl_set *s, enum ruleset_set set, const struct ruleset_l
 	}
 	if (info->key[0] == RULESET_PART_IFNAME && !concat)
 		set_byte_order(s);
-	nftnl_set_set_u32(s, NFTNL_SET_FAMILY, NFPROTO_INET);
+	if (nft_typeof_wanted(info))
+		nft_typeof_put(s, info);
+	nftnl_set_set_u32(s, NFTNL_SET_FAMILY, nft_family_number(info->family));
 	nftnl_set_set_str(s, NFTNL_SET_TABLE, RULESET_TABLE);
 	nftnl_set_set_str(s, NFTNL_SET_NAME, info->name);
 	nftnl_set_set_u32(s, NFTNL_SET_ID, (uint32_t)set + 1);
@@ -296,16 +320,17 @@ set_attributes(struct nftnl_set *s, enum ruleset_set set, const struct ruleset_l
 }
 
 void
-nft_batch_sets(struct nft_batch *b, const struct ruleset *r)
+nft_batch_sets(struct nft_batch *b, const struct ruleset *r, enum ruleset_family family)
 {
 	for (size_t i = 0; i < RULESET_SET_COUNT; i++) {
 		struct nftnl_set *s;
 		struct nlmsghdr *h;
 
-		if (!ruleset_has_set(r, (enum ruleset_set)i))
+		if (ruleset_set_info((enum ruleset_set)i)->family != family ||
+			!ruleset_has_set(r, (enum ruleset_set)i))
 			continue;
 		s = nftnl_set_alloc();
-		h = begin(b, NFT_MSG_NEWSET, NLM_F_CREATE);
+		h = begin(b, family, NFT_MSG_NEWSET, NLM_F_CREATE);
 		if (!s || !h) {
 			b->failed = true;
 		} else {
@@ -323,7 +348,7 @@ chain_attributes(struct nftnl_chain *c, enum ruleset_chain chain)
 {
 	const struct hook *hook = &hooks[chain];
 
-	nftnl_chain_set_u32(c, NFTNL_CHAIN_FAMILY, NFPROTO_INET);
+	nftnl_chain_set_u32(c, NFTNL_CHAIN_FAMILY, nft_family_number(ruleset_chain_family(chain)));
 	nftnl_chain_set_str(c, NFTNL_CHAIN_TABLE, RULESET_TABLE);
 	nftnl_chain_set_str(c, NFTNL_CHAIN_NAME, hook->name);
 	if (!hook->type[0])
@@ -335,16 +360,17 @@ chain_attributes(struct nftnl_chain *c, enum ruleset_chain chain)
 }
 
 void
-nft_batch_chains(struct nft_batch *b, const struct ruleset *r)
+nft_batch_chains(struct nft_batch *b, const struct ruleset *r, enum ruleset_family family)
 {
 	for (size_t i = 0; i < RULESET_CHAIN_COUNT; i++) {
 		struct nftnl_chain *c;
 		struct nlmsghdr *h;
 
-		if (!ruleset_has_chain(r, (enum ruleset_chain)i))
+		if (ruleset_chain_family((enum ruleset_chain)i) != family ||
+			!ruleset_has_chain(r, (enum ruleset_chain)i))
 			continue;
 		c = nftnl_chain_alloc();
-		h = begin(b, NFT_MSG_NEWCHAIN, NLM_F_CREATE);
+		h = begin(b, family, NFT_MSG_NEWCHAIN, NLM_F_CREATE);
 		if (!c || !h) {
 			b->failed = true;
 		} else {
@@ -358,18 +384,20 @@ nft_batch_chains(struct nft_batch *b, const struct ruleset *r)
 }
 
 void
-nft_batch_rules(struct nft_batch *b, uint64_t rules, const struct ruleset_limits *limits)
+nft_batch_rules(struct nft_batch *b, ruleset_rules rules, const struct ruleset_limits *limits)
 {
 	const struct ruleset wanted = {.rules = rules, .limits = *limits};
 
 	for (size_t i = 0; i < RULESET_RULE_COUNT; i++) {
+		enum ruleset_chain chain = ruleset_rule_chain((enum ruleset_rule)i);
 		struct nftnl_rule *r;
 		struct nlmsghdr *h;
 
 		if (!ruleset_has_rule(&wanted, (enum ruleset_rule)i))
 			continue;
 		r = nft_expr_rule((enum ruleset_rule)i, limits);
-		h = begin(b, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
+		h = begin(b, ruleset_chain_family(chain), NFT_MSG_NEWRULE,
+			NLM_F_CREATE | NLM_F_APPEND);
 		if (!r || !h) {
 			b->failed = true;
 		} else {
@@ -382,9 +410,9 @@ nft_batch_rules(struct nft_batch *b, uint64_t rules, const struct ruleset_limits
 }
 
 void
-nft_batch_flush_rules(struct nft_batch *b)
+nft_batch_flush_rules(struct nft_batch *b, enum ruleset_family family)
 {
-	struct nlmsghdr *h = begin(b, NFT_MSG_DELRULE, NLM_F_ACK);
+	struct nlmsghdr *h = begin(b, family, NFT_MSG_DELRULE, NLM_F_ACK);
 
 	if (!h)
 		return;
@@ -408,6 +436,23 @@ mark(struct nft_batch *b, uint32_t offset, uint32_t ordinal)
 	}
 	b->marks[b->n_marks++] =
 		(struct nft_mark){.seq = b->seq, .offset = offset, .ordinal = ordinal};
+}
+
+enum ruleset_family
+nft_batch_family(const struct nft_batch *b, uint32_t seq)
+{
+	struct slice bytes = buf_slice(&b->bytes);
+	struct netlink_walk w = {.at = bytes.p, .left = bytes.n};
+	const struct nlmsghdr *h;
+
+	while ((h = netlink_next_message(&w)) != NULL) {
+		const struct nfgenmsg *g = mnl_nlmsg_get_payload(h);
+
+		if (h->nlmsg_seq == seq)
+			return g->nfgen_family == NFPROTO_BRIDGE ? RULESET_FAMILY_BRIDGE
+								 : RULESET_FAMILY_INET;
+	}
+	return RULESET_FAMILY_INET;
 }
 
 uint32_t
@@ -484,8 +529,8 @@ elements_message(struct nft_batch *b, uint16_t type, enum ruleset_set set,
 {
 	const struct ruleset_set_info *info = ruleset_set_info(set);
 	bool add = type == NFT_MSG_NEWSETELEM;
-	struct nlmsghdr *h =
-		begin(b, type, add ? NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK : NLM_F_ACK);
+	struct nlmsghdr *h = begin(
+		b, info->family, type, add ? NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK : NLM_F_ACK);
 	struct nlattr *list;
 	size_t i = first;
 
@@ -507,7 +552,7 @@ elements_message(struct nft_batch *b, uint16_t type, enum ruleset_set set,
 void
 nft_batch_flush(struct nft_batch *b, enum ruleset_set set)
 {
-	struct nlmsghdr *h = begin(b, NFT_MSG_DELSETELEM, NLM_F_ACK);
+	struct nlmsghdr *h = begin(b, ruleset_set_info(set)->family, NFT_MSG_DELSETELEM, NLM_F_ACK);
 
 	if (!h)
 		return;
@@ -533,7 +578,8 @@ nft_batch_ban(struct nft_batch *b, uint16_t type, const struct addr *a, uint64_t
 {
 	enum ruleset_set set = a->family == AF_INET6 ? RULESET_BAN6 : RULESET_BAN4;
 	bool add = type == NFT_MSG_NEWSETELEM;
-	struct nlmsghdr *h = begin(b, type, add ? NLM_F_CREATE | NLM_F_ACK : NLM_F_ACK);
+	struct nlmsghdr *h =
+		begin(b, RULESET_FAMILY_INET, type, add ? NLM_F_CREATE | NLM_F_ACK : NLM_F_ACK);
 	struct nlattr *list, *nest;
 
 	if (!h)

@@ -37,15 +37,16 @@ void nft_batch_begin(struct nft_batch *b);
 /* Closes the batch; the last message before it asks for an acknowledgement. */
 void nft_batch_end(struct nft_batch *b);
 /* add table; delete table; add table: whatever was there goes, in the same transaction. */
-void nft_batch_new_table(struct nft_batch *b);
+void nft_batch_new_table(struct nft_batch *b, enum ruleset_family family);
 /* add table; delete table. */
-void nft_batch_drop_table(struct nft_batch *b);
-/* Those that r has. */
-void nft_batch_sets(struct nft_batch *b, const struct ruleset *r);
-void nft_batch_chains(struct nft_batch *b, const struct ruleset *r);
+void nft_batch_drop_table(struct nft_batch *b, enum ruleset_family family);
+/* Those that r has in this table. */
+void nft_batch_sets(struct nft_batch *b, const struct ruleset *r, enum ruleset_family family);
+void nft_batch_chains(struct nft_batch *b, const struct ruleset *r, enum ruleset_family family);
 /* All rules of all chains of the table go. */
-void nft_batch_flush_rules(struct nft_batch *b);
-void nft_batch_rules(struct nft_batch *b, uint64_t rules, const struct ruleset_limits *limits);
+void nft_batch_flush_rules(struct nft_batch *b, enum ruleset_family family);
+/* Those of both tables. */
+void nft_batch_rules(struct nft_batch *b, ruleset_rules rules, const struct ruleset_limits *limits);
 /* type: NFT_MSG_NEWSETELEM or NFT_MSG_DELSETELEM. */
 void nft_batch_elements(struct nft_batch *b, uint16_t type, const struct ruleset *r);
 /* Takes all elements out of a set. */
@@ -56,6 +57,10 @@ void nft_batch_flush_limits(struct nft_batch *b, const struct ruleset_limits *li
 void nft_batch_ban(struct nft_batch *b, uint16_t type, const struct addr *a, uint64_t timeout_ms);
 /* Adds all of them, each with the time it has left; bans may be NULL. */
 void nft_batch_bans(struct nft_batch *b, const struct bans *bans, uint64_t now_ms);
+/* Of which table the message of this number is. */
+enum ruleset_family nft_batch_family(const struct nft_batch *b, uint32_t seq);
+/* The kernel's number of the family. */
+uint8_t nft_family_number(enum ruleset_family family);
 /* The directive of the message and attribute at fault, 0 when it can't be told. */
 uint32_t nft_batch_ordinal(const struct nft_batch *b, uint32_t seq, uint32_t offset);
 

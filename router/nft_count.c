@@ -98,14 +98,30 @@ read_list(struct nft *n, struct counted_list *l, struct err *e)
 	char request[NETLINK_REQUEST_MAX];
 	struct netlink_error error;
 	struct netlink_dump dump = {.on_each = on_elements, .on_restart = on_restart, .ctx = l};
-	struct nlmsghdr *h = nft_begin_read(n, request, NFT_MSG_GETSETELEM);
+	const struct ruleset_set_info *info = ruleset_set_info(l->set);
+	struct nlmsghdr *h = nft_begin_read_of(n, info->family, request, NFT_MSG_GETSETELEM);
 
 	mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_TABLE, RULESET_TABLE);
-	mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_SET, ruleset_set_info(l->set)->name);
+	mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_SET, info->name);
 	if (netlink_dump(&n->commands, h, &dump, &error) < 0)
-		return netlink_err(e, &error, "reading table inet " RULESET_TABLE);
+		return netlink_err(e, &error, "reading table " RULESET_TABLE);
 	if (l->n)
 		qsort(l->v, l->n, sizeof(*l->v), compare_keys);
+	return 0;
+}
+
+int
+nft_count_set(
+	struct nft *n, enum ruleset_set set, struct nft_counted **ret, size_t *ret_n, struct err *e)
+{
+	struct counted_list l = {.set = set};
+
+	if (read_list(n, &l, e) < 0) {
+		free(l.v);
+		return -1;
+	}
+	*ret = l.v;
+	*ret_n = l.n;
 	return 0;
 }
 

@@ -15,6 +15,11 @@ struct nft_count {
 int nft_count_forwards(struct nft *n, const struct ruleset *r, struct nft_count **ret,
 	size_t *ret_n, struct err *e);
 
+/* The numbers of one set's elements, sorted by key; *ret is malloc'd. 0 or -1. */
+struct nft_counted;
+int nft_count_set(struct nft *n, enum ruleset_set set, struct nft_counted **ret, size_t *ret_n,
+	struct err *e);
+
 /* Key, packets and bytes of one element's message part; for tests and fuzzing. */
 struct nft_counted {
 	uint8_t key[RULESET_KEY_MAX];

@@ -3,6 +3,8 @@
 #include "router/nft_expr.h"
 
 #include "core/own.h"
+#include "router/nft_batch.h"
+#include "router/nft_bridge.h"
 #include "router/nft_builder.h"
 #include "router/nft_limit.h"
 
@@ -478,13 +480,17 @@ struct nftnl_rule *
 nft_expr_rule(enum ruleset_rule rule, const struct ruleset_limits *limits)
 {
 	struct expr_builder b = {.rule = nftnl_rule_alloc()};
+	enum ruleset_chain chain = ruleset_rule_chain(rule);
+	enum ruleset_family family = ruleset_chain_family(chain);
 
 	if (!b.rule)
 		return NULL;
-	nftnl_rule_set_u32(b.rule, NFTNL_RULE_FAMILY, NFPROTO_INET);
+	nftnl_rule_set_u32(b.rule, NFTNL_RULE_FAMILY, nft_family_number(family));
 	nftnl_rule_set_str(b.rule, NFTNL_RULE_TABLE, RULESET_TABLE);
-	nftnl_rule_set_str(b.rule, NFTNL_RULE_CHAIN, ruleset_chain_name(ruleset_rule_chain(rule)));
-	if (rule < RULESET_RULE_LIMITS)
+	nftnl_rule_set_str(b.rule, NFTNL_RULE_CHAIN, ruleset_chain_name(chain));
+	if (family == RULESET_FAMILY_BRIDGE)
+		nft_bridge_build(&b, rule);
+	else if (rule < RULESET_RULE_LIMITS)
 		recipes[rule].build(&b, &recipes[rule]);
 	else
 		build_limit(&b, (size_t)rule - RULESET_RULE_LIMITS, limits);

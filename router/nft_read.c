@@ -141,11 +141,17 @@ on_rule_restart(void *ctx)
 struct nlmsghdr *
 nft_begin_read(struct nft *n, void *buf, uint16_t type)
 {
+	return nft_begin_read_of(n, RULESET_FAMILY_INET, buf, type);
+}
+
+struct nlmsghdr *
+nft_begin_read_of(struct nft *n, enum ruleset_family family, void *buf, uint16_t type)
+{
 	struct nlmsghdr *h =
 		netlink_begin(&n->commands, buf, (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type), 0);
 	struct nfgenmsg *g = mnl_nlmsg_put_extra_header(h, sizeof(*g));
 
-	*g = (struct nfgenmsg){.nfgen_family = NFPROTO_INET, .version = NFNETLINK_V0};
+	*g = (struct nfgenmsg){.nfgen_family = nft_family_number(family), .version = NFNETLINK_V0};
 	return h;
 }
 
@@ -155,23 +161,38 @@ read_set(struct nft *n, struct reading *reading, struct netlink_error *ret)
 	char request[NETLINK_REQUEST_MAX];
 	struct netlink_dump dump = {
 		.on_each = on_elements, .on_restart = on_elements_restart, .ctx = reading};
-	struct nlmsghdr *h = nft_begin_read(n, request, NFT_MSG_GETSETELEM);
+	const struct ruleset_set_info *info = ruleset_set_info(reading->set);
+	struct nlmsghdr *h = nft_begin_read_of(n, info->family, request, NFT_MSG_GETSETELEM);
 
 	mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_TABLE, RULESET_TABLE);
-	mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_SET, ruleset_set_info(reading->set)->name);
+	mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_SET, info->name);
 	return netlink_dump(&n->commands, h, &dump, ret);
 }
 
 static int
-read_rules(struct nft *n, struct reading *reading, struct netlink_error *ret)
+read_rules_of(struct nft *n, enum ruleset_family family, struct reading *reading,
+	struct netlink_error *ret)
 {
 	char request[NETLINK_REQUEST_MAX];
 	struct netlink_dump dump = {
 		.on_each = on_rule, .on_restart = on_rule_restart, .ctx = reading};
-	struct nlmsghdr *h = nft_begin_read(n, request, NFT_MSG_GETRULE);
+	struct nlmsghdr *h = nft_begin_read_of(n, family, request, NFT_MSG_GETRULE);
 
 	mnl_attr_put_strz(h, NFTA_RULE_TABLE, RULESET_TABLE);
 	return netlink_dump(&n->commands, h, &dump, ret);
+}
+
+/* What is not there has none. */
+static int
+read_rules(struct nft *n, struct reading *reading, struct netlink_error *ret)
+{
+	struct reading bridge = {0};
+
+	if (read_rules_of(n, RULESET_FAMILY_INET, reading, ret) < 0)
+		return -1;
+	if (read_rules_of(n, RULESET_FAMILY_BRIDGE, &bridge, ret) == 0)
+		reading->rules += bridge.rules;
+	return 0;
 }
 
 /* An element that a dump said twice (see nft_holds) is in the kernel once. */
@@ -187,7 +208,7 @@ drop_doubles(struct ruleset_elems *s)
 	s->n = n;
 }
 
-/* The elements of one set. The sets of limits are not always there. */
+/* The elements of one set. The sets of limits and those of table bridge are not always there. */
 static int
 read_elements(struct nft *n, struct reading *reading, struct netlink_error *ret)
 {
@@ -197,7 +218,11 @@ read_elements(struct nft *n, struct reading *reading, struct netlink_error *ret)
 	if (info->kind == RULESET_KIND_TIMEOUT || info->kind == RULESET_KIND_DYNAMIC)
 		return 0;
 	if (read_set(n, reading, ret) < 0)
-		return ret->errnum == ENOENT && ruleset_set_slot(reading->set, &slot) ? 0 : -1;
+		return info->family == RULESET_FAMILY_BRIDGE ||
+				       (ret->errnum == ENOENT &&
+					       ruleset_set_slot(reading->set, &slot))
+			       ? 0
+			       : -1;
 	if (info->interval && info->key[1] == RULESET_PART_NONE)
 		nft_join_intervals(reading->ruleset, reading->set);
 	return 0;
@@ -234,7 +259,7 @@ static int
 holds_now(struct nft *n, const struct ruleset *r)
 {
 	struct ruleset found;
-	size_t rules = 0, wanted = ruleset_rules(r);
+	size_t rules = 0, wanted = ruleset_count_rules(r);
 	bool equal;
 
 	if (nft_read(n, &found, &rules, NULL) < 0)
@@ -269,7 +294,8 @@ nft_holds(struct nft *n, const struct ruleset *r)
 struct frame {
 	struct nft_part parts[PARTS];
 	size_t n, found;
-	bool table; /* it is there, active, and has no more than these */
+	bool there; /* there is a table of this name */
+	bool table; /* and it is active and has no more than these */
 };
 
 /* A number in network byte order; what is not told is 0. */
@@ -309,12 +335,14 @@ nft_parse_part(const struct nlmsghdr *h, struct nft_part *ret)
 {
 	/* Wide enough for both kinds of object; their tables' names have the same number. */
 	const struct nlattr *attrs[NFTA_SET_MAX + NFTA_CHAIN_MAX + 1];
+	const struct nfgenmsg *g = mnl_nlmsg_get_payload(h);
 	struct nft_part p = {.kind = NFNL_MSG_TYPE(h->nlmsg_type)};
 	bool chain = p.kind == NFT_MSG_NEWCHAIN;
 	char table[NFT_NAME_MAXLEN];
 
-	if (!chain && p.kind != NFT_MSG_NEWSET)
+	if ((!chain && p.kind != NFT_MSG_NEWSET) || mnl_nlmsg_get_payload_len(h) < sizeof(*g))
 		return false;
+	p.family = g->nfgen_family;
 	netlink_attrs(h, sizeof(struct nfgenmsg), attrs, NFTA_SET_MAX + NFTA_CHAIN_MAX);
 	if (!netlink_name(attrs[NFTA_CHAIN_TABLE], table, sizeof(table)) ||
 		strcmp(table, RULESET_TABLE) != 0 ||
@@ -331,7 +359,7 @@ nft_parse_part(const struct nlmsghdr *h, struct nft_part *ret)
 
 /* From the messages that make them, so that nothing is said twice. */
 static int
-frame_init(struct frame *f, const struct ruleset *r)
+frame_init(struct frame *f, const struct ruleset *r, enum ruleset_family family)
 {
 	struct netlink_walk w;
 	const struct nlmsghdr *h;
@@ -340,8 +368,8 @@ frame_init(struct frame *f, const struct ruleset *r)
 
 	*f = (struct frame){0};
 	nft_batch_init(&b, 1);
-	nft_batch_chains(&b, r);
-	nft_batch_sets(&b, r);
+	nft_batch_chains(&b, r, family);
+	nft_batch_sets(&b, r, family);
 	w = (struct netlink_walk){.at = buf_slice(&b.bytes).p, .left = buf_slice(&b.bytes).n};
 	while (f->n < PARTS && (h = netlink_next_message(&w)) != NULL)
 		f->n += nft_parse_part(h, &f->parts[f->n]);
@@ -358,10 +386,11 @@ on_table(const struct nlmsghdr *h, void *ctx)
 	char name[NFT_NAME_MAXLEN];
 
 	netlink_attrs(h, sizeof(struct nfgenmsg), attrs, NFTA_TABLE_MAX);
-	if (netlink_name(attrs[NFTA_TABLE_NAME], name, sizeof(name)) &&
-		strcmp(name, RULESET_TABLE) == 0)
-		f->table = number(attrs[NFTA_TABLE_FLAGS]) == 0 &&
-			   number(attrs[NFTA_TABLE_USE]) == f->n;
+	if (!netlink_name(attrs[NFTA_TABLE_NAME], name, sizeof(name)) ||
+		strcmp(name, RULESET_TABLE) != 0)
+		return 0;
+	f->there = true;
+	f->table = number(attrs[NFTA_TABLE_FLAGS]) == 0 && number(attrs[NFTA_TABLE_USE]) == f->n;
 	return 0;
 }
 
@@ -386,13 +415,14 @@ on_frame_restart(void *ctx)
 }
 
 bool
-nft_frame_stands(struct nft *n, const struct ruleset *r)
+nft_frame_stands(
+	struct nft *n, const struct ruleset *r, enum ruleset_family family, bool *ret_there)
 {
 	static const uint16_t kinds[] = {NFT_MSG_GETTABLE, NFT_MSG_GETCHAIN, NFT_MSG_GETSET};
 	struct frame f;
 	size_t found = 0;
 
-	if (frame_init(&f, r) < 0)
+	if (frame_init(&f, r, family) < 0)
 		return false;
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		char request[NETLINK_REQUEST_MAX];
@@ -403,9 +433,10 @@ nft_frame_stands(struct nft *n, const struct ruleset *r)
 			.ctx = &f};
 
 		f.found = 0;
-		if (netlink_dump(
-			    &n->commands, nft_begin_read(n, request, kinds[i]), &dump, &error) < 0)
+		if (netlink_dump(&n->commands, nft_begin_read_of(n, family, request, kinds[i]),
+			    &dump, &error) < 0)
 			return false;
+		*ret_there = f.there;
 		found += f.found;
 	}
 	return f.table && found == f.n;

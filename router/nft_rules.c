@@ -19,6 +19,8 @@
 
 struct rules_reading {
 	struct nft_rules *rules;
+	enum ruleset_family family;     /* of the table that is read */
+	size_t before;                  /* rules of the table before it */
 	char *ours[RULESET_RULE_COUNT]; /* the programs of our own rules */
 };
 
@@ -80,7 +82,7 @@ program_of(const struct nftnl_rule *rule)
 static int
 programs_of_ours(const struct ruleset_limits *limits, char **ret)
 {
-	const struct ruleset all = {.rules = UINT64_MAX, .limits = *limits};
+	const struct ruleset all = {.rules = ~(ruleset_rules)0, .limits = *limits};
 
 	for (size_t i = 0; i < RULESET_RULE_COUNT; i++) {
 		struct nftnl_rule *rule;
@@ -99,10 +101,13 @@ programs_of_ours(const struct ruleset_limits *limits, char **ret)
 static enum ruleset_rule
 recognise(const struct rules_reading *reading, const char *chain, const char *program)
 {
+	enum ruleset_family family = reading->family;
+
 	for (size_t i = 0; i < RULESET_RULE_COUNT; i++) {
 		enum ruleset_chain of = ruleset_rule_chain((enum ruleset_rule)i);
 
-		if (reading->ours[i] && strcmp(ruleset_chain_name(of), chain) == 0 &&
+		if (reading->ours[i] && ruleset_chain_family(of) == family &&
+			strcmp(ruleset_chain_name(of), chain) == 0 &&
 			strcmp(reading->ours[i], program) == 0)
 			return (enum ruleset_rule)i;
 	}
@@ -143,6 +148,7 @@ take_rule(struct rules_reading *reading, const struct nftnl_rule *rule)
 		free(program);
 		return -1;
 	}
+	found->family = reading->family;
 	(void)snprintf(found->chain, sizeof(found->chain), "%s", chain);
 	found->handle = nftnl_rule_get_u64(rule, NFTNL_RULE_HANDLE);
 	found->rule = recognise(reading, chain, program);
@@ -174,7 +180,28 @@ on_rule(const struct nlmsghdr *h, void *ctx)
 static void
 on_restart(void *ctx)
 {
-	nft_rules_clear(((struct rules_reading *)ctx)->rules);
+	struct rules_reading *reading = ctx;
+	struct nft_rules *rules = reading->rules;
+
+	while (rules->n > reading->before)
+		free(rules->v[--rules->n].program);
+}
+
+static int
+read_family(struct nft *n, struct rules_reading *reading, struct err *e)
+{
+	struct netlink_dump dump = {.on_each = on_rule, .on_restart = on_restart, .ctx = reading};
+	struct netlink_error error = {0};
+	char request[NETLINK_REQUEST_MAX];
+	struct nlmsghdr *h = nft_begin_read_of(n, reading->family, request, NFT_MSG_GETRULE);
+
+	reading->before = reading->rules->n;
+	mnl_attr_put_strz(h, NFTA_RULE_TABLE, RULESET_TABLE);
+	if (netlink_dump(&n->commands, h, &dump, &error) == 0)
+		return 0;
+	if (reading->family == RULESET_FAMILY_BRIDGE)
+		return 0; /* it is not always there */
+	return netlink_err(e, &error, "reading the rules of table inet " RULESET_TABLE);
 }
 
 int
@@ -183,21 +210,14 @@ nft_rules_read(struct nft *n, struct nft_rules *ret, struct err *e)
 	struct nft_rules rules = {0};
 	const struct ruleset_limits none = {0};
 	struct rules_reading reading = {.rules = &rules};
-	struct netlink_dump dump = {.on_each = on_rule, .on_restart = on_restart, .ctx = &reading};
-	struct netlink_error error = {0};
-	char request[NETLINK_REQUEST_MAX];
-	struct nlmsghdr *h;
 	int rc;
 
 	rc = programs_of_ours(n->limits ? n->limits : &none, reading.ours);
-	if (rc < 0) {
+	if (rc < 0)
 		err_set(e, "out of memory");
-	} else {
-		h = nft_begin_read(n, request, NFT_MSG_GETRULE);
-		mnl_attr_put_strz(h, NFTA_RULE_TABLE, RULESET_TABLE);
-		rc = netlink_dump(&n->commands, h, &dump, &error);
-		if (rc < 0)
-			netlink_err(e, &error, "reading the rules of table inet " RULESET_TABLE);
+	for (size_t i = 0; rc == 0 && i < RULESET_FAMILY_COUNT; i++) {
+		reading.family = (enum ruleset_family)i;
+		rc = read_family(n, &reading, e);
 	}
 	for (size_t i = 0; i < RULESET_RULE_COUNT; i++)
 		free(reading.ours[i]);
@@ -218,10 +238,10 @@ nft_rules_clear(struct nft_rules *r)
 }
 
 const struct nft_rule_found *
-nft_rules_find(const struct nft_rules *r, uint64_t handle)
+nft_rules_find(const struct nft_rules *r, enum ruleset_family family, uint64_t handle)
 {
 	for (size_t i = 0; i < r->n; i++)
-		if (r->v[i].handle == handle)
+		if (r->v[i].family == family && r->v[i].handle == handle)
 			return &r->v[i];
 	return NULL;
 }

@@ -1,5 +1,5 @@
 /*
- * The rules that the kernel has in table `inet sluice`, each recognised as one of
+ * The rules that the kernel has in our tables, each recognised as one of
  * RULESET_RULE_TABLE by its expressions, or kept as the kernel's program. Reads only.
  */
 #ifndef ROUTER_NFT_RULES_H
@@ -10,8 +10,9 @@
 #define NFT_RULES_MAX 65536
 
 struct nft_rule_found {
+	enum ruleset_family family;
 	char chain[32];
-	uint64_t handle;
+	uint64_t handle;        /* within its table */
 	enum ruleset_rule rule; /* RULESET_RULE_COUNT: none of ours */
 	char *program;          /* of such a one, in libnftnl's words, a line each; or NULL */
 };
@@ -21,10 +22,11 @@ struct nft_rules {
 	size_t n, cap;
 };
 
-/* 0, or -1 also when the table is not there. */
+/* 0, or -1 also when table inet is not there. */
 int nft_rules_read(struct nft *n, struct nft_rules *ret, struct err *e);
 void nft_rules_clear(struct nft_rules *r);
 /* The rule of this handle, or NULL. */
-const struct nft_rule_found *nft_rules_find(const struct nft_rules *r, uint64_t handle);
+const struct nft_rule_found *nft_rules_find(
+	const struct nft_rules *r, enum ruleset_family family, uint64_t handle);
 
 #endif

@@ -6,6 +6,7 @@
 #include "router/nft_show.h"
 
 #include "core/clock.h"
+#include "router/nft_batch.h"
 #include "router/nft_rules.h"
 #include "router/text_diff.h"
 
@@ -90,8 +91,9 @@ on_part_restart(void *ctx)
 	reading->seen->n = reading->before;
 }
 
+/* A family that the kernel does not have has no table. */
 static int
-read_parts(struct nft *n, struct seen *s, struct err *e)
+read_parts(struct nft *n, enum ruleset_family family, struct seen *s, struct err *e)
 {
 	static const uint16_t kinds[] = {NFT_MSG_GETSET, NFT_MSG_GETCHAIN};
 
@@ -102,8 +104,9 @@ read_parts(struct nft *n, struct seen *s, struct err *e)
 		struct netlink_dump dump = {
 			.on_each = on_part_of, .on_restart = on_part_restart, .ctx = &reading};
 
-		if (netlink_dump(
-			    &n->commands, nft_begin_read(n, request, kinds[i]), &dump, &error) < 0)
+		if (netlink_dump(&n->commands, nft_begin_read_of(n, family, request, kinds[i]),
+			    &dump, &error) < 0 &&
+			family == RULESET_FAMILY_INET)
 			return netlink_err(e, &error, "reading table inet " RULESET_TABLE);
 	}
 	return 0;
@@ -122,7 +125,8 @@ seen_read(struct nft *n, struct seen *s, struct err *e)
 {
 	size_t rules;
 
-	if (nft_rules_read(n, &s->rules, e) < 0 || read_parts(n, s, e) < 0 ||
+	if (nft_rules_read(n, &s->rules, e) < 0 || read_parts(n, RULESET_FAMILY_INET, s, e) < 0 ||
+		read_parts(n, RULESET_FAMILY_BRIDGE, s, e) < 0 ||
 		nft_read(n, &s->elements, &rules, e) < 0 ||
 		nft_read_bans(n, &s->bans, clock_mono_ms(), e) < 0)
 		return -1;
@@ -186,7 +190,8 @@ print_chain(const struct nft_part *p, const struct seen *s, struct buf *out)
 		const struct nft_rule_found *rule = &s->rules.v[i];
 		int rc;
 
-		if (strcmp(rule->chain, p->name) != 0)
+		if (nft_family_number(rule->family) != p->family ||
+			strcmp(rule->chain, p->name) != 0)
 			continue;
 		if (rule->rule < RULESET_RULE_COUNT)
 			rc = print_own(rule->rule, &s->elements.limits, out);
@@ -208,19 +213,33 @@ print_set(const struct nft_part *p, const struct ruleset *elements, struct buf *
 }
 
 static int
-print_seen(const struct seen *s, struct buf *out)
+print_table(const struct seen *s, enum ruleset_family family, struct buf *out)
 {
-	if (buf_append_str(out, "table inet " RULESET_TABLE " {\n") < 0)
-		return -1;
+	bool begun = false;
+
 	for (size_t i = 0; i < s->n; i++) {
 		const struct nft_part *p = &s->parts[i];
-		int rc = p->kind == NFT_MSG_NEWCHAIN ? print_chain(p, s, out)
-						     : print_set(p, &s->elements, out);
 
-		if (rc < 0)
+		if (p->family != nft_family_number(family))
+			continue;
+		if (!begun && buf_printf(out, "table %s " RULESET_TABLE " {\n",
+				      ruleset_family_name(family)) < 0)
+			return -1;
+		begun = true;
+		if ((p->kind == NFT_MSG_NEWCHAIN ? print_chain(p, s, out)
+						 : print_set(p, &s->elements, out)) < 0)
 			return -1;
 	}
-	return buf_append_str(out, "}\n");
+	return begun ? buf_append_str(out, "}\n") : 0;
+}
+
+static int
+print_seen(const struct seen *s, struct buf *out)
+{
+	for (size_t i = 0; i < RULESET_FAMILY_COUNT; i++)
+		if (print_table(s, (enum ruleset_family)i, out) < 0)
+			return -1;
+	return 0;
 }
 
 int

@@ -4,6 +4,8 @@
  */
 #include "router/plan.h"
 
+#include "router/plan_guard.h"
+
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,10 +51,10 @@
 /* Forwards enter at the outside and at the bridges. Without any outside interface (no `wan`, no
  * default route) there is none to single out, and they enter anywhere. Masquerade is a matter of
  * networks, unless the file names the interface where it leaves. */
-static uint64_t
+static ruleset_rules
 plan_rules(const struct plan_input *in)
 {
-	uint64_t rules = RULES_BANS;
+	ruleset_rules rules = RULES_BANS;
 
 	if (in->conf->source_limits.n)
 		rules |= RULES_LIMITS;
@@ -393,7 +395,7 @@ plan_fill(const struct plan_input *in, struct ruleset *r, struct err *e)
 	for (size_t i = 0; i < c->n_forwards; i++)
 		if (plan_forward(r, in, &c->forwards[i], e) < 0)
 			return -1;
-	return 0;
+	return plan_guard(r, in, e);
 }
 
 int
@@ -410,6 +412,7 @@ plan_build(const struct plan_input *in, struct ruleset *ret, struct err *e)
 	ruleset_unite(&r, RULESET_MASQ6);
 	ruleset_unite(&r, RULESET_TARGETS4);
 	ruleset_unite(&r, RULESET_TARGETS6);
+	plan_guard_unite(&r);
 	*ret = r;
 	return 0;
 }
@@ -429,8 +432,8 @@ address_unusable(const struct addr *a)
 /* A container's root chooses the address that its interface shows, so it is believed only where
  * it takes nobody else's place: inside the bridge's network, and neither the bridge's own nor
  * another container's of the file. */
-static bool
-address_believed(const struct conf *c, uint32_t container, const struct addr *a)
+bool
+plan_believes(const struct conf *c, uint32_t container, const struct addr *a)
 {
 	const struct prefix *net;
 
@@ -455,7 +458,7 @@ plan_target(const struct plan_input *in, uint32_t container, uint8_t family)
 		const struct plan_address *known = &in->addresses[container];
 		const struct addr *a = family == AF_INET ? &known->v4 : &known->v6;
 
-		if (a->family == family && address_believed(in->conf, container, a))
+		if (a->family == family && plan_believes(in->conf, container, a))
 			return *a;
 	}
 	return family == AF_INET ? c->address : c->address6;

@@ -16,6 +16,7 @@
 #include "core/stats.h"
 #include "router/bans.h"
 #include "router/blocks.h"
+#include "router/drops.h"
 #include "router/link.h"
 #include "router/nft.h"
 #include "router/plan.h"
@@ -47,6 +48,8 @@ struct settlement {
 	struct map *awaited; /* names whose RECORDED has not come */
 };
 
+enum ability { ABILITY_NOT_ASKED, ABILITY_THERE, ABILITY_MISSING };
+
 struct router {
 	struct event_base *base;
 	struct chan *chan;
@@ -56,10 +59,14 @@ struct router {
 	struct event *on_route, *on_nft, *on_retry;
 	struct offer offer;
 	struct settlement settlement;
-	struct conf *conf;          /* the committed generation; NULL: none yet */
-	struct blocks blocks;       /* whom that blocks, lists included */
-	struct ruleset ruleset;     /* what the kernel shall hold */
-	bool installed;             /* it was installed by this process */
+	struct conf *conf;      /* the committed generation; NULL: none yet */
+	struct blocks blocks;   /* whom that blocks, lists included */
+	struct ruleset ruleset; /* what the kernel shall hold */
+	bool installed;         /* it was installed by this process */
+	struct ruleset kept;    /* what a process before this one left in table bridge: it
+				 * holds until lxc has spoken of every container */
+	uint8_t bridge_mac[PLAN_MAC_SIZE];
+	enum ability bridge_table;  /* whether the kernel has tables of that family */
 	struct plan_wans wans;      /* the outside, as the installed ruleset has it */
 	struct plan_wans next_wans; /* as the settlement found it */
 	struct bans bans;           /* nft.bans */
@@ -68,6 +75,7 @@ struct router {
 	struct map *containers;     /* name -> struct plan_address, malloc'd */
 	uint64_t window_ms;         /* re-installations counted since then */
 	unsigned window_count;
+	struct drops drops;
 	struct stats stats;
 };
 
@@ -75,12 +83,16 @@ struct router {
 void containers_set(struct router *r, struct slice name, const struct plan_address *address);
 void containers_forget(struct router *r, struct slice name);
 void router_forget_containers(struct router *r);
+/* Whether lxc spoke of every container of c since this process started. */
+bool containers_all_told(const struct router *r, const struct conf *c);
 /* One address for every container of c, the caller's to free; NULL when memory is short. */
 struct plan_address *containers_known(const struct router *r, const struct conf *c);
 
 /* install.c: the ruleset. */
 /* What c, the offered or the committed one, asks for with what is known now. 0 or -1. */
 int install_plan(struct router *r, const struct conf *c, struct ruleset *ret, struct err *e);
+/* Whether the kernel has what c insists on. 0, or -1 with e filled. */
+int install_check(struct router *r, const struct conf *c, struct err *e);
 /* The first time, what stands in the kernel is what a process before this one left: reads it. */
 void install_read_before(struct router *r);
 /* Makes the kernel hold what c asks for, in one transaction, and forgets stale flows. On -1 the

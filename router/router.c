@@ -99,8 +99,8 @@ on_route(evutil_socket_t fd, short what, void *arg)
 static void
 on_container(struct router *r, struct msg_in *m)
 {
-	struct slice name = msg_get_slice(m), v4, v6;
-	struct plan_address address = {0};
+	struct slice name = msg_get_slice(m), v4, v6, mac, port;
+	struct plan_address address = {.told = true};
 
 	(void)msg_get_u8(m);  /* state: an address is forwarded to while it is there */
 	(void)msg_get_u8(m);  /* managed */
@@ -109,13 +109,18 @@ on_container(struct router *r, struct msg_in *m)
 	(void)msg_get_u32(m); /* restarts */
 	v4 = msg_get_slice(m);
 	v6 = msg_get_slice(m);
-	for (int i = 0; i < 4; i++)
-		(void)msg_get_slice(m); /* mac, veth, job, notes */
-	if (msg_finish(m) < 0 || (v4.n > 0 && addr_parse(v4, &address.v4) < 0) ||
+	mac = msg_get_slice(m);
+	port = msg_get_slice(m);
+	(void)msg_get_slice(m); /* job */
+	(void)msg_get_slice(m); /* notes */
+	if (msg_finish(m) < 0 || port.n > CONF_IFNAME_MAX ||
+		(mac.n > 0 && !plan_parse_mac(mac, address.mac)) ||
+		(v4.n > 0 && addr_parse(v4, &address.v4) < 0) ||
 		(v6.n > 0 && addr_parse(v6, &address.v6) < 0)) {
 		log_warn("a container's message is malformed");
 		return;
 	}
+	memcpy(address.port, port.p, port.n);
 	containers_set(r, name, &address);
 	install_again(r);
 }
@@ -140,6 +145,8 @@ on_stats_get(struct router *r, struct msg_in *m)
 
 	if (msg_finish(m) < 0 || msg_out_init(&out, MSG_STATS, ROLE_CONTROL) < 0)
 		return;
+	if (r->installed)
+		drops_read(&r->drops, &r->nft, &r->ruleset, &r->stats);
 	msg_put_u64(&out, id);
 	stats_put(&out, ROLE_ROUTER, arrays, ARRAY_SIZE(arrays));
 	(void)chan_send(r->chan, &out);
@@ -377,6 +384,7 @@ stop(struct router *r)
 	generation_clear(r);
 	router_forget_containers(r);
 	ruleset_clear(&r->ruleset);
+	ruleset_clear(&r->kept);
 	blocks_clear(&r->blocks);
 	free_event(&r->on_nft);
 	free_event(&r->on_route);
@@ -387,6 +395,7 @@ stop(struct router *r)
 	netlink_close(&r->route_events);
 	netlink_close(&r->diagnosis);
 	bans_clear(&r->bans);
+	drops_clear(&r->drops);
 	if (r->base)
 		event_base_free(r->base);
 }

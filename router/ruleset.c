@@ -20,9 +20,12 @@
 		PART(a), PART(b)                                                                   \
 	}
 #define SIZE(part)                                                                                 \
-	(PART(part) == RULESET_PART_NONE                                               ? 0         \
-		: PART(part) == RULESET_PART_IFNAME || PART(part) == RULESET_PART_IPV6 ? 16        \
-										       : 4)
+	(PART(part) == RULESET_PART_NONE ? 0                                                       \
+		: PART(part) == RULESET_PART_IFNAME || PART(part) == RULESET_PART_IPV6 ||          \
+				PART(part) == RULESET_PART_TARGET                                  \
+			? 16                                                                       \
+		: PART(part) == RULESET_PART_ETHER ? 8                                             \
+						   : 4)
 #define KEY_SIZE4(a, b, c, d, ...) (SIZE(a) + SIZE(b) + SIZE(c) + SIZE(d))
 #define KEY_SIZE(...) KEY_SIZE4(__VA_ARGS__, NONE, NONE)
 #define DATA_SIZE(a, b) (SIZE(a) + SIZE(b))
@@ -33,6 +36,9 @@ static const struct ruleset_set_info set_infos[RULESET_SET_COUNT] = {
 		.key = KEY_PARTS key_parts,                                                        \
 		.data = DATA_PARTS data_parts,                                                     \
 		.kind = RULESET_KIND_##set_kind,                                                   \
+		.family = RULESET_##id >= RULESET_PORTS && RULESET_##id < RULESET_LIMIT0_4         \
+				  ? RULESET_FAMILY_BRIDGE                                          \
+				  : RULESET_FAMILY_INET,                                           \
 		.interval = RULESET_KIND_##set_kind == RULESET_KIND_INTERVAL,                      \
 		.key_size = KEY_SIZE key_parts,                                                    \
 		.data_size = DATA_SIZE data_parts},
@@ -86,12 +92,30 @@ bool
 ruleset_has_rule(const struct ruleset *r, enum ruleset_rule rule)
 {
 	if (rule < RULESET_RULE_LIMITS)
-		return r->rules & UINT64_C(1) << rule;
+		return (r->rules >> rule & 1) != 0;
 	return r->limits.v[limit_slot(rule)].kind != RULESET_LIMIT_NONE;
 }
 
+enum ruleset_family
+ruleset_chain_family(enum ruleset_chain chain)
+{
+	return chain < RULESET_CHAIN_DROP_SPOOFED ? RULESET_FAMILY_INET : RULESET_FAMILY_BRIDGE;
+}
+
+const char *
+ruleset_family_name(enum ruleset_family family)
+{
+	return family == RULESET_FAMILY_BRIDGE ? "bridge" : "inet";
+}
+
+bool
+ruleset_has_family(const struct ruleset *r, enum ruleset_family family)
+{
+	return family == RULESET_FAMILY_INET || r->rules >> RULESET_RULE_SPOOFED_DROP != 0;
+}
+
 size_t
-ruleset_rules(const struct ruleset *r)
+ruleset_count_rules(const struct ruleset *r)
 {
 	size_t n = 0;
 
@@ -126,7 +150,9 @@ ruleset_has_set(const struct ruleset *r, enum ruleset_set set)
 {
 	size_t slot;
 
-	return !ruleset_set_slot(set, &slot) || r->limits.v[slot].kind != RULESET_LIMIT_NONE;
+	if (!ruleset_set_slot(set, &slot))
+		return ruleset_has_family(r, set_infos[set].family);
+	return r->limits.v[slot].kind != RULESET_LIMIT_NONE;
 }
 
 bool
@@ -175,7 +201,10 @@ ruleset_part_size(enum ruleset_part part)
 		return 0;
 	case RULESET_PART_IFNAME:
 	case RULESET_PART_IPV6:
+	case RULESET_PART_TARGET:
 		return 16;
+	case RULESET_PART_ETHER:
+		return 8;
 	case RULESET_PART_IPV4:
 	case RULESET_PART_PROTO:
 	case RULESET_PART_PORT:
@@ -491,6 +520,14 @@ ruleset_put_port(uint8_t *at, size_t offset, uint16_t port)
 	at[offset] = (uint8_t)(port >> 8);
 	at[offset + 1] = (uint8_t)port;
 	return offset + 4;
+}
+
+size_t
+ruleset_put_ether(uint8_t *at, size_t offset, const uint8_t mac[static RULESET_MAC_SIZE])
+{
+	memset(at + offset, 0, 8);
+	memcpy(at + offset, mac, RULESET_MAC_SIZE);
+	return offset + 8;
 }
 
 uint16_t

@@ -1,7 +1,7 @@
 /*
- * What the kernel shall hold in table `inet sluice`, as a value: which of the fixed rules stand
- * and which elements the sets and maps have. Pure: two values can be compared, subtracted and
- * printed in nft syntax; nft.c turns them into netlink.
+ * What the kernel shall hold in our tables, `inet sluice` and `bridge sluice`, as a value: which of
+ * the fixed rules stand and which elements the sets and maps have. Pure: two values can be
+ * compared, subtracted and printed in nft syntax; nft.c turns them into netlink.
  *
  * An element's key and data are kept as the kernel's registers have them: every part of a
  * concatenation padded to four bytes, network byte order, so that an element read back from the
@@ -37,6 +37,16 @@ enum ruleset_part {
 	RULESET_PART_IPV6,
 	RULESET_PART_PROTO,
 	RULESET_PART_PORT,
+	RULESET_PART_ETHER,
+	RULESET_PART_TARGET, /* an IPv6 address in a neighbour discovery message's body */
+};
+
+/* Our tables, by the family of packets that they see. */
+enum ruleset_family {
+	RULESET_FAMILY_INET,
+	RULESET_FAMILY_BRIDGE, /* frames on the containers' bridge; it stands only when a rule of it
+				* does */
+	RULESET_FAMILY_COUNT
 };
 
 /* X(id, name, key's parts (NONE for those that are not), data's parts, kind: PLAIN; COUNTED, whose
@@ -49,6 +59,21 @@ enum ruleset_part {
 	X(LIMIT##slot##_4, "limit" #slot "v4", (IPV4, NONE, NONE), (NONE, NONE), DYNAMIC) \
 	X(LIMIT##slot##_6, "limit" #slot "v6", (IPV6, NONE, NONE), (NONE, NONE), DYNAMIC) \
 	X(LIMIT##slot##_PORTS, "limit" #slot "ports", (PROTO, PORT, NONE), (NONE, NONE), INTERVAL)
+/* Those of table bridge. A container is known by its MAC there, once its port was compared. */
+#define RULESET_BRIDGE_SETS(X) \
+	X(PORTS,      "ports",      (IFNAME, NONE, NONE), (NONE, NONE), PLAIN) \
+	X(MACS,       "macs",       (IFNAME, ETHER, NONE), (NONE, NONE), PLAIN) \
+	X(OWN4,       "own4",       (ETHER, IPV4, NONE),  (NONE, NONE), PLAIN) \
+	X(OWN6,       "own6",       (ETHER, IPV6, NONE),  (NONE, NONE), PLAIN) \
+	X(OWNND,      "ownnd",      (ETHER, TARGET, NONE), (NONE, NONE), PLAIN) \
+	X(CLAIMED4,   "claimed4",   (IPV4, NONE, NONE),   (NONE, NONE), PLAIN) \
+	X(CLAIMED6,   "claimed6",   (IPV6, NONE, NONE),   (NONE, NONE), PLAIN) \
+	X(CLAIMEDND,  "claimednd",  (TARGET, NONE, NONE), (NONE, NONE), PLAIN) \
+	X(FIXED4,     "fixed4",     (ETHER, NONE, NONE),  (NONE, NONE), PLAIN) \
+	X(FIXED6,     "fixed6",     (ETHER, NONE, NONE),  (NONE, NONE), PLAIN) \
+	X(BRNETS4,    "brnets4",    (IPV4, NONE, NONE),   (NONE, NONE), INTERVAL) \
+	X(BRNETS6,    "brnets6",    (IPV6, NONE, NONE),   (NONE, NONE), INTERVAL) \
+	X(SPOOFED,    "spoofed",    (IFNAME, NONE, NONE), (NONE, NONE), COUNTED)
 #define RULESET_SET_TABLE(X) \
 	X(BRIDGES,    "bridges",    (IFNAME, NONE, NONE), (NONE, NONE), PLAIN) \
 	X(WANS,       "wans",       (IFNAME, NONE, NONE), (NONE, NONE), PLAIN) \
@@ -79,6 +104,7 @@ enum ruleset_part {
 	X(BLOCK6,     "block6",     (IPV6, NONE, NONE),   (NONE, NONE), INTERVAL) \
 	X(BAN4,       "ban4",       (IPV4, NONE, NONE),   (NONE, NONE), TIMEOUT) \
 	X(BAN6,       "ban6",       (IPV6, NONE, NONE),   (NONE, NONE), TIMEOUT) \
+	RULESET_BRIDGE_SETS(X) \
 	RULESET_LIMIT_SETS(X, 0) RULESET_LIMIT_SETS(X, 1) RULESET_LIMIT_SETS(X, 2) \
 	RULESET_LIMIT_SETS(X, 3) RULESET_LIMIT_SETS(X, 4) RULESET_LIMIT_SETS(X, 5) \
 	RULESET_LIMIT_SETS(X, 6) RULESET_LIMIT_SETS(X, 7)
@@ -104,6 +130,7 @@ struct ruleset_set_info {
 	enum ruleset_part key[RULESET_PARTS_MAX]; /* NONE behind the last one */
 	enum ruleset_part data[2];                /* NONE first: a set, not a map */
 	enum ruleset_kind kind;
+	enum ruleset_family family;
 	bool interval;   /* the kind is that */
 	size_t key_size; /* bytes of registers */
 	size_t data_size;
@@ -112,6 +139,13 @@ struct ruleset_set_info {
 /* X(id, name, hook or "" for a chain that is jumped to, type, priority). In the order in which
  * they are installed: a chain before those that jump to it. */
 /* clang-format off */
+#define RULESET_BRIDGE_CHAINS(X) \
+	X(DROP_SPOOFED, "drop_spoofed", "",        "",       0) \
+	X(GUARD_ND,   "guard_nd",   "",            "",       0) \
+	X(GUARD_ARP,  "guard_arp",  "",            "",       0) \
+	X(GUARD_IP4,  "guard_ip4",  "",            "",       0) \
+	X(GUARD_IP6,  "guard_ip6",  "",            "",       0) \
+	X(GUARD,      "guard",      "prerouting",  "filter", -250)
 #define RULESET_CHAIN_TABLE(X) \
 	X(EARLY,      "early",      "prerouting",  "filter", -310) \
 	X(LIMITS,     "limits",     "prerouting",  "filter", -150) \
@@ -120,7 +154,8 @@ struct ruleset_set_info {
 	X(NAT_PRE,    "nat_pre",    "prerouting",  "nat",    -100) \
 	X(NAT_OUT,    "nat_out",    "output",      "nat",    -100) \
 	X(NAT_POST,   "nat_post",   "postrouting", "nat",    100) \
-	X(FILTER_FWD, "filter_fwd", "forward",     "filter", 0)
+	X(FILTER_FWD, "filter_fwd", "forward",     "filter", 0) \
+	RULESET_BRIDGE_CHAINS(X)
 /* clang-format on */
 
 enum ruleset_chain {
@@ -129,6 +164,47 @@ enum ruleset_chain {
 #undef RULESET_CHAIN_ENUM
 		RULESET_CHAIN_COUNT
 };
+
+/* Those of table bridge. A container's port lets in only what has the container's own MAC and
+ * addresses; ports that are no container's of the file are not looked at. Of an address that
+ * belongs to nobody, a container is believed whose own is not known. */
+/* clang-format off */
+#define RULESET_BRIDGE_RULES(X) \
+	X(SPOOFED_DROP, DROP_SPOOFED, "iifname @spoofed drop") \
+	X(ND_OWN, GUARD_ND, "ether saddr . @th,64,128 @ownnd return") \
+	X(ND_CLAIMED, GUARD_ND, "@th,64,128 @claimednd goto drop_spoofed") \
+	X(ND_LOCAL, GUARD_ND, "@th,64,10 0x3fa return") \
+	X(ND_FIXED, GUARD_ND, "ether saddr @fixed6 goto drop_spoofed") \
+	X(ARP_MAC, GUARD_ARP, "iifname . arp saddr ether != @macs goto drop_spoofed") \
+	X(ARP_PROBE, GUARD_ARP, "arp saddr ip 0.0.0.0 accept") \
+	X(ARP_OWN, GUARD_ARP, "ether saddr . arp saddr ip @own4 accept") \
+	X(ARP_CLAIMED, GUARD_ARP, "arp saddr ip @claimed4 goto drop_spoofed") \
+	X(ARP_FIXED, GUARD_ARP, "ether saddr @fixed4 goto drop_spoofed") \
+	X(ARP_NETS, GUARD_ARP, "arp saddr ip != @brnets4 goto drop_spoofed") \
+	X(IP4_DHCP, GUARD_IP4, "udp sport 67 udp dport 68 goto drop_spoofed") \
+	X(IP4_OWN, GUARD_IP4, "ether saddr . ip saddr @own4 accept") \
+	X(IP4_NONE, GUARD_IP4, "ip saddr 0.0.0.0 udp dport 67 accept") \
+	X(IP4_CLAIMED, GUARD_IP4, "ip saddr @claimed4 goto drop_spoofed") \
+	X(IP4_FIXED, GUARD_IP4, "ether saddr @fixed4 goto drop_spoofed") \
+	X(IP4_NETS, GUARD_IP4, "ip saddr != @brnets4 goto drop_spoofed") \
+	X(IP6_ROUTER, GUARD_IP6, "icmpv6 type nd-router-advert goto drop_spoofed") \
+	X(IP6_REDIRECT, GUARD_IP6, "icmpv6 type nd-redirect goto drop_spoofed") \
+	X(IP6_DHCP, GUARD_IP6, "udp sport 547 udp dport 546 goto drop_spoofed") \
+	X(IP6_ADVERT, GUARD_IP6, "icmpv6 type nd-neighbor-advert jump guard_nd") \
+	X(IP6_DAD, GUARD_IP6, "ip6 saddr :: icmpv6 type nd-neighbor-solicit jump guard_nd") \
+	X(IP6_OWN, GUARD_IP6, "ether saddr . ip6 saddr @own6 accept") \
+	X(IP6_CLAIMED, GUARD_IP6, "ip6 saddr @claimed6 goto drop_spoofed") \
+	X(IP6_LOCAL, GUARD_IP6, "ip6 saddr fe80::/10 accept") \
+	X(IP6_NONE, GUARD_IP6, "ip6 saddr :: meta l4proto ipv6-icmp accept") \
+	X(IP6_FIXED, GUARD_IP6, "ether saddr @fixed6 goto drop_spoofed") \
+	X(IP6_NETS, GUARD_IP6, "ip6 saddr != @brnets6 goto drop_spoofed") \
+	X(GUARD_OTHERS, GUARD, "iifname != @ports accept") \
+	X(GUARD_MAC, GUARD, "iifname . ether saddr != @macs goto drop_spoofed") \
+	X(GUARD_IS_IP4, GUARD, "ether type ip goto guard_ip4") \
+	X(GUARD_IS_IP6, GUARD, "ether type ip6 goto guard_ip6") \
+	X(GUARD_IS_ARP, GUARD, "ether type arp goto guard_arp") \
+	X(GUARD_REST, GUARD, "goto drop_spoofed")
+/* clang-format on */
 
 /* Every rule that there can be, in the order of its chain: X(id, chain, rule in nft syntax).
  * nft_expr.c holds the same rules as expressions. */
@@ -197,7 +273,8 @@ enum ruleset_chain {
 	X(FWD_INVALID, FILTER_FWD, "ct state invalid drop") \
 	X(FWD_FROM, FILTER_FWD, "iifname @bridges accept") \
 	X(FWD_DNAT, FILTER_FWD, "ct status dnat accept") \
-	X(FWD_DROP, FILTER_FWD, "drop")
+	X(FWD_DROP, FILTER_FWD, "drop") \
+	RULESET_BRIDGE_RULES(X)
 /* clang-format on */
 
 enum ruleset_rule {
@@ -209,9 +286,12 @@ enum ruleset_rule {
 	RULESET_RULE_COUNT = RULESET_RULE_LIMITS + 2 * RULESET_LIMITS_MAX
 };
 
-_Static_assert(RULESET_RULE_LIMITS <= 64, "the rules of the table have a bit each");
+/* A bit for each rule. */
+__extension__ typedef unsigned __int128 ruleset_rules;
 
-#define RULESET_RULE_BIT(id) (UINT64_C(1) << RULESET_RULE_##id)
+_Static_assert(RULESET_RULE_LIMITS <= 128, "the rules of the tables have a bit each");
+
+#define RULESET_RULE_BIT(id) ((ruleset_rules)1 << RULESET_RULE_##id)
 
 /* How much of one source passes; what is beyond is dropped. A source is an IPv4 address, or the
  * /64 of an IPv6 address. */
@@ -257,7 +337,7 @@ struct ruleset_shared {
 };
 
 struct ruleset {
-	uint64_t rules; /* RULESET_RULE_BIT of those that stand */
+	ruleset_rules rules; /* RULESET_RULE_BIT of those that stand */
 	struct ruleset_limits limits;
 	struct ruleset_elems sets[RULESET_SET_COUNT];
 };
@@ -266,7 +346,7 @@ struct ruleset {
 struct ruleset_diff {
 	bool rules_differ; /* those of limits included */
 	bool limits_differ;
-	uint64_t rules; /* of `to` */
+	ruleset_rules rules; /* of `to` */
 	struct ruleset_limits limits;
 	struct ruleset del;
 	struct ruleset add;
@@ -280,11 +360,16 @@ const char *ruleset_rule_text(enum ruleset_rule rule);
 /* Appends it. limits: those of its ruleset. 0 or -1. */
 int ruleset_rule_print(
 	enum ruleset_rule rule, const struct ruleset_limits *limits, struct buf *out);
-/* Whether the rule stands, and the set (those of limits do not always). */
+enum ruleset_family ruleset_chain_family(enum ruleset_chain chain);
+/* "inet", "bridge" */
+const char *ruleset_family_name(enum ruleset_family family);
+/* Whether the table is wanted: inet always, bridge when a rule of it stands. */
+bool ruleset_has_family(const struct ruleset *r, enum ruleset_family family);
+/* Whether the rule stands, and the set (those of limits, and of table bridge, do not always). */
 bool ruleset_has_rule(const struct ruleset *r, enum ruleset_rule rule);
 bool ruleset_has_set(const struct ruleset *r, enum ruleset_set set);
 /* How many rules stand. */
-size_t ruleset_rules(const struct ruleset *r);
+size_t ruleset_count_rules(const struct ruleset *r);
 /* Whether the set is one of a limit, and then its slot. */
 bool ruleset_set_slot(enum ruleset_set set, size_t *ret_slot);
 enum ruleset_set ruleset_limit_set(size_t slot, bool v6);
@@ -329,10 +414,12 @@ size_t ruleset_put_ifname(uint8_t *at, size_t offset, const char *name);
 size_t ruleset_put_addr(uint8_t *at, size_t offset, const struct addr *a);
 size_t ruleset_put_proto(uint8_t *at, size_t offset, uint8_t proto);
 size_t ruleset_put_port(uint8_t *at, size_t offset, uint16_t port);
+#define RULESET_MAC_SIZE 6
+size_t ruleset_put_ether(uint8_t *at, size_t offset, const uint8_t mac[static RULESET_MAC_SIZE]);
 uint16_t ruleset_get_port(const uint8_t *at, size_t offset);
 struct addr ruleset_get_addr(const uint8_t *at, size_t offset, enum ruleset_part part);
 
-/* Appends the table in nft syntax, as `nft -f` reads it. 0 or -1. */
+/* Appends the tables in nft syntax, as `nft -f` reads them. 0 or -1. */
 int ruleset_print(const struct ruleset *r, struct buf *out, struct err *e);
 /* Appends one set of it alone. 0 or -1. */
 int ruleset_print_set(const struct ruleset *r, enum ruleset_set set, struct buf *out);

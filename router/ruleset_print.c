@@ -4,6 +4,8 @@
  */
 #include "router/ruleset.h"
 
+#include "router/nft_typeof.h"
+
 #include <netinet/in.h>
 #include <string.h>
 
@@ -90,8 +92,28 @@ part_type(enum ruleset_part part)
 		return "inet_proto";
 	case RULESET_PART_PORT:
 		return "inet_service";
+	case RULESET_PART_ETHER:
+		return "ether_addr";
+	case RULESET_PART_TARGET:
+		return "";
 	}
 	return "";
+}
+
+/* The parts of a key by the words that load them, where one has no type of its own. */
+static const char *
+part_words(enum ruleset_part part)
+{
+	return part == RULESET_PART_TARGET ? "@th,64,128" : "ether saddr";
+}
+
+static int
+print_typeof(const enum ruleset_part *parts, struct buf *out)
+{
+	for (size_t i = 0; i < RULESET_PARTS_MAX && parts[i] != RULESET_PART_NONE; i++)
+		if (buf_printf(out, "%s%s", i ? " . " : "", part_words(parts[i])) < 0)
+			return -1;
+	return 0;
 }
 
 static int
@@ -135,6 +157,25 @@ print_proto(uint8_t proto, struct buf *out)
 }
 
 static int
+print_ether(const uint8_t *mac, struct buf *out)
+{
+	return buf_printf(out, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3],
+		mac[4], mac[5]);
+}
+
+/* As the number that nft takes it for. */
+static int
+print_target(const uint8_t *bytes, struct buf *out)
+{
+	if (buf_append_str(out, "0x") < 0)
+		return -1;
+	for (size_t i = 0; i < ruleset_part_size(RULESET_PART_TARGET); i++)
+		if (buf_printf(out, "%02x", bytes[i]) < 0)
+			return -1;
+	return 0;
+}
+
+static int
 print_part(enum ruleset_part part, const uint8_t *low, const uint8_t *high, struct buf *out)
 {
 	struct addr a, b;
@@ -158,6 +199,10 @@ print_part(enum ruleset_part part, const uint8_t *low, const uint8_t *high, stru
 		if (port == last)
 			return buf_printf(out, "%u", port);
 		return buf_printf(out, "%u-%u", port, last);
+	case RULESET_PART_ETHER:
+		return print_ether(low, out);
+	case RULESET_PART_TARGET:
+		return print_target(low, out);
 	}
 	return -1;
 }
@@ -228,10 +273,13 @@ ruleset_print_set(const struct ruleset *r, enum ruleset_set set, struct buf *out
 {
 	const struct ruleset_set_info *info = ruleset_set_info(set);
 
-	if (buf_printf(out, "\t%s %s {\n\t\ttype ", info->data_size ? "map" : "set", info->name) <
-		0)
+	bool target = nft_typeof_wanted(info);
+
+	if (buf_printf(out, "\t%s %s {\n\t\t%s ", info->data_size ? "map" : "set", info->name,
+		    target ? "typeof" : "type") < 0)
 		return -1;
-	if (print_types(info->key, RULESET_PARTS_MAX, out) < 0)
+	if ((target ? print_typeof(info->key, out)
+		    : print_types(info->key, RULESET_PARTS_MAX, out)) < 0)
 		return -1;
 	if (info->data_size &&
 		(buf_append_str(out, " : ") < 0 || print_types(info->data, 2, out) < 0))
@@ -274,16 +322,18 @@ print_chain(const struct ruleset *r, enum ruleset_chain chain, struct buf *out)
 }
 
 static int
-print_table(const struct ruleset *r, struct buf *out)
+print_table(const struct ruleset *r, enum ruleset_family family, struct buf *out)
 {
-	if (buf_append_str(out, "table inet " RULESET_TABLE " {\n") < 0)
+	if (buf_printf(out, "table %s " RULESET_TABLE " {\n", ruleset_family_name(family)) < 0)
 		return -1;
 	for (size_t i = 0; i < RULESET_SET_COUNT; i++)
-		if (ruleset_has_set(r, (enum ruleset_set)i) &&
+		if (ruleset_set_info((enum ruleset_set)i)->family == family &&
+			ruleset_has_set(r, (enum ruleset_set)i) &&
 			ruleset_print_set(r, (enum ruleset_set)i, out) < 0)
 			return -1;
 	for (size_t i = 0; i < RULESET_CHAIN_COUNT; i++)
-		if (ruleset_has_chain(r, (enum ruleset_chain)i) &&
+		if (ruleset_chain_family((enum ruleset_chain)i) == family &&
+			ruleset_has_chain(r, (enum ruleset_chain)i) &&
 			print_chain(r, (enum ruleset_chain)i, out) < 0)
 			return -1;
 	return buf_append_str(out, "}\n");
@@ -292,7 +342,9 @@ print_table(const struct ruleset *r, struct buf *out)
 int
 ruleset_print(const struct ruleset *r, struct buf *out, struct err *e)
 {
-	if (print_table(r, out) < 0)
-		return err_set(e, "the ruleset's text exceeds %zu bytes", out->max);
+	for (size_t i = 0; i < RULESET_FAMILY_COUNT; i++)
+		if (ruleset_has_family(r, (enum ruleset_family)i) &&
+			print_table(r, (enum ruleset_family)i, out) < 0)
+			return err_set(e, "the ruleset's text exceeds %zu bytes", out->max);
 	return 0;
 }

@@ -186,6 +186,18 @@ collect(struct router *r, struct err *e)
 	return sysctl_collect(&in, &s->sysctls, e);
 }
 
+/* Whose address the gateway's is. Returns whether it is another than before. */
+static bool
+take_bridge_mac(struct router *r, const struct link_snapshot *s, const char *bridge)
+{
+	const struct link_iface *b = link_find(s, bridge);
+
+	if (!b || memcmp(b->mac, r->bridge_mac, sizeof(r->bridge_mac)) == 0)
+		return false;
+	memcpy(r->bridge_mac, b->mac, sizeof(r->bridge_mac));
+	return true;
+}
+
 /* All is recorded: do it. */
 static int
 act(struct router *r, struct err *e)
@@ -206,6 +218,7 @@ act(struct router *r, struct err *e)
 	if (link_read(&r->route, &links, e) < 0)
 		return -1;
 	ret = link_hairpin(&r->route, &links, b->name, e);
+	(void)take_bridge_mac(r, &links, b->name);
 	link_snapshot_clear(&links);
 	return ret < 0 ? -1 : 0;
 }
@@ -289,6 +302,8 @@ settle_upkeep(struct router *r)
 	}
 	if (r->conf->bridge && link_hairpin(&r->route, &links, r->conf->bridge->name, &e) < 0)
 		log_err("hairpin mode", &e);
+	if (r->conf->bridge && take_bridge_mac(r, &links, r->conf->bridge->name))
+		install_again(r);
 	if (!r->settlement.active) {
 		wans = find_wans(r, r->conf, &links);
 		if (!plan_wans_equal(&wans, &r->wans)) {

@@ -91,6 +91,9 @@ split(struct slice text)
 		struct slice line = slice_head(text, slice_index(text, '\n'));
 
 		text = slice_skip(text, line.n + 1);
+		/* What is between the sections of two tables is in none. */
+		if (slice_starts(line, SLICE_LIT("table ")))
+			at = NULL;
 		if (begins_section(line) && s->n < SECTIONS_MAX) {
 			at = &s->v[s->n++];
 			at->head = head_of(line);

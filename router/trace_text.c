@@ -78,7 +78,14 @@ trace_parse(const struct nlmsghdr *h, struct trace_step *ret)
 static bool
 is_ours(const struct trace_step *s)
 {
-	return strcmp(s->family, "inet") == 0 && strcmp(s->table, RULESET_TABLE) == 0;
+	return (strcmp(s->family, "inet") == 0 || strcmp(s->family, "bridge") == 0) &&
+	       strcmp(s->table, RULESET_TABLE) == 0;
+}
+
+static enum ruleset_family
+family_of(const struct trace_step *s)
+{
+	return strcmp(s->family, "bridge") == 0 ? RULESET_FAMILY_BRIDGE : RULESET_FAMILY_INET;
 }
 
 /* The rule of ours that it was, or NULL. */
@@ -86,7 +93,7 @@ static const struct nft_rule_found *
 rule_of(const struct trace_step *s, const struct nft_rules *rules)
 {
 	const struct nft_rule_found *rule =
-		is_ours(s) && !s->policy ? nft_rules_find(rules, s->handle) : NULL;
+		is_ours(s) && !s->policy ? nft_rules_find(rules, family_of(s), s->handle) : NULL;
 
 	return rule && rule->rule < RULESET_RULE_COUNT ? rule : NULL;
 }
@@ -117,6 +124,9 @@ static const struct {
 	{"@block6", "the client is blocked, by `block` or a `block-list` of the file"},
 	{"@from4", "the port is forwarded for other sources only: `from` of the forward"},
 	{"@from6", "the port is forwarded for other sources only: `from` of the forward"},
+	{"@spoofed",
+		"a container sent it with a source that is not its own; `spoofing allow` in its "
+		"block lets it"},
 	{"ct state invalid", "it belongs to no connection that conntrack knows"},
 };
 

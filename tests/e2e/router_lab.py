@@ -94,9 +94,9 @@ class Router:
         words = self.expect("stats").split()[1:]
         return {k: int(v) for k, v in (w.split("=") for w in words)}
 
-    def container(self, name, v4="-", v6="-"):
+    def container(self, name, v4="-", v6="-", mac="-", port="-"):
         """Tells an address and waits until the router has worked it in."""
-        self.say(f"container {name} {v4} {v6}")
+        self.say(f"container {name} {v4} {v6} {mac} {port}")
         self.stats()
 
     @property
@@ -197,9 +197,9 @@ class Net:
 
 
 def table(host):
-    """Our table as nft shows it, without counters and handles; "" when there is none."""
-    done = run(*host.prefix, "nft", "-s", "list", "table", "inet", "sluice", check=False)
-    return done.stdout
+    """Our tables as nft shows them, without counters and handles; "" when there is none."""
+    return "".join(run(*host.prefix, "nft", "-s", "list", "table", family, "sluice", check=False).stdout
+                   for family in ("inet", "bridge"))
 
 
 def elements(host, name):

@@ -159,7 +159,8 @@ def test_somebody_changes_the_table(net, command):
 
 def handles(host):
     """The kernel's numbers of our chains and sets: new ones when they were made anew."""
-    text = host.run("nft", "-a", "list", "table", "inet", "sluice").stdout
+    text = "".join(host.run("nft", "-a", "list", "table", family, "sluice").stdout
+                   for family in ("inet", "bridge"))
     return [line.strip() for line in text.splitlines()
             if re.match(r"\s*(table|chain|set|map) ", line)]
 
@@ -168,7 +169,7 @@ def test_rules_change_in_place(net, box):
     """A table, chain or set that is made anew is empty for a moment, even in one transaction."""
     router = net.router(CONF)
     wanted, before = table(net.edge), handles(net.edge)
-    assert len(before) == 1 + 7 + 22
+    assert len(before) == (1 + 7 + 29) + (1 + 6 + 13)  # tables, chains, sets
     router.load(CONF.replace("wan wan0\n", ""))
     assert table(net.edge) != wanted and handles(net.edge) == before
     router.load(CONF)

@@ -4,7 +4,9 @@
  * know stands in comments of its own:
  *
  *	#! default eth0                      an interface of a default route
- *	#! container NAME ADDRESS ADDRESS6   what lxc tells of a container, "-" for nothing
+ *	#! container NAME ADDRESS ADDRESS6 [MAC PORT]   what lxc tells of a container, "-" for
+ *nothing
+ *	#! gateway MAC                       of the bridge
  *
  * With --print FILE the text of one case goes to standard output.
  */
@@ -45,6 +47,11 @@ note_container(struct slice line, const struct conf *c, struct plan_address *add
 		return -1;
 	if (!slice_eq_str(v6, "-") && addr_parse(v6, &addresses[index].v6) < 0)
 		return -1;
+	if (!line.n)
+		return 0;
+	if (!plan_parse_mac(take_word(&line), addresses[index].mac) || line.n > CONF_IFNAME_MAX)
+		return -1;
+	memcpy(addresses[index].port, line.p, line.n);
 	return 0;
 }
 
@@ -55,6 +62,8 @@ note(struct slice line, struct plan_input *in, struct plan_address *addresses)
 
 	if (slice_eq_str(what, "container"))
 		return note_container(line, in->conf, addresses);
+	if (slice_eq_str(what, "gateway"))
+		return plan_parse_mac(line, in->bridge_mac) ? 0 : -1;
 	if (!slice_eq_str(what, "default") || in->wans.n == PLAN_WANS_MAX ||
 		line.n > CONF_IFNAME_MAX)
 		return -1;

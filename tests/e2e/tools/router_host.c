@@ -5,7 +5,7 @@
  *	offer FILE             offer CONF   -> "ready N" or "refused N ORDINAL LINE WHY"
  *	commit                              -> "committed N" or "refused N ORDINAL LINE WHY"
  *	abort
- *	container NAME V4 V6   "-" for none
+ *	container NAME V4 V6 MAC PORT   "-" for none
  *	gone NAME
  *	stats                               -> "stats NAME=VALUE …"
  *	records hold|give      whether RECORD is answered (held ones are answered by give)
@@ -33,7 +33,7 @@
 
 #define TEXT_MAX (16 * 1024 * 1024)
 #define LINE_MAX_BYTES 4096
-#define WORDS_MAX 4
+#define WORDS_MAX 8
 
 struct held {
 	struct list node;
@@ -166,22 +166,22 @@ do_offer(const char *path)
 }
 
 static void
-do_container(const char *name, const char *v4, const char *v6)
+do_container(char *const *words)
 {
 	struct msg_out m;
 
 	if (msg_out_init(&m, MSG_CONTAINER, ROLE_ROUTER) < 0)
 		exit(1);
-	msg_put_str(&m, name);
+	msg_put_str(&m, words[1]);
 	msg_put_u8(&m, 3);
 	msg_put_u8(&m, 1);
 	msg_put_u64(&m, 0);
 	msg_put_u32(&m, 1);
 	msg_put_u32(&m, 0);
-	msg_put_str(&m, strcmp(v4, "-") == 0 ? "" : v4);
-	msg_put_str(&m, strcmp(v6, "-") == 0 ? "" : v6);
-	for (int i = 0; i < 4; i++)
-		msg_put_str(&m, "");
+	for (int i = 2; i < 6; i++)
+		msg_put_str(&m, strcmp(words[i], "-") == 0 ? "" : words[i]);
+	msg_put_str(&m, "");
+	msg_put_str(&m, "");
 	relay(&m, ROLE_LXC);
 }
 
@@ -249,8 +249,8 @@ obey(char *line)
 		send_generation(MSG_COMMIT, -1);
 	else if (n == 1 && strcmp(words[0], "abort") == 0)
 		send_generation(MSG_ABORT, -1);
-	else if (n == 4 && strcmp(words[0], "container") == 0)
-		do_container(words[1], words[2], words[3]);
+	else if (n == 6 && strcmp(words[0], "container") == 0)
+		do_container(words);
 	else if (n == 2 && strcmp(words[0], "gone") == 0)
 		do_gone(words[1]);
 	else if (n == 1 && strcmp(words[0], "stats") == 0)

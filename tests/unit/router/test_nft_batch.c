@@ -153,7 +153,7 @@ every_rule_can_be_built(void **state)
 
 	(void)state;
 	nft_batch_init(&b, 1);
-	nft_batch_rules(&b, (UINT64_C(1) << RULESET_RULE_LIMITS) - 1, &every_limit);
+	nft_batch_rules(&b, ((ruleset_rules)1 << RULESET_RULE_LIMITS) - 1, &every_limit);
 	assert_false(b.failed);
 	assert_int_equal(each_message(&b, NULL, NULL), RULESET_RULE_COUNT);
 	nft_batch_clear(&b);
@@ -272,14 +272,16 @@ static void
 every_chain_and_set_is_a_part_of_its_own(void **state)
 {
 	const struct ruleset all = {
-		.rules = (UINT64_C(1) << RULESET_RULE_LIMITS) - 1, .limits = every_limit};
+		.rules = ((ruleset_rules)1 << RULESET_RULE_LIMITS) - 1, .limits = every_limit};
 	struct parts p = {.n = 0};
 	struct nft_batch b;
 
 	(void)state;
 	nft_batch_init(&b, 1);
-	nft_batch_chains(&b, &all);
-	nft_batch_sets(&b, &all);
+	for (size_t i = 0; i < RULESET_FAMILY_COUNT; i++) {
+		nft_batch_chains(&b, &all, (enum ruleset_family)i);
+		nft_batch_sets(&b, &all, (enum ruleset_family)i);
+	}
 	each_message(&b, take_part, &p);
 	assert_int_equal(p.n, RULESET_CHAIN_COUNT + RULESET_SET_COUNT);
 	for (size_t i = 0; i < p.n; i++) {
@@ -308,8 +310,8 @@ rules_and_elements_are_no_parts(void **state)
 
 	(void)state;
 	nft_batch_init(&b, 1);
-	nft_batch_new_table(&b);
-	nft_batch_flush_rules(&b);
+	nft_batch_new_table(&b, RULESET_FAMILY_BRIDGE);
+	nft_batch_flush_rules(&b, RULESET_FAMILY_INET);
 	nft_batch_rules(&b, 1, &every_limit);
 	each_message(&b, not_a_part, NULL);
 	nft_batch_clear(&b);

@@ -1,0 +1,20 @@
+/*
+ * The containers' ports of the bridge, table `bridge sluice`: who may send what. Pure, a part of
+ * the plan.
+ */
+#ifndef ROUTER_PLAN_GUARD_H
+#define ROUTER_PLAN_GUARD_H
+
+#include "router/plan.h"
+
+/* Whether the file wants table bridge. */
+bool plan_guard_wanted(const struct conf *c);
+/* The directive that cannot be had without it, 0: none, the default is left out where the kernel
+ * lacks it. */
+uint32_t plan_guard_insists(const struct conf *c);
+/* Adds the rules and elements. 0 or -1 with e filled. */
+int plan_guard(struct ruleset *r, const struct plan_input *in, struct err *e);
+/* Once r is sorted: two containers may claim the same. */
+void plan_guard_unite(struct ruleset *r);
+
+#endif

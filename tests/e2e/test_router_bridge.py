@@ -1,0 +1,180 @@
+"""What containers may send on their bridge: table `bridge sluice`, with and without br_netfilter."""
+
+import re
+
+import bridge_frames as frames
+import pytest
+from bridge_frames import ARP, BROADCAST, IP4, IP6, VLAN, Wire
+from lab import run, wait_for
+from router_lab import CONF, Net, table
+
+pytestmark = pytest.mark.root
+WEB, OTHER, GATEWAY = "10.7.3.101", "10.7.3.102", "10.7.3.1"
+WEB6, OTHER6, GATEWAY6 = "fd00:7::101", "fd00:7::102", "fd00:7::1"
+ALL_NODES = "ff02::1"
+
+
+@pytest.fixture(params=["0", "1"], ids=["plain bridge", "br_netfilter"])
+def net(box, request):
+    made = Net(box)
+    for family in ("ip", "ip6", "arp"):
+        made.edge.sysctl(f"net/bridge/bridge-nf-call-{family}tables", request.param)
+    yield made
+    made.remove()
+
+
+def tell(router, name, host, number):
+    router.container(name, f"10.7.3.{number}", f"fd00:7::{number}", frames.mac_of(host), host.port)
+
+
+def spoofed(net, host):
+    """How many frames of this container's port were dropped."""
+    text = net.edge.run("nft", "list", "set", "bridge", "sluice", "spoofed").stdout
+    found = re.search(rf'"{host.port}" counter packets (\d+)', text)
+    return int(found[1]) if found else None
+
+
+def answers(host, address):
+    return run(*host.prefix, "busybox", "ping", "-c1", "-W1", address, check=False).returncode == 0
+
+
+def forged(own, other, gateway):
+    """What a container with the MAC own must not send; the frames go to other's MAC or to all."""
+    local, stranger = frames.local_address(own), "00:16:3e:99:99:99"
+    na = b"\x20\0\0\0"
+    return {
+        "another container's address": frames.ether(own, other, IP4, frames.ip4(OTHER, OTHER)),
+        "the gateway's address": frames.ether(own, other, IP4, frames.ip4(GATEWAY, OTHER)),
+        "an unused address of the network": frames.ether(own, other, IP4, frames.ip4("10.7.3.250", OTHER)),
+        "an address of elsewhere": frames.ether(own, other, IP4, frames.ip4("198.51.100.7", OTHER)),
+        "another MAC": frames.ether(other, BROADCAST, IP4, frames.ip4(WEB, OTHER)),
+        "an unknown MAC": frames.ether(stranger, other, IP4, frames.ip4(WEB, OTHER)),
+        "ARP for another's address": frames.ether(own, other, ARP, frames.arp(own, OTHER, OTHER)),
+        "ARP for the gateway": frames.ether(own, BROADCAST, ARP, frames.arp(own, GATEWAY, OTHER, 2)),
+        "ARP with another MAC inside": frames.ether(own, other, ARP, frames.arp(stranger, WEB, OTHER)),
+        "another's IPv6 address": frames.ether(own, other, IP6, frames.ip6(OTHER6, OTHER6)),
+        "an unused IPv6 address": frames.ether(own, other, IP6, frames.ip6("fd00:7::250", OTHER6)),
+        "an IPv6 address of elsewhere": frames.ether(own, other, IP6, frames.ip6("2001:db8:5::1", OTHER6)),
+        "another's link-local address":
+            frames.ether(own, other, IP6, frames.ip6(frames.local_address(other), OTHER6)),
+        "the gateway's link-local address":
+            frames.ether(own, other, IP6, frames.ip6(frames.local_address(gateway), OTHER6)),
+        "an advertisement of the gateway's address": frames.ether(own, other, IP6, frames.icmp6(
+            local, OTHER6, 136, na + frames.ip(GATEWAY6))),
+        "an advertisement of another's link-local address": frames.ether(own, other, IP6, frames.icmp6(
+            WEB6, ALL_NODES, 136, na + frames.ip(frames.local_address(other)))),
+        "an advertisement of an unused address": frames.ether(own, other, IP6, frames.icmp6(
+            WEB6, ALL_NODES, 136, na + frames.ip("fd00:7::250"))),
+        "a probe for another's address": frames.ether(own, other, IP6, frames.icmp6(
+            "::", ALL_NODES, 135, bytes(4) + frames.ip(OTHER6))),
+        "a router's advertisement": frames.ether(own, other, IP6, frames.icmp6(
+            local, ALL_NODES, 134, bytes.fromhex("4000070800000000000000000000"))),
+        "a redirect": frames.ether(own, other, IP6, frames.icmp6(
+            local, OTHER6, 137, bytes(4) + frames.ip(WEB6) + frames.ip(GATEWAY6))),
+        "an answer of a DHCP server":
+            frames.ether(own, other, IP4, frames.ip4(WEB, OTHER, frames.udp(67, 68), frames.UDP)),
+        "an answer of a DHCPv6 server":
+            frames.ether(own, other, IP6, frames.ip6(local, OTHER6, frames.udp(547, 546), frames.UDP)),
+        "a tagged frame": frames.ether(own, other, VLAN, b"\0\1\x08\0" + frames.ip4(WEB, OTHER)),
+        "another protocol": frames.ether(own, other, 0x88B5, bytes(50)),
+    }
+
+
+def honest(own, other):
+    local = frames.local_address(own)
+    return {
+        "its address": frames.ether(own, other, IP4, frames.ip4(WEB, OTHER)),
+        "its IPv6 address": frames.ether(own, other, IP6, frames.ip6(WEB6, OTHER6)),
+        "its link-local address": frames.ether(own, other, IP6, frames.ip6(local, OTHER6)),
+        "a link-local address of its choice": frames.ether(own, other, IP6, frames.ip6("fe80::1234", OTHER6)),
+        "ARP for its address": frames.ether(own, BROADCAST, ARP, frames.arp(own, WEB, WEB)),
+        "an ARP probe": frames.ether(own, BROADCAST, ARP, frames.arp(own, "0.0.0.0", WEB)),
+        "an advertisement of its address": frames.ether(own, other, IP6, frames.icmp6(
+            WEB6, ALL_NODES, 136, b"\x20\0\0\0" + frames.ip(WEB6))),
+        "a probe for its address": frames.ether(own, other, IP6, frames.icmp6(
+            "::", ALL_NODES, 135, bytes(4) + frames.ip(WEB6))),
+        "a DHCP client's question": frames.ether(own, BROADCAST, IP4, frames.ip4(
+            "0.0.0.0", "255.255.255.255", frames.udp(68, 67), frames.UDP)),
+    }
+
+
+def test_forged_frames_are_dropped_and_counted(net):
+    router = net.router(CONF)
+    web, other, unmanaged = net.container(101), net.container(102), net.container(103)
+    tell(router, "web", web, 101)
+    tell(router, "other", other, 102)
+    own, target = frames.mac_of(web), frames.mac_of(other)
+    bad = forged(own, target, frames.mac_of(net.edge, "rtbr0"))
+    good = honest(own, target)
+    listener, sender, stranger = Wire(other), Wire(web), Wire(unmanaged)
+    before = spoofed(net, web)
+    for frame in bad.values():
+        sender.send(frame)
+    came = listener.seen(*bad.values())
+    assert not came, [list(bad)[i] for i in came]
+    assert spoofed(net, web) - before == router.stats()["spoofed_dropped"] == len(bad)
+    for name, frame in good.items():
+        sender.send(frame)
+        assert listener.seen(frame), name
+    assert spoofed(net, web) - before == len(bad)
+    # Who is no container of the file is not looked at.
+    frame = frames.ether("00:16:3e:99:99:99", target, IP4, frames.ip4("198.51.100.7", OTHER))
+    stranger.send(frame)
+    assert listener.seen(frame)
+    assert spoofed(net, unmanaged) is None
+    for address in (OTHER, OTHER6, GATEWAY, GATEWAY6):
+        assert wait_for(lambda a=address: answers(web, a), 5)
+    for wire in (listener, sender, stranger):
+        wire.close()
+
+
+def test_a_container_without_an_address_may_take_a_free_one(net):
+    router = net.router(CONF + "container free { }\ncontainer loose { spoofing allow }\n")
+    free, loose, other = net.container(77), net.container(78), net.container(102)
+    router.container("free", mac=frames.mac_of(free), port=free.port)
+    router.container("loose", mac=frames.mac_of(loose), port=loose.port)
+    tell(router, "other", other, 102)
+    own, target = frames.mac_of(free), frames.mac_of(other)
+    listener, sender, any_sender = Wire(other), Wire(free), Wire(loose)
+    assert answers(free, OTHER) and answers(free, OTHER6)
+    sender.send(taken := frames.ether(own, target, IP4, frames.ip4(WEB, OTHER)))
+    sender.send(far := frames.ether(own, target, IP4, frames.ip4("198.51.100.7", OTHER)))
+    assert not listener.seen(taken, far)
+    # A container that its block lets do so sends as anybody.
+    any_sender.send(taken)
+    assert listener.seen(taken)
+    for wire in (listener, sender, any_sender):
+        wire.close()
+
+
+def test_the_rules_follow_their_containers(net):
+    """Another address, another port, an end; a restart of the router, a flush by others."""
+    router = net.router(CONF)
+    web, other = net.container(101), net.container(102)
+    tell(router, "web", web, 101)
+    tell(router, "other", other, 102)
+    assert answers(web, OTHER)
+    web.run("ip", "addr", "del", "10.7.3.101/24", "dev", "eth0")
+    web.run("ip", "addr", "add", "10.7.3.109/24", "dev", "eth0")
+    assert not answers(web, OTHER)
+    router.container("web", "10.7.3.109", "-", frames.mac_of(web), web.port)
+    wait_for(lambda: answers(web, OTHER), 5)
+    router.container("web", "-", "-", frames.mac_of(web), web.port)
+    before = table(net.edge)
+    net.edge.run("nft", "flush", "ruleset")
+    wait_for(lambda: table(net.edge) == before, 2, "both tables")
+    net.edge.run("nft", "delete", "table", "bridge", "sluice")
+    wait_for(lambda: table(net.edge) == before, 2, "the second table")
+    assert router.stats()["ruleset_reinstalled"] == 2
+    # A new process knows no port before it is told; the old one's knowledge holds until then.
+    router.kill()
+    assert table(net.edge) == before
+    router = net.router(CONF)
+    assert table(net.edge) == before
+    tell(router, "other", other, 102)
+    router.container("web", "-", "-", frames.mac_of(web), "-")
+    assert f'"{web.port}"' not in table(net.edge) and f'"{other.port}"' in table(net.edge)
+    router.load("listen 18080 plain\nsite * -> status 404\nblock 192.0.2.0/24\n")
+    assert "table bridge" not in net.edge.nft() and "table inet sluice" in net.edge.nft()
+    router.load("listen 18080 plain\nsite * -> status 404\n")
+    assert "sluice" not in net.edge.nft()
