@@ -197,6 +197,26 @@ tls_on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *
 }
 /* NOLINTEND(readability-non-const-parameter) */
 
+/* RFC 6066 section 3: a session of another name is not resumed in TLS 1.2, whose connection would
+ * count as one of that name. In TLS 1.3 the name of the handshake counts. */
+static SSL_TICKET_RETURN
+tls_on_old_ticket(SSL *ssl, SSL_SESSION *session, const unsigned char *key, size_t n_key,
+	SSL_TICKET_STATUS status, void *arg)
+{
+	const char *name;
+
+	(void)key;
+	(void)n_key;
+	(void)arg;
+	if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW)
+		return SSL_TICKET_RETURN_IGNORE_RENEW;
+	name = SSL_SESSION_get0_hostname(session);
+	if (SSL_SESSION_get_protocol_version(session) == TLS1_2_VERSION &&
+		!slice_ieq(slice_str(name), tls_hello_name(ssl)))
+		return SSL_TICKET_RETURN_IGNORE_RENEW;
+	return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
+}
+
 static void
 tls_context_set_modes(SSL_CTX *ctx)
 {
@@ -242,7 +262,8 @@ tls_context_set(struct tls_thread *t, enum conf_tls_profile profile)
 		SSL_CTX_set1_groups_list(ctx, tls_profiles[profile].groups) != 1 ||
 		SSL_CTX_set1_sigalgs_list(ctx, TLS_SIGNATURES) != 1 ||
 		SSL_CTX_set_num_tickets(ctx, 1) != 1 ||
-		SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, tls_on_ticket) != 1)
+		SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, tls_on_ticket) != 1 ||
+		SSL_CTX_set_session_ticket_cb(ctx, NULL, tls_on_old_ticket, NULL) != 1)
 		return -1;
 	return SSL_CTX_set_session_id_context(
 		       ctx, (const unsigned char *)TLS_NO_DEMAND, sizeof(TLS_NO_DEMAND) - 1) == 1

@@ -228,6 +228,18 @@ def test_a_resumed_connection_still_belongs_to_its_site(names, version):
             session = c.tls.session
 
 
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_session_of_one_name_does_not_make_a_connection_of_it(names, version):
+    s = names()
+    context = client.tls_context(minimum=version, maximum=version)
+    with s.client(tls=True, sni="www.example", context=context) as c:
+        assert c.request("GET", "/", host="www.example").status == 201
+        session = c.tls.session
+    with s.client(tls=True, sni="x.b.example", context=context, session=session) as c:
+        assert c.request("GET", "/", host="x.b.example").status == 202
+        assert c.request("GET", "/", host="www.example").status == 421
+
+
 def test_one_ticket_a_handshake(sluice):
     s = sluice("listen 127.0.0.1:@port@ tls\ncertificate default @cert@\nsite * -> status 204\n")
     seen = []
