@@ -50,21 +50,23 @@ compress_change_head(
 	return buf_append_slice(out, buf_slice(text));
 }
 
-/* RFC 9110 section 15.4.5: "not modified" carries the ETag that the answer would: a weak one, when
- * that is what the client has. */
+/* RFC 9110 section 15.4.5: "not modified" carries the Vary and the ETag that the answer would: a
+ * weak one, when that is what the client has. Where it does not say of what type the answer is, it
+ * is taken for one that would be compressed. */
 static int
 compress_not_modified(
 	struct exchange *x, size_t from, const struct coding_facts *facts, struct buf *out)
 {
-	struct coding_change change = {.coding = CODING_NONE, .weak = true};
+	struct coding_change change = {.coding = CODING_NONE};
 	struct slice none = http_request_value(&x->request, HTTP_NAME_IF_NONE_MATCH);
 	struct slice tag;
 
-	while (http_list_next(&none, &tag)) {
-		if (slice_starts(tag, SLICE_LIT("W/")) && slice_eq(slice_skip(tag, 2), facts->etag))
-			return compress_change_head(x, from, &change, out);
-	}
-	return 0;
+	while (http_list_next(&none, &tag))
+		change.weak = change.weak || (slice_starts(tag, SLICE_LIT("W/")) &&
+						     slice_eq(slice_skip(tag, 2), facts->etag));
+	change.vary = !facts->varies && !facts->no_transform && facts->encoding.n == 0 &&
+		      (facts->type.n == 0 || coding_type_is_worth(facts->type));
+	return change.weak || change.vary ? compress_change_head(x, from, &change, out) : 0;
 }
 
 /* The one that is accepted, when this thread can afford it: then x->compressor stands, but for
