@@ -71,6 +71,11 @@ static const struct schema_row rows[] = {
 		.arguments = "access PATH [combined|json] | level LEVEL | format FORMAT",
 		.default_value = "level info, format text, no access log",
 		.doc = "Says what is logged; each of its three forms may stand once.",
+		.more = "A JSON line of a request to a route with a cache says in cache what "
+			"became "
+			"of it: hit, miss, collapsed (another request's answer served it too), "
+			"stale (served though it was), revalidated (the backend said that it is "
+			"still right), expired (the backend sent another one) or bypass.",
 		.example = "log access /var/log/sluice/access.log json\n"
 			   "log level warn",
 	},

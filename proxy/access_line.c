@@ -191,6 +191,7 @@ print_json(const struct access_line *l, struct buf *out)
 		put_json_field(out, "upstream", l->upstream) < 0 ||
 		(l->upstream.n &&
 			buf_printf(out, ",\"upstream_ms\":%" PRIu64, l->upstream_ms) < 0) ||
+		put_json_field(out, "cache", slice_str(l->cache)) < 0 ||
 		put_json_field(out, "reason", slice_str(l->reason)) < 0)
 		return -1;
 	return buf_append_str(out, "}\n");

@@ -32,6 +32,7 @@ struct access_line {
 	struct slice site;        /* its first name; empty: none */
 	struct slice route;       /* the route's path; empty: none */
 	struct slice upstream;    /* "10.0.3.101:8080", empty: none */
+	const char *cache;        /* what the cache did for it; NULL: the route has none */
 	const char *reason;       /* why it ended unusually, NULL: it did not */
 };
 

@@ -179,6 +179,7 @@ exchange_log(struct exchange *x, uint64_t duration_us)
 	if (x->route)
 		line.route = slice_str(x->route->path);
 	line.upstream = slice_str(x->upstream_text);
+	line.cache = x->cached ? exchange_cache_result(x->cached) : NULL;
 	access_log_add(&w->access_log, &line, conf->access_format);
 }
 

@@ -438,6 +438,28 @@ write_status(const struct exchange *x, struct buf *out)
 	return buf_append_str(out, "\r\n");
 }
 
+const char *
+exchange_cache_result(const struct exchange_cache *c)
+{
+	switch (c->forward) {
+	case CACHE_FORWARD_HIT:
+		return c->detail ? "stale" : "hit";
+	case CACHE_FORWARD_BYPASS:
+	case CACHE_FORWARD_METHOD:
+		return "bypass";
+	case CACHE_FORWARD_URI_MISS:
+	case CACHE_FORWARD_VARY_MISS:
+		return c->collapsed ? "collapsed" : "miss";
+	case CACHE_FORWARD_STALE:
+		break;
+	}
+	if (c->collapsed)
+		return "collapsed";
+	if (!c->serving)
+		return "expired";
+	return c->forward_status == 304 ? "revalidated" : "stale";
+}
+
 int
 exchange_cache_status(const struct exchange *x, size_t from, struct buf *out)
 {

@@ -82,6 +82,8 @@ bool exchange_cache_failed(struct exchange *x);
 bool exchange_cache_rescue(struct exchange *x);
 /* Puts Cache-Status into the head that begins from bytes behind out's start. 0 or -1. */
 int exchange_cache_status(const struct exchange *x, size_t from, struct buf *out);
+/* What became of the request, in one word for the log. */
+const char *exchange_cache_result(const struct exchange_cache *c);
 /* Sends more of the stored body. True when something moved. */
 bool exchange_cache_send(struct exchange *x);
 /* The exchange is over. */

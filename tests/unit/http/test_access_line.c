@@ -28,6 +28,7 @@ ordinary(void)
 		.site = SLICE_LIT("example.org"),
 		.route = SLICE_LIT("/a"),
 		.upstream = SLICE_LIT("10.0.3.101:80"),
+		.cache = "miss",
 	};
 }
 
@@ -71,7 +72,8 @@ ordinary_requests_in_both_formats(void **state)
 		"\"received\":7,\"duration_ms\":12,\"referer\":\"https://r/\","
 		"\"user_agent\":\"curl/8\",\"tls_version\":\"TLSv1.3\","
 		"\"site\":\"example.org\",\"route\":\"/a\","
-		"\"upstream\":\"10.0.3.101:80\",\"upstream_ms\":9}\n");
+		"\"upstream\":\"10.0.3.101:80\",\"upstream_ms\":9,"
+		"\"cache\":\"miss\"}\n");
 }
 
 static void
