@@ -185,6 +185,48 @@ check_port(const struct dnsmasq *d, struct err *e)
 		addr_print(&d->address, text));
 }
 
+/* The leases, less those that contradict the hosts. Returns how many those are; -1 when the file
+ * cannot be read (there is none yet, mostly). */
+static ssize_t
+read_leases(const struct dnsmasq *d, struct buf *ret)
+{
+	_cleanup_(buf_clear) struct buf text = {0};
+	size_t dropped;
+
+	buf_init(&text, DNSMASQ_TEXT_MAX);
+	buf_init(ret, DNSMASQ_TEXT_MAX);
+	if (!d->hosts_text || access(d->leases_path, F_OK) < 0 ||
+		file_read(d->leases_path, &text, NULL) < 0 ||
+		dnsmasq_print_leases(buf_slice(&text), slice_str(d->hosts_text), ret, &dropped) < 0)
+		return -1;
+	return (ssize_t)dropped;
+}
+
+/* dnsmasq keeps its leases in memory, and reads the file when it starts. */
+static void
+drop_leases(const struct dnsmasq *d)
+{
+	_cleanup_(buf_clear) struct buf leases = {0};
+	ssize_t dropped = read_leases(d, &leases);
+	struct err e = {0};
+
+	if (dropped <= 0)
+		return;
+	if (file_write_atomic(d->leases_path, buf_slice(&leases), 0644, &e) < 0)
+		log_err("cannot write dnsmasq's leases", &e);
+	else
+		log_info("leases of addresses that others have now are dropped",
+			kv_i("leases", dropped));
+}
+
+static bool
+has_stale_leases(const struct dnsmasq *d)
+{
+	_cleanup_(buf_clear) struct buf leases = {0};
+
+	return read_leases(d, &leases) > 0;
+}
+
 static int
 spawn(struct dnsmasq *d, struct err *e)
 {
@@ -196,6 +238,7 @@ spawn(struct dnsmasq *d, struct err *e)
 				  "apt-get install dnsmasq-base");
 	if (check_port(d, e) < 0)
 		return -1;
+	drop_leases(d);
 	if (file_write_atomic(d->config_path, slice_str(d->config), 0600, e) < 0)
 		return -1;
 	if (asprintf(&option, "--conf-file=%s", d->config_path) < 0)
@@ -374,7 +417,11 @@ write_hosts(struct dnsmasq *d)
 static void
 hosts_changed(struct dnsmasq *d)
 {
-	if (d->config && write_hosts(d) && d->pid > 0 && !d->ending)
+	if (!d->config || !write_hosts(d) || d->pid <= 0 || d->ending)
+		return;
+	if (has_stale_leases(d))
+		end(d);
+	else
 		kill(d->pid, SIGHUP);
 }
 

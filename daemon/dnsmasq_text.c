@@ -5,6 +5,8 @@
 #include "daemon/dnsmasq_text.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
 
 static const char *
 netmask(const struct prefix *p, char out[static ADDR_TEXT_MAX])
@@ -103,6 +105,8 @@ dnsmasq_print_host(const struct dnsmasq_host *h, struct buf *out)
 	return buf_printf(out, ",%.*s,infinite\n", SLICE_ARG(h->name));
 }
 
+/* ---- leases ---- */
+
 /* Takes one field off the line. */
 static struct slice
 take_field(struct slice *line)
@@ -112,6 +116,86 @@ take_field(struct slice *line)
 	*line = slice_skip(*line, field.n + 1);
 	return field;
 }
+
+/* The line of the list that has this text; empty when none has. */
+static struct slice
+find_host(struct slice hosts, const char *text)
+{
+	const char *at = memmem(hosts.p, hosts.n, text, strlen(text));
+	const char *begin = at;
+
+	if (!at)
+		return (struct slice){.p = ""};
+	while (begin > hosts.p && begin[-1] != '\n')
+		begin--;
+	return slice_head(slice_skip(hosts, (size_t)(begin - hosts.p)),
+		slice_index(slice_skip(hosts, (size_t)(begin - hosts.p)), '\n'));
+}
+
+static struct slice
+take_word(struct slice *line)
+{
+	struct slice word = slice_head(*line, slice_index(*line, ' '));
+
+	*line = slice_skip(*line, word.n + 1);
+	return word;
+}
+
+/* The field before the last one. */
+static struct slice
+host_name(struct slice line)
+{
+	struct slice name = {.p = ""}, last = {.p = ""};
+
+	while (line.n > 0) {
+		name = last;
+		last = take_field(&line);
+	}
+	return name;
+}
+
+/* Of IPv4 a lease says the MAC address; of IPv6 only the name can be compared. */
+static bool
+contradicts(struct slice lease, struct slice hosts)
+{
+	char text[ADDR_TEXT_MAX + 4];
+	struct slice mac, address, host, line;
+	struct addr a;
+
+	(void)take_word(&lease); /* when it ends */
+	mac = take_word(&lease);
+	address = take_word(&lease);
+	host = take_word(&lease);
+	if (addr_parse(address, &a) < 0)
+		return false;
+	(void)snprintf(text, sizeof(text), a.family == AF_INET ? ",%.*s," : ",[%.*s],",
+		(int)address.n, address.p);
+	line = find_host(hosts, text);
+	if (line.n == 0)
+		return false;
+	return a.family == AF_INET ? !slice_eq(take_field(&line), mac)
+				   : !slice_eq_str(host, "*") && !slice_eq(host_name(line), host);
+}
+
+int
+dnsmasq_print_leases(struct slice leases, struct slice hosts, struct buf *out, size_t *ret_dropped)
+{
+	size_t dropped = 0;
+
+	while (leases.n > 0) {
+		struct slice line = slice_head(leases, slice_index(leases, '\n'));
+
+		leases = slice_skip(leases, line.n + 1);
+		if (contradicts(line, hosts))
+			dropped++;
+		else if (buf_printf(out, "%.*s\n", SLICE_ARG(line)) < 0)
+			return -1;
+	}
+	*ret_dropped = dropped;
+	return 0;
+}
+
+/* ---- names ---- */
 
 static int
 print_name(struct slice address, struct slice name, struct buf *out)

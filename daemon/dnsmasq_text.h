@@ -32,6 +32,11 @@ struct dnsmasq_host {
 /* From such a line the lines of names: "10.0.3.101 jenkins.lxc jenkins", one an address. 0 or -1.
  */
 int dnsmasq_print_names(struct slice host_line, struct buf *out);
+/* Appends those lines of dnsmasq's list of leases that do not give an address of the list of hosts
+ * to somebody else: dnsmasq would go on refusing it to its new owner, as these leases never end.
+ * *ret_dropped: how many were left out. 0, or -1 when out is full. */
+int dnsmasq_print_leases(
+	struct slice leases, struct slice hosts, struct buf *out, size_t *ret_dropped);
 /* One line "mac,address,[address6],name,infinite". A host without mac or without any address, or
  * with a byte that could end a field, gives no line. 0, or -1 when out is full. */
 int dnsmasq_print_host(const struct dnsmasq_host *h, struct buf *out);

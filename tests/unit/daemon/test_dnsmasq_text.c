@@ -118,6 +118,35 @@ names_of_hosts(void **state)
 	expect_names("", "");
 }
 
+/* Those of addresses that have another owner go; those of nobody's stay. */
+static void
+leases_that_contradict_the_hosts(void **state)
+{
+	static const char hosts_text[] =
+		"00:16:3e:00:00:01,10.0.3.101,[fd00:3::101],two,infinite\n"
+		"00:16:3e:00:00:02,10.0.3.10,[fd00:3::10],three,infinite\n";
+	static const char leases[] = "0 00:16:3e:00:00:09 10.0.3.101 one *\n"
+				     "0 00:16:3e:00:00:02 10.0.3.10 three ff:00\n"
+				     "0 00:16:3e:00:00:09 10.0.3.1 gone *\n"
+				     "duid 00:01:00:01\n"
+				     "0 5 fd00:3::101 one 00:02\n"
+				     "0 6 fd00:3::10 three 00:03\n"
+				     "0 7 fd00:3::1 gone 00:04\nx\n";
+	size_t dropped;
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, 1024);
+	assert_int_equal(
+		dnsmasq_print_leases(slice_str(leases), slice_str(hosts_text), &out, &dropped), 0);
+	assert_int_equal(dropped, 2);
+	assert_true(slice_eq_str(buf_slice(&out),
+		"0 00:16:3e:00:00:02 10.0.3.10 three ff:00\n"
+		"0 00:16:3e:00:00:09 10.0.3.1 gone *\nduid 00:01:00:01\n"
+		"0 6 fd00:3::10 three 00:03\n0 7 fd00:3::1 gone 00:04\nx\n"));
+	buf_clear(&out);
+}
+
 static void
 a_host_that_is_not_whole_gives_no_line(void **state)
 {
@@ -154,6 +183,7 @@ main(void)
 		cmocka_unit_test(a_second_prefix_is_advertised),
 		cmocka_unit_test(hosts),
 		cmocka_unit_test(names_of_hosts),
+		cmocka_unit_test(leases_that_contradict_the_hosts),
 		cmocka_unit_test(a_host_that_is_not_whole_gives_no_line),
 		cmocka_unit_test(a_name_can_not_add_a_field_or_a_line),
 	};
