@@ -250,6 +250,28 @@ judge_kernel(const struct doctor_facts *f, struct findings *ret)
 			"nft_chain_nat nft_fib_inet nft_limit nf_conntrack_netlink bridge veth");
 }
 
+static void
+judge_intruders(const struct doctor_facts *f, struct findings *ret)
+{
+	char text[ADDR_TEXT_MAX];
+
+	for (size_t i = 0; i < f->n_intruders; i++) {
+		const struct doctor_intruder *x = &f->intruders[i];
+		struct finding *found = findings_add(ret, "address-in-use", true);
+
+		finding_what(found,
+			"%s of the container \"%s\" is in use by another machine on %s, with the "
+			"MAC "
+			"address %s%s%s",
+			addr_print(&x->addr, text), x->container, bridge_name(f), x->mac,
+			x->port[0] ? ", behind port " : "", x->port);
+		if (x->port[0])
+			finding_mend(found, "ip link set dev %s nomaster", x->port);
+		else
+			finding_mend(found, "ip neighbour delete %s dev %s", text, bridge_name(f));
+	}
+}
+
 void
 doctor_judge(const struct doctor_facts *f, struct findings *ret)
 {
@@ -263,6 +285,7 @@ doctor_judge(const struct doctor_facts *f, struct findings *ret)
 		judge_mtu(f, ret);
 		judge_routes(f, ret);
 	}
+	judge_intruders(f, ret);
 	if (f->conf->bridge) {
 		judge_addresses(f, &f->conf->bridge->v4, ret);
 		judge_addresses(f, &f->conf->bridge->v6, ret);

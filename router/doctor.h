@@ -8,11 +8,13 @@
 #include "conf/conf.h"
 #include "router/findings.h"
 #include "router/link.h"
+#include "router/neighbours.h"
 
 #define DOCTOR_TABLES_MAX 64
 #define DOCTOR_NAME_MAX 64
 #define DOCTOR_ROUTES_MAX 1024
 #define DOCTOR_PORTS_MAX 256
+#define DOCTOR_INTRUDERS_MAX 16
 
 enum doctor_hook {
 	DOCTOR_PREROUTING,
@@ -47,6 +49,14 @@ struct doctor_route {
 	char dev[CONF_IFNAME_MAX + 1];
 };
 
+/* Who answers for a container's address, and should not. */
+struct doctor_intruder {
+	char container[CONF_NAME_MAX + 1];
+	char mac[NEIGHBOUR_MAC_TEXT];
+	char port[CONF_IFNAME_MAX + 1]; /* of the bridge, behind which it is; "": not known */
+	struct addr addr;
+};
+
 struct doctor_facts {
 	const struct conf *conf;
 	struct link_snapshot links;
@@ -60,6 +70,8 @@ struct doctor_facts {
 	size_t n_tables;
 	struct doctor_route routes[DOCTOR_ROUTES_MAX];
 	size_t n_routes;
+	struct doctor_intruder intruders[DOCTOR_INTRUDERS_MAX];
+	size_t n_intruders;
 	char refused[ERR_MSG_MAX]; /* what the kernel says of our rules; "" for nothing */
 };
 
@@ -71,6 +83,7 @@ void doctor_judge_tables(const struct doctor_facts *facts, struct findings *ret)
 /* The parts of reading. Each adds to the facts; 0 or -1. */
 int doctor_read_chains(struct netlink *n, struct doctor_facts *facts, struct err *e);
 void doctor_read_legacy(const char *proc, struct doctor_facts *facts);
+int doctor_read_intruders(struct netlink *n, struct doctor_facts *facts, struct err *e);
 /* All facts; clear with doctor_clear. */
 int doctor_read(const struct conf *conf, struct doctor_facts *ret, struct err *e);
 void doctor_clear(struct doctor_facts *facts);

@@ -180,7 +180,8 @@ read_network(struct doctor_facts *f, struct err *e)
 
 	if (netlink_open(&route, NETLINK_ROUTE, false, e) == 0 &&
 		netlink_open(&filter, NETLINK_NETFILTER, false, e) == 0 &&
-		link_read(&route, &f->links, e) == 0 && read_routes(&route, f, e) == 0)
+		link_read(&route, &f->links, e) == 0 && read_routes(&route, f, e) == 0 &&
+		doctor_read_intruders(&route, f, e) == 0)
 		rc = doctor_read_chains(&filter, f, e);
 	netlink_close(&route);
 	netlink_close(&filter);

@@ -16,6 +16,7 @@
 #include "core/stats.h"
 #include "router/bans.h"
 #include "router/blocks.h"
+#include "router/conflicts.h"
 #include "router/drops.h"
 #include "router/link.h"
 #include "router/nft.h"
@@ -73,6 +74,7 @@ struct router {
 	struct netlink diagnosis;   /* NETLINK_SOCK_DIAG */
 	bool diagnosis_failed;      /* and that was said */
 	struct map *containers;     /* name -> struct plan_address, malloc'd */
+	struct conflicts conflicts; /* of containers' addresses with others' */
 	uint64_t window_ms;         /* re-installations counted since then */
 	unsigned window_count;
 	struct drops drops;

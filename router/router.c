@@ -9,6 +9,7 @@
 #include "core/own.h"
 #include "core/proc.h"
 #include "core/sandbox.h"
+#include "conf/container_state.h"
 #include "router/process.h"
 
 #include <linux/rtnetlink.h>
@@ -101,8 +102,9 @@ on_container(struct router *r, struct msg_in *m)
 {
 	struct slice name = msg_get_slice(m), v4, v6, mac, port;
 	struct plan_address address = {.told = true};
+	/* Whatever it is, an address is forwarded to while it is there. */
+	uint8_t state = msg_get_u8(m);
 
-	(void)msg_get_u8(m);  /* state: an address is forwarded to while it is there */
 	(void)msg_get_u8(m);  /* managed */
 	(void)msg_get_u64(m); /* changed */
 	(void)msg_get_u32(m); /* pid */
@@ -122,6 +124,10 @@ on_container(struct router *r, struct msg_in *m)
 	}
 	memcpy(address.port, port.p, port.n);
 	containers_set(r, name, &address);
+	if (state == CONTAINER_ABSENT || state == CONTAINER_STOPPED)
+		conflicts_leave(r, name);
+	else
+		conflicts_watch(r, name, &address, mac);
 	install_again(r);
 }
 
@@ -133,6 +139,7 @@ on_container_gone(struct router *r, struct msg_in *m)
 	if (msg_finish(m) < 0)
 		return;
 	containers_forget(r, name);
+	conflicts_leave(r, name);
 	install_again(r);
 }
 
@@ -357,7 +364,7 @@ start(struct router *r, struct err *e)
 		return -1;
 	r->base = event_base_new();
 	r->containers = map_new();
-	if (!r->base || !r->containers)
+	if (!r->base || !r->containers || conflicts_init(r) < 0)
 		return err_set(e, "out of memory");
 	if (open_sockets(r, e) < 0 || add_events(r, e) < 0)
 		return -1;
@@ -383,6 +390,7 @@ stop(struct router *r)
 	settle_cancel(r);
 	generation_clear(r);
 	router_forget_containers(r);
+	conflicts_clear(r);
 	ruleset_clear(&r->ruleset);
 	ruleset_clear(&r->kept);
 	blocks_clear(&r->blocks);

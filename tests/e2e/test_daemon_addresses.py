@@ -102,6 +102,7 @@ def test_what_others_use_is_not_chosen(lab, sluice):
         intruder.add_address(f"{hashed(answers)}/24", "eth0")
         taken6 = f"fd00:3::{hashed(six).rpartition('.')[2]}"
         intruder.add_address(f"{taken6}/64", "eth0")
+        intruder.add_address("10.0.3.251/24", "eth0")
         intruder.run("ip", "link", "set", "eth0", "up")
         lab.edge.run("ip", "link", "set", "veth7", "master", "lxcbr0", "up")
         wait_for(lambda: "state forwarding" in lab.edge.run("bridge", "-d", "link", "show", "dev", "veth7").stdout,
@@ -109,8 +110,11 @@ def test_what_others_use_is_not_chosen(lab, sluice):
         # The kernel asks for an IPv6 neighbour from its link-local address, once that is its own.
         wait_for(lambda: "tentative" not in lab.edge.run("ip", "-6", "addr", "show", "dev", "lxcbr0").stdout,
                  what="the bridge's link-local address")
-        s.write(HEAD + WEB + auto(other) + auto(answers) + auto(six))
+        late = "container late { image busybox ; address 10.0.3.251 ; autostart }\n"
+        s.write(HEAD + WEB + auto(other) + auto(answers) + auto(six) + late)
         s.reload()
+        # A fixed address that somebody else has is told when its container starts.
+        s.wait_log("container=late address=10.0.3.251 mac=02:00:00:00:00:07", 20)
     finally:
         intruder.remove()
     found = book(s)

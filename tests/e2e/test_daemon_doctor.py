@@ -1,6 +1,7 @@
 """`sluice doctor`: each thing that breaks a router is made for real, found, and mended by the command that it prints."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -163,9 +164,10 @@ def test_bridge_nf_with_rules_that_drop(net, web):
     edge = net.edge
     edge.sysctl("net/bridge/bridge-nf-call-iptables", 1)
     assert findings(net) == []
+    # The router would put it back at once.
+    assert net.routers[0].end() == 0
     edge.run("ip", "link", "set", "dev", web.port, "type", "bridge_slave", "hairpin", "off")
-    if "hairpin on" not in edge.run("bridge", "-d", "link", "show", "dev", web.port).stdout:
-        assert web.port in one(net, "hairpin")["what"]
+    assert web.port in mended(net, "hairpin")["what"]
     nft(edge, "table ip filter { chain FORWARD { type filter hook forward priority 0; policy drop; } }")
     mended(net, "bridge-nf")
 
@@ -284,3 +286,18 @@ def test_without_a_file_the_running_configuration_is_judged(lab, sluice):
     lab.edge.sysctl("net.ipv4.ip_forward", 0)
     assert names() == {"ip-forward"}
     lab.edge.sysctl("net.ipv4.ip_forward", 1)
+
+
+def test_a_container_s_address_that_somebody_else_has(net, edge):
+    conf = CONF + f"lxc-path {net.box.path('lxc')}\n"
+    net.box.write("lxc/web/config", "lxc.net.0.hwaddr = 00:16:3E:00:00:01\n")
+    assert findings(net, conf) == []
+    intruder = net.container(101)
+    finding = mended(net, "address-in-use", conf)
+    assert "10.7.3.101" in finding["what"] and '"web"' in finding["what"]
+    assert finding["mend"] == f"ip link set dev {intruder.port} nomaster"
+    # The container itself is no intruder.
+    net.edge.run("ip", "link", "set", "dev", intruder.port, "master", "rtbr0")
+    mac = re.search(r"link/ether (\S+)", intruder.run("ip", "link", "show", "dev", "eth0").stdout)[1]
+    net.box.write("lxc/web/config", f"lxc.net.0.hwaddr = {mac}\n")
+    assert findings(net, conf) == []

@@ -6,6 +6,7 @@
 
 #include "router/conntrack.h"
 #include "router/link.h"
+#include "router/neighbours.h"
 #include "router/nft.h"
 #include "router/nft_count.h"
 #include "router/peers.h"
@@ -71,6 +72,7 @@ feed(const struct nlmsghdr *h, struct link_snapshot *links, struct ruleset *rule
 {
 	struct netlink_error error;
 	struct link_route route;
+	struct neighbour neighbour;
 	struct conntrack_flow flow;
 	struct nft_part part;
 
@@ -79,6 +81,8 @@ feed(const struct nlmsghdr *h, struct link_snapshot *links, struct ruleset *rule
 	(void)link_parse(h, links);
 	(void)link_parse_address(h, links);
 	(void)link_parse_default(h, &route);
+	if (neighbour_parse(h, &neighbour))
+		REQUIRE(neighbour.index > 0 && addr_len(&neighbour.addr) > 0);
 	(void)nft_event_foreign(h, 1);
 	for (size_t i = 0; i < RULESET_SET_COUNT; i++)
 		(void)nft_parse_elements(h, (enum ruleset_set)i, ruleset);

@@ -1,9 +1,12 @@
 /* rtnetlink's messages as values. */
 #include "router/link.h"
 
+#include "router/neighbours.h"
+
 #include <arpa/inet.h>
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <setjmp.h>
@@ -128,6 +131,31 @@ addresses_that_make_no_sense_are_skipped(void **state)
 }
 
 static void
+a_neighbour_that_has_answered(void **state)
+{
+	static const uint8_t address[4] = {10, 0, 3, 7}, mac[6] = {2, 0, 0, 0, 0, 0xaf};
+	struct ndmsg info = {.ndm_family = AF_INET, .ndm_ifindex = 5, .ndm_state = NUD_INCOMPLETE};
+	char text[NEIGHBOUR_MAC_TEXT];
+	struct neighbour found;
+	struct message m;
+
+	(void)state;
+	begin(&m, RTM_NEWNEIGH, &info, sizeof(info));
+	mnl_attr_put(m.h, NDA_DST, sizeof(address), address);
+	mnl_attr_put(m.h, NDA_LLADDR, sizeof(mac), mac);
+	assert_false(neighbour_parse(m.h, &found));
+	info.ndm_state = NUD_STALE;
+	begin(&m, RTM_NEWNEIGH, &info, sizeof(info));
+	mnl_attr_put(m.h, NDA_DST, sizeof(address), address);
+	assert_false(neighbour_parse(m.h, &found));
+	mnl_attr_put(m.h, NDA_LLADDR, sizeof(mac), mac);
+	assert_true(neighbour_parse(m.h, &found));
+	assert_int_equal(found.index, 5);
+	assert_memory_equal(found.addr.bytes, address, sizeof(address));
+	assert_string_equal(neighbour_mac_print(found.mac, text), "02:00:00:00:00:af");
+}
+
+static void
 begin_route(struct message *m, uint8_t dst_len, uint8_t table)
 {
 	struct rtmsg info = {.rtm_family = AF_INET,
@@ -213,6 +241,7 @@ main(void)
 		cmocka_unit_test(the_alias_marks_our_bridge_and_only_the_whole_of_it),
 		cmocka_unit_test(addresses_of_both_families),
 		cmocka_unit_test(addresses_that_make_no_sense_are_skipped),
+		cmocka_unit_test(a_neighbour_that_has_answered),
 		cmocka_unit_test(a_default_route_names_its_interface),
 		cmocka_unit_test(a_default_route_of_several_hops_names_the_first),
 		cmocka_unit_test(other_routes_and_tables_do_not_count),
