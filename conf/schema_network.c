@@ -27,7 +27,9 @@ static const struct schema_row rows[] = {
 		.doc = "Names the bridge on which the containers live, and its own address on it.",
 		.more = "It is created when it does not exist; one that exists with this address "
 			"is used as "
-			"it is. Containers reach the world through it by masquerading, and get "
+			"it is. Containers reach the world through it by masquerading, those of "
+			"an IPv6 prefix of fc00::/7 included (NAT66); any other IPv6 prefix has to "
+			"be routed to this host, and its addresses are seen outside. They get "
 			"their "
 			"addresses from a DHCP server on it, which also answers for the names "
 			"NAME.lxc. Without this directive the kernel's "

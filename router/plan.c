@@ -48,6 +48,15 @@
 		RULESET_RULE_BIT(FWD_INVALID) | RULESET_RULE_BIT(FWD_FROM) |                       \
 		RULESET_RULE_BIT(FWD_DNAT) | RULESET_RULE_BIT(FWD_DROP))
 
+/* A prefix of the world's: its addresses are answered to, if it is routed here. Unique local ones
+ * (fc00::/7, RFC 4193) are not, outside, and are masqueraded as IPv4's are. */
+static bool
+routes_v6(const struct conf *c)
+{
+	return c->bridge && c->bridge->v6.addr.family &&
+	       (c->bridge->v6.addr.bytes[0] & 0xfe) != 0xfc;
+}
+
 /* Forwards enter at the outside and at the bridges. Without any outside interface (no `wan`, no
  * default route) there is none to single out, and they enter anywhere. Masquerade is a matter of
  * networks, unless the file names the interface where it leaves. */
@@ -66,10 +75,9 @@ plan_rules(const struct plan_input *in)
 		rules |= RULESET_RULE_BIT(PRE_BRIDGES) | RULESET_RULE_BIT(PRE_WANS);
 	else
 		rules |= RULESET_RULE_BIT(PRE_ANY);
-	if (in->conf->wan)
-		rules |= RULESET_RULE_BIT(MASQ4_WANS) | RULESET_RULE_BIT(MASQ6_WANS);
-	else
-		rules |= RULESET_RULE_BIT(MASQ4_ANY) | RULESET_RULE_BIT(MASQ6_ANY);
+	rules |= in->conf->wan ? RULESET_RULE_BIT(MASQ4_WANS) : RULESET_RULE_BIT(MASQ4_ANY);
+	if (!routes_v6(in->conf))
+		rules |= in->conf->wan ? RULESET_RULE_BIT(MASQ6_WANS) : RULESET_RULE_BIT(MASQ6_ANY);
 	return rules;
 }
 

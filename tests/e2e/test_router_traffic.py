@@ -170,6 +170,24 @@ def test_container_to_the_outside_by_masquerade(net, servers):
     web.run("busybox", "ping", "-c1", "-W2", WAN)
 
 
+def test_an_ipv6_prefix_of_the_world_is_routed(net, servers):
+    net.router(CONF.replace("fd00:7::", "2001:db8:9::"))
+    web = net.container(101, net6="2001:db8:9::")
+    servers.enter_context(Server(web, "web", 22))
+    servers.enter_context(Server(net.wan, "wan", 80))
+    net.wan.run("ip", "route", "add", "2001:db8:9::/64", "via", EDGE6)
+    assert tcp(web, WAN6, 80) == "wan 2001:db8:9::101"
+    assert tcp(web, WAN, 80) == f"wan {EDGE}"
+    assert tcp(net.wan, EDGE6, 2222) == f"web {WAN6}"
+    # To be routed is not to be open.
+    assert tcp(net.wan, "2001:db8:9::101", 22, timeout=SHORT) is None
+    # And a prefix that is of nobody's is masqueraded from the same moment on.
+    net.routers[0].load(CONF)
+    web.add_address("fd00:7::101/64")
+    web.run("ip", "-6", "route", "replace", "default", "via", "fd00:7::1", "src", "fd00:7::101")
+    wait_for(lambda: tcp(web, WAN6, 80) == f"wan {EDGE6}", what="NAT66")
+
+
 def test_masquerade_leaves_by_the_named_outside_alone(net, servers):
     web = with_web(net, servers)
     net.edge.run("ip", "link", "add", "lan0", "type", "veth", "peer", "name", "eth1",
