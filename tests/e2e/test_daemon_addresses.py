@@ -4,6 +4,8 @@ import ipaddress
 import os
 import pathlib
 import signal
+import socket
+import threading
 
 import appliance
 import pytest
@@ -68,6 +70,22 @@ def test_an_address_is_chosen_and_kept(lab, sluice):
     assert lab.wan.fetch("http://[2001:db8:113::1]:2222/ip").status == 200
     assert ask(lab.edge, "web.lxc") == (0, [first])
     assert ask(lab.edge, "web.lxc", AAAA) == (0, [six])
+
+    # The container reaches the world by IPv6 (NAT66), and has a route from our advertisements, too.
+    with lab.wan.net():
+        server = socket.create_server(("::", 8000), family=socket.AF_INET6)
+    with server:
+        server.settimeout(10)
+        caller = threading.Thread(target=lab.container_run, daemon=True, kwargs={"check": False}, args=(
+            "web", "/bin/busybox", "wget", "-q", "-O", "-", "http://[2001:db8:113::2]:8000/"))
+        caller.start()
+        connection, peer = server.accept()
+        connection.close()
+        caller.join()
+    assert peer[0] == "2001:db8:113::1"
+    wait_for(lambda: "via fe80::" in lab.container_run("web", "/bin/busybox", "ip", "-6", "route").stdout, 20,
+             "a router advertisement")
+    assert ask(lab.edge, "web.lxc", AAAA, server="fd00:3::1") == (0, [six])
 
     # A reload with the blocks in another order; a daemon that was killed; a book that is lost.
     s.write(HEAD + auto("db") + WEB)

@@ -22,7 +22,7 @@ A, AAAA, NXDOMAIN = 1, 28, 3
 def ask(host, name, kind=A, server="10.0.3.1"):
     """(code, addresses) of the answer; None when there is none."""
     question = b"".join(bytes([len(p)]) + p.encode() for p in name.split(".")) + b"\0" + struct.pack(">HH", kind, 1)
-    with host.net(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+    with host.net(), socket.socket(socket.AF_INET6 if ":" in server else socket.AF_INET, socket.SOCK_DGRAM) as s:
         s.settimeout(1)
         s.sendto(os.urandom(2) + struct.pack(">HHHHH", 0x100, 1, 0, 0, 0) + question, (server, 53))
         try:
