@@ -355,7 +355,7 @@ check_listens_served(struct parse *p)
 				"nobody may say here who a client is; name the proxies in front: "
 				"trusted ADDRESS|CIDR...");
 	}
-	if (c->n_listens == 0)
+	if (c->n_listens == 0 && !p->in->part)
 		parse_error_file(p, "nothing listens; write for example: listen 80 plain");
 }
 

@@ -341,8 +341,10 @@ check_forwards(struct parse *p)
 void
 parse_check_network(struct parse *p)
 {
-	const struct conf *c = p->conf;
+	struct conf *c = p->conf;
 
+	if (!c->opens.confirm_ordinal)
+		c->opens.confirm_ms = CONF_CONFIRM_MS;
 	if (c->blocks.n_except && !conf_blocks_written(&c->blocks))
 		parse_error_ordinal(p, c->blocks.except[0].ordinal,
 			"nothing is blocked; unblock makes exceptions from block and block-list");

@@ -95,6 +95,7 @@ free_conf(struct conf *c)
 	free(c->ban.never);
 	conf_blocks_clear(&c->blocks);
 	conf_source_limits_clear(&c->source_limits);
+	conf_opens_clear(&c->opens);
 	conf_heads_clear(&c->heads);
 	free(c->trusted);
 	conf_pages_clear(&c->pages);
@@ -167,7 +168,7 @@ bool
 conf_needs_router(const struct conf *c)
 {
 	return conf_needs_forwarding(c) || c->ban.ordinal || c->ban.n_never ||
-	       conf_blocks_written(&c->blocks) || c->source_limits.n;
+	       conf_blocks_written(&c->blocks) || c->source_limits.n || c->opens.n;
 }
 
 bool

@@ -19,6 +19,7 @@
 #include "conf/tls.h"
 #include "conf/heads.h"
 #include "conf/limit.h"
+#include "conf/open.h"
 #include "conf/pages.h"
 #include "conf/policy.h"
 #include "conf/overload.h"
@@ -311,6 +312,7 @@ struct conf {
 	struct conf_ban ban;
 	struct conf_blocks blocks;
 	struct conf_source_limits source_limits;
+	struct conf_opens opens;
 	struct conf_password_file *password_files;
 	size_t n_password_files;
 	uint32_t n_pools; /* the highest conf_route.pool */
@@ -380,11 +382,15 @@ struct conf_included {
 struct conf_input {
 	const char *name; /* the file's name, for errors */
 	struct slice text;
+	bool part; /* of a configuration: nothing has to be listened on */
 	/* Reads what `include PATTERN` names, in name order. from: the file that includes. Fills
 	 * a malloc'd array, which conf_parse frees. A pattern with wildcards may match none; a
 	 * plain name must exist. 0, or -1 with e filled. NULL: include is an error. */
 	int (*include)(void *ctx, const char *from, const char *pattern, struct conf_included **ret,
 		size_t *ret_n, struct err *e);
+	/* The port that the host's own list of services has for a name and "tcp" or "udp". 0, or
+	 * -1 when it has none. NULL: only the few that conf_service_port knows. */
+	int (*service)(void *ctx, const char *name, const char *proto, uint16_t *ret_port);
 	void *ctx;
 };
 
@@ -415,7 +421,7 @@ int conf_errors_print(const struct conf_errors *errs,
 	struct slice (*text_of)(void *ctx, const char *file), void *ctx, struct buf *out);
 
 /* What the file uses: decides which processes run. */
-bool conf_needs_router(const struct conf *c);     /* bridge, forward, ban, block or limit */
+bool conf_needs_router(const struct conf *c);     /* bridge, forward, ban, block, limit or open */
 bool conf_needs_forwarding(const struct conf *c); /* bridge or forward */
 bool conf_needs_lxc(const struct conf *c);        /* container */
 /* The index of the container, or -1. */

@@ -428,6 +428,7 @@ print_all(struct writer *w, const struct conf *c)
 	print_ban(w, &c->ban);
 	print_blocks(w, &c->blocks);
 	print_source_limits(w, &c->source_limits);
+	print_opens(w, &c->opens);
 	print_trusted(w, c);
 	print_heads(w, &c->heads);
 	print_pages(w, &c->pages);

@@ -1,8 +1,10 @@
-/* Blocks and limits as text. */
+/* Blocks, limits and what is open as text. */
 #include "conf/print_block.h"
 
 #include "conf/schema.h"
 #include "core/num.h"
+
+#include <netinet/in.h>
 
 /* A line for each directive, with its networks. */
 static void
@@ -66,4 +68,37 @@ print_source_limits(struct writer *w, const struct conf_source_limits *limits)
 {
 	for (size_t i = 0; i < limits->n; i++)
 		print_limit(w, &limits->v[i]);
+}
+
+static void
+print_open(struct writer *w, const struct conf_open *open)
+{
+	char text[ADDR_TEXT_MAX];
+
+	writer_begin(w, open->ordinal, "open");
+	if (conf_open_has_ports(open->proto)) {
+		writer_word(w, open->proto == IPPROTO_TCP ? "tcp" : "udp");
+		writer_raw(w, " ");
+		writer_ports(w, open->low, open->high);
+	} else {
+		writer_word(w, "protocol");
+		writer_number(w, open->proto);
+	}
+	if (open->n_from)
+		writer_word(w, "from");
+	for (size_t i = 0; i < open->n_from; i++)
+		writer_word(w, prefix_print(&open->from[i], text));
+	writer_end(w);
+}
+
+void
+print_opens(struct writer *w, const struct conf_opens *opens)
+{
+	for (size_t i = 0; i < opens->n; i++)
+		print_open(w, &opens->v[i]);
+	if (!opens->confirm_ordinal)
+		return;
+	writer_begin(w, opens->confirm_ordinal, "confirm-within");
+	writer_time(w, opens->confirm_ms);
+	writer_end(w);
 }

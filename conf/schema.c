@@ -13,6 +13,7 @@ static const struct schema_table *const tables[] = {
 	&schema_upstream,
 	&schema_guard,
 	&schema_block,
+	&schema_open,
 	&schema_bodies,
 	&schema_compress,
 	&schema_cache,

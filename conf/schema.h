@@ -67,6 +67,7 @@ extern const struct schema_table schema_daemon;
 extern const struct schema_table schema_guard;
 extern const struct schema_table schema_heads;
 extern const struct schema_table schema_network;
+extern const struct schema_table schema_open;
 extern const struct schema_table schema_overload;
 extern const struct schema_table schema_proxy;
 extern const struct schema_table schema_tls;

@@ -120,6 +120,10 @@ int set_block_list(struct parse *p, const struct directive *d);
 int set_unblock(struct parse *p, const struct directive *d);
 /* set_limit.c */
 int set_limit(struct parse *p, const struct directive *d);
+/* set_open.c */
+enum open_word { OPEN_TCP, OPEN_UDP, OPEN_BOTH, OPEN_PROTOCOL, OPEN_FROM };
+int set_open(struct parse *p, const struct directive *d);
+int set_confirm_within(struct parse *p, const struct directive *d);
 /* set_container.c */
 int set_container(struct parse *p, const struct directive *d);
 int set_image(struct parse *p, const struct directive *d);

@@ -503,7 +503,11 @@ static const char *const changes[][2] = {{"listen 80 plain", "listen 81 plain"},
 	{"/bl confirm", "/bm confirm"}, {"limit rate", "limit syn"}, {"rate 20/s", "rate 21/s"},
 	{"rate 20/s", "rate 20/m"}, {"burst 40", "burst 41"}, {"burst 40 ", ""}, {"22 70-75", "22"},
 	{"22 70-75", "22 70-76"}, {"22 70-75", "23 70-75"},
-	{"limit rate 20/s burst 40 per source to 22 70-75", ""}};
+	{"limit rate 20/s burst 40 per source to 22 70-75", ""},
+	{"open tcp 22-23", "open udp 22-23"}, {"open tcp 22-23", "open tcp 22"},
+	{"from 10.9.0.0/16", "from 10.9.0.0/17"}, {"open tcp 22-23 from 10.9.0.0/16", ""},
+	{"protocol gre", "protocol esp"}, {"confirm-within 90s", "confirm-within 91s"},
+	{"confirm-within 90s", ""}};
 
 static void
 every_difference_counts(void **state)
@@ -533,7 +537,8 @@ every_difference_counts(void **state)
 		"buffers 4 32K busy 64K file 5G\n"
 		"cache static default-ttl 5m\ncache-memory 9M\n"
 		"connections 99\nbuffer-memory 8M\nmin-rate 1K\nblock 8.0.0.0/8 confirm\n"
-		"unblock 8.8.8.8\nblock-list /bl confirm\n"
+		"unblock 8.8.8.8\nblock-list /bl confirm\nopen tcp 22-23 from 10.9.0.0/16\n"
+		"open protocol gre\nconfirm-within 90s\n"
 		"limit rate 20/s burst 40 per source to 22 70-75\n";
 
 	(void)state;
