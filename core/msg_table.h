@@ -70,6 +70,13 @@
 	  "kind (sysctl or link), its name, its value before us: written to state so that it can be undone") \
 	X(RECORDED,    ROLE_BIT(PARENT), ROLE_BIT(ROUTER), 0, "s", \
 	  "name: the record is on disk, the change may be made") \
+	/* what comes in to the host itself (core/trial_state.h) */ \
+	X(POLICY,      ROLE_BIT(PARENT), ROLE_BIT(ROUTER), 1, "u", \
+	  "0; descriptor: what the last POLICY_KEEP gave, sealed; before the first offer") \
+	X(POLICY_KEEP, ROLE_BIT(ROUTER), ROLE_BIT(PARENT), 1, "U", \
+	  "id of a POLICY_CONFIRM that is to be answered with an OUTCOME (0: none); descriptor: policies that are confirmed and tried, sealed, to be put on disk") \
+	X(POLICY_STATE, ROLE_BIT(ROUTER) | ROLE_BIT(PARENT), ROLE_BIT(PARENT) | ROLE_BIT(CONTROL), 0, "Ub", \
+	  "until when a trial lasts (wall ms, 0: there is none), how it stands with the policy (enum trial_state)") \
 	/* containers */ \
 	X(SYNC,        ROLE_BIT(PARENT), ROLE_BIT(LXC) | ROLE_BIT(PROXY), 0, "s", \
 	  "name of the role that just started: send every CONTAINER, CERTIFICATE_STATE again") \
@@ -117,7 +124,9 @@
 	  "id: read the file again") \
 	X(CHECK,       ROLE_BIT(CONTROL), ROLE_BIT(PARENT), 0, "U", \
 	  "id: read the file, check it, change nothing") \
-	X(OUTCOME,     ROLE_BIT(PARENT), ROLE_BIT(CONTROL), 0, "UbUs", \
+	X(POLICY_CONFIRM, ROLE_BIT(CONTROL), ROLE_BIT(ROUTER), 0, "U", \
+	  "id: the policy on trial is meant; an OUTCOME follows, of the parent when it is on disk or of the router when there is none") \
+	X(OUTCOME,     ROLE_BIT(PARENT) | ROLE_BIT(ROUTER), ROLE_BIT(CONTROL), 0, "UbUs", \
 	  "id, 1 when it succeeded, generation that runs, errors (file:line:col: text, one a line)") \
 	X(QUIT,        ROLE_BIT(CONTROL), ROLE_BIT(PARENT), 0, "UU", \
 	  "id, ms that open connections get (0: none): end the daemon, leave containers and rules") \
