@@ -22,6 +22,7 @@ static void
 offer_clear(struct offer *o)
 {
 	conf_unref(&o->conf);
+	conf_unref(&o->policy);
 	close_lists(o);
 	blocks_clear(&o->blocks);
 	*o = (struct offer){0};
@@ -218,7 +219,7 @@ generation_settled(struct router *r, uint64_t generation, const struct err *why)
 	if (why)
 		e = *why;
 	r->wans = r->next_wans;
-	if (why || install_conf(r, r->offer.conf, &e) < 0) {
+	if (why || confirm_judge(r, &e) < 0 || install_conf(r, r->offer.conf, &e) < 0) {
 		r->wans = wans;
 		refuse(r, generation, &e);
 		offer_clear(&r->offer);
@@ -229,11 +230,12 @@ generation_settled(struct router *r, uint64_t generation, const struct err *why)
 	blocks_clear(&r->blocks);
 	r->blocks = r->offer.blocks;
 	r->offer.blocks = (struct blocks){0};
-	offer_clear(&r->offer);
 	settle_leave(r, before);
 	conf_unref(&before);
 	log_set_level(r->conf->log_level);
 	log_set_format(r->conf->log_format);
 	log_info("generation committed", kv_u("generation", generation));
+	confirm_committed(r);
+	offer_clear(&r->offer);
 	answer(r, MSG_COMMITTED, generation);
 }

@@ -40,11 +40,14 @@ int
 install_plan(struct router *r, const struct conf *c, struct ruleset *ret, struct err *e)
 {
 	_free_ struct plan_address *addresses = containers_known(r, c);
+	const struct conf *policy = confirm_policy(r, c);
 	struct plan_input in = {.conf = c,
 		.addresses = addresses,
 		.wans = r->wans,
 		.blocks = c == r->conf ? &r->blocks : &r->offer.blocks,
-		.no_bridge_table = r->bridge_table == ABILITY_MISSING};
+		.no_bridge_table = r->bridge_table == ABILITY_MISSING,
+		.policy = policy,
+		.guarded = confirm_outside(r, policy, c)};
 
 	if (!addresses)
 		return err_set(e, "out of memory");

@@ -57,6 +57,8 @@ hook_number(enum ruleset_chain chain)
 		return NF_INET_POST_ROUTING;
 	case RULESET_CHAIN_FILTER_FWD:
 		return NF_INET_FORWARD;
+	case RULESET_CHAIN_FILTER_IN:
+		return NF_INET_LOCAL_IN;
 	case RULESET_CHAIN_NAT_LOOKUP:
 	case RULESET_CHAIN_NAT_BOUND:
 	case RULESET_CHAIN_DROP_SPOOFED:

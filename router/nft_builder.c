@@ -2,7 +2,12 @@
 #include "router/nft_builder.h"
 
 #include <linux/netfilter.h>
+#include <netinet/in.h>
 #include <string.h>
+
+#define TCP_FLAGS_OFFSET 13
+#define TCP_FLAGS_MASK 0x17 /* fin, syn, rst, ack */
+#define TCP_FLAGS_SYN 0x02
 
 const struct expr_family expr_v4 = {
 	.nfproto = NFPROTO_IPV4,
@@ -194,4 +199,16 @@ expr_source(struct expr_builder *b, const struct expr_family *f)
 	expr_payload(b, NFT_PAYLOAD_NETWORK_HEADER, f->saddr, f->addr_size, NFT_REG_1);
 	if (f == &expr_v6)
 		expr_bitwise(b, mask, zero, sizeof(mask));
+}
+
+void
+expr_syn(struct expr_builder *b, uint32_t op)
+{
+	static const uint8_t proto = IPPROTO_TCP, mask = TCP_FLAGS_MASK, syn = TCP_FLAGS_SYN, zero;
+
+	expr_meta(b, NFT_META_L4PROTO, NFT_REG_1);
+	expr_cmp(b, NFT_CMP_EQ, &proto, sizeof(proto));
+	expr_payload(b, NFT_PAYLOAD_TRANSPORT_HEADER, TCP_FLAGS_OFFSET, 1, NFT_REG_1);
+	expr_bitwise(b, &mask, &zero, sizeof(mask));
+	expr_cmp(b, op, &syn, sizeof(syn));
 }

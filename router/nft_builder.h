@@ -69,6 +69,8 @@ void expr_proto_and_port(struct expr_builder *b);
 void expr_bitwise(struct expr_builder *b, const void *mask, const void *zero, uint32_t size);
 /* "ct state ...", "ct status ...": one of these bits is set. */
 void expr_ct_bits(struct expr_builder *b, uint32_t key, uint32_t bits);
+/* "tcp flags & (fin | syn | rst | ack) == syn", or with NFT_CMP_NEQ the opposite, of TCP. */
+void expr_syn(struct expr_builder *b, uint32_t op);
 /* "ip saddr", "ip6 saddr & ffff:ffff:ffff:ffff::": whom limits and bans count as one. */
 void expr_source(struct expr_builder *b, const struct expr_family *f);
 

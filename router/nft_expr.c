@@ -19,6 +19,7 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <string.h>
 
 /* "fib daddr type local jump nat_lookup" */
@@ -402,6 +403,57 @@ rule_drop(struct expr_builder *b, const struct recipe *r __attribute__((unused))
 	expr_verdict(b, NF_DROP, NULL);
 }
 
+/* iifname "lo" accept */
+static void
+rule_in_loop(struct expr_builder *b, const struct recipe *r __attribute__((unused)))
+{
+	static const char name[IFNAMSIZ] = "lo";
+
+	expr_meta(b, NFT_META_IIFNAME, NFT_REG_1);
+	expr_cmp(b, NFT_CMP_EQ, name, sizeof(name));
+	expr_verdict(b, NF_ACCEPT, NULL);
+}
+
+/* iifname != @guarded accept */
+static void
+rule_in_inside(struct expr_builder *b, const struct recipe *r __attribute__((unused)))
+{
+	expr_interface_in(b, NFT_META_IIFNAME, RULESET_GUARDED, true);
+	expr_verdict(b, NF_ACCEPT, NULL);
+}
+
+/* tcp flags & (fin | syn | rst | ack) != syn accept */
+static void
+rule_in_begun(struct expr_builder *b, const struct recipe *r __attribute__((unused)))
+{
+	expr_syn(b, NFT_CMP_NEQ);
+	expr_verdict(b, NF_ACCEPT, NULL);
+}
+
+/* meta l4proto != tcp ct state established,related accept */
+static void
+rule_in_known(struct expr_builder *b, const struct recipe *r)
+{
+	static const uint8_t proto = IPPROTO_TCP;
+
+	expr_meta(b, NFT_META_L4PROTO, NFT_REG_1);
+	expr_cmp(b, NFT_CMP_NEQ, &proto, sizeof(proto));
+	rule_ct(b, r);
+}
+
+/* meta nfproto ipv4 meta l4proto . th dport . ip saddr @open4 accept */
+static void
+rule_in_open(struct expr_builder *b, const struct recipe *r)
+{
+	const struct expr_family *f = r->family;
+
+	expr_family_is(b, f);
+	expr_proto_and_port(b);
+	expr_payload(b, NFT_PAYLOAD_NETWORK_HEADER, f->saddr, f->addr_size, EXPR_PART3);
+	expr_lookup(b, r->set, false);
+	expr_verdict(b, NF_ACCEPT, NULL);
+}
+
 /* clang-format off */
 #define CT_STATE(mask, verdict_code) \
 	{ .build = rule_ct, .key = NFT_CT_STATE, .bits = (mask), .code = (verdict_code) }
@@ -462,6 +514,17 @@ static const struct recipe recipes[RULESET_RULE_LIMITS] = {
 	[RULESET_RULE_FWD_DNAT]    = { .build = rule_ct, .key = NFT_CT_STATUS, .bits = IPS_DST_NAT,
 		.code = NF_ACCEPT },
 	[RULESET_RULE_FWD_DROP]    = { .build = rule_drop },
+	[RULESET_RULE_IN_LOOP]     = { .build = rule_in_loop },
+	[RULESET_RULE_IN_BRIDGES]  = { .build = rule_from_bridge },
+	[RULESET_RULE_IN_INSIDE]   = { .build = rule_in_inside },
+	[RULESET_RULE_IN_BEGUN]    = { .build = rule_in_begun },
+	[RULESET_RULE_IN_KNOWN]    = { .build = rule_in_known, .key = NFT_CT_STATE, .code = NF_ACCEPT,
+		.bits = NF_CT_STATE_BIT(IP_CT_ESTABLISHED) | NF_CT_STATE_BIT(IP_CT_RELATED) },
+	[RULESET_RULE_IN_DNAT]     = { .build = rule_ct, .key = NFT_CT_STATUS, .bits = IPS_DST_NAT,
+		.code = NF_ACCEPT },
+	[RULESET_RULE_IN_OPEN4]    = { .build = rule_in_open, .family = &expr_v4, .set = RULESET_OPEN4 },
+	[RULESET_RULE_IN_OPEN6]    = { .build = rule_in_open, .family = &expr_v6, .set = RULESET_OPEN6 },
+	[RULESET_RULE_IN_DROP]     = { .build = rule_drop },
 };
 /* clang-format on */
 

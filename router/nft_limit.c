@@ -7,25 +7,8 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_tables.h>
-#include <netinet/in.h>
 
-#define TCP_FLAGS_OFFSET 13
-#define TCP_FLAGS_MASK 0x17 /* fin, syn, rst, ack */
-#define TCP_FLAGS_SYN 0x02
 #define MS_PER_S 1000
-
-/* "tcp flags & (fin | syn | rst | ack) == syn" */
-static void
-is_syn(struct expr_builder *b)
-{
-	static const uint8_t proto = IPPROTO_TCP, mask = TCP_FLAGS_MASK, syn = TCP_FLAGS_SYN, zero;
-
-	expr_meta(b, NFT_META_L4PROTO, NFT_REG_1);
-	expr_cmp(b, NFT_CMP_EQ, &proto, sizeof(proto));
-	expr_payload(b, NFT_PAYLOAD_TRANSPORT_HEADER, TCP_FLAGS_OFFSET, 1, NFT_REG_1);
-	expr_bitwise(b, &mask, &zero, sizeof(mask));
-	expr_cmp(b, NFT_CMP_EQ, &syn, sizeof(syn));
-}
 
 /* "limit rate over 20/second burst 40 packets" */
 static struct nftnl_expr *
@@ -65,7 +48,7 @@ nft_limit_build(struct expr_builder *b, const struct ruleset_limit *limit, size_
 	struct nftnl_expr *x, *counter;
 
 	if (limit->kind == RULESET_LIMIT_SYN)
-		is_syn(b);
+		expr_syn(b, NFT_CMP_EQ);
 	else
 		expr_ct_bits(b, NFT_CT_STATE, NF_CT_STATE_BIT(IP_CT_NEW));
 	expr_family_is(b, f);

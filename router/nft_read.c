@@ -208,19 +208,18 @@ drop_doubles(struct ruleset_elems *s)
 	s->n = n;
 }
 
-/* The elements of one set. The sets of limits and those of table bridge are not always there. */
+/* The elements of one set. Some sets are not always there. */
 static int
 read_elements(struct nft *n, struct reading *reading, struct netlink_error *ret)
 {
 	const struct ruleset_set_info *info = ruleset_set_info(reading->set);
-	size_t slot;
 
 	if (info->kind == RULESET_KIND_TIMEOUT || info->kind == RULESET_KIND_DYNAMIC)
 		return 0;
 	if (read_set(n, reading, ret) < 0)
 		return info->family == RULESET_FAMILY_BRIDGE ||
 				       (ret->errnum == ENOENT &&
-					       ruleset_set_slot(reading->set, &slot))
+					       ruleset_set_optional(reading->set))
 			       ? 0
 			       : -1;
 	if (info->interval && info->key[1] == RULESET_PART_NONE)

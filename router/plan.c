@@ -5,6 +5,7 @@
 #include "router/plan.h"
 
 #include "router/plan_guard.h"
+#include "router/plan_open.h"
 
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -393,7 +394,7 @@ plan_fill(const struct plan_input *in, struct ruleset *r, struct err *e)
 	const struct conf *c = in->conf;
 
 	r->rules = plan_rules(in);
-	if (plan_blocks(r, in, e) < 0 || plan_limits(r, c, e) < 0)
+	if (plan_blocks(r, in, e) < 0 || plan_limits(r, c, e) < 0 || plan_open(r, in, e) < 0)
 		return -1;
 	if (c->bridge && plan_bridge(r, c->bridge, e) < 0)
 		return -1;

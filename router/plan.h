@@ -40,6 +40,9 @@ struct plan_input {
 	const struct blocks *blocks; /* NULL: what the configuration says, without its lists */
 	uint8_t bridge_mac[PLAN_MAC_SIZE]; /* zeroes: not known */
 	bool no_bridge_table;              /* the kernel has none */
+	/* What comes in to the host itself, where that is not what conf says; NULL: it is. */
+	const struct conf *policy;
+	struct plan_wans guarded; /* the outside of such a policy */
 };
 
 /* The sorted ruleset in *ret, the caller's to clear. 0 or -1 with e filled. */

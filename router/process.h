@@ -22,6 +22,7 @@
 #include "router/nft.h"
 #include "router/plan.h"
 #include "router/sysctl.h"
+#include "router/trial.h"
 
 #include <event2/event.h>
 #include <stdbool.h>
@@ -37,6 +38,9 @@ struct offer {
 	int lists[CONF_BLOCK_LISTS_MAX]; /* sealed; of those that have come, until OFFER_END */
 	size_t n_lists;
 	struct blocks blocks; /* from OFFER_END on */
+	/* From COMMIT on, and before it TRIAL_ADOPT: */
+	struct conf *policy;
+	enum trial_verdict verdict;
 };
 
 /* Changes to interfaces and parameters that wait for the parent's records. */
@@ -57,7 +61,7 @@ struct router {
 	struct netlink route;        /* requests */
 	struct netlink route_events; /* links and default routes */
 	struct nft nft;
-	struct event *on_route, *on_nft, *on_retry;
+	struct event *on_route, *on_nft, *on_retry, *on_trial;
 	struct offer offer;
 	struct settlement settlement;
 	struct conf *conf;      /* the committed generation; NULL: none yet */
@@ -70,6 +74,7 @@ struct router {
 	enum ability bridge_table;  /* whether the kernel has tables of that family */
 	struct plan_wans wans;      /* the outside, as the installed ruleset has it */
 	struct plan_wans next_wans; /* as the settlement found it */
+	struct trial trial;         /* of what the host itself is open to */
 	struct bans bans;           /* nft.bans */
 	struct netlink diagnosis;   /* NETLINK_SOCK_DIAG */
 	bool diagnosis_failed;      /* and that was said */
@@ -148,6 +153,22 @@ void generation_abort(struct router *r, uint64_t generation);
 /* The settlement for this generation succeeded (why NULL) or failed. */
 void generation_settled(struct router *r, uint64_t generation, const struct err *why);
 void generation_clear(struct router *r);
+
+/* confirm.c: the policy of what comes in to the host itself, and its trial. */
+/* What the parent kept of a process before this one. */
+void confirm_kept(struct router *r, int fd);
+/* Judges the policy of the offer, which is about to be installed. 0 or -1. */
+int confirm_judge(struct router *r, struct err *e);
+/* It is installed, and r->conf. */
+void confirm_committed(struct router *r);
+/* The policy that holds for c, the offered or the committed one; NULL: its own. */
+const struct conf *confirm_policy(const struct router *r, const struct conf *c);
+/* The outside of that policy. */
+struct plan_wans confirm_outside(struct router *r, const struct conf *policy, const struct conf *c);
+void confirm_order(struct router *r, uint64_t id);
+void confirm_on_timer(evutil_socket_t fd, short what, void *arg);
+/* The process ends: nobody would be there to end a trial. */
+void confirm_end(struct router *r);
 
 /* router.c */
 /* Tells control what happened, for /v1/events; key may be NULL. */

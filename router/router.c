@@ -242,6 +242,23 @@ on_block_list(struct router *r, struct msg_in *m)
 }
 
 static void
+on_policy(struct router *r, struct msg_in *m)
+{
+	(void)msg_get_u32(m);
+	if (msg_finish(m) == 0)
+		confirm_kept(r, m->fd);
+}
+
+static void
+on_confirm(struct router *r, struct msg_in *m)
+{
+	uint64_t id = msg_get_u64(m);
+
+	if (msg_finish(m) == 0)
+		confirm_order(r, id);
+}
+
+static void
 on_forwards_get(struct router *r, struct msg_in *m)
 {
 	uint64_t id = msg_get_u64(m);
@@ -270,6 +287,8 @@ static const struct handler handlers[] = {
 	{MSG_BANS_GET, on_bans_get},
 	{MSG_FORWARDS_GET, on_forwards_get},
 	{MSG_NFT_GET, on_nft_get},
+	{MSG_POLICY, on_policy},
+	{MSG_POLICY_CONFIRM, on_confirm},
 };
 
 static void
@@ -335,8 +354,9 @@ add_events(struct router *r, struct err *e)
 	r->on_route =
 		event_new(r->base, netlink_fd(&r->route_events), EV_READ | EV_PERSIST, on_route, r);
 	r->on_retry = evtimer_new(r->base, on_retry, r);
-	if (!r->on_nft || !r->on_route || !r->on_retry || event_add(r->on_nft, NULL) < 0 ||
-		event_add(r->on_route, NULL) < 0)
+	r->on_trial = evtimer_new(r->base, confirm_on_timer, r);
+	if (!r->on_nft || !r->on_route || !r->on_retry || !r->on_trial ||
+		event_add(r->on_nft, NULL) < 0 || event_add(r->on_route, NULL) < 0)
 		return err_set(e, "out of memory");
 	return 0;
 }
@@ -388,6 +408,8 @@ static void
 stop(struct router *r)
 {
 	settle_cancel(r);
+	confirm_end(r);
+	trial_clear(&r->trial);
 	generation_clear(r);
 	router_forget_containers(r);
 	conflicts_clear(r);
@@ -397,6 +419,7 @@ stop(struct router *r)
 	free_event(&r->on_nft);
 	free_event(&r->on_route);
 	free_event(&r->on_retry);
+	free_event(&r->on_trial);
 	chan_free(&r->chan);
 	nft_close(&r->nft);
 	netlink_close(&r->route);

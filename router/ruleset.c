@@ -61,6 +61,8 @@ static const enum ruleset_chain rule_chains[RULESET_RULE_LIMITS] = {
 /* Of one limit. */
 #define LIMIT_SETS 3
 
+_Static_assert(RULESET_GUARDED == RULESET_BAN6 + 1, "sets that are optional stand last");
+
 static size_t
 limit_slot(enum ruleset_rule rule)
 {
@@ -146,13 +148,21 @@ ruleset_limit_ports(size_t slot)
 }
 
 bool
+ruleset_set_optional(enum ruleset_set set)
+{
+	return set >= RULESET_GUARDED;
+}
+
+bool
 ruleset_has_set(const struct ruleset *r, enum ruleset_set set)
 {
 	size_t slot;
 
-	if (!ruleset_set_slot(set, &slot))
-		return ruleset_has_family(r, set_infos[set].family);
-	return r->limits.v[slot].kind != RULESET_LIMIT_NONE;
+	if (ruleset_set_slot(set, &slot))
+		return r->limits.v[slot].kind != RULESET_LIMIT_NONE;
+	if (set_infos[set].family == RULESET_FAMILY_BRIDGE)
+		return ruleset_has_family(r, RULESET_FAMILY_BRIDGE);
+	return !ruleset_set_optional(set) || ruleset_has_rule(r, RULESET_RULE_IN_DROP);
 }
 
 bool

@@ -52,7 +52,8 @@ enum ruleset_family {
 /* X(id, name, key's parts (NONE for those that are not), data's parts, kind: PLAIN; COUNTED, whose
  * elements count the packets that look them up; INTERVAL; or TIMEOUT, DYNAMIC, whose elements
  * are no part of a ruleset's value: bans come and go by themselves, sources of limits are the
- * kernel's own). The sets of a limit stand only where it does. No name is a word of nft's language:
+ * kernel's own). The sets of a limit stand only where it does, and those of what is open where
+ * anything is shut. No name is a word of nft's language:
  * the kernel would take it, but `nft -f` could not read a saved ruleset. */
 /* clang-format off */
 #define RULESET_LIMIT_SETS(X, slot) \
@@ -104,6 +105,9 @@ enum ruleset_family {
 	X(BLOCK6,     "block6",     (IPV6, NONE, NONE),   (NONE, NONE), INTERVAL) \
 	X(BAN4,       "ban4",       (IPV4, NONE, NONE),   (NONE, NONE), TIMEOUT) \
 	X(BAN6,       "ban6",       (IPV6, NONE, NONE),   (NONE, NONE), TIMEOUT) \
+	X(GUARDED,    "guarded",    (IFNAME, NONE, NONE), (NONE, NONE), PLAIN) \
+	X(OPEN4,      "open4",      (PROTO, PORT, IPV4),  (NONE, NONE), INTERVAL) \
+	X(OPEN6,      "open6",      (PROTO, PORT, IPV6),  (NONE, NONE), INTERVAL) \
 	RULESET_BRIDGE_SETS(X) \
 	RULESET_LIMIT_SETS(X, 0) RULESET_LIMIT_SETS(X, 1) RULESET_LIMIT_SETS(X, 2) \
 	RULESET_LIMIT_SETS(X, 3) RULESET_LIMIT_SETS(X, 4) RULESET_LIMIT_SETS(X, 5) \
@@ -155,6 +159,7 @@ struct ruleset_set_info {
 	X(NAT_OUT,    "nat_out",    "output",      "nat",    -100) \
 	X(NAT_POST,   "nat_post",   "postrouting", "nat",    100) \
 	X(FILTER_FWD, "filter_fwd", "forward",     "filter", 0) \
+	X(FILTER_IN,  "filter_in",  "input",       "filter", 0) \
 	RULESET_BRIDGE_CHAINS(X)
 /* clang-format on */
 
@@ -274,6 +279,18 @@ enum ruleset_chain {
 	X(FWD_FROM, FILTER_FWD, "iifname @bridges accept") \
 	X(FWD_DNAT, FILTER_FWD, "ct status dnat accept") \
 	X(FWD_DROP, FILTER_FWD, "drop") \
+	/* what comes to the host itself from the outside. A TCP connection begins with a SYN, so \
+	 * only that is looked at: whatever conntrack has seen or not, connections that stand go on, \
+	 * and none begins by way of a packet that merely looks as if it belonged to one */ \
+	X(IN_LOOP, FILTER_IN, "iifname \"lo\" accept") \
+	X(IN_BRIDGES, FILTER_IN, "iifname @bridges accept") \
+	X(IN_INSIDE, FILTER_IN, "iifname != @guarded accept") \
+	X(IN_BEGUN, FILTER_IN, "tcp flags & (fin | syn | rst | ack) != syn accept") \
+	X(IN_KNOWN, FILTER_IN, "meta l4proto != tcp ct state established,related accept") \
+	X(IN_DNAT, FILTER_IN, "ct status dnat accept") \
+	X(IN_OPEN4, FILTER_IN, "meta nfproto ipv4 meta l4proto . th dport . ip saddr @open4 accept") \
+	X(IN_OPEN6, FILTER_IN, "meta nfproto ipv6 meta l4proto . th dport . ip6 saddr @open6 accept") \
+	X(IN_DROP, FILTER_IN, "drop") \
 	RULESET_BRIDGE_RULES(X)
 /* clang-format on */
 
@@ -365,13 +382,15 @@ enum ruleset_family ruleset_chain_family(enum ruleset_chain chain);
 const char *ruleset_family_name(enum ruleset_family family);
 /* Whether the table is wanted: inet always, bridge when a rule of it stands. */
 bool ruleset_has_family(const struct ruleset *r, enum ruleset_family family);
-/* Whether the rule stands, and the set (those of limits, and of table bridge, do not always). */
+/* Whether the rule stands, and the set (some do not always). */
 bool ruleset_has_rule(const struct ruleset *r, enum ruleset_rule rule);
 bool ruleset_has_set(const struct ruleset *r, enum ruleset_set set);
 /* How many rules stand. */
 size_t ruleset_count_rules(const struct ruleset *r);
 /* Whether the set is one of a limit, and then its slot. */
 bool ruleset_set_slot(enum ruleset_set set, size_t *ret_slot);
+/* Whether the set stands in some rulesets only. */
+bool ruleset_set_optional(enum ruleset_set set);
 enum ruleset_set ruleset_limit_set(size_t slot, bool v6);
 enum ruleset_set ruleset_limit_ports(size_t slot);
 bool ruleset_limits_equal(const struct ruleset_limits *a, const struct ruleset_limits *b);

@@ -1,4 +1,5 @@
 sluice_fuzz_target(router_netlink sluice_router)
 sluice_fuzz_target(router_plan sluice_router)
 sluice_fuzz_target(block_list sluice_router)
+sluice_fuzz_target(trial sluice_router)
 sluice_fuzz_target(router_legacy sluice_router)
