@@ -217,6 +217,7 @@ static void (*const handlers[MSG_TYPE_COUNT])(struct control *, struct msg_in *)
 	[MSG_CERTIFICATE_STATE] = on_certificate,
 	[MSG_CONTAINER] = on_container,
 	[MSG_CONTAINER_GONE] = on_container_gone,
+	[MSG_POLICY_STATE] = control_policy_on_state,
 	[MSG_OUTCOME] = control_wait_on_outcome,
 	[MSG_JOB_DONE] = control_wait_on_job_done,
 	[MSG_TARGETS] = control_wait_on_targets,

@@ -8,6 +8,7 @@
  *	control_wait.c    requests whose answer comes by a message
  *	control_bans.c    the orders of /v1/bans
  *	control_cache.c   /v1/cache
+ *	control_policy.c  the policy on trial
  *	control_events.c  the streams of /v1/events
  *	control_exec.c    the exec socket
  */
@@ -88,6 +89,8 @@ enum wait_kind {
 /* Sends the order and keeps the request until its answer comes, the time is up or the client is
  * gone. Answers by itself when that can't be done. */
 void control_wait_order(struct control *c, struct evhttp_request *req, enum msg_type order);
+/* Orders the router to confirm. */
+void control_wait_confirm(struct control *c, struct evhttp_request *req);
 void control_wait_upgrade(
 	struct control *c, struct evhttp_request *req, struct slice path, uint64_t drain_ms);
 void control_wait_job(
@@ -137,6 +140,11 @@ void control_cache_serve(
 json_t *control_cache_objects(struct slice report);
 /* The counters of the cache out of all, and its limit. */
 json_t *control_cache_counts(const struct control_state *s, const json_t *usage);
+
+/* control_policy.c */
+void control_policy_on_state(struct control *c, struct msg_in *m);
+/* {"state": …, "until": …, "left": …}; the last two in ms, 0 without a trial. */
+json_t *control_policy_json(const struct control_state *s, uint64_t now_ms);
 
 /* control_events.c */
 void control_events_open(struct control *c, struct evhttp_request *req);

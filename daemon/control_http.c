@@ -240,6 +240,9 @@ serve(struct control *c, struct evhttp_request *req, const struct control_match 
 	case CONTROL_RELOAD:
 		control_wait_order(c, req, MSG_RELOAD);
 		break;
+	case CONTROL_CONFIRM:
+		control_wait_confirm(c, req);
+		break;
 	case CONTROL_LOG_REOPEN:
 		control_wait_order(c, req, MSG_LOG_REOPEN);
 		break;

@@ -17,6 +17,7 @@
 	X(METRICS,    "GET",  "/v1/metrics",        "the same for Prometheus, text format 0.0.4") \
 	X(CONFIG,     "GET",  "/v1/config",         "the configuration that runs, as canonical text") \
 	X(RELOAD,     "POST", "/v1/reload",         "read the file again; answers after COMMIT or ABORT") \
+	X(CONFIRM,    "POST", "/v1/confirm",        "the policy on trial is meant; answers when that is on disk") \
 	X(CHECK,      "POST", "/v1/check",          "check the daemon's file, or the text of the body") \
 	X(CONTAINERS, "GET",  "/v1/containers",     "all containers") \
 	X(CONTAINER,  "GET",  "/v1/containers/*",   "one container") \

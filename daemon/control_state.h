@@ -9,6 +9,7 @@
 #include "conf/container_state.h"
 #include "core/map.h"
 #include "core/msg.h"
+#include "core/trial_state.h"
 
 struct control_process {
 	char *name;
@@ -46,6 +47,8 @@ struct control_state {
 	struct map *containers;                   /* name → struct control_container */
 	struct control_certificate *certificates; /* in the order of the file */
 	size_t n_certificates;
+	enum trial_state policy;  /* of what the host itself is open to */
+	uint64_t policy_until_ms; /* wall clock: when its trial ends */
 };
 
 /* 0 or -1. */

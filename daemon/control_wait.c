@@ -103,6 +103,16 @@ answer_metrics(struct wait *w)
 	buf_clear(&text);
 }
 
+static void
+answer_status(struct wait *w)
+{
+	json_t *status = control_json_status(&w->control->state, w->usage);
+
+	json_object_set_new(
+		status, "policy", control_policy_json(&w->control->state, clock_wall_ms()));
+	finish(w, 200, status);
+}
+
 /* All have answered, or those that did not have had their time. */
 static void
 answer_gathered(struct wait *w)
@@ -115,7 +125,7 @@ answer_gathered(struct wait *w)
 	else if (w->kind == WAIT_USAGE)
 		finish(w, 200, json_incref(w->usage));
 	else
-		finish(w, 200, control_json_status(&w->control->state, w->usage));
+		answer_status(w);
 }
 
 static void
@@ -198,6 +208,29 @@ control_wait_order(struct control *c, struct evhttp_request *req, enum msg_type 
 	if (!w)
 		return;
 	if (msg_out_init(&m, order, ROLE_PARENT) < 0) {
+		finish(w, 500, control_json_error("out of memory"));
+		return;
+	}
+	msg_put_u64(&m, w->id);
+	send_order(w, &m);
+}
+
+void
+control_wait_confirm(struct control *c, struct evhttp_request *req)
+{
+	struct wait *w;
+	struct msg_out m;
+
+	if (!control_state_runs(&c->state, "router")) {
+		control_http_answer(req, 422,
+			control_json_outcome(
+				false, c->state.generation, SLICE_LIT("nothing is on trial\n")));
+		return;
+	}
+	w = wait_new(c, req, WAIT_OUTCOME, CONTROL_BAN_MS);
+	if (!w)
+		return;
+	if (msg_out_init(&m, MSG_POLICY_CONFIRM, ROLE_ROUTER) < 0) {
 		finish(w, 500, control_json_error("out of memory"));
 		return;
 	}
@@ -495,12 +528,19 @@ control_wait_on_outcome(struct control *c, struct msg_in *m)
 	bool ok = msg_get_u8(m) != 0;
 	uint64_t generation = msg_get_u64(m);
 	struct slice lines = msg_get_slice(m);
-	struct wait *reload = find(c, id, WAIT_OUTCOME), *check = find(c, id, WAIT_CHECK);
+	struct wait *order = find(c, id, WAIT_OUTCOME), *check = find(c, id, WAIT_CHECK);
+	json_t *outcome;
 
 	if (msg_finish(m) < 0)
 		return;
-	if (reload)
-		finish(reload, ok ? 200 : 422, control_json_outcome(ok, generation, lines));
+	if (generation == 0)
+		generation = c->state.generation;
+	if (order) {
+		outcome = control_json_outcome(ok, generation, lines);
+		json_object_set_new(
+			outcome, "policy", control_policy_json(&c->state, clock_wall_ms()));
+		finish(order, ok ? 200 : 422, outcome);
+	}
 	if (check)
 		finish(check, 200, control_json_outcome(ok, generation, lines));
 }

@@ -80,6 +80,19 @@ print_error_lines(const json_t *lines)
 	buf_clear(&texts.text);
 }
 
+/* What there is to do about the policy, when there is. */
+static int
+print_policy(const json_t *answer)
+{
+	struct buf out;
+	int rc;
+
+	buf_init(&out, CTL_OUTPUT_MAX);
+	rc = ctl_show_policy(answer, &out) < 0 ? CTL_FAILED : ctl_print(buf_slice(&out));
+	buf_clear(&out);
+	return rc;
+}
+
 /* POST of something that answers {"ok", "generation", "errors"}. */
 static int
 run_outcome(const struct ctl_line *line, const char *path, const char *done)
@@ -99,7 +112,37 @@ run_outcome(const struct ctl_line *line, const char *path, const char *done)
 	} else if (!line->json) {
 		printf("%s (generation %lld runs)\n", done,
 			(long long)json_integer_value(json_object_get(answer, "generation")));
+		rc = print_policy(answer);
 	}
+	json_decref(answer);
+	return rc;
+}
+
+/* A reload whose author knows that he shuts nobody out whom he should not. */
+static int
+run_reload(const struct ctl_line *line)
+{
+	struct ctl_line quiet = *line;
+	struct err e = {0};
+	json_t *answer = NULL;
+	const char *state;
+	int rc;
+
+	if (line->n_args == 0)
+		return run_outcome(line, "/v1/reload", "reloaded");
+	if (strcmp(line->args[0], "--confirm") != 0) {
+		(void)fprintf(stderr, "sluice: usage: sluice reload [--confirm]\n");
+		return CTL_USAGE;
+	}
+	rc = run_outcome(line, "/v1/reload", "reloaded");
+	quiet.json = false;
+	if (rc != CTL_OK || ctl_ask(&quiet, "GET", "/v1/status", &answer, &e) != CTL_OK) {
+		json_decref(answer);
+		return rc != CTL_OK ? rc : ctl_complain(CTL_FAILED, &e);
+	}
+	state = json_string_value(json_object_get(json_object_get(answer, "policy"), "state"));
+	if (state && strcmp(state, "trial") == 0)
+		rc = run_outcome(line, "/v1/confirm", "confirmed");
 	json_decref(answer);
 	return rc;
 }
@@ -399,7 +442,9 @@ run(const struct ctl_line *line)
 	case CTL_CHECK:
 		return run_check(line);
 	case CTL_RELOAD:
-		return run_outcome(line, "/v1/reload", "reloaded");
+		return run_reload(line);
+	case CTL_CONFIRM:
+		return run_outcome(line, "/v1/confirm", "confirmed");
 	case CTL_LOG_REOPEN:
 		return run_outcome(line, "/v1/log/reopen", "reopened");
 	case CTL_CONFIG_SHOW:

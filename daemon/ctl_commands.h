@@ -18,7 +18,8 @@
 	X(STATUS,            "status",            "", "version, generation, processes, limits that were reached and counters of the daemon") \
 	X(TOP,               "top",               "[--once]", "requests, latency, processes and containers, live; --once: one table of one second") \
 	X(CHECK,             "check",             "[FILE]", "check FILE, or the daemon's own file, and change nothing") \
-	X(RELOAD,            "reload",            "", "read the file again; waits until the new configuration runs or is refused") \
+	X(RELOAD,            "reload",            "[--confirm]", "read the file again; waits until the new configuration runs or is refused; --confirm: what it shuts is meant") \
+	X(CONFIRM,           "confirm",           "", "what the last reload shut is meant: end its trial") \
 	X(CONFIG_SHOW,       "config show",       "", "the configuration that runs") \
 	X(CONTAINER_LS,      "container ls",      "", "containers, their state and address") \
 	X(CONTAINER_START,   "container start",   "NAME…", "start containers") \

@@ -132,6 +132,24 @@ show_counters(const json_t *counters, struct buf *out)
 }
 
 int
+ctl_show_policy(const json_t *answer, struct buf *out)
+{
+	const json_t *policy = json_object_get(answer, "policy");
+	const char *state = json_string_value(json_object_get(policy, "state"));
+	json_int_t left = json_integer_value(json_object_get(policy, "left"));
+
+	if (state && strcmp(state, "trial") == 0)
+		return buf_printf(out,
+			"what the host is open to is on trial: %lld s left; say `sluice confirm`\n",
+			(long long)(left + 999) / 1000);
+	if (state && strcmp(state, "rolled-back") == 0)
+		return buf_append_str(out,
+			"the file differs from what runs: what it opens was not confirmed, so what "
+			"was confirmed before holds; `sluice reload` tries the file again\n");
+	return 0;
+}
+
+int
 ctl_show_status(const json_t *status, struct buf *out)
 {
 	static const struct ctl_column threads[] = {{"THREAD", "thread"}, {"CONNECTIONS", "open"},
@@ -144,6 +162,8 @@ ctl_show_status(const json_t *status, struct buf *out)
 		(long long)json_integer_value(json_object_get(containers, "running")),
 		(long long)json_integer_value(json_object_get(containers, "managed")));
 
+	if (rc == 0 && ctl_show_policy(status, out) < 0)
+		rc = -1;
 	if (rc < 0 || show_processes(status, out) < 0 || show_certificates(status, out) < 0 ||
 		buf_append_byte(out, '\n') < 0 ||
 		ctl_table_print(threads, ARRAY_SIZE(threads), json_object_get(status, "threads"),

@@ -460,6 +460,8 @@ edition_check_user(const struct edition *g, struct err *e)
 	else if (c->ban.ordinal || c->ban.n_never)
 		err_ordinal(e, c->ban.ordinal ? c->ban.ordinal : c->ban.never[0].ordinal,
 			"a ban needs root");
+	else if (c->opens.n > 0)
+		err_ordinal(e, c->opens.v[0].ordinal, "open needs root");
 	else if (c->n_containers > 0)
 		err_ordinal(e, c->containers[0].ordinal, "a container needs root");
 	else

@@ -11,10 +11,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define SERVICE_TEXT_MAX 1024 /* one line of services(5) */
 
 static void
 text_clear(struct load_text *t)
@@ -227,10 +231,25 @@ on_include(void *ctx, const char *from, const char *pattern, struct conf_include
 	return rc;
 }
 
+/* /etc/services, or what nsswitch.conf says. */
+static int
+on_service(void *ctx, const char *name, const char *proto, uint16_t *ret_port)
+{
+	char text[SERVICE_TEXT_MAX];
+	struct servent entry, *found = NULL;
+
+	(void)ctx;
+	if (getservbyname_r(name, proto, &entry, text, sizeof(text), &found) != 0 || !found)
+		return -1;
+	*ret_port = ntohs((uint16_t)found->s_port);
+	return 0;
+}
+
 int
 load_file(const char *path, struct load *ret, struct conf_errors *errs)
 {
-	struct conf_input in = {.name = path, .include = on_include, .ctx = ret};
+	struct conf_input in = {
+		.name = path, .include = on_include, .service = on_service, .ctx = ret};
 	struct err e = {0};
 
 	*ret = (struct load){0};

@@ -8,6 +8,7 @@
  *	tell.c          what a child is sent: a generation's parts, and what belongs to the daemon
  *	transaction.c  start and reload: the five steps, and who is told how it went
  *	dispatch.c     messages from the children, and the relay
+ *	policy.c       what the router knows of `open`, kept for the router to come
  *	upgrade.c      another program in our place, and handover.c: what it gets
  */
 #ifndef DAEMON_PARENT_H
@@ -87,6 +88,10 @@ struct parent {
 	bool wanted;      /* a reload is asked for */
 	struct waiters waiting, waiting_next;
 
+	struct policy_told {
+		uint8_t state; /* enum trial_state */
+		uint64_t until_ms;
+	} policy;
 	struct ocsp_answers ocsp;
 	int ticket_fd;
 	unsigned n_tickets;
@@ -183,6 +188,16 @@ uint32_t transaction_needs(const struct conf *c);
 void transaction_answer(struct parent *p, uint64_t id, bool ok, struct slice text);
 /* Reads and checks the file for a CHECK, changes nothing, answers. */
 void transaction_check(struct parent *p, uint64_t id);
+
+/* policy.c */
+/* What a router that begins has to know, and a control process. */
+void policy_tell_router(struct child *c);
+void policy_tell_control(struct child *c);
+/* Messages of the router's. */
+void policy_on_keep(struct child *c, struct msg_in *m);
+void policy_on_state(struct child *c, struct msg_in *m);
+/* Nothing is shut by the configuration that runs without a router. */
+void policy_forget(struct parent *p);
 
 /* dispatch.c */
 extern const struct chan_ops dispatch_ops; /* ctx: struct child */

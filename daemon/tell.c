@@ -276,8 +276,11 @@ tell_belongings(struct child *c)
 		tell_tickets(c);
 		tell_ocsp_answers(c);
 	}
+	if (c->role == ROLE_ROUTER)
+		policy_tell_router(c);
 	if (c->role != ROLE_CONTROL)
 		return;
+	policy_tell_control(c);
 	send_socket(c, "http", c->parent->http_fd);
 	send_socket(c, "exec", c->parent->exec_fd);
 	send_processes(c);

@@ -87,8 +87,11 @@ end_unneeded(struct parent *p, const struct edition *keep)
 	for (enum role role = 0; role < ROLE_COUNT; role++)
 		if (!(needs & (UINT32_C(1) << role)))
 			child_end(&p->children[role]);
-	if (!(needs & ROLE_BIT(ROUTER)))
-		p->table_fd = close_fd(p->table_fd);
+	if (needs & ROLE_BIT(ROUTER))
+		return;
+	p->table_fd = close_fd(p->table_fd);
+	if (keep)
+		policy_forget(p);
 }
 
 void

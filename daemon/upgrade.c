@@ -5,6 +5,7 @@
 #include "core/log.h"
 #include "core/map.h"
 #include "core/own.h"
+#include "core/trial_state.h"
 #include "daemon/handover.h"
 #include "daemon/notify.h"
 #include "daemon/upgrade_old.h"
@@ -139,6 +140,8 @@ check_calm(const struct parent *p, struct err *e)
 		return err_set(e, "sluiced is starting or ending");
 	if (transaction_is_active(p))
 		return err_set(e, "a reload is under way");
+	if (p->policy.state == TRIAL_RUNNING)
+		return err_set(e, "what the host is open to is on trial; say sluice confirm first");
 	needs = transaction_needs(p->current->conf);
 	for (enum role role = 0; role < ROLE_COUNT; role++) {
 		const struct child *c = &p->children[role];

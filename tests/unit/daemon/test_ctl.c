@@ -116,7 +116,8 @@ wrong_lines_say_what_would_be_right(void **state)
 	expect_error("container exec web --", "usage: sluice container exec");
 	expect_error("container exec -- ls", "usage: sluice container exec");
 	expect_error("container console a b", "usage: sluice container console NAME");
-	expect_error("reload now", "usage: sluice reload");
+	expect_error("confirm now", "usage: sluice confirm");
+	expect_error("reload now please", "usage: sluice reload [--confirm]");
 	expect_error("check a b", "usage: sluice check [FILE]");
 }
 
