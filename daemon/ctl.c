@@ -82,7 +82,7 @@ print_error_lines(const json_t *lines)
 
 /* What there is to do about the policy, when there is. */
 static int
-print_policy(const json_t *answer)
+write_policy(const json_t *answer)
 {
 	struct buf out;
 	int rc;
@@ -112,7 +112,7 @@ run_outcome(const struct ctl_line *line, const char *path, const char *done)
 	} else if (!line->json) {
 		printf("%s (generation %lld runs)\n", done,
 			(long long)json_integer_value(json_object_get(answer, "generation")));
-		rc = print_policy(answer);
+		rc = write_policy(answer);
 	}
 	json_decref(answer);
 	return rc;

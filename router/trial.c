@@ -101,7 +101,7 @@ parse_policy(struct slice text, struct conf **ret, struct err *e)
 
 /* `wan` and the `open` lines. */
 static int
-print_policy(const struct conf *c, struct buf *out, struct err *e)
+write_policy(const struct conf *c, struct buf *out, struct err *e)
 {
 	struct conf part = {.wan = c->wan, .opens = c->opens};
 
@@ -115,7 +115,7 @@ trial_policy(const struct conf *c, struct conf **ret, struct err *e)
 	_cleanup_(buf_clear) struct buf text = {0};
 
 	buf_init(&text, TRIAL_TEXT_MAX);
-	if (print_policy(c, &text, e) < 0)
+	if (write_policy(c, &text, e) < 0)
 		return -1;
 	return parse_policy(buf_slice(&text), ret, e);
 }
@@ -125,13 +125,13 @@ trial_print(const struct trial *t, struct buf *out, struct err *e)
 {
 	if (buf_append_str(out, CONFIRMED_LINE) < 0)
 		return err_set(e, "out of memory");
-	if (t->confirmed && print_policy(t->confirmed, out, e) < 0)
+	if (t->confirmed && write_policy(t->confirmed, out, e) < 0)
 		return -1;
 	if (!t->tried)
 		return 0;
 	if (buf_append_str(out, TRIED_LINE) < 0)
 		return err_set(e, "out of memory");
-	return print_policy(t->tried, out, e);
+	return write_policy(t->tried, out, e);
 }
 
 /* Where the line begins; the text's end when it is not there. */
