@@ -218,8 +218,7 @@ read_elements(struct nft *n, struct reading *reading, struct netlink_error *ret)
 		return 0;
 	if (read_set(n, reading, ret) < 0)
 		return info->family == RULESET_FAMILY_BRIDGE ||
-				       (ret->errnum == ENOENT &&
-					       ruleset_set_optional(reading->set))
+				       (ret->errnum == ENOENT && ruleset_set_optional(reading->set))
 			       ? 0
 			       : -1;
 	if (info->interval && info->key[1] == RULESET_PART_NONE)
