@@ -119,7 +119,7 @@ h2_on_invalid_header(nghttp2_session *session, const nghttp2_frame *frame, const
 	(void)value;
 	(void)n_value;
 	(void)flags;
-	stats_add(&((struct h2 *)ctx)->conn->worker->stats, STAT_REQUESTS_BAD, 1);
+	(void)ctx;
 	return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
@@ -228,22 +228,55 @@ is_fault(uint32_t error)
 	       error == NGHTTP2_FLOW_CONTROL_ERROR || error == NGHTTP2_FRAME_SIZE_ERROR;
 }
 
+/* A stream ends for what the client did. */
+static void
+h2_note_fault(struct h2 *h2)
+{
+	stats_add(&h2->conn->worker->stats, STAT_REQUESTS_BAD, 1);
+	conn_violation(h2->conn, VIOLATION_MALFORMED);
+	h2_spend(h2, H2_COST_RESET);
+}
+
+/* The connection ends for what the client did, whoever has found it: the library or we. */
+static void
+h2_note_goaway(struct h2 *h2, uint32_t error)
+{
+	if (error == NGHTTP2_ENHANCE_YOUR_CALM)
+		conn_violation(h2->conn, VIOLATION_FLOOD);
+	else if (error != NGHTTP2_NO_ERROR && error != NGHTTP2_INTERNAL_ERROR)
+		conn_violation(h2->conn, VIOLATION_PROTOCOL);
+}
+
 /* The answer is complete before the request is: the client need not send the rest (RFC 9113
  * section 8.1). */
+static void
+h2_end_unread(nghttp2_session *session, int32_t id)
+{
+	struct h2_stream *s = h2_find(session, id);
+
+	if (s && !s->ended)
+		(void)nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, NGHTTP2_NO_ERROR);
+}
+
 static int
 h2_on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *ctx)
 {
-	struct h2_stream *s;
-
-	if (frame->hd.type == NGHTTP2_RST_STREAM && is_fault(frame->rst_stream.error_code))
-		h2_spend(ctx, H2_COST_RESET);
-	if ((frame->hd.type != NGHTTP2_DATA && frame->hd.type != NGHTTP2_HEADERS) ||
-		!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
-		return 0;
-	s = h2_find(session, frame->hd.stream_id);
-	if (s && !s->ended)
-		(void)nghttp2_submit_rst_stream(
-			session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_NO_ERROR);
+	switch (frame->hd.type) {
+	case NGHTTP2_RST_STREAM:
+		if (is_fault(frame->rst_stream.error_code))
+			h2_note_fault(ctx);
+		break;
+	case NGHTTP2_GOAWAY:
+		h2_note_goaway(ctx, frame->goaway.error_code);
+		break;
+	case NGHTTP2_DATA:
+	case NGHTTP2_HEADERS:
+		if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM)
+			h2_end_unread(session, frame->hd.stream_id);
+		break;
+	default:
+		break;
+	}
 	return 0;
 }
 

@@ -1,5 +1,6 @@
 """Bans: what the proxy learns the kernel enforces, for forwarded ports too, until it is lifted."""
 
+import contextlib
 import json
 import os
 import re
@@ -9,6 +10,7 @@ import subprocess
 import threading
 
 import appliance
+import h2_frames
 import pytest
 from appliance import EDGE
 from lab import wait_for
@@ -172,6 +174,31 @@ def test_malformed_requests_are_violations(lab, sluice, wan, send):
             c.send(send)
             c.sock.recv(1000)
     wait_for(lambda: banned(s).get(OTHER, {}).get("why") == "malformed requests", what="the ban")
+
+
+H2 = CONF.replace("listen 80 plain", "listen 443 tls http2\ncertificate default @cert@")
+PROTOCOL = "connections that broke the protocol"
+
+
+@pytest.mark.parametrize("times,why,sent", [
+    (1, "floods", h2_frames.frame(h2_frames.PING, 0, 0, b"12345678") * 5000),
+    (1, "floods", b"".join(h2_frames.request(i, path="/") + h2_frames.frame(h2_frames.RST_STREAM, 0, i, h2_frames.number(8))
+                           for i in range(1, 4000, 2))),
+    (5, "malformed requests", h2_frames.request(1, [("X-Upper", "y")])),
+    (5, "malformed requests", h2_frames.request(1, head=[(":method", "GET")])),
+    (5, PROTOCOL, h2_frames.frame(h2_frames.PRIORITY, 0, 0, b"12345")),
+    (5, PROTOCOL, h2_frames.frame(h2_frames.DATA, 0, 0, b"x")),
+], ids=["flood", "resets", "field", "no path", "frame", "frame for no stream"])
+def test_violations_on_an_http_2_connection(lab, sluice, wan, times, why, sent):
+    s = sluice(H2, where=lab.edge)
+    for _ in range(times):
+        with wan.client(EDGE, 443, timeout=3, source=(OTHER, 0), tls=True, sni="a", alpn=["h2"]) as c:
+            with contextlib.suppress(OSError):
+                c.send(h2_frames.PREFACE + h2_frames.settings() + sent)
+                c.sock.settimeout(0.5)
+                while c.sock.recv(65536):
+                    pass
+    wait_for(lambda: banned(s).get(OTHER, {}).get("why") == why, what="the ban")
 
 
 def test_who_stands_behind_a_balancer_is_limited_and_nobody_is_banned(lab, sluice, wan):
