@@ -25,10 +25,17 @@ struct conf_cache {
 	uint32_t ordinal;          /* where written, else 0 */
 };
 
+#define CONF_CACHE_DISK_MIN (UINT64_C(16) * 1024 * 1024)
+#define CONF_CACHE_DISK_MAX (UINT64_C(256) << 30)
+
 /* The store of all routes together. */
 struct conf_cache_store {
 	uint64_t memory; /* bytes; the default when not written */
 	uint32_t memory_ordinal;
+	uint64_t disk;      /* bytes of all its files; 0: there is no disk tier */
+	char *disk_path;    /* its folder; NULL without one */
+	uint64_t disk_free; /* bytes of the file system that stay free; 0: not written */
+	uint32_t disk_ordinal;
 };
 
 bool conf_cache_equal(const struct conf_cache *a, const struct conf_cache *b);

@@ -115,6 +115,7 @@ free_conf(struct conf *c)
 	free(c->control_path);
 	free(c->control_group);
 	free(c->state_path);
+	free(c->cache_store.disk_path);
 	free(c->lxc_path);
 	free(c->access_log);
 	free(c);

@@ -221,11 +221,18 @@ same_overload(const struct conf_overload *a, const struct conf_overload *b)
 }
 
 static bool
+same_store(const struct conf_cache_store *a, const struct conf_cache_store *b)
+{
+	return a->memory == b->memory && same_presence(a->memory_ordinal, b->memory_ordinal) &&
+	       a->disk == b->disk && same_text(a->disk_path, b->disk_path) &&
+	       a->disk_free == b->disk_free;
+}
+
+static bool
 same_daemon(const struct conf *a, const struct conf *b)
 {
 	return same_overload(&a->overload, &b->overload) &&
-	       a->cache_store.memory == b->cache_store.memory &&
-	       same_presence(a->cache_store.memory_ordinal, b->cache_store.memory_ordinal) &&
+	       same_store(&a->cache_store, &b->cache_store) &&
 	       same_text(a->control_path, b->control_path) &&
 	       same_text(a->control_group, b->control_group) &&
 	       same_presence(a->control_ordinal, b->control_ordinal) &&

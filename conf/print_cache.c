@@ -20,9 +20,19 @@ print_cache(struct writer *w, const struct conf_cache *cache)
 void
 print_cache_store(struct writer *w, const struct conf_cache_store *store)
 {
-	if (!store->memory_ordinal)
+	if (store->memory_ordinal) {
+		writer_begin(w, store->memory_ordinal, "cache-memory");
+		writer_size(w, store->memory);
+		writer_end(w);
+	}
+	if (!store->disk_ordinal)
 		return;
-	writer_begin(w, store->memory_ordinal, "cache-memory");
-	writer_size(w, store->memory);
+	writer_begin(w, store->disk_ordinal, "cache-disk");
+	writer_size(w, store->disk);
+	writer_word(w, store->disk_path);
+	if (store->disk_free) {
+		writer_word(w, "free");
+		writer_size(w, store->disk_free);
+	}
 	writer_end(w);
 }

@@ -68,6 +68,30 @@ static const struct schema_row rows[] = {
 		.more = "No single answer is stored that is larger than a quarter of it.",
 		.example = "cache-memory 256M",
 	},
+	{
+		.name = "cache-disk",
+		.context = CONTEXT_TOP,
+		.min = 2,
+		.max = 4,
+		.set = set_cache_disk,
+		.arguments = "SIZE PATH [free SIZE]",
+		.default_value = "none",
+		.doc = "Keeps what is stored in files of this folder as well, at most so many "
+		       "bytes: "
+		       "it outlives restarts.",
+		.more = "The folder is the cache's alone: it is made where it is missing, given to "
+			"the "
+			"proxy's user, and an existing one must be empty or the cache's own. free "
+			"is how "
+			"much of the file system stays free for others; without it a twentieth, "
+			"at most "
+			"1G. What was asked for lately stays, the oldest goes. A full or broken "
+			"disk harms "
+			"nothing but what it cannot keep. Leaving the folder, by a reload that "
+			"names "
+			"another one or none, empties it.",
+		.example = "cache-disk 2G /var/cache/sluice",
+	},
 };
 
 static const struct schema_word words[] = {

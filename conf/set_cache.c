@@ -1,4 +1,4 @@
-/* cache, which may stand at top level, in a site and in a route, and cache-memory. */
+/* cache, which may stand at top level, in a site and in a route, cache-memory and cache-disk. */
 #include "conf/setters.h"
 
 #include "conf/parse.h"
@@ -75,4 +75,30 @@ set_cache_memory(struct parse *p, const struct directive *d)
 	if (store->memory > CONF_CACHE_MEMORY_MAX)
 		return parse_error(p, &d->words[1], "at most 1024G");
 	return 0;
+}
+
+static int
+set_disk_free(struct parse *p, const struct directive *d, uint64_t *ret)
+{
+	if (!slice_eq_str(d->words[3].text, "free"))
+		return parse_error(p, &d->words[3], "\"%.*s\" should be \"free\", or nothing",
+			WORD_ARG(&d->words[3]));
+	if (d->n == 4)
+		return parse_error(p, &d->words[3], "the size is missing; write: free 1G");
+	return word_read_size(p, &d->words[4], 1, ret);
+}
+
+int
+set_cache_disk(struct parse *p, const struct directive *d)
+{
+	struct conf_cache_store *store = &p->conf->cache_store;
+
+	store->disk_ordinal = d->ordinal;
+	if (word_read_size(p, &d->words[1], CONF_CACHE_DISK_MIN, &store->disk) < 0)
+		return -1;
+	if (store->disk > CONF_CACHE_DISK_MAX)
+		return parse_error(p, &d->words[1], "at most 256G");
+	if (word_read_file(p, &d->words[2], &store->disk_path) < 0)
+		return -1;
+	return d->n > 3 ? set_disk_free(p, d, &store->disk_free) : 0;
 }
