@@ -71,7 +71,8 @@ report_put_stored(struct buf *out, const struct report_stored *s)
 			put_text(out, s->vary) < 0 || put_text(out, s->tags) < 0 ||
 			put_text(out, s->type) < 0 || put_text(out, s->head) < 0 ||
 			put_number(out, s->status, 2) < 0 || put_number(out, s->size, 8) < 0 ||
-			put_number(out, s->age_s, 8) < 0 || put_number(out, s->lifetime_s, 8) < 0);
+			put_number(out, s->age_s, 8) < 0 || put_number(out, s->lifetime_s, 8) < 0 ||
+			put_number(out, s->on_disk, 1) < 0);
 }
 
 static int
@@ -148,6 +149,8 @@ get_sums(struct reader *r, struct route_sums *s)
 static void
 get_stored(struct reader *r, struct report_stored *ret)
 {
+	uint64_t disk;
+
 	ret->url = get_text(r);
 	ret->vary = get_text(r);
 	ret->tags = get_text(r);
@@ -157,6 +160,9 @@ get_stored(struct reader *r, struct report_stored *ret)
 	ret->size = get_number(r, 8);
 	ret->age_s = get_number(r, 8);
 	ret->lifetime_s = get_number(r, 8);
+	disk = get_number(r, 1);
+	ret->on_disk = disk == 1;
+	r->bad = r->bad || disk > 1;
 }
 
 static void

@@ -6,7 +6,7 @@
  *	'c'  reason, meaning, number          connections closed for this reason
  *	't'  number, accepted, open, requests one thread
  *	'l'  name, now, most, reached, last   a limit of the process, over its threads
- *	'o'  url, vary, tags, type, head, status, size, age, lifetime   one stored answer
+ *	'o'  url, vary, tags, type, head, status, size, age, lifetime   one stored answer; disk
  *	'r'  site, path, exact, ROUTE_VALUES  one route that had requests
  */
 #ifndef CORE_REPORT_H
@@ -51,6 +51,7 @@ struct report_stored {
 	struct slice head; /* empty where it was not asked for */
 	uint16_t status;
 	uint64_t size, age_s, lifetime_s;
+	bool on_disk; /* alone: not in memory */
 };
 
 struct report_route {

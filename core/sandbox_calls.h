@@ -44,6 +44,7 @@
 	X(accept) X(accept4) X(connect) \
 	X(sendfile) X(splice) X(tee) X(fadvise64) X(readahead) \
 	X(inotify_init1) X(inotify_add_watch) X(inotify_rm_watch) \
+	X(flock) X(ftruncate) X(fsync) X(fdatasync) X(unlinkat) \
 	X(sched_setaffinity) X(setrlimit) X(memfd_create)
 
 #define SANDBOX_CALLS_ROUTER(X) \

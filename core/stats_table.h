@@ -57,6 +57,15 @@
 	X(CACHE_PURGED, "cache_purged", PROXY, COUNTER, "stored answers taken out by purge and clear") \
 	X(CACHE_OBJECTS, "cache_objects", PROXY, GAUGE, "answers in the cache now") \
 	X(CACHE_MEMORY, "cache_memory", PROXY, GAUGE, "bytes that the cache takes now, everything counted") \
+	X(CACHE_DISK_HITS, "cache_disk_hits", PROXY, COUNTER, "answers read from the disk into memory") \
+	X(CACHE_DISK_WRITES, "cache_disk_writes", PROXY, COUNTER, "answers written to the disk") \
+	X(CACHE_DISK_DROPPED, "cache_disk_dropped", PROXY, COUNTER, "answers not written: the disk is too slow, full or broken") \
+	X(CACHE_DISK_ERRORS, "cache_disk_errors", PROXY, COUNTER, "what the disk has refused") \
+	X(CACHE_DISK_CORRUPTED, "cache_disk_corrupted", PROXY, COUNTER, "damaged answers and files found on the disk") \
+	X(CACHE_DISK_EVICTED, "cache_disk_evicted", PROXY, COUNTER, "answers on disk that made room for others") \
+	X(CACHE_DISK_OBJECTS, "cache_disk_objects", PROXY, GAUGE, "answers on disk now") \
+	X(CACHE_DISK_BYTES, "cache_disk_bytes", PROXY, GAUGE, "bytes of the cache's files now") \
+	X(CACHE_DISK_INDEX, "cache_disk_index", PROXY, GAUGE, "bytes of memory that know what is on disk") \
 	X(REQUESTS_QUEUED, "requests_queued", PROXY, GAUGE, "requests waiting for a place at a target now") \
 	X(ACCEPT_PAUSED, "accept_paused", PROXY, COUNTER, "times accepting paused for want of descriptors") \
 	X(ACCESS_LINES_DROPPED, "access_lines_dropped", PROXY, COUNTER, "lines of the access log that could not be written") \

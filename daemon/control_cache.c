@@ -120,9 +120,10 @@ object_json(const struct report_stored *s)
 {
 	json_int_t ttl =
 		(json_int_t)(s->lifetime_s & INT32_MAX) - (json_int_t)(s->age_s & INT32_MAX);
-	json_t *o = json_pack("{s:o, s:i, s:o, s:o, s:o, s:I, s:o, s:o}", "url", text(s->url),
+	json_t *o = json_pack("{s:o, s:i, s:o, s:o, s:o, s:I, s:o, s:o, s:s}", "url", text(s->url),
 		"status", (int)s->status, "type", text(s->type), "size", number(s->size), "age",
-		number(s->age_s), "ttl", ttl, "vary", text(s->vary), "tags", text(s->tags));
+		number(s->age_s), "ttl", ttl, "vary", text(s->vary), "tags", text(s->tags), "tier",
+		s->on_disk ? "disk" : "memory");
 
 	if (s->head.n > 0)
 		json_object_set_new(o, "head", text(s->head));
@@ -147,8 +148,9 @@ control_cache_counts(const struct control_state *s, const json_t *usage)
 	const json_t *counters = json_object_get(usage, "counters");
 	json_int_t hits = json_integer_value(json_object_get(counters, "cache_hits"));
 	json_int_t misses = json_integer_value(json_object_get(counters, "cache_misses"));
-	json_t *o = json_pack("{s:I, s:f}", "limit",
-		(json_int_t)(s->conf ? s->conf->cache_store.memory : 0), "hit_ratio",
+	json_t *o = json_pack("{s:I, s:I, s:f}", "limit",
+		(json_int_t)(s->conf ? s->conf->cache_store.memory : 0), "disk_limit",
+		(json_int_t)(s->conf ? s->conf->cache_store.disk : 0), "hit_ratio",
 		hits + misses > 0 ? (double)hits / (double)(hits + misses) : 0.0);
 
 	for (unsigned i = 0; i < STAT_COUNT; i++) {

@@ -57,14 +57,14 @@ print_status(const json_t *answer, struct buf *out)
 	const char *key;
 	json_t *value;
 
-	if (buf_printf(out, "%-12s %.1f%%\n", "hit ratio",
+	if (buf_printf(out, "%-16s %.1f%%\n", "hit ratio",
 		    100 * json_real_value(json_object_get(answer, "hit_ratio"))) < 0)
 		return -1;
 	json_object_foreach((json_t *)(uintptr_t)answer, key, value)
 	{
 		if (!json_is_integer(value))
 			continue;
-		if (buf_printf(out, "%-12s %lld\n", key, (long long)json_integer_value(value)) < 0)
+		if (buf_printf(out, "%-16s %lld\n", key, (long long)json_integer_value(value)) < 0)
 			return -1;
 	}
 	return 0;
@@ -80,8 +80,8 @@ static int
 print_list(const json_t *answer, struct buf *out)
 {
 	static const struct ctl_column columns[] = {{"STATUS", "status"}, {"SIZE", "size"},
-		{"AGE", "age"}, {"TTL", "ttl"}, {"TYPE", "type"}, {"VARY", "vary"},
-		{"TAGS", "tags"}, {"URL", "url"}};
+		{"AGE", "age"}, {"TTL", "ttl"}, {"TIER", "tier"}, {"TYPE", "type"},
+		{"VARY", "vary"}, {"TAGS", "tags"}, {"URL", "url"}};
 
 	return ctl_table_print(columns, ARRAY_SIZE(columns), answer, out);
 }

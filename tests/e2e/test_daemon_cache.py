@@ -50,7 +50,7 @@ def url(path):
 
 def test_what_is_stored_is_listed(site):
     text = site.ctl("cache", "ls").stdout
-    assert text.splitlines()[0].split() == ["STATUS", "SIZE", "AGE", "TTL", "TYPE", "VARY", "TAGS", "URL"]
+    assert text.splitlines()[0].split() == ["STATUS", "SIZE", "AGE", "TTL", "TIER", "TYPE", "VARY", "TAGS", "URL"]
     assert stored(site) == [url(p) for p in ("/a", "/a/1?x=1&y=%20", "/b", "/b/1")]
     some = site.ctl("cache", "ls", url("/b"), json=True)
     assert sorted(o["url"] for o in some) == [url("/b"), url("/b/1")]
@@ -72,7 +72,7 @@ def test_status_counts(site):
     assert (value["hits"], value["misses"], value["objects"]) == (1, 4, 4)
     assert value["hit_ratio"] == pytest.approx(0.2)
     text = site.ctl("cache", "status").stdout
-    assert "hit ratio    20.0%" in text and "objects      4" in text
+    assert "hit ratio        20.0%" in text and "objects          4" in text
 
 
 def test_purging(site):
