@@ -168,12 +168,14 @@ env_fill(struct environment *env, const struct child *c)
 	static const char *const levels[] = {"error", "warn", "info", "debug"};
 	const struct parent *p = c->parent;
 	const struct conf *conf = (p->next ? p->next : p->current)->conf;
+	_free_ char *stores = p->roots_folder ? roots_store_folder(p->roots_folder) : NULL;
 	char log[32];
 
 	(void)snprintf(log, sizeof(log), "%s,%s", levels[conf->log_level],
 		conf->log_format == LOG_FORMAT_JSON ? "json" : "text");
 	env_add(env, "SLUICE_LOG", log);
 	env_add(env, "SLUICE_ROOTS", p->roots_folder ? p->roots_folder : "/");
+	env_add(env, "SLUICE_STORES", stores ? stores : conf->cache_store.disk_path);
 	env_add(env, "SLUICE_SPOOL", p->spool_folder);
 	env_add(env, "TZ", secure_getenv("TZ"));
 	/* Templates of lxc are shell scripts that call programs by name. */

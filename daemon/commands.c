@@ -101,7 +101,7 @@ undo(const struct conf *c, struct err *e)
 	if (!records || !roots)
 		return err_set(e, "out of memory");
 	roots_sweep(roots);
-	(void)rmdir(roots);
+	roots_remove_folders(roots);
 	buf_init(&text, RECORDS_TEXT_MAX);
 	rc = records_read(records, &text, e);
 	if (rc == 0)

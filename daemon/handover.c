@@ -53,8 +53,9 @@ files_json(const struct edition *g)
 static json_t *
 root_json(const struct root *r)
 {
-	return json_pack("{s:s, s:s, s:b, s:o, s:o}", "source", r->source, "path", r->path,
-		"mounted", r->mounted, "device", number(r->device), "inode", number(r->inode));
+	return json_pack("{s:s, s:s, s:b, s:b, s:o, s:o}", "source", r->source, "path", r->path,
+		"mounted", r->mounted, "writable", r->writable, "device", number(r->device),
+		"inode", number(r->inode));
 }
 
 static void
@@ -281,6 +282,7 @@ restore_root(struct root_set *set, const json_t *o, bool borrow)
 	r->source = strdup(text_of(o, "source"));
 	r->path = strdup(text_of(o, "path"));
 	r->mounted = json_is_true(json_object_get(o, "mounted")) && !borrow;
+	r->writable = json_is_true(json_object_get(o, "writable"));
 	r->device = (dev_t)handover_number(o, "device");
 	r->inode = (ino_t)handover_number(o, "inode");
 	set->items[set->n++].root = r;

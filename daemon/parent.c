@@ -222,7 +222,7 @@ make_roots_folder(struct parent *p, struct err *e)
 	if (!p->roots_folder)
 		return err_set(e, "out of memory");
 	roots_sweep(p->roots_folder);
-	return file_mkdirs(p->roots_folder, 0755, e);
+	return roots_make_folders(p->roots_folder, e);
 }
 
 static int
@@ -290,7 +290,10 @@ parent_settle_paths(struct parent *p, const struct conf *c, struct err *e)
 		asprintf(&p->exec_path, "%s.exec", c->control_path) < 0)
 		return err_set(e, "out of memory");
 	p->roots_folder = p->root ? state_path(p->run_folder, "roots") : NULL;
-	return p->root && !p->roots_folder ? err_set(e, "out of memory") : 0;
+	if (!p->root)
+		return 0;
+	return p->roots_folder ? roots_make_folders(p->roots_folder, e)
+			       : err_set(e, "out of memory");
 }
 
 int
@@ -444,7 +447,7 @@ clear(struct parent *p)
 	edition_free(&p->current);
 	load_clear(&p->load);
 	if (p->roots_folder && ours)
-		(void)rmdir(p->roots_folder);
+		roots_remove_folders(p->roots_folder);
 	free(p->spool_folder);
 	free(p->roots_folder);
 	free(p->run_folder);

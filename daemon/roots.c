@@ -1,12 +1,13 @@
 /*
- * Bind mounts for `dir` routes, by open_tree(2), mount_setattr(2) and move_mount(2): the copy is
- * made read-only before anybody can see it, submounts included.
+ * Bind mounts for `dir` routes and the disk cache, by open_tree(2), mount_setattr(2) and
+ * move_mount(2): the copy is made read-only before anybody can see it, submounts included.
  */
 #include "daemon/roots.h"
 
 #include "core/file.h"
 #include "core/log.h"
 #include "core/own.h"
+#include "daemon/state.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -52,8 +53,8 @@ roots_clear(struct root_set *set)
 	*set = (struct root_set){0};
 }
 
-void
-roots_sweep(const char *folder)
+static void
+sweep(const char *folder)
 {
 	DIR *dir = opendir(folder);
 	const struct dirent *d;
@@ -67,6 +68,44 @@ roots_sweep(const char *folder)
 	}
 	if (dir)
 		closedir(dir);
+}
+
+char *
+roots_store_folder(const char *folder)
+{
+	char *path = NULL;
+
+	return asprintf(&path, "%s-rw", folder) < 0 ? NULL : path;
+}
+
+void
+roots_sweep(const char *folder)
+{
+	_free_ char *stores = roots_store_folder(folder);
+
+	sweep(folder);
+	if (stores)
+		sweep(stores);
+}
+
+int
+roots_make_folders(const char *folder, struct err *e)
+{
+	_free_ char *stores = roots_store_folder(folder);
+
+	if (!stores)
+		return err_set(e, "out of memory");
+	return file_mkdirs(folder, 0755, e) < 0 ? -1 : file_mkdirs(stores, 0755, e);
+}
+
+void
+roots_remove_folders(const char *folder)
+{
+	_free_ char *stores = roots_store_folder(folder);
+
+	(void)rmdir(folder);
+	if (stores)
+		(void)rmdir(stores);
 }
 
 /* Makes the first RUN/roots/N that does not exist yet. */
@@ -89,11 +128,11 @@ make_mount_point(const char *folder, char **ret, struct err *e)
 }
 
 static int
-bind_read_only(const char *source, const char *target, struct err *e)
+bind_folder(const char *source, const char *target, bool writable, struct err *e)
 {
 	struct mount_attr attr = {
-		.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
-			    MOUNT_ATTR_NOEXEC,
+		.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC |
+			    (writable ? 0u : MOUNT_ATTR_RDONLY),
 		.propagation = MS_PRIVATE,
 	};
 	_fd_ int tree =
@@ -102,7 +141,7 @@ bind_read_only(const char *source, const char *target, struct err *e)
 	if (tree < 0)
 		return err_errno(e, errno, "cannot serve %s", source);
 	if (mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) < 0)
-		return err_errno(e, errno, "cannot make a read-only copy of %s", source);
+		return err_errno(e, errno, "cannot make a copy of %s", source);
 	if (move_mount(tree, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		return err_errno(e, errno, "cannot mount %s on %s", source, target);
 	return 0;
@@ -111,13 +150,18 @@ bind_read_only(const char *source, const char *target, struct err *e)
 static int
 root_mount(struct root *r, const char *folder, struct err *e)
 {
+	_free_ char *stores = NULL;
+
 	if (!folder) {
 		r->path = strdup(r->source);
 		return r->path ? 0 : err_set(e, "out of memory");
 	}
-	if (make_mount_point(folder, &r->path, e) < 0)
+	stores = r->writable ? roots_store_folder(folder) : NULL;
+	if (r->writable && !stores)
+		return err_set(e, "out of memory");
+	if (make_mount_point(stores ? stores : folder, &r->path, e) < 0)
 		return -1;
-	if (bind_read_only(r->source, r->path, e) < 0) {
+	if (bind_folder(r->source, r->path, r->writable, e) < 0) {
 		rmdir(r->path);
 		return -1;
 	}
@@ -125,8 +169,16 @@ root_mount(struct root *r, const char *folder, struct err *e)
 	return 0;
 }
 
+/* What is to be prepared. */
+struct want {
+	const char *source;
+	bool writable;
+	const char *folder; /* see roots_prepare */
+	const struct root_set *have;
+};
+
 static struct root *
-root_new(const char *source, const struct stat *st, const char *folder, struct err *e)
+root_new(const struct want *w, const struct stat *st, struct err *e)
 {
 	struct root *r = calloc(1, sizeof(*r));
 
@@ -137,10 +189,11 @@ root_new(const char *source, const struct stat *st, const char *folder, struct e
 	r->refs = 1;
 	r->device = st->st_dev;
 	r->inode = st->st_ino;
-	r->source = strdup(source);
+	r->writable = w->writable;
+	r->source = strdup(w->source);
 	if (!r->source)
 		err_set(e, "out of memory");
-	else if (root_mount(r, folder, e) == 0)
+	else if (root_mount(r, w->folder, e) == 0)
 		return r;
 	root_unref(&r);
 	return NULL;
@@ -148,36 +201,39 @@ root_new(const char *source, const struct stat *st, const char *folder, struct e
 
 /* The same path and still the same folder: one that was replaced on disk gets a new mount. */
 static struct root *
-find_same(const struct root_set *set, const char *source, const struct stat *st)
+find_same(const struct root_set *set, const struct want *w, const struct stat *st)
 {
 	for (size_t i = 0; set && i < set->n; i++) {
 		struct root *r = set->items[i].root;
 
-		if (strcmp(r->source, source) == 0 && r->device == st->st_dev &&
-			r->inode == st->st_ino)
+		if (strcmp(r->source, w->source) == 0 && r->writable == w->writable &&
+			r->device == st->st_dev && r->inode == st->st_ino)
 			return r;
 	}
 	return NULL;
 }
 
 static int
-prepare_one(const char *source, const char *folder, const struct root_set *have,
-	struct root_set *set, struct err *e)
+prepare_one(const struct want *w, struct root_set *set, struct err *e)
 {
 	struct root *r;
 	struct stat st;
 
-	if (stat(source, &st) < 0)
-		return err_errno(e, errno, "cannot serve %s", source);
+	if (stat(w->source, &st) < 0)
+		return err_errno(e, errno, "cannot serve %s", w->source);
 	if (!S_ISDIR(st.st_mode))
-		return err_set(e, "cannot serve %s: not a folder", source);
-	r = find_same(set, source, &st);
+		return err_set(e, "cannot serve %s: not a folder", w->source);
+	r = find_same(set, w, &st);
 	if (!r)
-		r = find_same(have, source, &st);
+		r = find_same(w->have, w, &st);
+	/* What an ordinary user's proxy may write to is settled when it starts. */
+	if (!r && w->writable && !w->folder && w->have)
+		return err_set(e, "the folder of the disk cache can't change while a daemon runs "
+				  "that is not root's; restart it");
 	if (r)
 		r->refs++;
 	else
-		r = root_new(source, &st, folder, e);
+		r = root_new(w, &st, e);
 	if (!r)
 		return -1;
 	set->items[set->n++].root = r;
@@ -185,15 +241,15 @@ prepare_one(const char *source, const char *folder, const struct root_set *have,
 }
 
 static int
-prepare_site(const struct conf_site *s, const char *folder, const struct root_set *have,
-	struct root_set *set, struct err *e)
+prepare_site(const struct conf_site *s, struct want *w, struct root_set *set, struct err *e)
 {
 	for (size_t i = 0; i < s->n_routes; i++) {
 		const struct conf_route *r = &s->routes[i];
 
 		if (r->target.type != CONF_TARGET_DIR)
 			continue;
-		if (prepare_one(r->target.path, folder, have, set, e) < 0) {
+		w->source = r->target.path;
+		if (prepare_one(w, set, e) < 0) {
 			if (e)
 				e->ordinal = r->ordinal;
 			return -1;
@@ -201,6 +257,23 @@ prepare_site(const struct conf_site *s, const char *folder, const struct root_se
 		set->items[set->n - 1].ordinal = r->ordinal;
 	}
 	return 0;
+}
+
+static int
+prepare_store(const struct conf_cache_store *c, struct want *w, struct root_set *set, struct err *e)
+{
+	if (!c->disk_path)
+		return 0;
+	w->source = c->disk_path;
+	w->writable = true;
+	if (state_make_store(c->disk_path, w->folder != NULL, e) == 0 &&
+		prepare_one(w, set, e) == 0) {
+		set->items[set->n - 1].ordinal = c->disk_ordinal;
+		return 0;
+	}
+	if (e)
+		e->ordinal = c->disk_ordinal;
+	return -1;
 }
 
 static size_t
@@ -218,17 +291,19 @@ int
 roots_prepare(const struct conf *c, const char *folder, const struct root_set *have,
 	struct root_set *ret, struct err *e)
 {
+	struct want want = {.folder = folder, .have = have};
 	struct root_set set = {0};
+	int rc = 0;
 
 	*ret = set;
-	set.items = calloc(count_dirs(c) + 1, sizeof(struct root_use));
+	set.items = calloc(count_dirs(c) + 2, sizeof(struct root_use));
 	if (!set.items)
 		return err_set(e, "out of memory");
-	for (size_t i = 0; i < c->n_sites; i++) {
-		if (prepare_site(&c->sites[i], folder, have, &set, e) < 0) {
-			roots_clear(&set);
-			return -1;
-		}
+	for (size_t i = 0; i < c->n_sites && rc == 0; i++)
+		rc = prepare_site(&c->sites[i], &want, &set, e);
+	if (rc < 0 || prepare_store(&c->cache_store, &want, &set, e) < 0) {
+		roots_clear(&set);
+		return -1;
 	}
 	*ret = set;
 	return 0;

@@ -8,6 +8,7 @@
 #include "core/own.h"
 #include "core/sandbox.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
@@ -64,21 +65,53 @@ state_make_folders(const struct conf *c, struct err *e)
 	return conf_needs_lxc(c) ? make_folder(c->lxc_path, 0711, c->lxc_path_ordinal, e) : 0;
 }
 
+/* Whether there is nothing in the folder but what a file system puts there itself. */
+static bool
+is_empty(int folder)
+{
+	int copy = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+	const struct dirent *d;
+	bool empty = dir != NULL;
+
+	while (empty && (d = readdir(dir)) != NULL) /* NOLINT(concurrency-mt-unsafe): one thread */
+		empty = strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0 ||
+			strcmp(d->d_name, "lost+found") == 0;
+	if (dir)
+		closedir(dir);
+	else
+		close_fd(copy);
+	return empty;
+}
+
+/* careful: not when it is another's and in use. */
 static int
-give_to_proxy(const char *path, struct err *e)
+give_to_proxy(const char *path, bool careful, struct err *e)
 {
 	_fd_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	const char *user = sandbox_user(ROLE_PROXY);
 	struct passwd entry, *found = NULL;
 	char text[STATE_PASSWD_MAX];
+	struct stat st;
 
-	if (fd < 0)
+	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_errno(e, errno, "cannot open %s", path);
 	if (getpwnam_r(user, &entry, text, sizeof(text), &found) != 0 || !found)
 		return err_set(e, "user \"%s\" does not exist; `./setup deps` creates it", user);
+	if (careful && st.st_uid != entry.pw_uid && !is_empty(fd))
+		return err_set(
+			e, "%s is in use by others; name a folder that is the cache's alone", path);
 	if (fchown(fd, entry.pw_uid, entry.pw_gid) < 0 || fchmod(fd, 0700) < 0)
 		return err_errno(e, errno, "cannot give %s to %s", path, user);
 	return 0;
+}
+
+int
+state_make_store(const char *path, bool root, struct err *e)
+{
+	if (file_mkdirs(path, 0700, e) < 0)
+		return -1;
+	return root ? give_to_proxy(path, true, e) : 0;
 }
 
 char *
@@ -90,7 +123,7 @@ state_make_spool(const char *state, bool root, struct err *e)
 		(void)err_set(e, "out of memory");
 		return NULL;
 	}
-	if (file_mkdirs(path, 0700, e) < 0 || (root && give_to_proxy(path, e) < 0))
+	if (file_mkdirs(path, 0700, e) < 0 || (root && give_to_proxy(path, false, e) < 0))
 		return NULL;
 	return steal_ptr(&path);
 }

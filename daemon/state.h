@@ -13,6 +13,9 @@ int state_make_folders(const struct conf *c, struct err *e);
 /* Creates STATE/spool (0700) for the proxy's files without a name, the proxy user's when root runs
  * this. Its path in fresh memory, or NULL with e filled. */
 char *state_make_spool(const char *state, bool root, struct err *e);
+/* Creates the folder of the disk cache (0700) where missing; the proxy user's when root runs this,
+ * unless it is in use by others. 0 or -1 with e filled. */
+int state_make_store(const char *path, bool root, struct err *e);
 /* Takes STATE/lock for the life of the process. The descriptor, to be kept open; or -1 with e
  * filled, which names the process that holds it. */
 int state_lock(const char *state, struct err *e);
