@@ -429,11 +429,37 @@ cache_store_mark(struct cache_store *s, const struct cache_key *key)
 		.all = atomic_load(&s->purges), .one = atomic_load(invalidations_of(s, key->hash))};
 }
 
-static bool
-is_current(struct cache_store *s, const struct cache_object *o, const struct cache_mark *mark)
+bool
+cache_store_is_current(struct cache_store *s, uint64_t hash, const struct cache_mark *mark)
 {
 	return mark->all == atomic_load(&s->purges) &&
-	       mark->one == atomic_load(invalidations_of(s, o->hash));
+	       mark->one == atomic_load(invalidations_of(s, hash));
+}
+
+void
+cache_store_forbid_url(struct cache_store *s, struct slice url)
+{
+	atomic_fetch_add(invalidations_of(s, cache_store_hash(s, url)), 1);
+}
+
+void
+cache_store_forbid_all(struct cache_store *s)
+{
+	atomic_fetch_add(&s->purges, 1);
+}
+
+bool
+cache_store_holds(struct cache_store *s, uint64_t hash, struct slice url)
+{
+	struct shard *shard = shard_of(s, hash);
+	const struct cache_object *o;
+
+	pthread_mutex_lock(&shard->lock);
+	o = shard->n_buckets ? *bucket_of(shard, hash) : NULL;
+	while (o && !same_url(o, hash, url))
+		o = o->next;
+	pthread_mutex_unlock(&shard->lock);
+	return o != NULL;
 }
 
 /* The one that o takes the place of, or the oldest when there are too many of them. Under both
@@ -500,7 +526,7 @@ cache_store_insert(struct cache_store *s, struct cache_object *o, const struct c
 
 	list_init(&gone);
 	pthread_mutex_lock(&s->queues);
-	if (is_current(s, o, mark) && atomic_load(&s->budget) > 0)
+	if (cache_store_is_current(s, o->hash, mark) && atomic_load(&s->budget) > 0)
 		linked = store_link(s, o, &gone);
 	pthread_mutex_unlock(&s->queues);
 	(void)let_go(&gone);

@@ -61,6 +61,14 @@ struct cache_mark cache_store_mark(struct cache_store *s, const struct cache_key
  * invalidated since the mark, or there is no room. */
 bool cache_store_insert(
 	struct cache_store *s, struct cache_object *o, const struct cache_mark *mark);
+/* Whether nothing has invalidated what the URL with this hash has, since the mark. */
+bool cache_store_is_current(struct cache_store *s, uint64_t hash, const struct cache_mark *mark);
+/* What was asked for up to now is not stored: of one URL, of all. For a second tier, which is
+ * cleared between this and the invalidation here, so that nothing passes from one to the other. */
+void cache_store_forbid_url(struct cache_store *s, struct slice url);
+void cache_store_forbid_all(struct cache_store *s);
+/* Whether an answer of the URL is in, whatever its keys. */
+bool cache_store_holds(struct cache_store *s, uint64_t hash, struct slice url);
 /* Takes this object out, if it is in. */
 void cache_store_remove(struct cache_store *s, struct cache_object *o);
 /* Takes out all answers of the URL, whatever their scope, and keeps those on their way out (RFC

@@ -10,6 +10,8 @@ add_library(sluice_http STATIC
 	busy.c
 	cache_answer.c
 	cache_control.c
+	cache_disk_format.c
+	cache_disk_index.c
 	cache_flight.c
 	cache_head.c
 	cache_object.c

@@ -10,6 +10,8 @@ foreach(name
 		busy
 		cache_answer
 		cache_control
+		cache_disk_format
+		cache_disk_index
 		cache_flight
 		cache_policy
 		cache_store
