@@ -8,6 +8,9 @@
 #include "core/own.h"
 #include "core/report.h"
 
+#include <fcntl.h>
+#include <stdlib.h>
+
 static bool
 uses_cache(const struct conf *conf)
 {
@@ -22,18 +25,73 @@ uses_cache(const struct conf *conf)
 	return false;
 }
 
-void
-cache_manager_configure(struct cache_store *store, const struct conf *conf)
+/* --- life ------------------------------------------------------------------------------------ */
+
+static void on_purged(struct list *item, void *ctx);
+
+int
+cache_manager_init(
+	struct cache_manager *m, struct event_base *base, struct chan **chan, struct err *e)
 {
-	cache_store_set_budget(store, uses_cache(conf) ? conf->cache_store.memory : 0);
+	list_init(&m->purges);
+	m->chan = chan;
+	m->store = cache_store_new();
+	m->flights = cache_flights_new();
+	if (!m->store || !m->flights)
+		return err_set(e, "out of memory");
+	m->disk = cache_disk_new(m->store, e);
+	return m->disk ? mailbox_init(&m->done, base, on_purged, m, e) : -1;
 }
 
 void
-cache_manager_count(struct cache_store *store, struct stats *stats)
+cache_manager_share(struct cache_manager *m, struct worker *w)
+{
+	w->cache = m->store;
+	w->flights = m->flights;
+	w->disk = m->disk;
+}
+
+/* A descriptor of the folder that the generation has opened; -1: there is none. */
+static int
+open_folder(const struct generation *g)
+{
+	const struct conf *conf = g->conf;
+	const struct generation_root *root =
+		conf->cache_store.disk_ordinal ? generation_root(g, conf->cache_store.disk_ordinal)
+					       : NULL;
+
+	return root && uses_cache(conf) ? fcntl(root->fd, F_DUPFD_CLOEXEC, 0) : -1;
+}
+
+void
+cache_manager_configure(struct cache_manager *m, const struct generation *g)
+{
+	const struct conf *conf = g->conf;
+	const struct cache_disk_settings settings = {.folder = open_folder(g),
+		.budget = conf->cache_store.disk,
+		.floor = conf->cache_store.disk_free};
+	struct err e = {0};
+
+	cache_store_set_budget(m->store, uses_cache(conf) ? conf->cache_store.memory : 0);
+	if (cache_disk_configure(m->disk, &settings, &e) < 0)
+		log_err("there is no disk cache", &e);
+}
+
+void
+cache_manager_let_go(struct cache_manager *m)
+{
+	const struct cache_disk_settings settings = {.folder = -1, .keep = true};
+
+	(void)cache_disk_configure(m->disk, &settings, NULL);
+}
+
+void
+cache_manager_count(struct cache_manager *m, struct stats *stats)
 {
 	struct cache_counts c;
 
-	cache_store_count(store, &c);
+	cache_disk_count(m->disk, stats);
+	cache_store_count(m->store, &c);
 	atomic_store(&stats->value[STAT_CACHE_STORED], c.stored);
 	atomic_store(&stats->value[STAT_CACHE_EVICTED], c.evicted);
 	atomic_store(&stats->value[STAT_CACHE_PURGED], c.purged);
@@ -43,37 +101,23 @@ cache_manager_count(struct cache_store *store, struct stats *stats)
 
 /* --- orders ---------------------------------------------------------------------------------- */
 
-static bool
-matches_url(const struct cache_object *o, const void *ctx)
-{
-	return slice_eq(o->url, *(const struct slice *)ctx);
-}
+/* What an order is about. */
+struct about {
+	enum disk_kind kind;
+	struct slice what;
+};
 
 static bool
-matches_prefix(const struct cache_object *o, const void *ctx)
+matches(const struct cache_object *o, const void *ctx)
 {
-	return slice_starts(o->url, *(const struct slice *)ctx);
-}
+	const struct about *about = ctx;
 
-static bool
-matches_tag(const struct cache_object *o, const void *ctx)
-{
-	const struct slice *tag = ctx;
-	struct slice rest = o->tags;
-
-	while (rest.n > 0) {
-		struct slice one = slice_head(rest, slice_index(rest, ' '));
-
-		if (slice_eq(one, *tag))
-			return true;
-		rest = slice_skip(rest, one.n + 1);
-	}
-	return false;
+	return disk_kill_matches(about->kind, about->what, o->url, o->tags);
 }
 
 struct listing {
-	bool (*matches)(const struct cache_object *o, const void *ctx);
-	struct slice what;
+	struct cache_store *store;
+	struct about about;
 	bool with_heads;
 	uint64_t now_ms;
 	uint64_t n; /* that match */
@@ -94,7 +138,7 @@ list_one(const struct cache_object *o, void *ctx)
 		.size = cache_object_body(o).n};
 	int64_t age;
 
-	if (!l->matches(o, &l->what) || ++l->n > CACHE_LISTED_MAX)
+	if (!matches(o, &l->about) || ++l->n > CACHE_LISTED_MAX)
 		return true;
 	age = cache_terms_age(&o->terms, l->now_ms > o->came_ms ? l->now_ms - o->came_ms : 0);
 	r.age_s = (uint64_t)age;
@@ -102,55 +146,49 @@ list_one(const struct cache_object *o, void *ctx)
 	return report_put_stored(l->out, &r) == 0;
 }
 
-static uint64_t
-carry_out(struct cache_store *store, enum cache_order order, struct slice what, struct buf *out)
+/* The same for one that is on disk alone. */
+static bool
+list_on_disk(const struct disk_entry *e, void *ctx)
 {
-	struct listing l = {.matches = matches_prefix,
-		.what = what,
+	struct listing *l = ctx;
+	int64_t since = (int64_t)clock_wall_coarse_ms() - e->came_wall_ms;
+	struct report_stored r = {.url = disk_entry_url(e),
+		.vary = disk_entry_vary(e),
+		.tags = disk_entry_tags(e),
+		.status = e->status,
+		.size = e->body_n,
+		.age_s = e->born_s + (uint64_t)(since > 0 ? since / 1000 : 0),
+		.lifetime_s = e->lifetime_s,
+		.on_disk = true};
+
+	if (!disk_kill_matches(l->about.kind, l->about.what, r.url, r.tags) ||
+		cache_store_holds(l->store, e->hash, r.url) || ++l->n > CACHE_LISTED_MAX)
+		return true;
+	return report_put_stored(l->out, &r) == 0;
+}
+
+static uint64_t
+list(struct cache_manager *m, enum cache_order order, struct slice what, struct buf *out)
+{
+	struct listing l = {.store = m->store,
+		.about = {.kind = order == CACHE_ORDER_SHOW ? DISK_KILL_URL : DISK_KILL_PREFIX,
+			.what = what},
+		.with_heads = order == CACHE_ORDER_SHOW,
 		.now_ms = clock_mono_coarse_ms(),
 		.out = out};
 
-	switch (order) {
-	case CACHE_ORDER_SHOW:
-		l.matches = matches_url;
-		l.with_heads = true;
-		cache_store_each(store, list_one, &l);
-		return l.n;
-	case CACHE_ORDER_LIST:
-		cache_store_each(store, list_one, &l);
-		return l.n;
-	case CACHE_ORDER_PURGE_URL:
-		return cache_store_purge(store, matches_url, &what);
-	case CACHE_ORDER_PURGE_PREFIX:
-		return cache_store_purge(store, matches_prefix, &what);
-	case CACHE_ORDER_PURGE_TAG:
-		return cache_store_purge(store, matches_tag, &what);
-	case CACHE_ORDER_CLEAR:
-		return cache_store_purge(store, matches_prefix, &(struct slice){0});
-	case CACHE_ORDER_COUNT:
-		break;
-	}
-	return 0;
+	cache_store_each(m->store, list_one, &l);
+	cache_disk_each(m->disk, list_on_disk, &l);
+	return l.n;
 }
 
-void
-cache_manager_on_ask(struct cache_store *store, struct chan *chan, struct msg_in *m)
+static void
+say(struct cache_manager *m, uint64_t id, uint64_t n, struct slice report)
 {
-	uint64_t id = msg_get_u64(m);
-	uint8_t order = msg_get_u8(m);
-	struct slice what = msg_get_slice(m);
 	struct err e = {0};
 	struct msg_out out;
-	struct buf report;
-	_fd_ int fd = -1;
-	uint64_t n;
+	_fd_ int fd = memfd_new("cache", report, &e);
 
-	if (msg_finish(m) < 0 || order >= CACHE_ORDER_COUNT)
-		return;
-	buf_init(&report, REPORT_MAX);
-	n = carry_out(store, (enum cache_order)order, what, &report);
-	fd = memfd_new("cache", buf_slice(&report), &e);
-	buf_clear(&report);
 	if (fd < 0 || msg_out_init(&out, MSG_CACHE_SAID, ROLE_CONTROL) < 0) {
 		log_err("the cache cannot answer", &e);
 		return;
@@ -158,5 +196,114 @@ cache_manager_on_ask(struct cache_store *store, struct chan *chan, struct msg_in
 	msg_put_u64(&out, id);
 	msg_put_u64(&out, n);
 	msg_put_fd(&out, fd);
-	(void)chan_send(chan, &out);
+	(void)chan_send(*m->chan, &out);
+}
+
+/* --- purges ---------------------------------------------------------------------------------- */
+
+/* One that waits for the disk. */
+struct purge {
+	struct list node, news; /* in the manager's list; in its mailbox */
+	struct disk_waiter waiter;
+	struct cache_manager *manager;
+	uint64_t id, n, on_disk; /* how many there were in memory, and on disk alone */
+};
+
+/* By the disk's thread: from now on it is the main thread's alone. */
+static void
+on_written(struct disk_waiter *w)
+{
+	struct purge *p = list_entry(w, struct purge, waiter);
+
+	mailbox_post(&p->manager->done, &p->news);
+}
+
+static void
+on_purged(struct list *item, void *ctx)
+{
+	struct cache_manager *m = ctx;
+	struct purge *p = list_entry(item, struct purge, news);
+
+	if (*m->chan)
+		say(m, p->id, p->n + p->on_disk, (struct slice){0});
+	list_remove(&p->node);
+	free(p);
+}
+
+/* Both tiers; nothing passes from one to the other meanwhile. */
+static void
+purge(struct cache_manager *m, uint64_t id, const struct about *about)
+{
+	struct purge *p = calloc(1, sizeof(*p));
+	bool waits;
+
+	if (!p)
+		return; /* who asked will say that nobody answered */
+	p->manager = m;
+	p->id = id;
+	p->waiter.on_done = on_written;
+	list_init(&p->news);
+	list_append(&m->purges, &p->node);
+	cache_store_forbid_all(m->store);
+	waits = cache_disk_purge(m->disk, about->kind, about->what, &p->waiter, &p->on_disk);
+	p->n = cache_store_purge(m->store, matches, about);
+	if (!waits)
+		on_purged(&p->news, m);
+}
+
+void
+cache_manager_clear(struct cache_manager *m)
+{
+	if (!m->store)
+		return;
+	list_each(node, &m->purges)
+	{
+		struct purge *p = list_entry(node, struct purge, node);
+
+		if (!cache_disk_leave(m->disk, &p->waiter))
+			continue; /* it is in the mailbox */
+		list_remove(&p->node);
+		free(p);
+	}
+	if (m->disk)
+		mailbox_clear(&m->done);
+	cache_disk_free(&m->disk);
+	cache_flights_free(&m->flights);
+	cache_store_free(&m->store);
+}
+
+void
+cache_manager_on_ask(struct cache_manager *m, struct msg_in *msg)
+{
+	uint64_t id = msg_get_u64(msg);
+	uint8_t order = msg_get_u8(msg);
+	struct about about = {.kind = DISK_KILL_PREFIX, .what = msg_get_slice(msg)};
+	struct buf report;
+	uint64_t n;
+
+	if (msg_finish(msg) < 0)
+		return;
+	switch ((enum cache_order)order) {
+	case CACHE_ORDER_SHOW:
+	case CACHE_ORDER_LIST:
+		buf_init(&report, REPORT_MAX);
+		n = list(m, (enum cache_order)order, about.what, &report);
+		say(m, id, n, buf_slice(&report));
+		buf_clear(&report);
+		return;
+	case CACHE_ORDER_PURGE_URL:
+		about.kind = DISK_KILL_URL;
+		break;
+	case CACHE_ORDER_PURGE_TAG:
+		about.kind = DISK_KILL_TAG;
+		break;
+	case CACHE_ORDER_CLEAR:
+		about.what = (struct slice){0};
+		break;
+	case CACHE_ORDER_PURGE_PREFIX:
+		break;
+	case CACHE_ORDER_COUNT:
+		return;
+	}
+	purge(m, id, &about);
 }

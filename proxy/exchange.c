@@ -37,6 +37,8 @@ exchange_on_retry(struct timer *t)
 		exchange_on_wait_over(x);
 	else if (x->state == EXCHANGE_COLLAPSE)
 		exchange_collapse_timeout(x);
+	else if (exchange_cache_holds(x))
+		exchange_disk_timeout(x);
 	x->head_held = false;
 	front_drive(x->front);
 }
@@ -625,6 +627,7 @@ exchange_run(struct exchange *x)
 		case EXCHANGE_RESOLVE:
 		case EXCHANGE_GUARD:
 		case EXCHANGE_WAIT:
+		case EXCHANGE_DISK:
 		case EXCHANGE_COLLAPSE:
 		case EXCHANGE_CONNECT:
 			if (exchange_client_left(x))

@@ -35,6 +35,7 @@
 	X(BUFFER, "the request's body is taken in before the backend is asked")                    \
 	X(RESOLVE, "the target's name is being resolved")                                          \
 	X(WAIT, "waiting for a container, or before the next attempt to connect")                  \
+	X(DISK, "a stored answer is being read")                                                   \
 	X(COLLAPSE, "waiting for the answer to another request for the same")                      \
 	X(CONNECT, "connecting to the backend")                                                    \
 	X(RELAY, "request and answer pass through")                                                \
@@ -76,6 +77,7 @@ struct tunnel {
 
 struct subrequest;     /* subrequest.h */
 struct exchange_cache; /* exchange_cache.h */
+struct disk_ticket;    /* exchange_disk.c */
 struct flight_ticket;  /* exchange_collapse.c */
 
 /* An answer of several parts of a file. */
@@ -215,6 +217,10 @@ void exchange_on_container(struct container_entry *entry, enum container_change 
 void exchange_drain_connection(struct exchange *x);
 void exchange_free_spares(struct worker *w);
 
+/* What a ticket waited for is on disk, or in memory, or is not to be had. */
+void exchange_on_disk(struct disk_ticket *t);
+/* t may be NULL. */
+void exchange_disk_free(struct disk_ticket *t);
 /* The leader that a ticket waited for has come to an end. */
 void exchange_on_flight(struct flight_ticket *t);
 /* t may be NULL. */

@@ -165,6 +165,8 @@ use_object(struct exchange *x)
 	switch (cache_terms_use(&c->object->terms, age_now(c->object))) {
 	case CACHE_USE_FRESH:
 		stats_add(&x->worker->stats, STAT_CACHE_HITS, 1);
+		if (c->from_disk)
+			c->detail = "disk";
 		exchange_cache_serve(x);
 		return true;
 	case CACHE_USE_REFRESH:
@@ -186,6 +188,19 @@ use_object(struct exchange *x)
 	return exchange_collapse(x);
 }
 
+/* What is stored, if anything, does not do. */
+static bool
+miss(struct exchange *x, enum cache_miss why)
+{
+	struct exchange_cache *c = x->cached;
+
+	stats_add(&x->worker->stats, STAT_CACHE_MISSES, 1);
+	if (c->object)
+		return false;
+	c->forward = why == CACHE_MISS_VARY ? CACHE_FORWARD_VARY_MISS : CACHE_FORWARD_URI_MISS;
+	return only_if_cached(x) || exchange_collapse(x);
+}
+
 static bool
 look_up(struct exchange *x)
 {
@@ -193,13 +208,25 @@ look_up(struct exchange *x)
 	enum cache_miss why;
 
 	c->object = cache_store_find(x->worker->cache, &c->key, &x->request, &why);
-	if (c->object && use_object(x))
+	if (c->object ? use_object(x) : exchange_disk_find(x))
 		return true;
-	stats_add(&x->worker->stats, STAT_CACHE_MISSES, 1);
-	if (c->object)
-		return false;
-	c->forward = why == CACHE_MISS_VARY ? CACHE_FORWARD_VARY_MISS : CACHE_FORWARD_URI_MISS;
-	return only_if_cached(x) || exchange_collapse(x);
+	return miss(x, why);
+}
+
+void
+exchange_cache_was_read(struct exchange *x)
+{
+	struct exchange_cache *c = x->cached;
+	enum cache_miss why;
+	bool taken;
+
+	c->mark = cache_store_mark(x->worker->cache, &c->key);
+	c->object = cache_store_find(x->worker->cache, &c->key, &x->request, &why);
+	c->from_disk = c->object != NULL;
+	taken = c->object && use_object(x);
+	c->from_disk = false;
+	if (!taken && !miss(x, why))
+		exchange_start_buffer(x);
 }
 
 bool

@@ -55,6 +55,8 @@ struct exchange_cache {
 	struct cache_fill fill;
 	struct flight *flight;        /* that it leads; NULL: none */
 	struct flight_ticket *ticket; /* behind another's; NULL: none */
+	struct disk_ticket *disk;     /* it waits for the disk; NULL: it does not */
+	bool from_disk;               /* what is about to be served was read for it */
 	bool joined;    /* it has been asked whether it leads or waits: once is enough */
 	bool collapsed; /* its answer came from another's request */
 };
@@ -93,6 +95,28 @@ void exchange_cache_release(struct exchange *x);
 void exchange_cache_serve(struct exchange *x);
 /* What it waited for is in the store, perhaps. True: it is served. */
 bool exchange_cache_look_again(struct exchange *x);
+
+/* What it waited for has been read, perhaps. */
+void exchange_cache_was_read(struct exchange *x);
+
+/* --- exchange_disk.c ------------------------------------------------------------------------- */
+
+#define CACHE_DISK_WAIT_MS 2000 /* for a disk that does not answer; then as if it had nothing */
+
+/* The memory tier has nothing for the request. True: it waits for the disk. */
+bool exchange_disk_find(struct exchange *x);
+/* What is on disk for the URL is void; the answer's head waits until that is written. */
+void exchange_disk_invalidate(struct exchange *x, struct slice url);
+/* It waits no longer. */
+void exchange_disk_leave(struct exchange *x);
+/* It has waited for long enough. */
+void exchange_disk_timeout(struct exchange *x);
+/* Nothing goes to the client yet. */
+static inline bool
+exchange_cache_holds(const struct exchange *x)
+{
+	return x->cached && x->cached->disk;
+}
 
 /* --- exchange_collapse.c --------------------------------------------------------------------- */
 

@@ -7,6 +7,7 @@
 
 #include "core/clock.h"
 #include "core/own.h"
+#include "proxy/cache_disk.h"
 #include "proxy/cache_head.h"
 #include "proxy/coding.h"
 #include "proxy/relay.h"
@@ -33,6 +34,7 @@ fill_drop(struct exchange *x)
 void
 exchange_cache_release(struct exchange *x)
 {
+	exchange_disk_leave(x);
 	exchange_collapse_leave(x);
 	exchange_collapse_end(x, FLIGHT_END_LOST);
 	fill_clear(&x->cached->fill);
@@ -102,6 +104,15 @@ remake(struct exchange *x, struct slice head, const struct cache_terms *terms)
 	return o;
 }
 
+/* It is not what the backend says now. It was stale before: nobody waits for the disk to know. */
+static void
+remove_object(struct exchange *x)
+{
+	cache_store_remove(x->worker->cache, x->cached->object);
+	if (x->worker->disk)
+		(void)cache_disk_invalidate(x->worker->disk, x->cached->object->url, NULL);
+}
+
 /* RFC 9111 section 4.3.4: the freshened object in place of the stale one, in the store and here.
  * When memory is short, it stays as it is. */
 static void
@@ -121,10 +132,12 @@ freshen(struct exchange *x)
 	buf_clear(&head);
 	if (!o)
 		return;
-	if (!c->detail)
-		(void)cache_store_insert(x->worker->cache, o, &c->mark);
-	else if (!c->request.authorized) /* else it is not for others; theirs may still be right */
-		cache_store_remove(x->worker->cache, c->object);
+	if (!c->detail) {
+		if (cache_store_insert(x->worker->cache, o, &c->mark) && x->worker->disk)
+			cache_disk_freshen(x->worker->disk, c->object, o, &c->mark);
+	} else if (!c->request.authorized) { /* else it is not for others; theirs may be right */
+		remove_object(x);
+	}
 	cache_object_unref(&c->object);
 	c->object = o;
 }
@@ -178,6 +191,15 @@ origin_length(struct slice url)
 	return scheme + slice_index(slice_skip(url, scheme), '/');
 }
 
+/* In both tiers, and on no way from one to the other. */
+static void
+invalidate_url(struct exchange *x, struct slice url)
+{
+	cache_store_forbid_url(x->worker->cache, url);
+	exchange_disk_invalidate(x, url);
+	(void)cache_store_invalidate(x->worker->cache, url);
+}
+
 /* A reference to a place of the same origin (RFC 9111 section 4.4). */
 static void
 invalidate_reference(struct exchange *x, struct slice reference)
@@ -207,7 +229,7 @@ invalidate_reference(struct exchange *x, struct slice reference)
 		failed |= buf_append_slice(text, reference);
 	}
 	if (!failed)
-		(void)cache_store_invalidate(x->worker->cache, buf_slice(text));
+		invalidate_url(x, buf_slice(text));
 }
 
 /* A request that may have changed something, and has not failed. */
@@ -221,7 +243,7 @@ invalidate(struct exchange *x, struct slice head)
 		method == HTTP_METHOD_OPTIONS || method == HTTP_METHOD_TRACE ||
 		x->response.status >= 400)
 		return;
-	(void)cache_store_invalidate(x->worker->cache, x->cached->key.url);
+	invalidate_url(x, x->cached->key.url);
 	cache_head_skip_status(&head);
 	while (cache_head_next(&head, &l))
 		if (slice_ieq(l.name, SLICE_LIT("location")) ||
@@ -308,7 +330,7 @@ exchange_cache_capture(struct exchange *x, size_t from, const struct buf *out)
 		fill_clear(f);
 		/* What is stored is not what the backend says now. */
 		if (c->object && x->response.status < 500)
-			cache_store_remove(x->worker->cache, c->object);
+			remove_object(x);
 		exchange_collapse_end(
 			x, x->response.status < 500 ? FLIGHT_END_PASSED : FLIGHT_END_ERROR);
 		return;
@@ -452,8 +474,8 @@ exchange_cache_complete(struct exchange *x, bool coded)
 	if (!f->wanted || coded != f->coded)
 		return;
 	o = x->spoiled ? NULL : fill_object(x, f);
-	if (o)
-		(void)cache_store_insert(x->worker->cache, o, &c->mark);
+	if (o && cache_store_insert(x->worker->cache, o, &c->mark) && x->worker->disk)
+		cache_disk_store(x->worker->disk, o, &c->mark);
 	exchange_collapse_end(x, o ? FLIGHT_END_STORED : FLIGHT_END_PASSED);
 	cache_object_unref(&o);
 	fill_clear(f);

@@ -515,6 +515,7 @@ exchange_on_container_change(struct exchange *x, enum container_change change)
 	case EXCHANGE_BUFFER:
 	case EXCHANGE_RESOLVE:
 	case EXCHANGE_DELIVER:
+	case EXCHANGE_DISK:
 	case EXCHANGE_COLLAPSE:
 	case EXCHANGE_STORED:
 	case EXCHANGE_FILE:

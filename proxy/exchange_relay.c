@@ -652,6 +652,8 @@ relay_answer(struct exchange *x)
 
 	if (!x->answer_begun)
 		moved = relay_answer_head(x);
+	if (exchange_cache_holds(x))
+		return moved;
 	if (x->answer_begun && x->state == EXCHANGE_RELAY && !x->front->closed)
 		moved = relay_answer_body(x) || moved;
 	return moved;
@@ -669,7 +671,7 @@ relay_set_wait(struct exchange *x)
 	enum conn_wait wait = CONN_WAIT_READ;
 	enum conf_timeout which = CONF_TIMEOUT_READ;
 
-	if (iobuf_len(&f->out) > 0 && !x->head_held) {
+	if (iobuf_len(&f->out) > 0 && !x->head_held && !exchange_cache_holds(x)) {
 		wait = CONN_WAIT_CLIENT;
 		which = CONF_TIMEOUT_SEND;
 	} else if (iobuf_len(&x->upstream->out) > 0) {
@@ -696,7 +698,7 @@ relay_flush(struct exchange *x, bool *moved)
 	struct front *f = x->front;
 	size_t before = iobuf_len(&f->out);
 
-	if (before == 0)
+	if (before == 0 || exchange_cache_holds(x))
 		return true;
 	if (x->head_held) {
 		if (x->retry.deadline_ms == 0)

@@ -11,7 +11,6 @@
 #include "core/proc.h"
 #include "core/report.h"
 #include "core/sandbox.h"
-#include "proxy/cache_flight.h"
 #include "proxy/cache_manager.h"
 #include "proxy/certificate_report.h"
 #include "proxy/exchange.h"
@@ -39,8 +38,7 @@ struct proxy {
 	struct tickets *tickets;
 	struct backends *backends;
 	struct guards guards;
-	struct cache_store *cache;
-	struct cache_flights *flights;
+	struct cache_manager cache;
 	struct worker *workers[OFFER_THREADS_MAX];
 	unsigned n_workers;
 	bool running;               /* their threads were started */
@@ -265,8 +263,7 @@ proxy_make_workers(struct proxy *p, struct err *e)
 			return -1;
 		p->workers[i]->guards = &p->guards;
 		p->workers[i]->spool_folder = p->spool;
-		p->workers[i]->cache = p->cache;
-		p->workers[i]->flights = p->flights;
+		cache_manager_share(&p->cache, p->workers[i]);
 		p->n_workers++;
 		p->workers[i]->access_log.writer = p->writer;
 		proxy_brief(p, p->workers[i]);
@@ -379,7 +376,7 @@ proxy_on_commit(struct proxy *p, struct msg_in *m)
 	log_set_format(p->next->conf->log_format);
 	targets_warn_unverified(p->next->conf);
 	staple_book_adopt(&p->staples.book, p->next, (int64_t)clock_wall_ms());
-	cache_manager_configure(p->cache, p->next->conf);
+	cache_manager_configure(&p->cache, p->next);
 	proxy_adopt(p);
 	generation_unref(&p->current);
 	p->current = generation_ref(p->next);
@@ -452,7 +449,7 @@ proxy_on_stats(struct proxy *p, struct msg_in *m)
 		arrays[i] = &p->workers[i]->stats;
 	arrays[p->n_workers] = &p->stats;
 	atomic_store(&p->stats.value[STAT_ACCESS_LINES_DROPPED], access_writer_dropped(p->writer));
-	cache_manager_count(p->cache, &p->stats);
+	cache_manager_count(&p->cache, &p->stats);
 	if (msg_out_init(&out, MSG_STATS, ROLE_CONTROL) < 0)
 		return;
 	msg_put_u64(&out, id);
@@ -549,6 +546,7 @@ proxy_on_drain(struct proxy *p, struct msg_in *m)
 	}
 	log_info("draining", kv_u("connections", proxy_connections(p)), kv_u("ms", ms));
 	p->drain_until_ms = clock_mono_ms() + ms;
+	cache_manager_let_go(&p->cache);
 	event_add(p->drain, &(struct timeval){.tv_usec = DRAIN_TICK_MS * 1000});
 	for (unsigned i = 0; i < p->n_workers; i++)
 		worker_post(p->workers[i], proxy_command(COMMAND_DRAIN));
@@ -583,7 +581,7 @@ proxy_on_dialed(struct proxy *p, struct msg_in *m)
 static void
 proxy_on_cache(struct proxy *p, struct msg_in *m)
 {
-	cache_manager_on_ask(p->cache, p->chan, m);
+	cache_manager_on_ask(&p->cache, m);
 }
 
 /* X(message, handler): what the parent and, through it, lxc and control may send. */
@@ -683,12 +681,16 @@ proxy_enter_sandbox(struct proxy *p, struct err *e)
 	const char *roots = getenv("SLUICE_ROOTS");
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): there is no thread yet. */
 	const char *spool = getenv("SLUICE_SPOOL");
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): there is no thread yet. */
+	const char *stores = getenv("SLUICE_STORES");
 	const struct sandbox_path paths[] = {
 		{.path = "/etc/resolv.conf"},
 		{.path = "/etc/hosts"},
 		{.path = "/run/systemd/resolve"},
 		{.path = roots ? roots : "/nonexistent"},
+		{.path = CACHE_DISK_BOOT_FILE},
 		{.path = spool ? spool : "/nonexistent", .write = true},
+		{.path = stores ? stores : "/nonexistent", .write = true},
 	};
 
 	p->spool = spool ? open(spool, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
@@ -720,15 +722,14 @@ proxy_open(struct proxy *p, struct err *e)
 	p->containers = map_new();
 	p->tickets = tickets_new();
 	p->backends = backends_new();
-	p->cache = cache_store_new();
-	p->flights = cache_flights_new();
-	if (!p->base || !p->containers || !p->tickets || !p->backends || !p->cache || !p->flights ||
+	if (!p->base || !p->containers || !p->tickets || !p->backends ||
 		guards_init(&p->guards, exchange_post_login) < 0)
 		return err_set(e, "out of memory");
 	if (certificate_report_init(&p->report, p->base, &p->chan, &p->staples.book) < 0 ||
 		staple_desk_init(&p->staples, p->base, p->workers, &p->n_workers, &p->report) < 0)
 		return err_set(e, "out of memory");
-	if (mailbox_init(&p->notes, p->base, proxy_on_note, p, e) < 0)
+	if (mailbox_init(&p->notes, p->base, proxy_on_note, p, e) < 0 ||
+		cache_manager_init(&p->cache, p->base, &p->chan, e) < 0)
 		return -1;
 	p->writer = access_writer_new(e);
 	if (!p->writer)
@@ -755,8 +756,7 @@ proxy_close(struct proxy *p)
 	staple_desk_clear(&p->staples);
 	guards_stop(&p->guards);
 	proxy_free_workers(p);
-	cache_flights_free(&p->flights);
-	cache_store_free(&p->cache);
+	cache_manager_clear(&p->cache);
 	access_writer_free(&p->writer);
 	mailbox_clear(&p->notes);
 	while (p->containers && (news = map_next(p->containers, &cursor, &name)) != NULL)

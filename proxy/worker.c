@@ -234,6 +234,7 @@ command_free(struct command *c)
 	exchange_free_login(c->login);
 	exchange_ticket_free(c->ticket);
 	exchange_flight_free(c->flight);
+	exchange_disk_free(c->disk);
 	free(c);
 }
 
@@ -448,6 +449,9 @@ worker_on_command(struct list *item, void *ctx)
 		break;
 	case COMMAND_FLIGHT:
 		exchange_on_flight(c->flight);
+		break;
+	case COMMAND_DISK:
+		exchange_on_disk(c->disk);
 		break;
 	case COMMAND_STOP:
 		w->stopping = true;

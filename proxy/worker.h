@@ -49,6 +49,7 @@
 	X(DIALED, "a unix socket was connected to, or was not")                                    \
 	X(STAPLE, "an OCSP answer of a certificate, or there is none any more")                    \
 	X(PLACE, "a request got the place at a target that it waited for")                         \
+	X(DISK, "the disk tier has done what a request waited for")                                \
 	X(FLIGHT, "the answer that a request waited for has come, or does not")                    \
 	X(STOP, "close everything and end")
 
@@ -77,6 +78,7 @@ struct command {
 	struct login *login;             /* LOGIN: owned */
 	struct place_ticket *ticket;     /* PLACE */
 	struct flight_ticket *flight;    /* FLIGHT: owned */
+	struct disk_ticket *disk;        /* DISK: owned */
 	struct staple_part *staples;     /* ADOPT: all of them; STAPLE: one */
 	size_t n_staples;
 	uint64_t dial; /* DIALED: its id; fd: owned, -1: error says why */
@@ -112,8 +114,10 @@ struct note {
 	enum staple_state staple_state;
 };
 
+struct cache_disk;    /* cache_disk.h */
 struct cache_flights; /* cache_flight.h */
 struct cache_store;   /* cache_store.h */
+struct disk_ticket;
 struct flight_ticket;
 struct h2_shared;
 
@@ -133,6 +137,7 @@ struct worker {
 	struct guards *guards;         /* likewise; set behind worker_new */
 	struct cache_store *cache;     /* likewise, of all threads; NULL: nothing is stored */
 	struct cache_flights *flights; /* likewise */
+	struct cache_disk *disk;       /* likewise; NULL: there is none */
 	struct list fetches;           /* of struct cache_fetch, under way */
 	size_t n_fetches;
 	struct generation *generation; /* the current one; NULL before the first */

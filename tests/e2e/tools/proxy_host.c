@@ -138,22 +138,30 @@ host_send_listeners(struct host *h, const struct conf *c)
 }
 
 static void
+host_send_root(struct host *h, uint32_t ordinal, const char *path)
+{
+	struct msg_out m;
+
+	host_begin(&m, MSG_ROOT);
+	msg_put_u64(&m, h->number);
+	msg_put_u32(&m, ordinal);
+	msg_put_str(&m, path);
+	(void)chan_send(h->chan, &m);
+}
+
+static void
 host_send_roots(struct host *h, const struct conf *c)
 {
 	for (size_t i = 0; i < c->n_sites; i++) {
 		for (size_t r = 0; r < c->sites[i].n_routes; r++) {
 			const struct conf_route *route = &c->sites[i].routes[r];
-			struct msg_out m;
 
-			if (route->target.type != CONF_TARGET_DIR)
-				continue;
-			host_begin(&m, MSG_ROOT);
-			msg_put_u64(&m, h->number);
-			msg_put_u32(&m, route->ordinal);
-			msg_put_str(&m, route->target.path);
-			(void)chan_send(h->chan, &m);
+			if (route->target.type == CONF_TARGET_DIR)
+				host_send_root(h, route->ordinal, route->target.path);
 		}
 	}
+	if (c->cache_store.disk_path)
+		host_send_root(h, c->cache_store.disk_ordinal, c->cache_store.disk_path);
 }
 
 static void

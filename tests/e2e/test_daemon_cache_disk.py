@@ -1,0 +1,188 @@
+"""The disk tier of the cache: what outlives the process, what must not, and disks that refuse."""
+
+import contextlib
+import os
+import pathlib
+import random
+import shutil
+import subprocess
+import threading
+
+import pytest
+from lab import wait_for
+from proxy_alone import Host
+
+CONF = """\
+listen 127.0.0.1:@port@ plain
+cache on
+cache-memory 4M
+cache-disk 64M @dir@/disk free 1M
+site * -> http://@backend@
+"""
+LOADED = '"disk cache" answers='
+counts = {}
+lock = threading.Lock()
+
+
+def answer(request):
+    """A body that only this version of this path has; PUT makes a new one."""
+    path = request.target
+    with lock:
+        if request.method == "PUT":
+            counts[path] = counts.get(path, 0) + 1
+            return 204, [], b""
+        n = counts.get(path, 0)
+        counts["asked " + path] = counts.get("asked " + path, 0) + 1
+        asked = counts["asked " + path]
+    size = int(path.rpartition("/")[2]) if path[-1].isdigit() else 100
+    fields = [("Cache-Control", "max-age=3600"), ("Content-Type", "text/css"), ("Cache-Tag", "all " + path[1:2]),
+              ("X-Asked", str(asked)), ("ETag", f'"{n}"')]
+    if "vary" in path:
+        fields.append(("Vary", "X-Kind"))
+    if "short" in path:
+        fields[0] = ("Cache-Control", "max-age=1")
+    return 200, fields, body_of(path, n, size)
+
+
+def body_of(path, version, size):
+    line = f"{path} {version} {random.Random(path + str(version)).random()}\n".encode()
+    return (line * (size // len(line) + 1))[:size]
+
+
+@pytest.fixture
+def origin(backend):
+    counts.clear()
+    return backend.http(answer)
+
+
+def hit(answer):
+    return "; hit" in answer.header("cache-status", "")
+
+
+def on_disk(site, n):
+    wait_for(lambda: site.stats()["cache_disk_objects"] >= n and site.stats()["cache_disk_writes"] >= n,
+             what=f"{n} answers on disk")
+
+
+def restart_proxy(site):
+    """Kills it with -9; its successor finds what is on disk."""
+    before = site.log.count(LOADED)
+    site.kill("proxy")
+    wait_for(lambda: site.log.count(LOADED) > before, what="the index")
+
+
+def test_what_was_stored_outlives_the_process(sluice, origin):
+    site = sluice(CONF, backend=origin.address)
+    first = {path: site.get(path) for path in ("/a/100", "/b/0", "/c/200000", "/d?x=y")}
+    kinds = {kind: site.get("/vary/50", headers=[("X-Kind", kind)]) for kind in ("one", "two")}
+    on_disk(site, 6)
+    restart_proxy(site)
+    for path, before in first.items():
+        again = site.get(path)
+        assert again.body == before.body and again.header("x-asked") == "1"
+        assert 'hit' in again.header("cache-status") and 'detail="disk"' in again.header("cache-status")
+        assert int(again.header("age")) >= 0
+    for kind, before in kinds.items():
+        again = site.get("/vary/50", headers=[("X-Kind", kind)])
+        assert again.body == before.body and again.header("x-asked") == before.header("x-asked")
+    assert "vary-miss" in site.get("/vary/50", headers=[("X-Kind", "three")]).header("cache-status")
+    part = site.get("/c/200000", headers=[("Range", "bytes=1000-1999")])
+    assert part.status == 206 and part.body == first["/c/200000"].body[1000:2000]
+    stats = site.stats()
+    assert stats["cache_disk_hits"] == 6 and stats["cache_disk_errors"] == 0
+
+
+def test_what_was_purged_never_comes_back(sluice, origin):
+    """Each way of saying so, and the process dies at once behind the answer."""
+    site = sluice(CONF, backend=origin.address)
+    url = f"http://a.example"
+
+    def purge(*words):
+        assert site.ctl("cache", "purge", *words)
+
+    ways = {"/u/100": lambda: purge(f"{url}/u/100"), "/p/100": lambda: purge("--prefix", f"{url}/p/"),
+            "/t/100": lambda: purge("--tag", "t"), "/w/100": lambda: site.get("/w/100", method="PUT", body=b"x"),
+            "/l/100": lambda: site.ctl("cache", "clear")}
+    for path, way in ways.items():
+        wait_for(lambda: hit(site.get(path)), what="a hit")
+        wait_for(lambda: site.stats()["cache_disk_writes"] >= 1, what="it is written")
+        asked = site.get(path).header("x-asked")
+        before = site.log.count(LOADED)
+        way()
+        site.kill("proxy", wait=False)
+        wait_for(lambda: site.log.count(LOADED) > before, what="the index")
+        again = site.get(path)
+        assert not hit(again) and int(again.header("x-asked")) > int(asked), path
+    listed = site.ctl("cache", "ls", json=True)
+    assert len(listed) == 1
+
+
+def test_the_commands_show_the_disk(sluice, origin):
+    site = sluice(CONF, backend=origin.address)
+    for i in range(5):
+        site.get(f"/s/{1000 + i}")
+    on_disk(site, 5)
+    restart_proxy(site)
+    listed = site.ctl("cache", "ls", "http://a.example/s", json=True)
+    assert sorted((o["size"], o["tier"]) for o in listed) == [(1000 + i, "disk") for i in range(5)]
+    assert all(o["status"] == 200 and 3500 < o["ttl"] <= 3600 for o in listed)
+    site.get("/s/1001")
+    listed = site.ctl("cache", "ls", json=True)
+    assert sorted(o["tier"] for o in listed) == ["disk"] * 4 + ["memory"]
+    text = site.ctl("cache", "status").stdout
+    assert "disk_objects     5" in text and "disk_hits        1" in text and "disk_limit       67108864" in text
+    assert "5 purged" in site.ctl("cache", "purge", "--prefix", "http://a.example/s/").stdout
+    assert "disk_objects     0" in site.ctl("cache", "status").stdout
+
+
+def test_a_damaged_answer_is_fetched_anew(sluice, origin):
+    site = sluice(CONF, backend=origin.address)
+    paths = [f"/x/{5000 + i}" for i in range(20)]
+    bodies = {path: site.get(path).body for path in paths}
+    on_disk(site, 20)
+    site.kill("proxy")
+    restart_proxy_after = site.log.count(LOADED)
+    wait_for(lambda: hit(site.get(paths[0])), what="a hit")
+    for file in (site.dir / "disk").glob("*.seg"):
+        data = bytearray(file.read_bytes())
+        for i in range(7):
+            at = data.find(f"/x/{5003 + i} 0 ".encode())
+            data[at + 40] ^= 1
+        file.write_bytes(bytes(data))
+    assert all(site.get(path).body == bodies[path] for path in paths)
+    assert site.stats()["cache_disk_corrupted"] == 7
+    assert restart_proxy_after
+
+
+def test_a_reload_may_change_it(sluice, origin):
+    site = sluice(CONF, backend=origin.address)
+    for i in range(36):
+        site.get(f"/s/{500000 + i}")
+        wait_for(lambda: site.stats()["cache_disk_writes"] > i, what="it is written")
+    assert wait_for(lambda: site.stats()["cache_disk_bytes"] > 16 << 20, what="more than a smaller one holds")
+    site.write(CONF.replace("64M", "16M"))
+    site.reload()
+    wait_for(lambda: site.stats()["cache_disk_bytes"] <= 16 << 20, what="it has shrunk")
+    assert site.stats()["cache_disk_objects"] > 0
+    site.write(CONF.replace("@dir@/disk", "@dir@/other"))
+    site.reload()
+    wait_for(lambda: site.stats()["cache_disk_objects"] == 0, what="the other folder")
+    assert not list((site.dir / "disk").glob("*.seg"))
+    site.get("/s/77")
+    on_disk(site, 1)
+    assert list((site.dir / "other").glob("*.seg"))
+    site.write(CONF.replace("@dir@/disk", "@dir@"))
+    assert "in use by others" in site.reload(ok=False)
+    site.write(CONF.replace("cache-disk", "#"))
+    site.reload()
+    wait_for(lambda: not list((site.dir / "other").glob("*.seg")), what="it is empty")
+
+
+def test_a_new_version_takes_the_folder_over(sluice, origin):
+    site = sluice(CONF, backend=origin.address)
+    before = site.get("/u/3000")
+    on_disk(site, 1)
+    site.ctl("upgrade", str(site.exe))
+    wait_for(lambda: site.stats()["cache_disk_objects"] == 1, what="what was stored before")
+    again = site.get("/u/3000")
+    assert hit(again) and again.header("x-asked") == before.header("x-asked") == "1"
