@@ -176,7 +176,7 @@ def test_malformed_requests_are_violations(lab, sluice, wan, send):
     wait_for(lambda: banned(s).get(OTHER, {}).get("why") == "malformed requests", what="the ban")
 
 
-H2 = CONF.replace("listen 80 plain", "listen 443 tls http2\ncertificate default @cert@")
+H2 = CONF.replace("listen 80 plain\nrate-limit 1/h burst 3", "listen 443 tls http2\ncertificate default @cert@")
 PROTOCOL = "connections that broke the protocol"
 
 
