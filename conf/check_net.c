@@ -317,6 +317,21 @@ check_bound(struct parse *p)
 	}
 }
 
+/* The host's own services are no forward's business: it would take them from everywhere. */
+static void
+check_forward_target(struct parse *p, const struct conf_forward *f)
+{
+	const struct conf_bridge *bridge = p->conf->bridge;
+	char text[ADDR_TEXT_MAX];
+
+	if (!bridge || !f->target.family || parse_failed(p, f->ordinal) ||
+		(!addr_eq(&f->target, &bridge->v4.addr) && !addr_eq(&f->target, &bridge->v6.addr)))
+		return;
+	parse_error_ordinal(p, f->ordinal,
+		"a forward goes to an address of another host; %s is the bridge's own",
+		addr_print(&f->target, text));
+}
+
 static void
 check_forwards(struct parse *p)
 {
@@ -330,9 +345,12 @@ check_forwards(struct parse *p)
 		parse_no_memory(p);
 		return;
 	}
-	for (size_t i = 0; i < c->n_forwards && !p->stopped; i++)
+	for (size_t i = 0; i < c->n_forwards && !p->stopped; i++) {
 		if (c->forwards[i].low && !is_bound(&c->forwards[i]))
 			take_ports(p, owners, &c->forwards[i]);
+		if (!p->stopped)
+			check_forward_target(p, &c->forwards[i]);
+	}
 	for (size_t i = 0; i < c->n_listens && !p->stopped; i++)
 		check_forward_against_listen(p, owners, &c->listens[i]);
 	check_bound(p);

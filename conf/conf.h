@@ -285,6 +285,7 @@ struct conf_forward {
 	struct addr target; /* family 0: the container's */
 	uint16_t target_low, target_high;
 	bool masquerade;     /* the target sees the host's address */
+	bool confirm;        /* it may take its port away from a program of the host */
 	struct prefix *from; /* sources that may use it; none: all */
 	size_t n_from;
 };

@@ -203,9 +203,9 @@ conf_forward_equal(const struct conf_forward *a, const struct conf_forward *b)
 {
 	if (a->proto != b->proto || a->low != b->low || a->high != b->high ||
 		!addr_eq(&a->listen, &b->listen) || !same_text(a->interface, b->interface) ||
-		a->masquerade != b->masquerade || !same_text(a->host, b->host) ||
-		a->target_low != b->target_low || a->target_high != b->target_high ||
-		a->n_from != b->n_from)
+		a->masquerade != b->masquerade || a->confirm != b->confirm ||
+		!same_text(a->host, b->host) || a->target_low != b->target_low ||
+		a->target_high != b->target_high || a->n_from != b->n_from)
 		return false;
 	return same_prefixes(a->from, b->from, a->n_from);
 }

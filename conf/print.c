@@ -307,6 +307,8 @@ print_forward(struct writer *w, const struct conf_forward *f)
 	writer_ports(w, f->target_low, f->target_high);
 	if (f->masquerade)
 		writer_raw(w, " masquerade");
+	if (f->confirm)
+		writer_raw(w, " confirm");
 	if (f->n_from)
 		writer_raw(w, " from");
 	for (size_t i = 0; i < f->n_from; i++)

@@ -46,7 +46,8 @@ static const struct schema_row rows[] = {
 		.target = PART_MUST,
 		.set = set_forward,
 		.arguments = "tcp|udp|both [ADDRESS:]PORT[-PORT] [on INTERFACE] -> "
-			     "{CONTAINER|ADDRESS}:PORT[-PORT] [masquerade] [from CIDR...]",
+			     "{CONTAINER|ADDRESS}:PORT[-PORT] [masquerade] [confirm] "
+			     "[from CIDR...]",
 		.doc = "Sends a port of the host to a container, or to another host's address, in "
 		       "the kernel.",
 		.more = "The target sees the client's own address, and must send its answers by "
@@ -57,7 +58,10 @@ static const struct schema_row rows[] = {
 			"brackets) only what is sent to that is meant, from wherever; with on only "
 			"what enters there, and from is about that alone. An address that is "
 			"forwarded to must be in a network "
-			"that the host knows other than by its default route.",
+			"that the host knows other than by its default route. A port that a "
+			"program of this host listens on (an SSH server, say) is taken away from "
+			"it: "
+			"that is refused by a reload, unless the line says confirm.",
 		.example = "forward tcp 2222 -> jenkins:22 from 198.51.100.0/24\n"
 			   "forward udp 6000-6010 -> games:6000\n"
 			   "forward both 192.0.2.1:53 -> games:53\n"
@@ -73,6 +77,8 @@ static const struct schema_word words[] = {
 	{"forward target", "from", FORWARD_FROM, "CIDR...", "only these sources may use it"},
 	{"forward target", "masquerade", FORWARD_MASQUERADE, "",
 		"the target sees this host's address"},
+	{"forward target", "confirm", FORWARD_CONFIRM, "",
+		"a program of this host may lose the port"},
 };
 
 const struct schema_table schema_network = {

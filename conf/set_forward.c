@@ -1,5 +1,5 @@
 /* forward tcp|udp|both [ADDRESS:]PORT[-PORT] [on INTERFACE] -> TARGET:PORT[-PORT] [masquerade]
- * [from CIDR...] */
+ * [confirm] [from CIDR...] */
 #include "conf/setters.h"
 
 #include "conf/parse.h"
@@ -57,24 +57,28 @@ read_source(struct parse *p, const struct word *w, struct conf_forward *f)
 	return 0;
 }
 
-/* What stands behind the target: masquerade, then from and what it is for. */
+/* What stands behind the target: masquerade and confirm, then from and what it is for. */
 static int
 read_options(struct parse *p, const struct directive *d, struct conf_forward *f)
 {
 	size_t at = 1;
 	int value;
 
-	if (at < d->n_target && slice_eq_str(d->target[at].text, "masquerade")) {
-		f->masquerade = true;
-		at++;
+	for (; at < d->n_target; at++) {
+		if (slice_eq_str(d->target[at].text, "masquerade") && !f->masquerade)
+			f->masquerade = true;
+		else if (slice_eq_str(d->target[at].text, "confirm") && !f->confirm)
+			f->confirm = true;
+		else
+			break;
 	}
 	if (at == d->n_target)
 		return 0;
 	if (word_read_word(p, "forward target", &d->target[at], &value) < 0)
 		return -1;
-	if (value == FORWARD_MASQUERADE)
-		return parse_error(
-			p, &d->target[at], "\"masquerade\" stands once, before \"from\"");
+	if (value != FORWARD_FROM)
+		return parse_error(p, &d->target[at], "\"%.*s\" stands once, before \"from\"",
+			WORD_ARG(&d->target[at]));
 	if (++at == d->n_target)
 		return parse_error(
 			p, &d->target[at - 1], "the addresses behind \"from\" are missing");

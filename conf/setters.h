@@ -51,7 +51,7 @@ int set_bridge(struct parse *p, const struct directive *d);
 int set_listen(struct parse *p, const struct directive *d);
 /* set_forward.c */
 /* The words of the schema that stand for no enum of conf.h. */
-enum forward_word { FORWARD_FROM, FORWARD_MASQUERADE };
+enum forward_word { FORWARD_FROM, FORWARD_MASQUERADE, FORWARD_CONFIRM };
 #define FORWARD_BOTH 2 /* beside CONF_TCP and CONF_UDP */
 int set_forward(struct parse *p, const struct directive *d);
 /* set_daemon.c */
