@@ -10,6 +10,7 @@
 /* An answer of a kernel that tells the route that matched, and not a copy made for the address. */
 struct match {
 	bool found;
+	bool local; /* the host's own address */
 	uint8_t len;
 };
 
@@ -23,12 +24,13 @@ on_route(const struct nlmsghdr *h, void *ctx)
 		return 0;
 	memcpy(&info, mnl_nlmsg_get_payload(h), sizeof(info));
 	match->found = true;
+	match->local = info.rtm_type == RTN_LOCAL;
 	match->len = info.rtm_dst_len;
 	return 0;
 }
 
-static bool
-is_known(struct netlink *route, const struct addr *a)
+static struct match
+find_route(struct netlink *route, const struct addr *a)
 {
 	char request[NETLINK_REQUEST_MAX];
 	struct match match = {.found = false};
@@ -41,7 +43,9 @@ is_known(struct netlink *route, const struct addr *a)
 		.rtm_dst_len = (uint8_t)(addr_len(a) * 8),
 		.rtm_flags = RTM_F_FIB_MATCH};
 	mnl_attr_put(h, RTA_DST, addr_len(a), a->bytes);
-	return netlink_ask(route, h, &answer, &error) == 0 && match.found && match.len > 0;
+	if (netlink_ask(route, h, &answer, &error) < 0)
+		match = (struct match){0};
+	return match;
 }
 
 static bool
@@ -58,8 +62,17 @@ reach_check(struct netlink *route, const struct conf *c, struct err *e)
 	for (size_t i = 0; i < c->n_forwards; i++) {
 		const struct conf_forward *f = &c->forwards[i];
 		char text[ADDR_TEXT_MAX];
+		struct match match;
 
-		if (!f->target.family || in_bridge(c, &f->target) || is_known(route, &f->target))
+		if (!f->target.family || in_bridge(c, &f->target))
+			continue;
+		match = find_route(route, &f->target);
+		if (match.local)
+			return err_ordinal(e, f->ordinal,
+				"a forward goes to an address of another host; %s is this one's "
+				"own",
+				addr_print(&f->target, text));
+		if (match.found && match.len > 0)
 			continue;
 		return err_ordinal(e, f->ordinal,
 			"%s is in no network of this host: no route but the default one leads "

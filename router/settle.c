@@ -52,6 +52,28 @@ check_targets(struct router *r, const struct conf *c, struct err *e)
 	return -1;
 }
 
+/* An interface or an address may come later (a tunnel's, a floating one), so it is said, no more.
+ */
+static void
+warn_absent(const struct conf *c, const struct link_snapshot *s)
+{
+	char text[ADDR_TEXT_MAX];
+
+	if (c->wan && !link_find(s, c->wan))
+		log_warn("the outside interface does not exist", kv_s("interface", c->wan));
+	for (size_t i = 0; i < c->n_forwards; i++) {
+		const struct conf_forward *f = &c->forwards[i];
+
+		if (f->interface && !link_find(s, f->interface))
+			log_warn("the interface of a forward does not exist",
+				kv_s("interface", f->interface), kv_u("port", f->low));
+		if (f->listen.family && !link_is_local(s, &f->listen))
+			log_warn("the address of a forward is none of this host's",
+				kv_s("address", addr_print(&f->listen, text)),
+				kv_u("port", f->low));
+	}
+}
+
 int
 settle_check(struct router *r, const struct conf *c, struct err *e)
 {
@@ -64,8 +86,8 @@ settle_check(struct router *r, const struct conf *c, struct err *e)
 	if (c->bridge)
 		ret = link_check(&s, c->bridge, r->conf ? r->conf->bridge : NULL,
 			link_lxc_net(ROUTER_LXC_RUN), &work, e);
-	if (ret == 0 && c->wan && !link_find(&s, c->wan))
-		log_warn("the outside interface does not exist", kv_s("interface", c->wan));
+	if (ret == 0)
+		warn_absent(c, &s);
 	link_snapshot_clear(&s);
 	return ret;
 }
