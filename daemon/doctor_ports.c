@@ -122,38 +122,47 @@ is_loopback(const struct addr *a)
 	return a->family == AF_INET ? a->bytes[0] == 127 : addr_eq(a, &loop6);
 }
 
-/* What comes from outside to a forwarded port never reaches the host's own program. */
-static void
-judge_forward(const struct sockets *s, const struct conf_forward *f, struct findings *ret)
+/* A program that what comes from outside to a forwarded port does not reach any more. */
+static bool
+find_shadowed(const struct sockets *s, const struct conf_forward *f, struct port_owner *ret,
+	uint16_t *ret_port)
 {
 	bool udp = f->proto == CONF_UDP;
 	const struct port_socket *v = udp ? s->udp : s->tcp;
 	size_t n = udp ? s->n_udp : s->n_tcp;
 
 	for (size_t i = 0; i < n; i++) {
-		struct port_owner o;
-		struct finding *x;
-
 		if (v[i].port < f->low || v[i].port > f->high || is_loopback(&v[i].addr) ||
 			(f->listen.family && !port_owner_collides(&v[i].addr, &f->listen)) ||
-			!port_owner_of(v[i].inode, &o) || is_ours(&o))
+			!port_owner_of(v[i].inode, ret) || is_ours(ret))
 			continue;
-		x = findings_add(ret, "forward-shadows", false);
-		finding_what(x,
-			"%s (pid %d) listens on %s port %u, which is forwarded to %s: it gets "
-			"nothing "
-			"from outside",
-			o.name, o.pid, udp ? "UDP" : "TCP", v[i].port, f->host);
-		/* Nobody shall be told to stop what they are connected by. */
-		if (strncmp(o.name, "sshd", 4) == 0)
-			finding_mend(x,
-				"# write another port in the file, as in: forward tcp 2%03u -> "
-				"%s:%u",
-				v[i].port % 1000U, f->host, f->target_low);
-		else
-			mend_owner(x, &o);
-		return;
+		*ret_port = v[i].port;
+		return true;
 	}
+	return false;
+}
+
+static void
+judge_forward(const struct sockets *s, const struct conf_forward *f, struct findings *ret)
+{
+	struct port_owner o;
+	struct finding *x;
+	uint16_t port;
+
+	if (f->confirm || !find_shadowed(s, f, &o, &port))
+		return;
+	x = findings_add(ret, "forward-shadows", false);
+	finding_what(x,
+		"%s (pid %d) listens on %s port %u, which is forwarded to %s: it gets nothing "
+		"from outside",
+		o.name, o.pid, f->proto == CONF_UDP ? "UDP" : "TCP", port, f->host);
+	/* Nobody shall be told to stop what they are connected by. */
+	if (strncmp(o.name, "sshd", 4) == 0)
+		finding_mend(x,
+			"# write another port in the file, as in: forward tcp 2%03u -> %s:%u",
+			port % 1000U, f->host, f->target_low);
+	else
+		mend_owner(x, &o);
 }
 
 static void
@@ -182,26 +191,88 @@ judge_services(const struct sockets *s, const struct conf_bridge *b, struct find
 	}
 }
 
-int
-doctor_ports(const struct conf *c, struct findings *ret, struct err *e)
+static int
+read_sockets(struct sockets *ret, struct err *e)
 {
 	struct sockets s = {.tcp = calloc(PORT_SOCKETS_MAX, sizeof(*s.tcp)),
 		.udp = calloc(PORT_SOCKETS_MAX, sizeof(*s.udp))};
-	int rc = 0;
 
-	if (!s.tcp || !s.udp) {
-		rc = err_set(e, "out of memory");
-	} else {
-		s.n_tcp = port_owner_list(false, s.tcp, PORT_SOCKETS_MAX);
-		s.n_udp = port_owner_list(true, s.udp, PORT_SOCKETS_MAX);
-		for (size_t i = 0; i < c->n_listens; i++)
-			judge_listen(&s, &c->listens[i], ret);
-		for (size_t i = 0; i < c->n_forwards; i++)
-			judge_forward(&s, &c->forwards[i], ret);
-		if (c->bridge)
-			judge_services(&s, c->bridge, ret);
+	*ret = s;
+	if (!s.tcp || !s.udp)
+		return err_set(e, "out of memory");
+	ret->n_tcp = port_owner_list(false, s.tcp, PORT_SOCKETS_MAX);
+	ret->n_udp = port_owner_list(true, s.udp, PORT_SOCKETS_MAX);
+	return 0;
+}
+
+static void
+sockets_clear(struct sockets *s)
+{
+	free(s->tcp);
+	free(s->udp);
+}
+
+int
+doctor_ports(const struct conf *c, struct findings *ret, struct err *e)
+{
+	_cleanup_(sockets_clear) struct sockets s = {0};
+
+	if (read_sockets(&s, e) < 0)
+		return -1;
+	for (size_t i = 0; i < c->n_listens; i++)
+		judge_listen(&s, &c->listens[i], ret);
+	for (size_t i = 0; i < c->n_forwards; i++)
+		judge_forward(&s, &c->forwards[i], ret);
+	if (c->bridge)
+		judge_services(&s, c->bridge, ret);
+	return 0;
+}
+
+/* ---- for a reload ---- */
+
+/* The same line stood in the configuration before: whatever it does, it has done. */
+static bool
+is_old(const struct conf *before, const struct conf_forward *f)
+{
+	for (size_t i = 0; before && i < before->n_forwards; i++)
+		if (conf_forward_equal(&before->forwards[i], f))
+			return true;
+	return false;
+}
+
+/* Most reloads change other things, and need no look at the host's sockets. */
+static bool
+same_forwards(const struct conf *a, const struct conf *b)
+{
+	if (!b || a->n_forwards != b->n_forwards)
+		return false;
+	for (size_t i = 0; i < a->n_forwards; i++)
+		if (!conf_forward_equal(&a->forwards[i], &b->forwards[i]))
+			return false;
+	return true;
+}
+
+int
+doctor_ports_forwards(const struct conf *c, const struct conf *before, struct err *e)
+{
+	_cleanup_(sockets_clear) struct sockets s = {0};
+	struct port_owner o;
+	uint16_t port;
+
+	if (c->n_forwards == 0 || same_forwards(c, before))
+		return 0;
+	if (read_sockets(&s, e) < 0)
+		return -1;
+	for (size_t i = 0; i < c->n_forwards; i++) {
+		const struct conf_forward *f = &c->forwards[i];
+
+		if (f->confirm || !find_shadowed(&s, f, &o, &port) || is_old(before, f))
+			continue;
+		return err_ordinal(e, f->ordinal,
+			"%s (pid %d) listens on %s port %u and would get nothing from outside; "
+			"forward another port, or, if that is meant, write \"confirm\" behind "
+			"%s:%u",
+			o.name, o.pid, conf_proto_name(f->proto), port, f->host, f->target_low);
 	}
-	free(s.tcp);
-	free(s.udp);
-	return rc;
+	return 0;
 }

@@ -10,6 +10,7 @@
 #include "core/own.h"
 #include "daemon/addresses.h"
 #include "daemon/check_files.h"
+#include "daemon/doctor_ports.h"
 #include "daemon/notify.h"
 #include "daemon/state.h"
 
@@ -254,12 +255,42 @@ abandon(struct parent *p, struct conf_errors *errs)
 		parent_quit(p, 1);
 }
 
+/* At a start it is said and no more: a server that comes up by itself has nobody to ask. */
+static int
+check_ports(struct parent *p, struct err *e)
+{
+	struct err why = {0};
+
+	if (doctor_ports_forwards(p->load.conf, p->current ? p->current->conf : NULL, &why) == 0)
+		return 0;
+	conf_places_apply(p->load.places, NULL, 0, &why);
+	if (p->current) {
+		*e = why;
+		return -1;
+	}
+	log_err("a forward takes a port away from a program", &why);
+	return 0;
+}
+
+/* What of the file needs root, and the machine: addresses that are chosen, ports of others. */
+static int
+parse_as_root(struct parent *p, struct err *e)
+{
+	/* A folder that the new file names is not ours yet. */
+	const char *state = p->current ? p->current->conf->state_path : p->load.conf->state_path;
+
+	if (!p->root)
+		return 0;
+	if (check_ports(p, e) < 0)
+		return -1;
+	return addresses_settle(p->load.conf, state, p->load.places, e);
+}
+
 /* PARSE: the file, and what only the machine knows of it. */
 static int
 parse(struct parent *p, struct conf_errors *errs)
 {
 	struct err e = {0};
-	const char *state;
 
 	if (load_file(p->file, &p->load, errs) < 0)
 		return -1;
@@ -268,9 +299,7 @@ parse(struct parent *p, struct conf_errors *errs)
 			conf_places_apply(p->load.places, NULL, 0, &errs->errors[i]);
 		return -1;
 	}
-	/* A folder that the new file names is not ours yet. */
-	state = p->current ? p->current->conf->state_path : p->load.conf->state_path;
-	if (!p->root || addresses_settle(p->load.conf, state, p->load.places, &e) == 0)
+	if (parse_as_root(p, &e) == 0)
 		p->next = edition_new(&p->load, ++p->last_number, &e);
 	if (p->next && (!p->current || edition_check_change(p->current, p->next, &e) == 0))
 		return 0;

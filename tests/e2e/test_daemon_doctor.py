@@ -301,3 +301,31 @@ def test_a_container_s_address_that_somebody_else_has(net, edge):
     mac = re.search(r"link/ether (\S+)", intruder.run("ip", "link", "show", "dev", "eth0").stdout)[1]
     net.box.write("lxc/web/config", f"lxc.net.0.hwaddr = {mac}\n")
     assert findings(net, conf) == []
+
+
+def test_a_forward_that_takes_a_port_from_a_program(lab, sluice):
+    conf = ("listen 80 plain\nsite * -> status 204\nwan wan0\nbridge lxcbr0 10.0.3.1/24\n"
+            "forward tcp 2000 -> 203.0.113.2:22\n")
+    s = sluice(conf, where=lab.edge)
+    program = lab.edge.popen(sys.executable, "-c", "import socket\nk = [socket.create_server(('', p)) for p in (2000, 2022)]\n"
+                             "print('ready', flush=True)\nk[0].accept()", stdout=subprocess.PIPE, text=True)
+    try:
+        assert program.stdout.readline() == "ready\n"
+        taken = conf + "forward tcp 2022 -> 203.0.113.2:22"
+        # A line that stood there before is not asked about again.
+        s.write(taken + "\n")
+        told = s.reload(ok=False)
+        assert "sluice.conf:6:1: " in told and f"(pid {program.pid}) listens on tcp port 2022" in told
+        s.write(taken + " confirm\nforward tcp 2023 on nowhere0 -> 203.0.113.2:22\n")
+        s.reload()
+        s.wait_log("interface=nowhere0")
+        # A start has nobody to ask.
+        s.stop()
+        s.write(taken + "\n")
+        s.start()
+        s.wait_log("listens on tcp port 20")
+        s.write(conf + "forward tcp 2024 -> 203.0.113.1:22\n")
+        assert "203.0.113.1 is this one's own" in s.reload(ok=False)
+    finally:
+        program.kill()
+        program.communicate()
