@@ -148,12 +148,14 @@ put_client(struct pen *p, const struct forward_request *f, struct slice host)
 		put_field(p, SLICE_LIT("X-Request-Id"), f->request_id);
 }
 
-/* What some backends take for the method or the path, although no key of a cache has it. */
+/* What some backends take for the method, the host, the path or the scheme, although no key of a
+ * cache has it. */
 static bool
 is_override(struct slice name)
 {
-	static const char *const all[] = {"x-original-url", "x-rewrite-url",
-		"x-http-method-override", "x-http-method", "x-method-override"};
+	static const char *const all[] = {"x-original-url", "x-original-uri", "x-rewrite-url",
+		"x-http-method-override", "x-http-method", "x-method-override", "x-host",
+		"x-http-host-override", "x-original-host", "x-url-scheme", "front-end-https"};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		if (slice_ieq(name, slice_str(all[i])))

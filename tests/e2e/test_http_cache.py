@@ -2,6 +2,8 @@
 
 import json
 import multiprocessing
+import re
+import subprocess
 import threading
 import time
 
@@ -101,9 +103,13 @@ def answer(request):
         return 200, [CACHED, ("Content-Type", "text/html"), ("ETag", '"strong"')], TEXT
     if name == "vary":
         return 200, [CACHED, ("Vary", "X-Kind")], (request.header("x-kind") or "none").encode() + body
+    if name == "sized":
+        return 200, [CACHED], b"s" * int(request.target.partition("?")[2])
     if name == "vary-on":
         names = request.target.partition("?")[2]
         return 200, [CACHED, ("Vary", names)], (request.header(names) or "none").encode()
+    if name.isdigit():  # what a strange request was answered with
+        return int(name), [("Content-Type", "text/css"), ("Last-Modified", "Sat, 01 Jan 2000 00:00:00 GMT")], body
     if name == "says-nothing":
         return 200, [("Content-Type", "text/html")], body
     if name == "style":
@@ -201,6 +207,31 @@ def test_large_answers_and_chunked_ones(site):
                 again = c.request("GET", path)
                 assert is_hit(again) and again.body == first.body
                 assert again.header("content-length") == str(len(first.body))
+
+
+def test_a_hit_of_16_kb_is_one_send_and_one_record(site, box):
+    """Head and body together, under the library's eyes and the kernel's: 22 bytes make a record of TLS 1.3."""
+    path = "/sized?15900"
+    trace = box.path("trace")
+    clients = [(site.client(), 0), (site.client(site.ports["port_tls"], tls=True, sni="a.example"), 22)]
+    sizes = []
+    for c, _ in clients:
+        c.request("GET", path)
+    with subprocess.Popen(["strace", "-f", "-qq", "-e", "trace=sendto,sendmsg,write,writev", "-s", "0", "-o", trace,
+                           "-p", str(site.children()["proxy"])]) as tracer:
+        try:
+            # Attached when it sees something.
+            wait_for(lambda: site.get("/cached") and trace.exists() and "sendto" in trace.read_text(), 20, "strace")
+            for c, more in clients:
+                hit = c.request("GET", path)
+                assert is_hit(hit) and len(hit.body) == 15900
+                sizes.append(len(hit.raw_head) + 4 + len(hit.body) + more)
+                c.close()
+            wait_for(lambda: f"= {sizes[-1]}\n" in trace.read_text(), what="the last send")
+        finally:
+            tracer.terminate()  # it lets go: a sanitizer looks for leaks at the end
+    sent = [int(n) for n in re.findall(r" = (\d{4,})$", trace.read_text(), re.M)]
+    assert sent == sizes and max(sizes) <= 16384 + 22
 
 
 def test_head_is_answered_from_get_and_is_not_stored(site, origin):
@@ -455,7 +486,10 @@ def test_what_is_not_in_the_key_does_not_reach_the_backend(site, origin):
     evil = [("X-Forwarded-Host", "evil"), ("X-Forwarded-Proto", "evil"), ("X-Forwarded-Port", "1"),
             ("X-Forwarded-Scheme", "evil"), ("Forwarded", "host=evil"), ("X-Original-URL", "/evil"),
             ("X-Rewrite-URL", "/evil"), ("X-HTTP-Method-Override", "DELETE"), ("X-HTTP-Method", "DELETE"),
-            ("X-Method-Override", "DELETE"), ("X_Forwarded_Host", "evil")]
+            ("X-Method-Override", "DELETE"), ("X_Forwarded_Host", "evil"),
+            ("X-Original-URI", "/evil"), ("X-Host", "evil"), ("X-HTTP-Host-Override", "evil"),
+            ("X-Original-Host", "evil"), ("X-URL-Scheme", "evil"), ("Front-End-Https", "evil"),
+            ("X-Forwarded-Server", "evil"), ("X-Forwarded-Prefix", "/evil"), ("X-Real-IP", "evil")]
     response = site.get("/cached", headers=evil)
     assert response.header("x-echo") == "a.example"
     seen = asked(origin, "/cached")[0].raw_head
@@ -486,6 +520,29 @@ def test_a_name_does_not_make_a_page_static(site):
     """Deception: /account/x.css is stored for what it is, not for what it is called."""
     assert "nothing says" in said(site.get("/static/x.css/says-nothing"))
     assert not is_hit(site.get("/static/x.css/says-nothing"))
+
+
+def test_an_error_that_a_request_provoked_is_not_everybodys(site):
+    """Denial of service by poisoning: a request that the backend refuses takes nothing from others."""
+    for status in (400, 403, 411, 413, 429, 431, 500, 502, 503):
+        for path in (f"/static/{status}", f"/short/{status}", f"/{status}"):
+            assert site.get(path).status == status
+            assert not is_hit(site.get(path)), path
+
+
+def test_fields_that_connection_names_choose_no_variant(site):
+    """The backend does not get what Connection lists: nor may the variant be one of it."""
+    listed = [("Connection", "X-Kind"), ("X-Kind", "evil")]
+    assert site.get("/vary", headers=listed).body.startswith(b"none")
+    assert is_hit(site.get("/vary"))
+    assert site.get("/vary", headers=[("X-Kind", "evil")]).body.startswith(b"evil")
+
+
+def test_a_head_with_a_body_is_not_asked_of_the_store(site):
+    site.get("/cached")
+    with site.client() as c:
+        c.send(b"HEAD /cached HTTP/1.1\r\nHost: a.example\r\nContent-Length: 1\r\n\r\nx")
+        assert "fwd=bypass" in said(c.response(head=True))
 
 
 def test_a_get_with_a_body_is_not_asked_of_the_store(site, origin):

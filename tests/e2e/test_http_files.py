@@ -1,6 +1,8 @@
 """The file server of `dir` targets: what is served, how, and what is never reached."""
 
 import os
+import socket
+import stat
 import threading
 
 import pytest
@@ -32,6 +34,10 @@ def site(sluice, box):
     (root / "folder-out").symlink_to("..")
     (root / "loop").symlink_to("loop")
     os.mkfifo(root / "pipe")
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(str(root / "socket"))
+    if os.geteuid() == 0:
+        os.mknod(root / "device", stat.S_IFCHR | 0o666, os.makedev(1, 5))  # endless zeros
     return sluice(CONF)
 
 
@@ -48,12 +54,17 @@ def test_what_is_served(site, path, body, tls):
 
 @pytest.mark.parametrize("path", [
     "/files/none", "/files/.hidden", "/files/.git/config", "/files/%2ehidden", "/files/out",
-    "/files/absolute", "/files/folder-out/secret", "/files/loop", "/files/pipe", "/files/noindex/",
+    "/files/absolute", "/files/folder-out/secret", "/files/loop", "/files/pipe", "/files/socket", "/files/noindex/",
     "/files/sub%2fy.bin", "/files/..%2fsecret", "/files/%2e%2e%2fsecret", "/files/x.css/",
     "/files/sub%5c..%5c..%5csecret", "/files/" + "n" * 300])
 def test_what_is_not_there(site, path):
     response = site.get(path)
     assert response.status == 404 and b"secret" not in response.body
+
+
+def test_a_device_is_not_read(site):
+    """403 where the file system has no devices (nodev): that is the kernel's own refusal."""
+    assert site.get("/files/device").status in (403, 404)
 
 
 @pytest.mark.parametrize("path", ["/files/../../etc/passwd", "/..", "/files/%00", "/%2e%2e/%2e%2e/x"])
