@@ -47,6 +47,7 @@ static struct host {
 	struct conf_places *places;
 	uint32_t *source;
 	size_t n_source;
+	bool has_lists;
 	bool hold;
 	struct list held;
 	char line[LINE_MAX_BYTES];
@@ -97,6 +98,7 @@ parse_file(const char *path, struct buf *canonical, struct err *e)
 		*e = errors->errors[0];
 		rc = -1;
 	} else if (rc == 0) {
+		host.has_lists = c->blocks.n_lists > 0;
 		rc = conf_print(c, canonical, &host.source, &host.n_source, e);
 		conf_unref(&c);
 	}
@@ -160,7 +162,8 @@ do_offer(const char *path)
 	}
 	host.generation++;
 	send_generation(MSG_OFFER, fd);
-	send_lists(buf_slice(&canonical));
+	if (host.has_lists)
+		send_lists(buf_slice(&canonical));
 	buf_clear(&canonical);
 	send_generation(MSG_OFFER_END, -1);
 }
