@@ -133,8 +133,8 @@ main(int argc, char **argv)
 	if (server == 0)
 		serve(fd);
 	enter(argv[1]);
-	printf("%.0f\n", rate(argv[4], (unsigned)atoi(argv[5]), (unsigned)atoi(argv[6]),
-				 atof(argv[7])));
+	printf("%.0f\n",
+		rate(argv[4], (unsigned)atoi(argv[5]), (unsigned)atoi(argv[6]), atof(argv[7])));
 	(void)kill(server, SIGKILL);
 	(void)waitpid(server, NULL, 0);
 	return 0;

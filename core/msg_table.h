@@ -119,6 +119,12 @@
 	  "id: send FORWARDS") \
 	X(FORWARDS,    ROLE_BIT(ROUTER), ROLE_BIT(CONTROL), 0, "Ub(uUUU)*", \
 	  "id, 1 when more follow, then of each forward its ordinal, connections, packets and bytes") \
+	X(CONNTRACK_GET, ROLE_BIT(CONTROL), ROLE_BIT(ROUTER), 0, "Us", \
+	  "id, container: send CONNTRACK; without a name CONNTRACK_COUNTS") \
+	X(CONNTRACK,   ROLE_BIT(ROUTER), ROLE_BIT(CONTROL), 0, "UbUs(bbssssuUU)*", \
+	  "id, 1 when more follow, flows in all, why there are none; of each its protocol, 1 when the container was called, state, source, what was called, who answers, seconds left, packets, bytes") \
+	X(CONNTRACK_COUNTS, ROLE_BIT(ROUTER), ROLE_BIT(CONTROL), 0, "UbUUs(sUU)*", \
+	  "id, 1 when more follow, flows of anybody now and at most, why there are none; of each container its name, flows that called it, flows that it called") \
 	/* control */ \
 	X(RELOAD,      ROLE_BIT(CONTROL), ROLE_BIT(PARENT), 0, "U", \
 	  "id: read the file again") \

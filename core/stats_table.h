@@ -76,6 +76,8 @@
 	X(BANS, "bans", ROUTER, COUNTER, "addresses banned") \
 	X(BANS_ACTIVE, "bans_active", ROUTER, GAUGE, "addresses that are banned now") \
 	X(CONNTRACK_FLUSHED, "conntrack_flushed", ROUTER, COUNTER, "conntrack flushes for changed forwards") \
+	X(CONNTRACK_ENTRIES, "conntrack_entries", ROUTER, GAUGE, "flows that the kernel remembers now, of anybody") \
+	X(CONNTRACK_MAX, "conntrack_max", ROUTER, GAUGE, "flows that the kernel remembers at most; beyond it drops new ones") \
 	X(CONTAINERS_RUNNING, "containers_running", LXC, GAUGE, "managed containers running now") \
 	X(CONTAINER_STARTS, "container_starts", LXC, COUNTER, "containers started") \
 	X(HELPERS_RUN, "helpers_run", LXC, COUNTER, "helper processes run") \

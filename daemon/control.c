@@ -224,6 +224,8 @@ static void (*const handlers[MSG_TYPE_COUNT])(struct control *, struct msg_in *)
 	[MSG_BAN_DONE] = control_wait_on_ban_done,
 	[MSG_BANS] = control_wait_on_bans,
 	[MSG_FORWARDS] = control_wait_on_forwards,
+	[MSG_CONNTRACK] = control_wait_on_conntrack,
+	[MSG_CONNTRACK_COUNTS] = control_wait_on_conntrack_counts,
 	[MSG_NFT_TEXT] = control_wait_on_nft,
 	[MSG_CACHE_SAID] = control_wait_on_cache,
 	[MSG_STATS] = control_wait_on_stats,

@@ -82,6 +82,7 @@ enum wait_kind {
 	WAIT_BAN,
 	WAIT_BANS,
 	WAIT_FORWARDS,
+	WAIT_CONNTRACK,
 	WAIT_NFT,
 	WAIT_CACHE,
 	WAIT_CACHE_COUNTS
@@ -105,6 +106,10 @@ void control_wait_ban(struct control *c, struct evhttp_request *req, const struc
  * without numbers. */
 void control_wait_forwards(struct control *c, struct evhttp_request *req);
 void control_wait_on_forwards(struct control *c, struct msg_in *m);
+/* Asks it for the flows of a container; without a name, how many each has. */
+void control_wait_conntrack(struct control *c, struct evhttp_request *req, struct slice name);
+void control_wait_on_conntrack(struct control *c, struct msg_in *m);
+void control_wait_on_conntrack_counts(struct control *c, struct msg_in *m);
 /* Asks it for the list. */
 void control_wait_bans(struct control *c, struct evhttp_request *req);
 /* Asks it for a text of the table: "view=diff" and its like, or nothing. */

@@ -264,6 +264,10 @@ serve(struct control *c, struct evhttp_request *req, const struct control_match 
 	case CONTROL_FORWARDS:
 		control_wait_forwards(c, req);
 		break;
+	case CONTROL_CONNTRACK_ALL:
+	case CONTROL_CONNTRACK:
+		control_wait_conntrack(c, req, m->name);
+		break;
 	case CONTROL_BANS:
 		control_wait_bans(c, req);
 		break;

@@ -24,6 +24,8 @@
 	X(JOB,        "POST", "/v1/containers/*/!", "start, stop, restart, freeze or thaw it; answers when done") \
 	X(ROUTES,     "GET",  "/v1/routes",         "sites and their routes, and how the targets of those are that are watched") \
 	X(FORWARDS,   "GET",  "/v1/forwards",       "forwarded ports") \
+	X(CONNTRACK_ALL, "GET", "/v1/conntrack",    "how many flows the kernel remembers of each container") \
+	X(CONNTRACK,  "GET",  "/v1/conntrack/*",    "the flows of one container, 1,000 at most") \
 	X(BANS,       "GET",  "/v1/bans",           "addresses that are banned, until when and why") \
 	X(BAN_ADD,    "POST", "/v1/bans/add",       "?address=ADDRESS&for=TIME: drop all its packets") \
 	X(BAN_REMOVE, "POST", "/v1/bans/remove",    "?address=ADDRESS: let it in again") \

@@ -5,6 +5,7 @@
 #include "core/report.h"
 #include "core/stats.h"
 
+#include <netinet/in.h>
 #include <string.h>
 
 static json_t *
@@ -87,6 +88,38 @@ control_usage_containers(json_t *usage, struct msg_in *m)
 		json_object_set_new(o, "cpu_us", number(msg_get_u64(m)));
 		json_object_set_new(o, "memory", number(msg_get_u64(m)));
 		json_array_append_new(array, o);
+	}
+}
+
+void
+control_usage_flows(json_t *list, struct msg_in *m)
+{
+	while (msg_more(m) && !m->bad) {
+		json_t *o = json_object();
+
+		json_object_set_new(
+			o, "protocol", json_string(msg_get_u8(m) == IPPROTO_UDP ? "udp" : "tcp"));
+		json_object_set_new(o, "direction", json_string(msg_get_u8(m) ? "in" : "out"));
+		json_object_set_new(o, "state", text(msg_get_slice(m)));
+		json_object_set_new(o, "source", text(msg_get_slice(m)));
+		json_object_set_new(o, "called", text(msg_get_slice(m)));
+		json_object_set_new(o, "answers", text(msg_get_slice(m)));
+		json_object_set_new(o, "seconds", number(msg_get_u32(m)));
+		json_object_set_new(o, "packets", number(msg_get_u64(m)));
+		json_object_set_new(o, "bytes", number(msg_get_u64(m)));
+		json_array_append_new(list, o);
+	}
+}
+
+void
+control_usage_flow_counts(json_t *list, struct msg_in *m)
+{
+	while (msg_more(m) && !m->bad) {
+		json_t *o = json_pack("{s:o}", "container", text(msg_get_slice(m)));
+
+		json_object_set_new(o, "in", number(msg_get_u64(m)));
+		json_object_set_new(o, "out", number(msg_get_u64(m)));
+		json_array_append_new(list, o);
 	}
 }
 

@@ -17,6 +17,9 @@ json_t *control_usage_new(void);
 void control_usage_counters(json_t *usage, struct msg_in *m);
 void control_usage_processes(json_t *usage, struct msg_in *m);
 void control_usage_containers(json_t *usage, struct msg_in *m);
+/* The fields of CONNTRACK and CONNTRACK_COUNTS from their repeated group on, into an array. */
+void control_usage_flows(json_t *list, struct msg_in *m);
+void control_usage_flow_counts(json_t *list, struct msg_in *m);
 /* report: core/report.h. */
 void control_usage_proxy(json_t *usage, struct slice report);
 /* Adds what control knows itself: version, generation, time, restarts, the containers' states. */

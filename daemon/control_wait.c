@@ -359,6 +359,29 @@ control_wait_forwards(struct control *c, struct evhttp_request *req)
 	send_order(w, &m);
 }
 
+void
+control_wait_conntrack(struct control *c, struct evhttp_request *req, struct slice name)
+{
+	struct wait *w;
+	struct msg_out m;
+
+	if (name.n && !control_state_find(&c->state, name)) {
+		control_http_error(req, 404, "there is no such container");
+		return;
+	}
+	w = wait_router(c, req, WAIT_CONNTRACK);
+	if (!w)
+		return;
+	w->usage = json_array();
+	if (!w->usage || msg_out_init(&m, MSG_CONNTRACK_GET, ROLE_ROUTER) < 0) {
+		finish(w, 500, control_json_error("out of memory"));
+		return;
+	}
+	msg_put_u64(&m, w->id);
+	msg_put_slice(&m, name);
+	send_order(w, &m);
+}
+
 /* "view=diff"; nothing means both. -1 for anything else. */
 static int
 parse_view(struct slice query)
@@ -629,6 +652,45 @@ control_wait_on_forwards(struct control *c, struct msg_in *m)
 	}
 	if (w && !more)
 		finish(w, 200, json_incref(w->usage));
+}
+
+void
+control_wait_on_conntrack(struct control *c, struct msg_in *m)
+{
+	struct wait *w = find(c, msg_get_u64(m), WAIT_CONNTRACK);
+	bool more = msg_get_u8(m) != 0;
+	uint64_t all = msg_get_u64(m);
+	_free_ char *why = slice_dup(msg_get_slice(m));
+
+	if (w)
+		control_usage_flows(w->usage, m);
+	if (!w || more || !why)
+		return;
+	if (why[0])
+		finish(w, 500, control_json_error(why));
+	else
+		finish(w, 200,
+			json_pack("{s:I, s:O}", "in_all", (json_int_t)all, "flows", w->usage));
+}
+
+void
+control_wait_on_conntrack_counts(struct control *c, struct msg_in *m)
+{
+	struct wait *w = find(c, msg_get_u64(m), WAIT_CONNTRACK);
+	bool more = msg_get_u8(m) != 0;
+	uint64_t now = msg_get_u64(m), most = msg_get_u64(m);
+	_free_ char *why = slice_dup(msg_get_slice(m));
+
+	if (w)
+		control_usage_flow_counts(w->usage, m);
+	if (!w || more || !why)
+		return;
+	if (why[0])
+		finish(w, 500, control_json_error(why));
+	else
+		finish(w, 200,
+			json_pack("{s:I, s:I, s:O}", "entries", (json_int_t)now, "max",
+				(json_int_t)most, "containers", w->usage));
 }
 
 /* The wait that gathers under this id, or NULL. */

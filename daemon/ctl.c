@@ -320,6 +320,21 @@ run_quit(const struct ctl_line *line)
 	return run_end(line, path);
 }
 
+static int
+run_conntrack(const struct ctl_line *line)
+{
+	char path[PATH_TEXT_MAX];
+
+	if (line->n_args == 0)
+		return ctl_show(line, "GET", "/v1/conntrack", ctl_show_flow_counts);
+	if (strchr(line->args[0], '/') || snprintf(path, sizeof(path), "/v1/conntrack/%s",
+						  line->args[0]) >= (int)sizeof(path)) {
+		(void)fprintf(stderr, "sluice: \"%s\" is no container's name\n", line->args[0]);
+		return CTL_USAGE;
+	}
+	return ctl_show(line, "GET", path, ctl_show_flows);
+}
+
 /* The address as a query's; a word that could be more than that is refused here. */
 static int
 run_ban(const struct ctl_line *line)
@@ -464,6 +479,8 @@ run(const struct ctl_line *line)
 		return ctl_show(line, "GET", "/v1/routes", ctl_show_routes);
 	case CTL_FORWARD_LS:
 		return ctl_show(line, "GET", "/v1/forwards", ctl_show_forwards);
+	case CTL_CONNTRACK:
+		return run_conntrack(line);
 	case CTL_BAN_LS:
 		return ctl_show(line, "GET", "/v1/bans", ctl_show_bans);
 	case CTL_BAN_ADD:

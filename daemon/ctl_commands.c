@@ -310,7 +310,8 @@ ctl_complete(int argc, char *const *argv, struct buf *out, bool *ret_names)
 	n = find_command(argc, argv, &command);
 	if (n == 0)
 		return argc == 1 ? complete_second(argv[0], out) : 0;
-	*ret_names = strncmp(rows[command].arguments, "NAME", 4) == 0 &&
+	*ret_names = (strncmp(rows[command].arguments, "NAME", 4) == 0 ||
+			     strcmp(rows[command].arguments, "[NAME]") == 0) &&
 		     (argc == n || strstr(rows[command].arguments, "NAME…"));
 	if (command == CTL_CONTAINER_EXEC && argc == n + 1)
 		return buf_append_str(out, "--\n");

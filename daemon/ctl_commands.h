@@ -31,6 +31,7 @@
 	X(CONTAINER_CONSOLE, "container console", "NAME", "the console of a container; Ctrl-a q leaves it") \
 	X(ROUTE_LS,          "route ls",          "", "sites and routes, and where they lead") \
 	X(FORWARD_LS,        "forward ls",        "", "forwarded ports, and where they lead") \
+	X(CONNTRACK,         "conntrack",         "[NAME]", "how many flows the kernel remembers of each container, or the flows of one") \
 	X(BAN_LS,            "ban ls",            "", "addresses whose packets are dropped, until when and why") \
 	X(BAN_ADD,           "ban add",           "ADDRESS [for TIME]", "drop all packets of an address, or of the /64 of an IPv6 address") \
 	X(BAN_RM,            "ban rm",            "ADDRESS", "let an address in again") \

@@ -249,6 +249,40 @@ ctl_show_forwards(const json_t *forwards, struct buf *out)
 }
 
 int
+ctl_show_flows(const json_t *answer, struct buf *out)
+{
+	static const struct ctl_column columns[] = {{"PROTOCOL", "protocol"},
+		{"DIRECTION", "direction"}, {"STATE", "state"}, {"SOURCE", "source"},
+		{"CALLED", "called"}, {"ANSWERS", "answers"}, {"SECONDS", "seconds"},
+		{"PACKETS", "packets"}, {"BYTES", "bytes"}};
+	const json_t *flows = json_object_get(answer, "flows");
+	json_int_t all = json_integer_value(json_object_get(answer, "in_all"));
+
+	if (ctl_table_print(columns, ARRAY_SIZE(columns), flows, out) < 0)
+		return -1;
+	if ((json_int_t)json_array_size(flows) == all)
+		return 0;
+	return buf_printf(
+		out, "\n%zu of %" JSON_INTEGER_FORMAT " flows\n", json_array_size(flows), all);
+}
+
+int
+ctl_show_flow_counts(const json_t *answer, struct buf *out)
+{
+	static const struct ctl_column columns[] = {
+		{"CONTAINER", "container"}, {"IN", "in"}, {"OUT", "out"}};
+
+	if (ctl_table_print(
+		    columns, ARRAY_SIZE(columns), json_object_get(answer, "containers"), out) < 0)
+		return -1;
+	return buf_printf(out,
+		"\n%" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT
+		" flows of the kernel's are taken\n",
+		json_integer_value(json_object_get(answer, "entries")),
+		json_integer_value(json_object_get(answer, "max")));
+}
+
+int
 ctl_show_bans(const json_t *bans, struct buf *out)
 {
 	static const struct ctl_column columns[] = {{"ADDRESS", "address"}, {"COVERS", "covers"},

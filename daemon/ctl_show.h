@@ -12,6 +12,8 @@ int ctl_show_status(const json_t *status, struct buf *out);
 int ctl_show_containers(const json_t *containers, struct buf *out);
 int ctl_show_routes(const json_t *routes, struct buf *out);
 int ctl_show_forwards(const json_t *forwards, struct buf *out);
+int ctl_show_flows(const json_t *answer, struct buf *out);
+int ctl_show_flow_counts(const json_t *answer, struct buf *out);
 int ctl_show_bans(const json_t *bans, struct buf *out);
 /* What is to be done about the policy on trial, or that was; nothing when it is settled. */
 int ctl_show_policy(const json_t *answer, struct buf *out);

@@ -14,14 +14,6 @@
 #include <netinet/in.h>
 #include <string.h>
 
-/* Which parts of a tuple a filter compares; the kernel counts them so, and has no header for it
- * (net/netfilter/nf_conntrack_netlink.c, CTA_FILTER_FLAG). */
-#define FLAG_SRC (UINT32_C(1) << 0)
-#define FLAG_DST (UINT32_C(1) << 1)
-#define FLAG_PROTO (UINT32_C(1) << 3)
-#define FLAG_SRC_PORT (UINT32_C(1) << 4)
-#define FLAG_DST_PORT (UINT32_C(1) << 5)
-
 /* A delete request of one flow, without its header. */
 struct pending {
 	uint8_t family;
@@ -146,10 +138,11 @@ put_part(struct nlmsghdr *h, uint16_t type, const struct addr *a,
 {
 	bool source = type == CTA_TUPLE_REPLY;
 	struct nlattr *tuple = mnl_attr_nest_start(h, type), *nest;
-	uint32_t flags = FLAG_PROTO | (source ? FLAG_SRC_PORT : FLAG_DST_PORT);
+	uint32_t flags = CONNTRACK_FILTER_PROTO |
+			 (source ? CONNTRACK_FILTER_SRC_PORT : CONNTRACK_FILTER_DST_PORT);
 
 	if (a) {
-		flags |= source ? FLAG_SRC : FLAG_DST;
+		flags |= source ? CONNTRACK_FILTER_SRC : CONNTRACK_FILTER_DST;
 		nest = mnl_attr_nest_start(h, CTA_TUPLE_IP);
 		mnl_attr_put(h, ip_attribute(a, source), addr_len(a), a->bytes);
 		mnl_attr_nest_end(h, nest);

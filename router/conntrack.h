@@ -19,13 +19,21 @@
 #define CONNTRACK_FILTERS_MAX 16 /* as long as one walk through the kernel's table takes */
 #define CONNTRACK_DELETE_BYTES_MAX (32 * 1024 * 1024)
 
+/* Which parts of a tuple a filter compares; the kernel counts them so, and has no header for it
+ * (net/netfilter/nf_conntrack_netlink.c, CTA_FILTER_FLAG). */
+#define CONNTRACK_FILTER_SRC (UINT32_C(1) << 0)
+#define CONNTRACK_FILTER_DST (UINT32_C(1) << 1)
+#define CONNTRACK_FILTER_PROTO (UINT32_C(1) << 3)
+#define CONNTRACK_FILTER_SRC_PORT (UINT32_C(1) << 4)
+#define CONNTRACK_FILTER_DST_PORT (UINT32_C(1) << 5)
+
 /* One flow, as far as it matters here. */
 struct conntrack_flow {
 	uint8_t proto;
 	bool dnat;          /* its destination was changed */
 	struct addr source; /* of the first packet */
 	struct addr dest;   /* where it was sent to */
-	uint16_t dest_port;
+	uint16_t source_port, dest_port;
 	struct addr target; /* who answers: after DNAT the container */
 	uint16_t target_port;
 	struct slice tuple; /* the kernel's own description, for deleting it */

@@ -264,6 +264,7 @@ conntrack_parse(const struct nlmsghdr *h, struct conntrack_flow *ret)
 	f.dnat = ntohl(status) & IPS_DST_NAT;
 	f.source = sent.source;
 	f.dest = sent.dest;
+	f.source_port = sent.source_port;
 	f.dest_port = sent.dest_port;
 	f.target = answered.source;
 	f.target_port = answered.source_port;

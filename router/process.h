@@ -113,6 +113,9 @@ void install_repair(struct router *r);
 /* show.c */
 /* Tells control what the forwards have carried. */
 void show_forwards(struct router *r, uint64_t id);
+/* show_flows.c */
+/* Tells control the flows of a container; without a name how many each has. */
+void show_conntrack(struct router *r, uint64_t id, struct slice name);
 
 /* ban.c: bans. */
 struct ban_order {

@@ -10,6 +10,7 @@
 #include "core/proc.h"
 #include "core/sandbox.h"
 #include "conf/container_state.h"
+#include "router/flows.h"
 #include "router/process.h"
 
 #include <linux/rtnetlink.h>
@@ -148,12 +149,17 @@ on_stats_get(struct router *r, struct msg_in *m)
 {
 	uint64_t id = msg_get_u64(m);
 	struct stats *arrays[] = {&r->stats};
+	uint32_t flows, most;
 	struct msg_out out;
 
 	if (msg_finish(m) < 0 || msg_out_init(&out, MSG_STATS, ROLE_CONTROL) < 0)
 		return;
 	if (r->installed)
 		drops_read(&r->drops, &r->nft, &r->ruleset, &r->stats);
+	if (flows_total(&r->nft.commands, &flows, &most) == 0) {
+		stats_set(&r->stats, STAT_CONNTRACK_ENTRIES, flows);
+		stats_set(&r->stats, STAT_CONNTRACK_MAX, most);
+	}
 	msg_put_u64(&out, id);
 	stats_put(&out, ROLE_ROUTER, arrays, ARRAY_SIZE(arrays));
 	(void)chan_send(r->chan, &out);
@@ -267,6 +273,16 @@ on_forwards_get(struct router *r, struct msg_in *m)
 		show_forwards(r, id);
 }
 
+static void
+on_conntrack_get(struct router *r, struct msg_in *m)
+{
+	uint64_t id = msg_get_u64(m);
+	struct slice name = msg_get_slice(m);
+
+	if (msg_finish(m) == 0)
+		show_conntrack(r, id, name);
+}
+
 struct handler {
 	enum msg_type type;
 	void (*on)(struct router *r, struct msg_in *m);
@@ -289,6 +305,7 @@ static const struct handler handlers[] = {
 	{MSG_NFT_GET, on_nft_get},
 	{MSG_POLICY, on_policy},
 	{MSG_POLICY_CONFIRM, on_confirm},
+	{MSG_CONNTRACK_GET, on_conntrack_get},
 };
 
 static void

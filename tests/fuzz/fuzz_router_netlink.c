@@ -5,6 +5,7 @@
 #include "tests/fuzz/require.h"
 
 #include "router/conntrack.h"
+#include "router/flows.h"
 #include "router/link.h"
 #include "router/neighbours.h"
 #include "router/nft.h"
@@ -74,6 +75,7 @@ feed(const struct nlmsghdr *h, struct link_snapshot *links, struct ruleset *rule
 	struct link_route route;
 	struct neighbour neighbour;
 	struct conntrack_flow flow;
+	struct flow shown;
 	struct nft_part part;
 
 	(void)nft_parse_part(h, &part);
@@ -89,6 +91,8 @@ feed(const struct nlmsghdr *h, struct link_snapshot *links, struct ruleset *rule
 	feed_counters(h);
 	if (conntrack_parse(h, &flow))
 		judge(&flow, links, ruleset);
+	if (flow_parse(h, &shown))
+		REQUIRE(flow_state(&shown)[0] != '\0');
 	feed_bans(h);
 }
 

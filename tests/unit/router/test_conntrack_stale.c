@@ -1,8 +1,10 @@
 /* Which flows a change of forwards makes stale. */
 #include "core/own.h"
 #include "router/conntrack.h"
+#include "router/flows.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
@@ -327,6 +329,42 @@ a_flow_is_read_from_the_kernels_message(void **state)
 	assert_int_equal(f.id, 0x12345678);
 }
 
+static void
+a_flow_is_shown_with_its_state_and_what_it_carried(void **state)
+{
+	char bytes[1024];
+	struct nlmsghdr *h = mnl_nlmsg_put_header(bytes);
+	struct nlattr *nest;
+	struct flow f;
+
+	(void)state;
+	mnl_nlmsg_put_extra_header(h, sizeof(struct nfgenmsg));
+	assert_false(flow_parse(h, &f));
+	put_tuple(h, CTA_TUPLE_ORIG, "198.51.100.7", "203.0.113.1");
+	put_tuple(h, CTA_TUPLE_REPLY, "10.0.3.2", "198.51.100.7");
+	mnl_attr_put_u32(h, CTA_TIMEOUT, htonl(30));
+	for (uint16_t way = CTA_COUNTERS_ORIG; way <= CTA_COUNTERS_REPLY; way++) {
+		nest = mnl_attr_nest_start(h, way);
+		mnl_attr_put_u64(h, CTA_COUNTERS_PACKETS, htobe64(2));
+		mnl_attr_put_u64(h, CTA_COUNTERS_BYTES, htobe64(300));
+		mnl_attr_nest_end(h, nest);
+	}
+	assert_true(flow_parse(h, &f));
+	assert_int_equal(f.seconds, 30);
+	assert_int_equal(f.packets, 4);
+	assert_int_equal(f.bytes, 600);
+	assert_int_equal(f.f.source_port, 1000);
+	assert_string_equal(flow_state(&f), "unanswered");
+	mnl_attr_put_u32(h, CTA_STATUS, htonl(IPS_SEEN_REPLY));
+	assert_true(flow_parse(h, &f));
+	assert_string_equal(flow_state(&f), "answered");
+	f.f.proto = IPPROTO_TCP;
+	f.tcp_state = 3;
+	assert_string_equal(flow_state(&f), "established");
+	f.tcp_state = 200;
+	assert_string_equal(flow_state(&f), "unknown");
+}
+
 int
 main(void)
 {
@@ -342,6 +380,7 @@ main(void)
 		cmocka_unit_test(sources_and_large_changes_are_looked_at_one_by_one),
 		cmocka_unit_test(a_new_forward_of_tcp_takes_no_known_flow),
 		cmocka_unit_test(a_flow_is_read_from_the_kernels_message),
+		cmocka_unit_test(a_flow_is_shown_with_its_state_and_what_it_carried),
 	};
 	struct CMUnitTest each[sizeof(tests) / sizeof(tests[0])];
 
