@@ -134,9 +134,9 @@ void control_wait_on_usage(struct control *c, struct msg_in *m);
 void control_wait_fail_jobs(struct control *c);
 void control_wait_clear(struct control *c);
 
-/* control_bans.c: the orders of /v1/bans, understood. */
-void control_bans_add(struct control *c, struct evhttp_request *req, struct slice query);
-void control_bans_remove(struct control *c, struct evhttp_request *req, struct slice query);
+/* control_bans.c: /v1/bans and what is below it. */
+void control_bans_serve(struct control *c, struct evhttp_request *req, enum control_endpoint what,
+	struct slice query);
 
 /* control_cache.c: the endpoints of /v1/cache. */
 void control_cache_serve(

@@ -47,8 +47,8 @@ parse_query(struct slice query, struct ban_query *ret, const char **ret_why)
 	return 0;
 }
 
-void
-control_bans_add(struct control *c, struct evhttp_request *req, struct slice query)
+static void
+bans_add(struct control *c, struct evhttp_request *req, struct slice query)
 {
 	const struct conf *conf = c->state.conf;
 	struct ban_query q;
@@ -65,8 +65,8 @@ control_bans_add(struct control *c, struct evhttp_request *req, struct slice que
 			.address = q.address, .for_ms = q.for_ms ? q.for_ms : for_ms});
 }
 
-void
-control_bans_remove(struct control *c, struct evhttp_request *req, struct slice query)
+static void
+bans_remove(struct control *c, struct evhttp_request *req, struct slice query)
 {
 	struct ban_query q;
 	const char *why;
@@ -75,4 +75,18 @@ control_bans_remove(struct control *c, struct evhttp_request *req, struct slice 
 		control_http_error(req, 400, why);
 	else
 		control_wait_ban(c, req, &(struct control_ban){.address = q.address});
+}
+
+void
+control_bans_serve(struct control *c, struct evhttp_request *req, enum control_endpoint what,
+	struct slice query)
+{
+	if (what == CONTROL_BAN_ADD)
+		bans_add(c, req, query);
+	else if (what == CONTROL_BAN_REMOVE)
+		bans_remove(c, req, query);
+	else if (what == CONTROL_BAN_CLEAR)
+		control_wait_ban(c, req, &(struct control_ban){0});
+	else
+		control_wait_bans(c, req);
 }

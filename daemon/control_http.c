@@ -269,16 +269,10 @@ serve(struct control *c, struct evhttp_request *req, const struct control_match 
 		control_wait_conntrack(c, req, m->name);
 		break;
 	case CONTROL_BANS:
-		control_wait_bans(c, req);
-		break;
 	case CONTROL_BAN_ADD:
-		control_bans_add(c, req, query);
-		break;
 	case CONTROL_BAN_REMOVE:
-		control_bans_remove(c, req, query);
-		break;
 	case CONTROL_BAN_CLEAR:
-		control_wait_ban(c, req, &(struct control_ban){0});
+		control_bans_serve(c, req, m->endpoint, query);
 		break;
 	case CONTROL_NFT:
 		control_wait_nft(c, req, query);

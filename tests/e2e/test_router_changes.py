@@ -133,7 +133,7 @@ def test_a_changed_address_is_one_batch_within_fifty_milliseconds(net):
         ears.settimeout(5)
         for i in range(3, 8):
             start, seen = time.monotonic(), []
-            router.say(f"container web 10.7.3.{i} -")
+            router.say(f"container web 10.7.3.{i} - - -")
             while not seen or seen[-1][0] != NFT_MSG_NEWGEN:
                 seen += kernel_messages(ears)
             took.append(time.monotonic() - start)
