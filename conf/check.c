@@ -202,6 +202,21 @@ resolve_forward(struct parse *p, const struct reference *r)
 		f->container = (uint32_t)index;
 }
 
+static void
+resolve_link(struct parse *p, const struct reference *r)
+{
+	struct conf_link *l = &p->conf->isolation.links[r->forward];
+	const char *name = r->target ? l->to : l->from;
+	int64_t index = find_container(p, name);
+
+	if (index < 0)
+		unknown_container(p, r, name, 0);
+	else if (r->target)
+		l->to_container = (uint32_t)index;
+	else
+		l->from_container = (uint32_t)index;
+}
+
 static bool
 has_any_host(const struct conf_site *site)
 {
@@ -267,6 +282,9 @@ resolve_references(struct parse *p)
 		case REFERENCE_CERTIFICATE:
 			resolve_certificate(p, r);
 			break;
+		case REFERENCE_LINK:
+			resolve_link(p, r);
+			break;
 		}
 	}
 }
@@ -297,6 +315,7 @@ referred_container(const struct parse *p, const struct reference *r)
 	case REFERENCE_FORWARD:
 		return p->conf->forwards[r->forward].container;
 	case REFERENCE_CERTIFICATE:
+	case REFERENCE_LINK:
 		break;
 	}
 	return 0;
@@ -309,7 +328,7 @@ check_route_addresses(struct parse *p)
 		const struct reference *r = &p->references[i];
 		uint32_t index;
 
-		if (r->kind == REFERENCE_CERTIFICATE)
+		if (r->kind == REFERENCE_CERTIFICATE || r->kind == REFERENCE_LINK)
 			continue;
 		index = referred_container(p, r);
 		if (!p->conf->containers[index].address.family &&
@@ -378,4 +397,5 @@ parse_check(struct parse *p)
 	check_listens_served(p);
 	check_route_addresses(p);
 	parse_check_bridge(p);
+	parse_check_policy(p);
 }

@@ -96,6 +96,7 @@ free_conf(struct conf *c)
 	conf_blocks_clear(&c->blocks);
 	conf_source_limits_clear(&c->source_limits);
 	conf_opens_clear(&c->opens);
+	conf_isolation_clear(&c->isolation);
 	conf_heads_clear(&c->heads);
 	free(c->trusted);
 	conf_pages_clear(&c->pages);

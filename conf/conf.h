@@ -314,6 +314,7 @@ struct conf {
 	struct conf_blocks blocks;
 	struct conf_source_limits source_limits;
 	struct conf_opens opens;
+	struct conf_isolation isolation;
 	struct conf_password_file *password_files;
 	size_t n_password_files;
 	uint32_t n_pools; /* the highest conf_route.pool */

@@ -281,6 +281,7 @@ conf_equal(const struct conf *a, const struct conf *b)
 		!conf_ban_equal(&a->ban, &b->ban) || !conf_blocks_equal(&a->blocks, &b->blocks) ||
 		!conf_source_limits_equal(&a->source_limits, &b->source_limits) ||
 		!conf_opens_equal(&a->opens, &b->opens) ||
+		!conf_isolation_equal(&a->isolation, &b->isolation) ||
 		!conf_guard_equal(&a->guard, &b->guard) || !same_trust(&a->trust, &b->trust) ||
 		!conf_tls_equal(&a->tls, &b->tls) || !conf_heads_equal(&a->heads, &b->heads) ||
 		!conf_pages_equal(&a->pages, &b->pages) ||

@@ -34,12 +34,18 @@ struct scope {
 #define SCOPES_MAX 4 /* top, site, route, and one to spare */
 
 /* A container or certificate that is referred to, to be resolved when all is read. */
-enum reference_kind { REFERENCE_ROUTE, REFERENCE_SERVER, REFERENCE_FORWARD, REFERENCE_CERTIFICATE };
+enum reference_kind {
+	REFERENCE_ROUTE,
+	REFERENCE_SERVER,
+	REFERENCE_FORWARD,
+	REFERENCE_CERTIFICATE,
+	REFERENCE_LINK
+};
 
 struct reference {
 	enum reference_kind kind;
 	size_t site, route, forward; /* where it stands */
-	size_t target;               /* of the route, by index */
+	size_t target;               /* of the route, by index; of a link (forward): 0 from, 1 to */
 	struct conf_target *server;  /* SERVER */
 	uint32_t ordinal;
 	uint32_t line, col;
@@ -133,5 +139,7 @@ void parse_check(struct parse *p);
 void parse_check_upstreams(struct parse *p);
 void parse_check_network(struct parse *p);
 void parse_check_bridge(struct parse *p);
+/* check_policy.c */
+void parse_check_policy(struct parse *p);
 
 #endif

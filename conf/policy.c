@@ -1,10 +1,49 @@
 /* Policies of containers as values and as text. */
 #include "conf/policy.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 bool
 conf_policy_equal(const struct conf_policy *a, const struct conf_policy *b)
 {
 	return a->spoofing == b->spoofing;
+}
+
+static bool
+same_link(const struct conf_link *a, const struct conf_link *b)
+{
+	if (strcmp(a->from, b->from) != 0 || strcmp(a->to, b->to) != 0 ||
+		a->from_container != b->from_container || a->to_container != b->to_container ||
+		a->tcp != b->tcp || a->udp != b->udp || a->n_ports != b->n_ports)
+		return false;
+	for (size_t i = 0; i < a->n_ports; i++)
+		if (a->ports[i].low != b->ports[i].low || a->ports[i].high != b->ports[i].high)
+			return false;
+	return true;
+}
+
+bool
+conf_isolation_equal(const struct conf_isolation *a, const struct conf_isolation *b)
+{
+	if (!a->isolate_ordinal != !b->isolate_ordinal || a->n_links != b->n_links)
+		return false;
+	for (size_t i = 0; i < a->n_links; i++)
+		if (!same_link(&a->links[i], &b->links[i]))
+			return false;
+	return true;
+}
+
+void
+conf_isolation_clear(struct conf_isolation *isolation)
+{
+	for (size_t i = 0; i < isolation->n_links; i++) {
+		free(isolation->links[i].from);
+		free(isolation->links[i].to);
+		free(isolation->links[i].ports);
+	}
+	free(isolation->links);
+	*isolation = (struct conf_isolation){0};
 }
 
 void
@@ -15,4 +54,33 @@ print_policy(struct writer *w, const struct conf_policy *policy)
 	writer_begin(w, policy->spoofing_ordinal, "spoofing");
 	writer_word(w, policy->spoofing == CONF_SPOOFING_ALLOW ? "allow" : "drop");
 	writer_end(w);
+}
+
+static void
+print_link(struct writer *w, const struct conf_link *l)
+{
+	writer_begin(w, l->ordinal, "link");
+	writer_word(w, l->from);
+	writer_raw(w, " -> ");
+	writer_raw(w, l->to);
+	writer_raw(w, ":");
+	for (size_t i = 0; i < l->n_ports; i++) {
+		if (i)
+			writer_raw(w, " ");
+		writer_ports(w, l->ports[i].low, l->ports[i].high);
+	}
+	if (l->udp)
+		writer_word(w, l->tcp ? "both" : "udp");
+	writer_end(w);
+}
+
+void
+print_isolation(struct writer *w, const struct conf_isolation *isolation)
+{
+	if (isolation->isolate_ordinal) {
+		writer_begin(w, isolation->isolate_ordinal, "isolate");
+		writer_end(w);
+	}
+	for (size_t i = 0; i < isolation->n_links; i++)
+		print_link(w, &isolation->links[i]);
 }

@@ -445,6 +445,7 @@ print_all(struct writer *w, const struct conf *c)
 		print_container(w, &c->containers[i]);
 	for (size_t i = 0; i < c->n_forwards; i++)
 		print_forward(w, &c->forwards[i]);
+	print_isolation(w, &c->isolation);
 	print_paths(w, c);
 	print_threads(w, c);
 	print_log(w, c);

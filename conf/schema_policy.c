@@ -6,6 +6,39 @@
 
 static const struct schema_row rows[] = {
 	{
+		.name = "isolate",
+		.context = CONTEXT_TOP,
+		.min = 0,
+		.max = 0,
+		.set = set_isolate,
+		.arguments = "",
+		.default_value = "containers speak to each other",
+		.doc = "Forbids the containers of the file to speak to each other on the bridge.",
+		.more = "Neither IP nor ARP passes from one to the other, nor the way by the host; "
+			"link makes exceptions. What is forwarded to a container stays reachable "
+			"by the "
+			"host's address for other containers, too. A port of the bridge that is no "
+			"container's of the file is not isolated. The kernel needs nftables tables "
+			"of "
+			"family bridge.",
+		.example = "isolate",
+	},
+	{
+		.name = "link",
+		.context = CONTEXT_TOP,
+		.min = 1,
+		.max = 1,
+		.repeats = true,
+		.target = PART_MUST,
+		.set = set_link,
+		.arguments = "CONTAINER -> CONTAINER:PORT[-PORT] [PORT[-PORT]...] [tcp|udp|both]",
+		.doc = "Lets an isolated container reach ports of another one, by IPv4 and IPv6.",
+		.more = "Answers pass, connections the other way do not. Without a protocol it is "
+			"TCP.",
+		.example = "isolate\nlink wiki -> jenkins:8080 9000-9010\nlink jenkins -> games:53 "
+			   "both",
+	},
+	{
 		.name = "spoofing",
 		.context = CONTEXT_CONTAINER,
 		.min = 1,
@@ -30,6 +63,9 @@ static const struct schema_row rows[] = {
 };
 
 static const struct schema_word words[] = {
+	{"link target", "tcp", LINK_TCP, "", "TCP alone, as when nothing is written"},
+	{"link target", "udp", LINK_UDP, "", "UDP alone"},
+	{"link target", "both", LINK_BOTH, "", "TCP and UDP"},
 	{"spoofing", "drop", CONF_SPOOFING_DROP, "", "dropped and counted"},
 	{"spoofing", "allow", CONF_SPOOFING_ALLOW, "", "the container may send as anybody"},
 };

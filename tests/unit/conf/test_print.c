@@ -473,7 +473,10 @@ static const char *const changes[][2] = {{"listen 80 plain", "listen 81 plain"},
 	{"order 1", "order 2"}, {"delay 5s", "delay 6s"}, {"autostart order 1 delay 5s ;", ""},
 	{"/m n", "/mm n"}, {"/m n", "/m nn"}, {"n rw", "n ro"}, {"mount /m n rw", ""},
 	{"stop-timeout 5s", "stop-timeout 6s"}, {"privileged no", "privileged yes"},
-	{"spoofing drop", ""}, {"spoofing drop", "spoofing allow"}, {"privileged no", ""},
+	{"isolate\nlink m -> k:7 9-10 both", ""}, {"isolate\nlink m -> k:7 9-10 both", "isolate"},
+	{"7 9-10 both", "7 9-11 both"}, {"7 9-10 both", "7 9-10 udp"}, {"7 9-10 both", "7 9-10"},
+	{"link m -> k:", "link k -> m:"}, {"spoofing drop", ""},
+	{"spoofing drop", "spoofing allow"}, {"privileged no", ""},
 	{"template t arg", "template t arh"}, {"template t arg", "template u arg"},
 	{"template t arg", "busybox"}, {"tcp 90", "udp 90"}, {"192.0.2.8:95", "192.0.2.7:95"},
 	{"192.0.2.8:95", "95"}, {"96 masquerade", "96"}, {"96 masquerade", "96 masquerade confirm"},
@@ -539,6 +542,7 @@ every_difference_counts(void **state)
 		"buffers 4 32K busy 64K file 5G\n"
 		"cache static default-ttl 5m\ncache-memory 9M\ncache-disk 99M /cd free 7M\n"
 		"connections 99\nbuffer-memory 8M\nmin-rate 1K\nblock 8.0.0.0/8 confirm\n"
+		"container m { }\nisolate\nlink m -> k:7 9-10 both\n"
 		"unblock 8.8.8.8\nblock-list /bl confirm\nopen tcp 22-23 from 10.9.0.0/16\n"
 		"open protocol gre\nconfirm-within 90s\n"
 		"limit rate 20/s burst 40 per source to 22 70-75\n";

@@ -1,0 +1,39 @@
+/* Checks of what containers may send: exceptions need a rule, and the rule a bridge. */
+#include "conf/parse.h"
+
+static void
+check_link_ports(struct parse *p)
+{
+	const struct conf_isolation *all = &p->conf->isolation;
+	size_t n = 0;
+
+	for (size_t i = 0; i < all->n_links; i++)
+		for (size_t k = 0; k < all->links[i].n_ports; k++) {
+			const struct conf_port_range *r = &all->links[i].ports[k];
+
+			n += ((size_t)r->high - r->low + 1) *
+			     ((size_t)all->links[i].tcp + all->links[i].udp);
+			if (n > CONF_LINK_PORTS_MAX) {
+				parse_error_ordinal(p, all->links[i].ordinal,
+					"more than %d ports are linked", CONF_LINK_PORTS_MAX);
+				return;
+			}
+		}
+}
+
+void
+parse_check_policy(struct parse *p)
+{
+	const struct conf *c = p->conf;
+	const struct conf_isolation *all = &c->isolation;
+
+	if (all->isolate_ordinal && !c->bridge)
+		parse_error_ordinal(p, all->isolate_ordinal,
+			"containers are isolated on a bridge; write for example: bridge lxcbr0 "
+			"10.0.3.1/24");
+	if (all->n_links && !all->isolate_ordinal)
+		parse_error_ordinal(p, all->links[0].ordinal,
+			"a link is an exception of isolate, which the file does not have; without "
+			"it containers speak freely");
+	check_link_ports(p);
+}
