@@ -13,6 +13,7 @@ static const struct {
 	enum stat_id stat;
 } counted[] = {
 	{RULESET_SPOOFED, STAT_SPOOFED_DROPPED},
+	{RULESET_ISOLATED, STAT_ISOLATED_DROPPED},
 };
 
 #define N_COUNTED (sizeof(counted) / sizeof(counted[0]))

@@ -71,8 +71,8 @@ bool nft_disturbed(struct nft *n, const struct ruleset *r);
 struct nft_part {
 	unsigned kind; /* NFT_MSG_NEWCHAIN or NFT_MSG_NEWSET */
 	char name[32];
-	uint8_t family; /* the kernel's number */
-	char type[16];  /* of a chain with a hook */
+	uint32_t family; /* the kernel's number */
+	char type[16];   /* of a chain with a hook */
 	uint32_t numbers[NFT_PART_NUMBERS];
 };
 /* For nft_bans.c. */

@@ -55,7 +55,10 @@ hook_number(enum ruleset_chain chain)
 		return NF_INET_LOCAL_OUT;
 	case RULESET_CHAIN_NAT_POST:
 		return NF_INET_POST_ROUTING;
+	case RULESET_CHAIN_TO_HOST:
+		return NF_INET_LOCAL_IN;
 	case RULESET_CHAIN_FILTER_FWD:
+	case RULESET_CHAIN_ISOLATE:
 		return NF_INET_FORWARD;
 	case RULESET_CHAIN_FILTER_IN:
 		return NF_INET_LOCAL_IN;
@@ -66,6 +69,8 @@ hook_number(enum ruleset_chain chain)
 	case RULESET_CHAIN_GUARD_ARP:
 	case RULESET_CHAIN_GUARD_IP4:
 	case RULESET_CHAIN_GUARD_IP6:
+	case RULESET_CHAIN_DROP_ISOLATED:
+	case RULESET_CHAIN_BETWEEN:
 	case RULESET_CHAIN_COUNT:
 		break;
 	}
@@ -269,7 +274,8 @@ dynamic_flags(enum ruleset_set set, const struct ruleset_limits *limits)
 {
 	size_t slot = 0;
 
-	(void)ruleset_set_slot(set, &slot);
+	if (!ruleset_set_slot(set, &slot))
+		return NFT_SET_EVAL | NFT_SET_TIMEOUT;
 	return limits->v[slot].kind == RULESET_LIMIT_CONNECTIONS ? NFT_SET_EVAL
 								 : NFT_SET_EVAL | NFT_SET_TIMEOUT;
 }
@@ -302,7 +308,9 @@ set_attributes(struct nftnl_set *s, enum ruleset_set set, const struct ruleset_l
 		set_counter(s);
 	if (info->kind == RULESET_KIND_DYNAMIC) {
 		flags |= dynamic_flags(set, limits);
-		nftnl_set_set_u32(s, NFTNL_SET_DESC_SIZE, RULESET_LIMIT_SOURCES);
+		nftnl_set_set_u32(s, NFTNL_SET_DESC_SIZE,
+			info->family == RULESET_FAMILY_BRIDGE ? RULESET_FLOWS_MAX
+							      : RULESET_LIMIT_SOURCES);
 	}
 	if (info->interval && concat) {
 		flags |= NFT_SET_CONCAT;

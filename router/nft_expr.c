@@ -396,6 +396,25 @@ rule_ban6(struct expr_builder *b, const struct recipe *r __attribute__((unused))
 	expr_verdict(b, NF_DROP, NULL);
 }
 
+/* iifname @bridges oifname @bridges ct status dnat meta mark set meta mark | 0x04000000 */
+static void
+rule_forwarded(struct expr_builder *b, const struct recipe *r __attribute__((unused)))
+{
+	static const uint32_t bit = RULESET_MARK_FORWARDED, others = ~RULESET_MARK_FORWARDED;
+	struct nftnl_expr *x;
+
+	expr_interface_in(b, NFT_META_IIFNAME, RULESET_BRIDGES, false);
+	expr_interface_in(b, NFT_META_OIFNAME, RULESET_BRIDGES, false);
+	expr_ct_bits(b, NFT_CT_STATUS, IPS_DST_NAT);
+	expr_meta(b, NFT_META_MARK, NFT_REG_1);
+	expr_bitwise(b, &others, &bit, sizeof(bit));
+	x = expr_add(b, "meta");
+	if (!x)
+		return;
+	nftnl_expr_set_u32(x, NFTNL_EXPR_META_KEY, NFT_META_MARK);
+	nftnl_expr_set_u32(x, NFTNL_EXPR_META_SREG, NFT_REG_1);
+}
+
 /* drop */
 static void
 rule_drop(struct expr_builder *b, const struct recipe *r __attribute__((unused)))
@@ -509,6 +528,7 @@ static const struct recipe recipes[RULESET_RULE_LIMITS] = {
 	[RULESET_RULE_FWD_FOREIGN] = { .build = rule_foreign },
 	[RULESET_RULE_FWD_KNOWN]   = CT_STATE(
 		NF_CT_STATE_BIT(IP_CT_ESTABLISHED) | NF_CT_STATE_BIT(IP_CT_RELATED), NF_ACCEPT),
+	[RULESET_RULE_FWD_MARK]    = { .build = rule_forwarded },
 	[RULESET_RULE_FWD_INVALID] = CT_STATE(NF_CT_STATE_INVALID_BIT, NF_DROP),
 	[RULESET_RULE_FWD_FROM]    = { .build = rule_from_bridge },
 	[RULESET_RULE_FWD_DNAT]    = { .build = rule_ct, .key = NFT_CT_STATUS, .bits = IPS_DST_NAT,

@@ -37,6 +37,8 @@ plan_guard_wanted(const struct conf *c)
 {
 	if (!c->bridge)
 		return false;
+	if (c->isolation.isolate_ordinal)
+		return true;
 	for (size_t i = 0; i < c->n_containers; i++)
 		if (guarded(&c->containers[i]))
 			return true;
@@ -48,14 +50,16 @@ plan_guard_insists(const struct conf *c)
 {
 	if (!c->bridge)
 		return 0;
+	if (c->isolation.isolate_ordinal)
+		return c->isolation.isolate_ordinal;
 	for (size_t i = 0; i < c->n_containers; i++)
 		if (c->containers[i].policy.spoofing == CONF_SPOOFING_DROP)
 			return c->containers[i].policy.spoofing_ordinal;
 	return 0;
 }
 
-static bool
-mac_known(const uint8_t *mac)
+bool
+plan_mac_known(const uint8_t mac[static PLAN_MAC_SIZE])
 {
 	static const uint8_t none[PLAN_MAC_SIZE];
 
@@ -100,7 +104,7 @@ own(struct ruleset *r, const uint8_t *mac, const struct addr *a, uint32_t ordina
 
 	if (claim(r, a, ordinal, e) < 0)
 		return -1;
-	if (!a->family || !mac_known(mac))
+	if (!a->family || !plan_mac_known(mac))
 		return 0;
 	ruleset_put_addr(elem.key, ruleset_put_ether(elem.key, 0, mac), a);
 	if (a->family == AF_INET)
@@ -128,7 +132,7 @@ plan_addresses(struct ruleset *r, const struct plan_input *in, uint32_t containe
 	const struct plan_address *known = in->addresses ? &in->addresses[container] : &nothing;
 	const struct addr *told[] = {&known->v4, &known->v6};
 	struct addr local = local_address(known->mac);
-	bool has_mac = mac_known(known->mac);
+	bool has_mac = plan_mac_known(known->mac);
 
 	if (own(r, known->mac, &c->address, c->ordinal, e) < 0 ||
 		own(r, known->mac, &c->address6, c->ordinal, e) < 0)
@@ -155,7 +159,7 @@ plan_port(struct ruleset *r, const struct plan_input *in, uint32_t container, st
 	const struct plan_address *known = in->addresses ? &in->addresses[container] : NULL;
 	struct ruleset_elem elem = {.ordinal = in->conf->containers[container].ordinal};
 
-	if (!known || !known->port[0] || !mac_known(known->mac))
+	if (!known || !known->port[0] || !plan_mac_known(known->mac))
 		return 0;
 	ruleset_put_ether(elem.key, ruleset_put_ifname(elem.key, 0, known->port), known->mac);
 	if (ruleset_add(r, RULESET_MACS, &elem, e) < 0)
@@ -192,7 +196,7 @@ plan_gateway(struct ruleset *r, const struct plan_input *in, struct err *e)
 
 	if (claim(r, &b->v4.addr, b->ordinal, e) < 0 || claim(r, &b->v6.addr, b->ordinal, e) < 0)
 		return -1;
-	if (mac_known(in->bridge_mac) && claim(r, &local, b->ordinal, e) < 0)
+	if (plan_mac_known(in->bridge_mac) && claim(r, &local, b->ordinal, e) < 0)
 		return -1;
 	if (plan_net(r, RULESET_BRNETS4, &b->v4, b->ordinal, e) < 0)
 		return -1;
@@ -210,7 +214,7 @@ plan_guard(struct ruleset *r, const struct plan_input *in, struct err *e)
 	for (uint32_t i = 0; i < in->conf->n_containers; i++)
 		if (plan_addresses(r, in, i, e) < 0 || plan_port(r, in, i, e) < 0)
 			return -1;
-	return 0;
+	return plan_links(r, in, e);
 }
 
 void

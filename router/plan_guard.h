@@ -7,6 +7,9 @@
 
 #include "router/plan.h"
 
+/* The parts of it that keep containers apart: plan_links.c. */
+int plan_links(struct ruleset *r, const struct plan_input *in, struct err *e);
+bool plan_mac_known(const uint8_t mac[static PLAN_MAC_SIZE]);
 /* Whether the file wants table bridge. */
 bool plan_guard_wanted(const struct conf *c);
 /* The directive that cannot be had without it, 0: none, the default is left out where the kernel

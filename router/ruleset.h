@@ -26,6 +26,9 @@
 #define RULESET_BANS_MAX 65536       /* in each set of bans */
 #define RULESET_LIMITS_MAX 8 /* in all; those of the last RULESET_LIMITS_SYN slots look at SYNs */
 #define RULESET_LIMITS_SYN 2
+#define RULESET_MARK_FORWARDED 0x04000000U /* in a packet's mark, from table inet to bridge */
+#define RULESET_FLOWS_MAX 32768            /* of UDP, from containers to containers */
+#define RULESET_FLOWS_S 600                /* a silent one is forgotten */
 #define RULESET_LIMIT_SOURCES 65536 /* in each set of a limit; who comes beyond is not limited */
 #define RULESET_TEXT_MAX (32 * 1024 * 1024)
 
@@ -74,7 +77,14 @@ enum ruleset_family {
 	X(FIXED6,     "fixed6",     (ETHER, NONE, NONE),  (NONE, NONE), PLAIN) \
 	X(BRNETS4,    "brnets4",    (IPV4, NONE, NONE),   (NONE, NONE), INTERVAL) \
 	X(BRNETS6,    "brnets6",    (IPV6, NONE, NONE),   (NONE, NONE), INTERVAL) \
-	X(SPOOFED,    "spoofed",    (IFNAME, NONE, NONE), (NONE, NONE), COUNTED)
+	X(SPOOFED,    "spoofed",    (IFNAME, NONE, NONE), (NONE, NONE), COUNTED) \
+	X(APART,      "apart",      (IFNAME, NONE, NONE), (NONE, NONE), PLAIN) \
+	X(GATEWAYS4,  "gateways4",  (IPV4, NONE, NONE),   (NONE, NONE), PLAIN) \
+	X(GATEWAYS6,  "gateways6",  (IPV6, NONE, NONE),   (NONE, NONE), PLAIN) \
+	X(LINKS,      "links",      (ETHER, ETHER, PROTO, PORT), (NONE, NONE), PLAIN) \
+	X(PEERS,      "peers",      (ETHER, IFNAME, NONE), (NONE, NONE), PLAIN) \
+	X(FLOWS,      "flows",      (ETHER, ETHER, PORT, PORT), (NONE, NONE), DYNAMIC) \
+	X(ISOLATED,   "isolated",   (IFNAME, NONE, NONE), (NONE, NONE), COUNTED)
 #define RULESET_SET_TABLE(X) \
 	X(BRIDGES,    "bridges",    (IFNAME, NONE, NONE), (NONE, NONE), PLAIN) \
 	X(WANS,       "wans",       (IFNAME, NONE, NONE), (NONE, NONE), PLAIN) \
@@ -149,7 +159,11 @@ struct ruleset_set_info {
 	X(GUARD_ARP,  "guard_arp",  "",            "",       0) \
 	X(GUARD_IP4,  "guard_ip4",  "",            "",       0) \
 	X(GUARD_IP6,  "guard_ip6",  "",            "",       0) \
-	X(GUARD,      "guard",      "prerouting",  "filter", -250)
+	X(GUARD,      "guard",      "prerouting",  "filter", -250) \
+	X(DROP_ISOLATED, "drop_isolated", "",      "",       0) \
+	X(BETWEEN,    "between",    "",            "",       0) \
+	X(ISOLATE,    "isolate",    "forward",     "filter", 10) \
+	X(TO_HOST,    "to_host",    "input",       "filter", 10)
 #define RULESET_CHAIN_TABLE(X) \
 	X(EARLY,      "early",      "prerouting",  "filter", -310) \
 	X(LIMITS,     "limits",     "prerouting",  "filter", -150) \
@@ -208,7 +222,30 @@ enum ruleset_chain {
 	X(GUARD_IS_IP4, GUARD, "ether type ip goto guard_ip4") \
 	X(GUARD_IS_IP6, GUARD, "ether type ip6 goto guard_ip6") \
 	X(GUARD_IS_ARP, GUARD, "ether type arp goto guard_arp") \
-	X(GUARD_REST, GUARD, "goto drop_spoofed")
+	X(GUARD_REST, GUARD, "goto drop_spoofed") \
+	/* between two isolated ports: what finds neighbours where there is a link, what the link says, \
+	 * and what answers it. Nothing is remembered of connections but who asked by UDP. */ \
+	X(ISOLATED_DROP, DROP_ISOLATED, "iifname @isolated drop") \
+	X(BETWEEN_MAC, BETWEEN, "iifname . ether saddr != @macs goto drop_isolated") \
+	X(BETWEEN_ARP, BETWEEN, "ether type arp ether saddr . oifname @peers accept") \
+	X(BETWEEN_SOLICIT, BETWEEN, "icmpv6 type nd-neighbor-solicit ether saddr . oifname @peers accept") \
+	X(BETWEEN_ADVERT, BETWEEN, "icmpv6 type nd-neighbor-advert ether saddr . oifname @peers accept") \
+	X(BETWEEN_UDP, BETWEEN, "meta l4proto udp ether saddr . ether daddr . meta l4proto . th dport @links update @flows { ether saddr . ether daddr . th sport . th dport timeout 600s } accept") \
+	X(BETWEEN_LINK, BETWEEN, "ether saddr . ether daddr . meta l4proto . th dport @links accept") \
+	X(BETWEEN_ASKED, BETWEEN, "meta l4proto udp ether daddr . ether saddr . th dport . th sport @flows accept") \
+	X(BETWEEN_NO_SYN, BETWEEN, "meta l4proto tcp tcp flags & (syn | ack) == syn goto drop_isolated") \
+	X(BETWEEN_ANSWER, BETWEEN, "meta l4proto tcp ether daddr . ether saddr . meta l4proto . th sport @links accept") \
+	X(BETWEEN_ICMP, BETWEEN, "icmp type destination-unreachable ether saddr . oifname @peers accept") \
+	X(BETWEEN_ICMP6, BETWEEN, "icmpv6 type destination-unreachable ether saddr . oifname @peers accept") \
+	X(BETWEEN_TOO_BIG, BETWEEN, "icmpv6 type packet-too-big ether saddr . oifname @peers accept") \
+	X(BETWEEN_FRAGMENT, BETWEEN, "ip frag-off & 0x1fff != 0 ether saddr . oifname @peers accept") \
+	X(BETWEEN_REST, BETWEEN, "goto drop_isolated") \
+	/* with br_netfilter, what a forward of the host sends back to the bridge comes this way */ \
+	X(ISOLATE_FORWARDED, ISOLATE, "meta mark & 0x04000000 == 0x04000000 accept") \
+	X(ISOLATE_BETWEEN, ISOLATE, "iifname @apart oifname @apart goto between") \
+	/* nobody goes round by the host */ \
+	X(TO_HOST4, TO_HOST, "iifname @apart ip daddr @brnets4 ip daddr != @gateways4 goto drop_isolated") \
+	X(TO_HOST6, TO_HOST, "iifname @apart ip6 daddr @brnets6 ip6 daddr != @gateways6 goto drop_isolated")
 /* clang-format on */
 
 /* Every rule that there can be, in the order of its chain: X(id, chain, rule in nft syntax).
@@ -274,6 +311,8 @@ enum ruleset_chain {
 	X(COUNT_BACK6, FILTER_FWD, "ct status dnat ct direction reply meta nfproto ipv6 meta l4proto . th sport . ip6 saddr @targets6") \
 	/* what neither comes from a bridge of ours nor goes to one is not our business */ \
 	X(FWD_FOREIGN, FILTER_FWD, "iifname != @bridges oifname != @bridges accept") \
+	/* a forward's packets between containers, told to table bridge */ \
+	X(FWD_MARK, FILTER_FWD, "iifname @bridges oifname @bridges ct status dnat meta mark set meta mark | 0x04000000") \
 	X(FWD_KNOWN, FILTER_FWD, "ct state established,related accept") \
 	X(FWD_INVALID, FILTER_FWD, "ct state invalid drop") \
 	X(FWD_FROM, FILTER_FWD, "iifname @bridges accept") \

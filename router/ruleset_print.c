@@ -263,7 +263,9 @@ print_dynamic(const struct ruleset *r, enum ruleset_set set, struct buf *out)
 {
 	size_t slot = 0;
 
-	(void)ruleset_set_slot(set, &slot);
+	if (!ruleset_set_slot(set, &slot))
+		return buf_printf(
+			out, "\t\tsize %d\n\t\tflags dynamic,timeout\n", RULESET_FLOWS_MAX);
 	return buf_printf(out, "\t\tsize %d\n\t\tflags dynamic%s\n", RULESET_LIMIT_SOURCES,
 		r->limits.v[slot].kind == RULESET_LIMIT_CONNECTIONS ? "" : ",timeout");
 }

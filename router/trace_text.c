@@ -127,6 +127,8 @@ static const struct {
 	{"@spoofed",
 		"a container sent it with a source that is not its own; `spoofing allow` in its "
 		"block lets it"},
+	{"@isolated",
+		"a container sent it to another one; isolate forbids that, a link would allow it"},
 	{"ct state invalid", "it belongs to no connection that conntrack knows"},
 };
 

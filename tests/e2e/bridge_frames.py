@@ -9,7 +9,7 @@ import time
 
 ARP, IP4, IP6, VLAN = 0x0806, 0x0800, 0x86DD, 0x8100
 BROADCAST = "ff:ff:ff:ff:ff:ff"
-UDP, ICMP6 = 17, 58
+TCP, UDP, ICMP6 = 6, 17, 58
 QUIET_SECONDS = 0.3  # long enough for a frame to cross a bridge
 
 
@@ -55,6 +55,10 @@ def ip6(source, target, payload=b"", protocol=253):
 
 def udp(sport, dport, data=b""):
     return struct.pack("!HHHH", sport, dport, 8 + len(data), 0) + data
+
+
+def syn(sport, dport):
+    return struct.pack("!HHIIBBHHH", sport, dport, 1, 0, 5 << 4, 2, 1024, 0, 0)
 
 
 def icmp6(source, target, kind, body):

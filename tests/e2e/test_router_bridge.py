@@ -1,12 +1,15 @@
 """What containers may send on their bridge: table `bridge sluice`, with and without br_netfilter."""
 
+import contextlib
 import re
+import socket
 
 import bridge_frames as frames
 import pytest
 from bridge_frames import ARP, BROADCAST, IP4, IP6, VLAN, Wire
 from lab import run, wait_for
 from router_lab import CONF, Net, table
+from test_router_traffic import EDGE, EDGE6, SHORT, WAN, Server, datagrams, send, tcp, udp
 
 pytestmark = pytest.mark.root
 WEB, OTHER, GATEWAY = "10.7.3.101", "10.7.3.102", "10.7.3.1"
@@ -178,3 +181,127 @@ def test_the_rules_follow_their_containers(net):
     assert "table bridge" not in net.edge.nft() and "table inet sluice" in net.edge.nft()
     router.load("listen 18080 plain\nsite * -> status 404\n")
     assert "sluice" not in net.edge.nft()
+
+
+ISOLATED = CONF + "isolate\nlink web -> other:80 8080-8090\nlink web -> other:5353 udp\n"
+
+
+@pytest.fixture
+def servers():
+    stack = contextlib.ExitStack()
+    yield stack
+    stack.close()
+
+
+def isolated(net, servers, conf=ISOLATED):
+    """Two containers of the file and one that is not in it, with servers; all of them are told."""
+    router = net.router(conf)
+    web, other, unmanaged = net.container(101), net.container(102), net.container(103)
+    tell(router, "web", web, 101)
+    tell(router, "other", other, 102)
+    for name, host in (("web", web), ("other", other), ("unmanaged", unmanaged)):
+        for port in (22, 80, 8085, 81):
+            servers.enter_context(Server(host, name, port))
+        for port in (5001, 5353, 5354):
+            servers.enter_context(Server(host, name, port, socket.SOCK_DGRAM))
+    return router, web, other, unmanaged
+
+
+def once_udp(host, address, port, source=None):
+    with datagrams(host, address, port, source) as s:
+        return send(s)
+
+
+def test_isolated_containers_reach_each_other_by_links_alone(net, servers):
+    router, web, other, unmanaged = isolated(net, servers)
+    # What the link says, by both families, and answers.
+    for address, peer in ((OTHER, WEB), (OTHER6, WEB6)):
+        assert tcp(web, address, 80) == f"other {peer}" and tcp(web, address, 8085) == f"other {peer}"
+        assert udp(web, address, 5353) == f"other {peer}"
+    # Neither other ports, nor other protocols, nor the other way.
+    before = router.stats()["isolated_dropped"]
+    for address in (OTHER, OTHER6):
+        assert tcp(web, address, 81, timeout=SHORT) is None and tcp(web, address, 5353, timeout=SHORT) is None
+        assert once_udp(web, address, 5354) is None and once_udp(web, address, 80) is None
+        assert not answers(web, address)
+    for address in (WEB, WEB6):
+        assert tcp(other, address, 80, timeout=SHORT) is None
+        assert once_udp(other, address, 5353) is None
+        assert not answers(other, address)
+    assert router.stats()["isolated_dropped"] > before
+    # A server cannot use its port to speak first.
+    own, target = frames.mac_of(other), frames.mac_of(web)
+    sender, listener = Wire(other), Wire(web)
+    first = [frames.ether(own, target, IP4, frames.ip4(OTHER, WEB, frames.udp(5353, 5001), frames.UDP)),
+             frames.ether(own, target, IP4, frames.ip4(OTHER, WEB, frames.syn(80, 22), frames.TCP))]
+    for frame in first:
+        sender.send(frame)
+    assert not listener.seen(*first)
+    sender.close()
+    listener.close()
+    # The world, the host and who is not of the file are as before.
+    for peer, address in ((web, GATEWAY), (web, GATEWAY6), (net.edge, OTHER), (unmanaged, WEB), (web, WAN)):
+        assert answers(peer, address)
+    assert tcp(unmanaged, WEB, 22) == "web 10.7.3.103"
+    assert tcp(web, "10.7.3.103", 22) == "unmanaged 10.7.3.101"
+
+
+def test_isolated_containers_without_a_link_do_not_see_each_other(net, servers):
+    router, web, other, _ = isolated(net, servers, CONF + "isolate\n")
+    own, target = frames.mac_of(web), frames.mac_of(other)
+    listener, sender = Wire(other), Wire(web)
+    sent = [
+        frames.ether(own, BROADCAST, ARP, frames.arp(own, WEB, OTHER)),
+        frames.ether(own, target, ARP, frames.arp(own, WEB, OTHER)),
+        frames.ether(own, "33:33:00:00:00:01", IP6, frames.ip6(frames.local_address(own), ALL_NODES)),
+        frames.ether(own, target, IP6, frames.icmp6(
+            frames.local_address(own), frames.local_address(target), 135,
+            bytes(4) + frames.ip(frames.local_address(target)))),
+        frames.ether(own, target, IP4, frames.ip4(WEB, OTHER, frames.udp(1000, 5001), frames.UDP)),
+        frames.ether(own, BROADCAST, IP4, frames.ip4(WEB, "10.7.3.255", frames.udp(1000, 5001), frames.UDP)),
+    ]
+    for frame in sent:
+        sender.send(frame)
+    assert not listener.seen(*sent)
+    sender.close()
+    listener.close()
+    assert not answers(web, f"{frames.local_address(target)}%eth0")
+    assert tcp(web, OTHER, 80, timeout=SHORT) is None and tcp(web, OTHER6, 80, timeout=SHORT) is None
+    # Nor the way by the host.
+    for address, gateway in ((OTHER, GATEWAY), (OTHER6, GATEWAY6)):
+        web.run("ip", "route", "add", address, "via", gateway)
+        other.run("ip", "route", "add", WEB if gateway == GATEWAY else WEB6, "via", gateway)
+        assert tcp(web, address, 80, timeout=SHORT) is None
+        assert not answers(web, address)
+    # What is published is published for them, too.
+    assert tcp(other, EDGE, 2222) == "web 10.7.3.1" and tcp(other, EDGE6, 2222) == "web fd00:7::1"
+    assert tcp(web, EDGE, 2222) == "web 10.7.3.1"
+    assert udp(other, EDGE, 5000) == "web 10.7.3.1"
+    assert tcp(net.wan, EDGE, 2222) == f"web {WAN}"
+    router.load(CONF)
+    web.run("ip", "route", "del", OTHER)
+    other.run("ip", "route", "del", WEB)
+    assert wait_for(lambda: tcp(web, OTHER, 81, timeout=1), 5) == "other 10.7.3.101"
+
+
+def test_links_follow_their_containers(net, servers):
+    router, web, other, _ = isolated(net, servers)
+    assert tcp(web, OTHER, 80) == "other 10.7.3.101"
+    other.run("ip", "addr", "del", f"{OTHER}/24", "dev", "eth0")
+    other.run("ip", "addr", "add", "10.7.3.112/24", "dev", "eth0")
+    router.container("other", "10.7.3.112", OTHER6, frames.mac_of(other), other.port)
+    assert wait_for(lambda: tcp(web, "10.7.3.112", 80, timeout=1), 5) == "other 10.7.3.101"
+    # It stops, and starts again with another port of the bridge.
+    router.container("other", OTHER, OTHER6, frames.mac_of(other), "-")
+    assert other.port not in net.edge.run("nft", "list", "set", "bridge", "sluice", "apart").stdout
+    again = net.container(104)
+    again.run("ip", "addr", "flush", "dev", "eth0", "scope", "global")
+    again.run("ip", "addr", "add", f"{OTHER}/24", "dev", "eth0")
+    servers.enter_context(Server(again, "again", 80))
+    servers.enter_context(Server(again, "again", 81))
+    router.container("other", OTHER, "-", frames.mac_of(again), again.port)
+    web.run("ip", "neigh", "flush", "all")
+    assert wait_for(lambda: tcp(web, OTHER, 80, timeout=1), 5) == "again 10.7.3.101"
+    assert tcp(web, OTHER, 81, timeout=SHORT) is None
+    router.load(ISOLATED.replace("link web -> other:80 8080-8090\n", ""))
+    assert tcp(web, OTHER, 80, timeout=SHORT) is None
