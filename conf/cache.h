@@ -19,6 +19,10 @@ enum conf_cache_mode {
 	CONF_CACHE_ON,     /* what RFC 9111 lets a shared cache store */
 };
 
+/* Words of the directive that are no mode, as values of the schema. */
+#define CONF_CACHE_WORD_MEMORY 100
+#define CONF_CACHE_WORD_DISK 101
+
 struct conf_cache {
 	enum conf_cache_mode mode; /* effective */
 	uint64_t default_ttl_ms;   /* for answers that say nothing; 0: not written */
@@ -30,11 +34,11 @@ struct conf_cache {
 
 /* The store of all routes together. */
 struct conf_cache_store {
-	uint64_t memory; /* bytes; the default when not written */
-	uint32_t memory_ordinal;
-	uint64_t disk;      /* bytes of all its files; 0: there is no disk tier */
-	char *disk_path;    /* its folder; NULL without one */
-	uint64_t disk_free; /* bytes of the file system that stay free; 0: not written */
+	uint64_t memory;         /* bytes; the default when not written */
+	uint32_t memory_ordinal; /* where written, else 0; the same line as the disk's or another */
+	uint64_t disk;           /* bytes of all its files; 0: there is no disk tier */
+	char *disk_path;         /* its folder; NULL without one */
+	uint64_t disk_free;      /* bytes of the file system that stay free; 0: not written */
 	uint32_t disk_ordinal;
 };
 

@@ -9,10 +9,12 @@ static const struct schema_row rows[] = {
 		.name = "cache",
 		.context = CONTEXT_TOP,
 		.min = 1,
-		.max = 3,
+		.max = 7,
+		.repeats = true,
 		.set = set_cache,
-		.arguments = "static|on|off [default-ttl TIME]",
-		.default_value = "off",
+		.arguments = "static|on|off [default-ttl TIME] | "
+			     "memory SIZE [disk SIZE PATH [free SIZE]]",
+		.default_value = "off, memory 64M",
 		.doc = "Stores answers of backends and serves them again, by the rules of HTTP for "
 		       "a shared cache.",
 		.more = "With on, an answer is stored when it says for how long it is fresh "
@@ -32,8 +34,19 @@ static const struct schema_row rows[] = {
 			"one thing "
 			"that is missing become one request to the backend. Cache-Status says what "
 			"became "
-			"of each request. Folders, redirects and status targets are not concerned.",
-		.example = "cache static",
+			"of each request. Folders, redirects and status targets are not "
+			"concerned.\n"
+			"A line of its own at top level, memory, says how much all that is stored "
+			"may take, everything counted; no single answer is larger than a quarter "
+			"of it. With disk it is kept in files of a folder as well, at most so many "
+			"bytes, and outlives restarts. The folder is the cache's alone: it is made "
+			"where it is missing, given to the proxy's user, and an existing one must "
+			"be empty or the cache's own. free is how much of the file system stays "
+			"free for others; without it a twentieth, at most 1G. What was asked for "
+			"lately stays, the oldest goes. A full or broken disk harms nothing but "
+			"what it cannot keep. Leaving the folder, by a reload that names another "
+			"one or none, empties it.",
+		.example = "cache memory 64M disk 2G /var/cache/sluice",
 	},
 	{
 		.name = "cache",
@@ -56,42 +69,6 @@ static const struct schema_row rows[] = {
 		.doc = "The same for this route.",
 		.example = "cache on default-ttl 5m",
 	},
-	{
-		.name = "cache-memory",
-		.context = CONTEXT_TOP,
-		.min = 1,
-		.max = 1,
-		.set = set_cache_memory,
-		.arguments = "SIZE",
-		.default_value = "64M",
-		.doc = "Says how much memory all that is stored may take, everything counted.",
-		.more = "No single answer is stored that is larger than a quarter of it.",
-		.example = "cache-memory 256M",
-	},
-	{
-		.name = "cache-disk",
-		.context = CONTEXT_TOP,
-		.min = 2,
-		.max = 4,
-		.set = set_cache_disk,
-		.arguments = "SIZE PATH [free SIZE]",
-		.default_value = "none",
-		.doc = "Keeps what is stored in files of this folder as well, at most so many "
-		       "bytes: "
-		       "it outlives restarts.",
-		.more = "The folder is the cache's alone: it is made where it is missing, given to "
-			"the "
-			"proxy's user, and an existing one must be empty or the cache's own. free "
-			"is how "
-			"much of the file system stays free for others; without it a twentieth, "
-			"at most "
-			"1G. What was asked for lately stays, the oldest goes. A full or broken "
-			"disk harms "
-			"nothing but what it cannot keep. Leaving the folder, by a reload that "
-			"names "
-			"another one or none, empties it.",
-		.example = "cache-disk 2G /var/cache/sluice",
-	},
 };
 
 static const struct schema_word words[] = {
@@ -101,6 +78,10 @@ static const struct schema_word words[] = {
 		"it "
 		"says nothing"},
 	{"cache", "on", CONF_CACHE_ON, "[default-ttl TIME]", "what HTTP allows is stored"},
+	{"cache", "memory", CONF_CACHE_WORD_MEMORY, "SIZE [disk SIZE PATH [free SIZE]]",
+		"at top level: how much all that is stored may take"},
+	{"cache", "disk", CONF_CACHE_WORD_DISK, "SIZE PATH [free SIZE]",
+		"at top level: the files that it is kept in"},
 };
 
 const struct schema_table schema_cache = {

@@ -84,8 +84,6 @@ int set_connection_limit(struct parse *p, const struct directive *d);
 int set_auth(struct parse *p, const struct directive *d);
 /* set_cache.c */
 int set_cache(struct parse *p, const struct directive *d);
-int set_cache_disk(struct parse *p, const struct directive *d);
-int set_cache_memory(struct parse *p, const struct directive *d);
 /* set_compress.c */
 int set_compress(struct parse *p, const struct directive *d);
 /* set_files.c */

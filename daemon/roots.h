@@ -22,7 +22,7 @@ struct root {
 	ino_t inode;
 };
 
-/* One `dir` route, or cache-disk. */
+/* One `dir` route, or cache disk. */
 struct root_use {
 	uint32_t ordinal;
 	struct root *root;

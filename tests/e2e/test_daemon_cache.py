@@ -9,7 +9,7 @@ import pytest
 CONF = """\
 listen 127.0.0.1:@port@ plain
 cache on
-cache-memory 8M
+cache memory 8M
 site * -> http://@backend@
 """
 CACHED = ("Cache-Control", "max-age=3600")

@@ -15,8 +15,8 @@ from proxy_alone import Host
 CONF = """\
 listen 127.0.0.1:@port@ plain
 cache on
-cache-memory 4M
-cache-disk 64M @dir@/disk free 1M
+cache memory 4M
+cache disk 64M @dir@/disk free 1M
 site * -> http://@backend@
 """
 LOADED = '"disk cache" answers='
@@ -177,7 +177,7 @@ def test_a_reload_may_change_it(sluice, origin):
     assert not is_empty(site.dir / "other")
     site.write(CONF.replace("@dir@/disk", "@dir@"))
     assert "in use by others" in site.reload(ok=False)
-    site.write(CONF.replace("cache-disk", "#"))
+    site.write(CONF.replace("cache disk", "#"))
     site.reload()
     wait_for(lambda: is_empty(site.dir / "other"), what="it is empty")
     assert site.stats()["cache_disk_errors"] == 0

@@ -361,7 +361,7 @@ def test_a_length_that_lies_is_not_stored(site):
 
 def test_an_oversized_answer_is_not_stored(sluice, backend):
     origin = backend.http(answer)
-    site = sluice("listen 127.0.0.1:@port@ plain\ncache on\ncache-memory 1M\nsite * -> http://@backend@\n",
+    site = sluice("listen 127.0.0.1:@port@ plain\ncache on\ncache memory 1M\nsite * -> http://@backend@\n",
                   backend=origin.address)
     for _ in range(2):
         response = site.get("/big")

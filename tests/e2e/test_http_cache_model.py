@@ -10,7 +10,7 @@ from codings import undo
 CONF = """\
 listen 127.0.0.1:@port@ plain
 cache on
-cache-memory 1M
+cache memory 1M
 compress on
 site * -> http://@backend@
 """

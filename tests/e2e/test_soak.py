@@ -23,7 +23,7 @@ CONF = """\
 listen 127.0.0.1:@port@ tls http2
 listen 127.0.0.1:@port_plain@ plain
 certificate default @cert@
-cache-memory 8M
+cache memory 8M
 site * {
     route /files/ -> dir @dir@/files
     route /steady -> http://127.0.0.1:@port_steady@

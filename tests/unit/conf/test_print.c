@@ -494,9 +494,9 @@ static const char *const changes[][2] = {{"listen 80 plain", "listen 81 plain"},
 	{"on level 3", "off"}, {"cache static", "cache on"},
 	{"cache static default-ttl 5m", "cache off"}, {"default-ttl 5m", "default-ttl 6m"},
 	{"default-ttl 5m", ""}, {"cache static default-ttl 5m", ""},
-	{"cache-memory 9M", "cache-memory 8M"}, {"cache-memory 9M", ""},
-	{"cache-disk 99M", "cache-disk 98M"}, {"99M /cd free 7M", "99M /ce free 7M"},
-	{"/cd free 7M", "/cd free 8M"}, {"/cd free 7M", "/cd"}, {"cache-disk 99M /cd free 7M", ""},
+	{"cache memory 9M", "cache memory 8M"}, {"cache memory 9M", ""},
+	{"cache disk 99M", "cache disk 98M"}, {"99M /cd free 7M", "99M /ce free 7M"},
+	{"/cd free 7M", "/cd free 8M"}, {"/cd free 7M", "/cd"}, {"cache disk 99M /cd free 7M", ""},
 	{"compress on level 3", ""}, {"body-buffer 8K", "body-buffer 9K"},
 	{"body-buffer 8K", "body-buffer off"}, {"body-buffer 8K", ""}, {"spill 3G", "spill 4G"},
 	{"spill 3G", ""}, {"on spill 3G", "off"}, {"request-buffering on spill 3G", ""},
@@ -540,7 +540,7 @@ every_difference_counts(void **state)
 		"threads 2\nlog access /a json\nlog level warn\nlog format json\ntimeout idle 9s\n"
 		"compress on level 3\nbody-buffer 8K\nrequest-buffering on spill 3G\n"
 		"buffers 4 32K busy 64K file 5G\n"
-		"cache static default-ttl 5m\ncache-memory 9M\ncache-disk 99M /cd free 7M\n"
+		"cache static default-ttl 5m\ncache memory 9M\ncache disk 99M /cd free 7M\n"
 		"connections 99\nbuffer-memory 8M\nmin-rate 1K\nblock 8.0.0.0/8 confirm\n"
 		"container m { }\nisolate\nlink m -> k:7 9-10 both\n"
 		"unblock 8.8.8.8\nblock-list /bl confirm\nopen tcp 22-23 from 10.9.0.0/16\n"
