@@ -19,7 +19,7 @@ static const struct schema_row rows[] = {
 			"the connection, and costs a packet the same however many are blocked. "
 			"What containers and the host itself send is not looked at. A network of "
 			"more than an eighth of all addresses, and one with an address that is "
-			"connected to port 22 when the file is read, are refused unless confirm "
+			"connected by SSH when the file is read, are refused unless confirm "
 			"stands behind. The link-local addresses of IPv6 are never blocked.",
 		.example = "block 203.0.113.0/24 2001:db8:bad::/48",
 	},

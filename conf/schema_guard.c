@@ -191,7 +191,7 @@ static const struct schema_row rows[] = {
 			"from: an IPv4 address, or the /64 of an IPv6 address. A ban holds for the "
 			"host and for forwarded ports, before the kernel tracks the connection. "
 			"Never banned are the host's own addresses, the containers' network, "
-			"those of trusted and of ban never, and who is connected to port 22. "
+			"those of trusted and of ban never, and who is connected by SSH. "
 			"sluice ban shows, adds and removes bans; with ban never alone, only an "
 			"operator bans. 65,536 addresses can be banned at a time.",
 		.example = "ban after 20 violations in 1m for 1h\n"

@@ -39,6 +39,8 @@
 	  "generation, ordinal of the first directive that names the file; descriptor: its lines NAME:HASH, sealed") \
 	X(BLOCK_LIST,  ROLE_BIT(PARENT), ROLE_BIT(ROUTER), 1, "Uu", \
 	  "generation, index of the block-list; descriptor: its addresses, one a line, sealed") \
+	X(ADMINS,      ROLE_BIT(PARENT), ROLE_BIT(ROUTER), 0, "Us(h)*", \
+	  "generation, address of who asked for it over the network (empty: not known), then ports where SSH is served") \
 	X(ROOT,        ROLE_BIT(PARENT), ROLE_BIT(PROXY), 0, "Uus", \
 	  "generation, ordinal of the route, the folder's path as the proxy sees it") \
 	X(OFFER_END,   ROLE_BIT(PARENT), MSG_CHILDREN, 0, "U", \
@@ -75,8 +77,8 @@
 	  "0; descriptor: what the last POLICY_KEEP gave, sealed; before the first offer") \
 	X(POLICY_KEEP, ROLE_BIT(ROUTER), ROLE_BIT(PARENT), 1, "U", \
 	  "id of a POLICY_CONFIRM that is to be answered with an OUTCOME (0: none); descriptor: policies that are confirmed and tried, sealed, to be put on disk") \
-	X(POLICY_STATE, ROLE_BIT(ROUTER) | ROLE_BIT(PARENT), ROLE_BIT(PARENT) | ROLE_BIT(CONTROL), 0, "Ub", \
-	  "until when a trial lasts (wall ms, 0: there is none), how it stands with the policy (enum trial_state)") \
+	X(POLICY_STATE, ROLE_BIT(ROUTER) | ROLE_BIT(PARENT), ROLE_BIT(PARENT) | ROLE_BIT(CONTROL), 0, "Ubs", \
+	  "until when a trial lasts (wall ms, 0: there is none), how it stands with the policy (enum trial_state), addresses of administrators whom it shuts out (with blanks between)") \
 	/* containers */ \
 	X(SYNC,        ROLE_BIT(PARENT), ROLE_BIT(LXC) | ROLE_BIT(PROXY), 0, "s", \
 	  "name of the role that just started: send every CONTAINER, CERTIFICATE_STATE again") \
@@ -126,8 +128,8 @@
 	X(CONNTRACK_COUNTS, ROLE_BIT(ROUTER), ROLE_BIT(CONTROL), 0, "UbUUs(sUU)*", \
 	  "id, 1 when more follow, flows of anybody now and at most, why there are none; of each container its name, flows that called it, flows that it called") \
 	/* control */ \
-	X(RELOAD,      ROLE_BIT(CONTROL), ROLE_BIT(PARENT), 0, "U", \
-	  "id: read the file again") \
+	X(RELOAD,      ROLE_BIT(CONTROL), ROLE_BIT(PARENT), 0, "Us", \
+	  "id, address of who asks over the network (empty: not known): read the file again") \
 	X(CHECK,       ROLE_BIT(CONTROL), ROLE_BIT(PARENT), 0, "U", \
 	  "id: read the file, check it, change nothing") \
 	X(POLICY_CONFIRM, ROLE_BIT(CONTROL), ROLE_BIT(ROUTER), 0, "U", \

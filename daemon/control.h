@@ -90,6 +90,8 @@ enum wait_kind {
 /* Sends the order and keeps the request until its answer comes, the time is up or the client is
  * gone. Answers by itself when that can't be done. */
 void control_wait_order(struct control *c, struct evhttp_request *req, enum msg_type order);
+/* RELOAD. asked: the address of who asks over the network, or empty. */
+void control_wait_reload(struct control *c, struct evhttp_request *req, struct slice asked);
 /* Orders the router to confirm. */
 void control_wait_confirm(struct control *c, struct evhttp_request *req);
 void control_wait_upgrade(
@@ -147,6 +149,8 @@ json_t *control_cache_objects(struct slice report);
 json_t *control_cache_counts(const struct control_state *s, const json_t *usage);
 
 /* control_policy.c */
+/* POST /v1/reload; query: "from=ADDRESS" or nothing. */
+void control_policy_reload(struct control *c, struct evhttp_request *req, struct slice query);
 void control_policy_on_state(struct control *c, struct msg_in *m);
 /* {"state": …, "until": …, "left": …}; the last two in ms, 0 without a trial. */
 json_t *control_policy_json(const struct control_state *s, uint64_t now_ms);

@@ -238,7 +238,7 @@ serve(struct control *c, struct evhttp_request *req, const struct control_match 
 		control_http_answer(req, 200, control_json_config(&c->state));
 		break;
 	case CONTROL_RELOAD:
-		control_wait_order(c, req, MSG_RELOAD);
+		control_policy_reload(c, req, query);
 		break;
 	case CONTROL_CONFIRM:
 		control_wait_confirm(c, req);

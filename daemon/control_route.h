@@ -16,7 +16,7 @@
 	X(USAGE,      "GET",  "/v1/usage",          "what processes, threads, routes and containers use") \
 	X(METRICS,    "GET",  "/v1/metrics",        "the same for Prometheus, text format 0.0.4") \
 	X(CONFIG,     "GET",  "/v1/config",         "the configuration that runs, as canonical text") \
-	X(RELOAD,     "POST", "/v1/reload",         "read the file again; answers after COMMIT or ABORT") \
+	X(RELOAD,     "POST", "/v1/reload",         "?from=ADDRESS: of who asks over the network; read the file again; answers after COMMIT or ABORT") \
 	X(CONFIRM,    "POST", "/v1/confirm",        "the policy on trial is meant; answers when that is on disk") \
 	X(CHECK,      "POST", "/v1/check",          "check the daemon's file, or the text of the body") \
 	X(CONTAINERS, "GET",  "/v1/containers",     "all containers") \

@@ -67,6 +67,8 @@ control_state_clear(struct control_state *s)
 	map_free(&s->processes);
 	map_free(&s->containers);
 	conf_unref(&s->conf);
+	free(s->policy_shut_out);
+	s->policy_shut_out = NULL;
 	free(s->text);
 	s->text = NULL;
 }

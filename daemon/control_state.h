@@ -49,6 +49,7 @@ struct control_state {
 	size_t n_certificates;
 	enum trial_state policy;  /* of what the host itself is open to */
 	uint64_t policy_until_ms; /* wall clock: when its trial ends */
+	char *policy_shut_out;    /* addresses with blanks between; NULL: none */
 };
 
 /* 0 or -1. */

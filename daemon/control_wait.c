@@ -216,6 +216,23 @@ control_wait_order(struct control *c, struct evhttp_request *req, enum msg_type 
 }
 
 void
+control_wait_reload(struct control *c, struct evhttp_request *req, struct slice asked)
+{
+	struct wait *w = wait_new(c, req, WAIT_OUTCOME, CONTROL_RELOAD_MS);
+	struct msg_out m;
+
+	if (!w)
+		return;
+	if (msg_out_init(&m, MSG_RELOAD, ROLE_PARENT) < 0) {
+		finish(w, 500, control_json_error("out of memory"));
+		return;
+	}
+	msg_put_u64(&m, w->id);
+	msg_put_slice(&m, asked);
+	send_order(w, &m);
+}
+
+void
 control_wait_confirm(struct control *c, struct evhttp_request *req)
 {
 	struct wait *w;

@@ -3,6 +3,7 @@
  * (or, for exec and console, one packet of the exec socket); what it prints is the answer, as a
  * table for people or as it came with --json.
  */
+#include "core/addr.h"
 #include "core/file.h"
 #include "core/num.h"
 #include "core/own.h"
@@ -118,6 +119,23 @@ run_outcome(const struct ctl_line *line, const char *path, const char *done)
 	return rc;
 }
 
+/* Who asks over the network says from where, so that he is not shut out: "ADDRESS PORT ..." of
+ * sshd(8). Without it, and where it is something else, nothing is said. */
+static const char *
+reload_path(char out[static PATH_TEXT_MAX])
+{
+	const char *text = getenv("SSH_CONNECTION"); /* NOLINT(concurrency-mt-unsafe): one thread */
+	struct slice address = slice_str(text ? text : "");
+	char from[ADDR_TEXT_MAX];
+	struct addr a;
+
+	address = slice_head(address, slice_index(address, ' '));
+	if (address.n == 0 || addr_parse(address, &a) < 0)
+		return "/v1/reload";
+	(void)snprintf(out, PATH_TEXT_MAX, "/v1/reload?from=%s", addr_print(&a, from));
+	return out;
+}
+
 /* A reload whose author knows that he shuts nobody out whom he should not. */
 static int
 run_reload(const struct ctl_line *line)
@@ -125,16 +143,17 @@ run_reload(const struct ctl_line *line)
 	struct ctl_line quiet = *line;
 	struct err e = {0};
 	json_t *answer = NULL;
+	char path[PATH_TEXT_MAX];
 	const char *state;
 	int rc;
 
 	if (line->n_args == 0)
-		return run_outcome(line, "/v1/reload", "reloaded");
+		return run_outcome(line, reload_path(path), "reloaded");
 	if (strcmp(line->args[0], "--confirm") != 0) {
 		(void)fprintf(stderr, "sluice: usage: sluice reload [--confirm]\n");
 		return CTL_USAGE;
 	}
-	rc = run_outcome(line, "/v1/reload", "reloaded");
+	rc = run_outcome(line, reload_path(path), "reloaded");
 	quiet.json = false;
 	if (rc != CTL_OK || ctl_ask(&quiet, "GET", "/v1/status", &answer, &e) != CTL_OK) {
 		json_decref(answer);

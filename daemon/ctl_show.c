@@ -131,6 +131,18 @@ show_counters(const json_t *counters, struct buf *out)
 	return 0;
 }
 
+static int
+show_shut_out(const json_t *policy, struct buf *out)
+{
+	const json_t *addresses = json_object_get(policy, "shut_out");
+
+	for (size_t i = 0; i < json_array_size(addresses); i++)
+		if (buf_printf(out, "%s is connected by SSH and could not connect anew\n",
+			    json_string_value(json_array_get(addresses, i))) < 0)
+			return -1;
+	return 0;
+}
+
 int
 ctl_show_policy(const json_t *answer, struct buf *out)
 {
@@ -138,6 +150,8 @@ ctl_show_policy(const json_t *answer, struct buf *out)
 	const char *state = json_string_value(json_object_get(policy, "state"));
 	json_int_t left = json_integer_value(json_object_get(policy, "left"));
 
+	if (state && strcmp(state, "trial") == 0 && show_shut_out(policy, out) < 0)
+		return -1;
 	if (state && strcmp(state, "trial") == 0)
 		return buf_printf(out,
 			"what the host is open to is on trial: %lld s left; say `sluice confirm`\n",

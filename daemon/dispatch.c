@@ -329,6 +329,19 @@ on_log_reopen(struct child *c, struct msg_in *m)
 	transaction_answer(c->parent, id, ok, slice_str(line));
 }
 
+static void
+on_reload(struct child *c, struct msg_in *m)
+{
+	uint64_t id = msg_get_u64(m);
+	struct slice asked = msg_get_slice(m);
+	struct addr a = {0};
+
+	if (msg_finish(m) < 0 || (asked.n && addr_parse(asked, &a) < 0))
+		return;
+	c->parent->asked = a;
+	transaction_request(c->parent, id);
+}
+
 /* The other orders of control carry an id and nothing else. */
 static void
 on_order(struct child *c, struct msg_in *m)
@@ -338,9 +351,7 @@ on_order(struct child *c, struct msg_in *m)
 
 	if (msg_finish(m) < 0)
 		return;
-	if (m->type == MSG_RELOAD)
-		transaction_request(p, id);
-	else if (m->type == MSG_CHECK)
+	if (m->type == MSG_CHECK)
 		transaction_check(p, id);
 	else if (m->type == MSG_SHUTDOWN)
 		parent_shutdown(p);
@@ -362,7 +373,7 @@ static void (*const handlers[MSG_TYPE_COUNT])(struct child *, struct msg_in *) =
 	[MSG_STATS_GET] = on_stats_get,
 	[MSG_DIAL] = on_dial,
 	[MSG_USAGE_GET] = on_usage_get,
-	[MSG_RELOAD] = on_order,
+	[MSG_RELOAD] = on_reload,
 	[MSG_CHECK] = on_order,
 	[MSG_QUIT] = on_quit,
 	[MSG_UPGRADE] = on_upgrade,

@@ -31,6 +31,7 @@
 #define PARENT_LOST_MS 1000            /* the same, for one that closed its channel itself */
 #define PARENT_LOG_CHECK_MS 5000       /* how often to look whether the log was moved away */
 #define PARENT_DRAIN_MORE_MS 2000      /* beyond the time that connections get */
+#define POLICY_SHUT_MAX 512            /* text of the addresses that a policy shuts out */
 #define PARENT_OUTCOME_MAX (32 * 1024) /* bytes of errors in an OUTCOME */
 
 /*
@@ -91,7 +92,9 @@ struct parent {
 	struct policy_told {
 		uint8_t state; /* enum trial_state */
 		uint64_t until_ms;
+		char shut_out[POLICY_SHUT_MAX];
 	} policy;
+	struct addr asked; /* who asked for a reload over the network; family 0: not known */
 	struct ocsp_answers ocsp;
 	int ticket_fd;
 	unsigned n_tickets;

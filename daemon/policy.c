@@ -64,6 +64,7 @@ policy_tell_control(struct child *c)
 		return;
 	msg_put_u64(&m, told->until_ms);
 	msg_put_u8(&m, told->state);
+	msg_put_str(&m, told->shut_out);
 	(void)chan_send(c->chan, &m);
 	msg_out_clear(&m);
 }
@@ -109,9 +110,16 @@ policy_on_state(struct child *c, struct msg_in *m)
 {
 	uint64_t until_ms = msg_get_u64(m);
 	uint8_t state = msg_get_u8(m);
+	struct slice shut_out = msg_get_slice(m);
+	struct policy_told *told = &c->parent->policy;
 
-	if (msg_finish(m) == 0 && state < TRIAL_STATE_COUNT)
-		c->parent->policy = (struct policy_told){.state = state, .until_ms = until_ms};
+	if (msg_finish(m) < 0 || state >= TRIAL_STATE_COUNT || shut_out.n >= POLICY_SHUT_MAX)
+		return;
+	told->state = state;
+	told->until_ms = until_ms;
+	if (shut_out.n)
+		memcpy(told->shut_out, shut_out.p, shut_out.n);
+	told->shut_out[shut_out.n] = '\0';
 }
 
 void

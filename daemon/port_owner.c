@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#define STATE_ESTABLISHED 0x01 /* TCP_ESTABLISHED */
 #define STATE_LISTEN 0x0A      /* TCP_LISTEN in /proc/net/tcp */
 #define STATE_UNCONNECTED 0x07 /* TCP_CLOSE, which a UDP socket without a peer has */
 
@@ -106,6 +107,14 @@ port_owner_list(bool udp, struct port_socket *ret, size_t max)
 	size_t n = list_file(udp ? "/proc/net/udp" : "/proc/net/tcp", state, ret, max);
 
 	return n + list_file(udp ? "/proc/net/udp6" : "/proc/net/tcp6", state, ret + n, max - n);
+}
+
+size_t
+port_owner_list_talking(struct port_socket *ret, size_t max)
+{
+	size_t n = list_file("/proc/net/tcp", STATE_ESTABLISHED, ret, max);
+
+	return n + list_file("/proc/net/tcp6", STATE_ESTABLISHED, ret + n, max - n);
 }
 
 static bool

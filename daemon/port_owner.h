@@ -29,6 +29,8 @@ struct port_owner {
 void port_owner(const struct addr *addr, uint16_t port, char out[static PORT_OWNER_MAX]);
 /* Those of this network namespace, listening TCP sockets or UDP's without a peer; how many. */
 size_t port_owner_list(bool udp, struct port_socket *ret, size_t max);
+/* TCP sockets with a peer, likewise. */
+size_t port_owner_list_talking(struct port_socket *ret, size_t max);
 /* The process that holds it; false when there is none, or it may not be seen. */
 bool port_owner_of(uint64_t inode, struct port_owner *ret);
 /* Whether a socket at `theirs` takes what comes to `ours`. */

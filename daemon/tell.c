@@ -5,6 +5,7 @@
 #include "daemon/parent.h"
 
 #include "core/log.h"
+#include "daemon/ssh_ports.h"
 
 #include <string.h>
 
@@ -108,8 +109,27 @@ send_proxy_parts(struct child *c, const struct edition *g)
 }
 
 static void
+send_admins(struct child *c, uint64_t generation)
+{
+	const struct addr *asked = &c->parent->asked;
+	char text[ADDR_TEXT_MAX] = "";
+	struct ssh_ports ports;
+	struct msg_out m;
+
+	ssh_ports_find(&ports);
+	if (begin(&m, MSG_ADMINS, c) < 0)
+		return;
+	msg_put_u64(&m, generation);
+	msg_put_str(&m, asked->family ? addr_print(asked, text) : "");
+	for (size_t i = 0; i < ports.n; i++)
+		msg_put_u16(&m, ports.v[i]);
+	finish(&m, c);
+}
+
+static void
 send_router_parts(struct child *c, const struct edition *g)
 {
+	send_admins(c, g->number);
 	for (size_t i = 0; i < g->n_block_lists; i++)
 		send_file(c, MSG_BLOCK_LIST, g->number, (uint32_t)i, g->block_list_fds[i]);
 }

@@ -187,6 +187,7 @@ op_done(const struct err *failure, void *ctx)
 	_free_ struct conf_errors *errs = NULL;
 
 	evtimer_del(p->reload_deadline);
+	p->asked = (struct addr){0};
 	if (!failure) {
 		on_committed(p);
 	} else {

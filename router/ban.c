@@ -54,8 +54,8 @@ check_subject(struct router *r, const struct addr *subject, struct err *e)
 	if (!own)
 		return err_set(e, "out of memory");
 	/* A kernel without socket diagnosis cannot tell who is connected. */
-	if (peers_read(&r->diagnosis, peers, e) < 0 && !r->diagnosis_failed) {
-		log_err("connections to port 22 are not known", e);
+	if (peers_read(&r->diagnosis, &r->ssh, peers, e) < 0 && !r->diagnosis_failed) {
+		log_err("connections by SSH are not known", e);
 		r->diagnosis_failed = true;
 	}
 	g.own = own;

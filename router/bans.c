@@ -174,6 +174,6 @@ bans_check(const struct addr *subject, const struct bans_guarded *g, struct err 
 		if (meets(subject, &c->trusted[i]))
 			return err_set(e, "%s is one of those in \"trusted\"", text);
 	if (in_addresses(subject, g->peers, g->n_peers))
-		return err_set(e, "%s is connected to port 22 of this host", text);
+		return err_set(e, "%s is connected to this host by SSH", text);
 	return 0;
 }

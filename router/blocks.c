@@ -273,7 +273,7 @@ blame(const struct blocks_input *in, const struct addr *a, struct err *e)
 		prefix_print(&c->nets[i].net, net);
 		if (!found.ordinal)
 			err_ordinal(&found, c->nets[i].ordinal,
-				"%s is connected to port 22 of this host; if it is to be blocked, "
+				"%s is connected to this host by SSH; if it is to be blocked, "
 				"write: block %s confirm",
 				text, net);
 	}
@@ -287,7 +287,7 @@ blame(const struct blocks_input *in, const struct addr *a, struct err *e)
 			return 0;
 		if (!found.ordinal)
 			err_ordinal(&found, c->lists[i].ordinal,
-				"%s:%u:%u blocks %s, which is connected to port 22 of this host; "
+				"%s:%u:%u blocks %s, which is connected to this host by SSH; "
 				"write an unblock of it, or confirm behind the list",
 				c->lists[i].path, s.found.line, s.found.col, text);
 	}

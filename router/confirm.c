@@ -13,8 +13,11 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #define MS_PER_S 1000
+#define SSH_PORT 22
 
 static void
 tell_state(struct router *r, enum role role)
@@ -29,6 +32,7 @@ tell_state(struct router *r, enum role role)
 		return;
 	msg_put_u64(&m, until);
 	msg_put_u8(&m, (uint8_t)t->state);
+	msg_put_str(&m, t->state == TRIAL_RUNNING ? r->shut_out : "");
 	(void)chan_send(r->chan, &m);
 }
 
@@ -145,6 +149,59 @@ arm(struct router *r, uint64_t ms)
 	(void)event_add(r->on_trial, &tv);
 }
 
+static bool
+named_before(const struct peers *peers, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (addr_eq(&peers->v[k], &peers->v[i]))
+			return true;
+	return false;
+}
+
+/* Who asked for the change is one of them, whatever serves him. */
+static void
+add_asker(const struct router *r, struct peers *peers)
+{
+	const struct addr *asked = &r->offer.asked;
+
+	if (!asked->family || peers->n == PEERS_MAX)
+		return;
+	peers->port[peers->n] = r->ssh.n ? r->ssh.v[0] : SSH_PORT;
+	peers->v[peers->n] = *asked;
+	if (!named_before(peers, peers->n))
+		peers->n++;
+}
+
+/* Who is connected and could not connect anew: their sessions go on, so they would not notice. */
+static void
+find_shut_out(struct router *r)
+{
+	_free_ struct peers *peers = calloc(1, sizeof(*peers));
+	_cleanup_(buf_clear) struct buf text = {0};
+	char address[ADDR_TEXT_MAX];
+	struct err e = {0};
+
+	r->shut_out[0] = '\0';
+	buf_init(&text, sizeof(r->shut_out) - 1);
+	if (!peers)
+		return;
+	if (peers_read(&r->diagnosis, &r->ssh, peers, &e) < 0)
+		peers->n = 0;
+	add_asker(r, peers);
+	for (size_t i = 0; i < peers->n; i++) {
+		if (named_before(peers, i) ||
+			input_admits(r->trial.tried, r->conf, peers->port[i], &peers->v[i]))
+			continue;
+		/* Those that have no room are not named. */
+		if (buf_printf(&text, "%s%s", buf_len(&text) ? " " : "",
+			    addr_print(&peers->v[i], address)) < 0)
+			break;
+	}
+	if (buf_len(&text))
+		memcpy(r->shut_out, buf_slice(&text).p, buf_len(&text));
+	r->shut_out[buf_len(&text)] = '\0';
+}
+
 static void
 say_begun(struct router *r, uint64_t ms)
 {
@@ -153,6 +210,9 @@ say_begun(struct router *r, uint64_t ms)
 	(void)snprintf(seconds, sizeof(seconds), "%" PRIu64, (ms + MS_PER_S - 1) / MS_PER_S);
 	log_warn("less comes in than before: on trial; say `sluice confirm`, or it is taken back",
 		kv_s("seconds_left", seconds));
+	if (r->shut_out[0])
+		log_warn("who is connected by SSH could not connect anew",
+			kv_s("addresses", r->shut_out));
 	router_event(r, "policy-trial", "seconds", seconds);
 }
 
@@ -167,6 +227,7 @@ confirm_committed(struct router *r)
 		keep_or_say(r);
 	if (o->verdict == TRIAL_TRY) {
 		arm(r, ms);
+		find_shut_out(r);
 		say_begun(r, ms);
 	} else if (o->verdict == TRIAL_ADOPT) {
 		(void)event_del(r->on_trial);

@@ -104,6 +104,16 @@ generation_block_list(struct router *r, uint64_t generation, uint32_t index, int
 	o->lists[o->n_lists++] = fd;
 }
 
+void
+generation_admins(struct router *r, uint64_t generation, const struct peers_ports *ssh,
+	const struct addr *asked)
+{
+	if (r->offer.generation != generation)
+		return;
+	r->offer.ssh = *ssh;
+	r->offer.asked = *asked;
+}
+
 /* Whether the offer would lock an administrator out. Who administers is known only where the
  * kernel has socket diagnosis. */
 static int
@@ -113,8 +123,10 @@ check_lockout(struct router *r, struct blocks_input *in, struct err *e)
 
 	if (!peers)
 		return err_set(e, "out of memory");
-	if (peers_read(&r->diagnosis, peers, e) < 0)
-		return 0;
+	if (peers_read(&r->diagnosis, &r->offer.ssh, peers, e) < 0)
+		peers->n = 0;
+	if (r->offer.asked.family && peers->n < PEERS_MAX)
+		peers->v[peers->n++] = r->offer.asked;
 	in->peers = peers->v;
 	in->n_peers = peers->n;
 	if (blocks_check_peers(in, &r->offer.blocks, &r->ruleset, e) == 0)
@@ -235,6 +247,7 @@ generation_settled(struct router *r, uint64_t generation, const struct err *why)
 	log_set_level(r->conf->log_level);
 	log_set_format(r->conf->log_format);
 	log_info("generation committed", kv_u("generation", generation));
+	r->ssh = r->offer.ssh;
 	confirm_committed(r);
 	offer_clear(&r->offer);
 	answer(r, MSG_COMMITTED, generation);

@@ -377,6 +377,27 @@ is_covered(const struct input_box *box, const struct input_boxes *b)
 }
 
 bool
+input_admits(const struct conf *policy, const struct conf *c, uint16_t tcp_port,
+	const struct addr *source)
+{
+	const struct input_box box = {.proto = IPPROTO_TCP,
+		.low = tcp_port,
+		.high = tcp_port,
+		.first = *source,
+		.last = *source};
+	struct input_boxes boxes = {0};
+	bool admits;
+
+	if (!input_guards(policy))
+		return true;
+	if (build(policy, c, &boxes, NULL) < 0)
+		return false;
+	admits = is_covered(&box, &boxes);
+	input_boxes_clear(&boxes);
+	return admits;
+}
+
+bool
 input_narrows(const struct conf *from, const struct conf *to)
 {
 	struct input_boxes before = {0}, after = {0};

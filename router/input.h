@@ -39,6 +39,10 @@ int input_boxes_build(
 	const struct conf *policy, const struct conf *c, struct input_boxes *ret, struct err *e);
 void input_boxes_clear(struct input_boxes *b);
 
+/* Whether a connection to this port comes in by the policy, from where it guards. When memory is
+ * short, it does not. */
+bool input_admits(const struct conf *policy, const struct conf *c, uint16_t tcp_port,
+	const struct addr *source);
 /* Whether the policy shuts anything. */
 bool input_guards(const struct conf *policy);
 /* Whether something comes in by `from` that does not by `to`. When memory is short, it does. */

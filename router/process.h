@@ -20,6 +20,7 @@
 #include "router/drops.h"
 #include "router/link.h"
 #include "router/nft.h"
+#include "router/peers.h"
 #include "router/plan.h"
 #include "router/sysctl.h"
 #include "router/trial.h"
@@ -29,6 +30,7 @@
 #include <stdint.h>
 
 #define ROUTER_LXC_RUN "/run/lxc"
+#define CONFIRM_SHUT_MAX 512
 
 /* A generation that was offered and is not yet committed. */
 struct offer {
@@ -38,6 +40,8 @@ struct offer {
 	int lists[CONF_BLOCK_LISTS_MAX]; /* sealed; of those that have come, until OFFER_END */
 	size_t n_lists;
 	struct blocks blocks; /* from OFFER_END on */
+	struct peers_ports ssh;
+	struct addr asked; /* by whom, over the network; family 0: not known */
 	/* From COMMIT on, and before it TRIAL_ADOPT: */
 	struct conf *policy;
 	enum trial_verdict verdict;
@@ -71,16 +75,18 @@ struct router {
 	struct ruleset kept;    /* what a process before this one left in table bridge: it
 				 * holds until lxc has spoken of every container */
 	uint8_t bridge_mac[PLAN_MAC_SIZE];
-	enum ability bridge_table;  /* whether the kernel has tables of that family */
-	struct plan_wans wans;      /* the outside, as the installed ruleset has it */
-	struct plan_wans next_wans; /* as the settlement found it */
-	struct trial trial;         /* of what the host itself is open to */
-	struct bans bans;           /* nft.bans */
-	struct netlink diagnosis;   /* NETLINK_SOCK_DIAG */
-	bool diagnosis_failed;      /* and that was said */
-	struct map *containers;     /* name -> struct plan_address, malloc'd */
-	struct conflicts conflicts; /* of containers' addresses with others' */
-	uint64_t window_ms;         /* re-installations counted since then */
+	enum ability bridge_table;       /* whether the kernel has tables of that family */
+	struct plan_wans wans;           /* the outside, as the installed ruleset has it */
+	struct plan_wans next_wans;      /* as the settlement found it */
+	struct trial trial;              /* of what the host itself is open to */
+	char shut_out[CONFIRM_SHUT_MAX]; /* administrators who could not connect anew by it */
+	struct bans bans;                /* nft.bans */
+	struct netlink diagnosis;        /* NETLINK_SOCK_DIAG */
+	struct peers_ports ssh;          /* of the committed generation */
+	bool diagnosis_failed;           /* and that was said */
+	struct map *containers;          /* name -> struct plan_address, malloc'd */
+	struct conflicts conflicts;      /* of containers' addresses with others' */
+	uint64_t window_ms;              /* re-installations counted since then */
 	unsigned window_count;
 	struct drops drops;
 	struct stats stats;
@@ -150,6 +156,9 @@ void settle_leave(struct router *r, const struct conf *before);
 void generation_offer(struct router *r, uint64_t generation, int fd);
 /* The next of its lists; takes the descriptor. */
 void generation_block_list(struct router *r, uint64_t generation, uint32_t index, int fd);
+/* Who administers. */
+void generation_admins(struct router *r, uint64_t generation, const struct peers_ports *ssh,
+	const struct addr *asked);
 void generation_offer_end(struct router *r, uint64_t generation);
 void generation_commit(struct router *r, uint64_t generation);
 void generation_abort(struct router *r, uint64_t generation);

@@ -265,6 +265,26 @@ on_confirm(struct router *r, struct msg_in *m)
 }
 
 static void
+on_admins(struct router *r, struct msg_in *m)
+{
+	uint64_t generation = msg_get_u64(m);
+	struct slice asked = msg_get_slice(m);
+	struct peers_ports ssh = {0};
+	struct addr a = {0};
+
+	while (msg_more(m) && !m->bad) {
+		uint16_t port = msg_get_u16(m);
+
+		if (ssh.n < PEERS_PORTS_MAX)
+			ssh.v[ssh.n++] = port;
+	}
+	if (asked.n && addr_parse(asked, &a) < 0)
+		log_warn("the address of who asked is malformed");
+	else if (msg_finish(m) == 0)
+		generation_admins(r, generation, &ssh, &a);
+}
+
+static void
 on_forwards_get(struct router *r, struct msg_in *m)
 {
 	uint64_t id = msg_get_u64(m);
@@ -303,6 +323,7 @@ static const struct handler handlers[] = {
 	{MSG_BANS_GET, on_bans_get},
 	{MSG_FORWARDS_GET, on_forwards_get},
 	{MSG_NFT_GET, on_nft_get},
+	{MSG_ADMINS, on_admins},
 	{MSG_POLICY, on_policy},
 	{MSG_POLICY_CONFIRM, on_confirm},
 	{MSG_CONNTRACK_GET, on_conntrack_get},

@@ -103,7 +103,7 @@ def test_those_whom_no_ban_may_meet_go_on(lab, sluice, wan):
     peer = wan.client(EDGE, 22, source=(ADMIN, 0))
     for address, why in (("127.0.0.1", "no client's"), ("::1", "no client's"), ("0.0.0.0", "no client's"),
                          (EDGE, "of this host"), ("2001:db8:113::77", "of this host"), (NEVER, "ban never"),
-                         ("2001:db8:99::7", "ban never"), (TRUSTED, "trusted"), (ADMIN, "port 22"),
+                         ("2001:db8:99::7", "ban never"), (TRUSTED, "trusted"), (ADMIN, "by SSH"),
                          ("0.0.0.0/0", "networks can't be banned"), ("::/0", "networks can't be banned"),
                          ("nobody", "one address")):
         said = s.ctl("ban", "add", address, check=False)

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import threading
 
 import pytest
@@ -179,3 +180,51 @@ def test_the_parent_hangs_during_a_trial(lab, sluice, edge):
     finally:
         os.kill(s.pid, signal.SIGCONT)
     wait_state(s, "rolled-back")
+
+
+SSHD = """
+import socket, sys, time
+open("/proc/self/comm", "w").write("sshd")
+server = socket.create_server(("0.0.0.0", 2200))
+kept = []
+print("ready", flush=True)
+while True:
+    kept.append(server.accept()[0])
+"""
+ADMIN = "203.0.113.77"
+
+
+@pytest.fixture
+def sshd(lab):
+    """A server on another port than 22 that is called as SSH's are, and an administrator who is connected."""
+    lab.wan.add_address(f"{ADMIN}/24")
+    process = subprocess.Popen([*lab.edge.prefix, sys.executable, "-c", SSHD], stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"ready\n"
+    with lab.wan.client(EDGE, 2200, source=(ADMIN, 0)):
+        yield process
+    process.kill()
+    process.wait()
+
+
+def test_who_administers_is_not_shut_out_unawares(lab, sluice, sshd):
+    s = sluice(BASE + "ban never 198.51.100.7\n", where=lab.edge)
+    # A block of the administrator, who is not on port 22.
+    s.write(BASE + "block 203.0.113.0/24\n")
+    said = s.reload(ok=False)
+    assert f"sluice.conf:4:1: {ADMIN} is connected to this host by SSH" in said, said
+    assert "write: block 203.0.113.0/24 confirm" in said
+    assert "by SSH" in s.ctl("ban", "add", ADMIN, check=False).stderr
+    # And of who says over the network that he asks, even though no server of his is seen.
+    caller = {**s.environment(), "SSH_CONNECTION": "192.0.2.200 4711 203.0.113.1 22"}
+    s.write(BASE + "block 192.0.2.0/24\n")
+    refused = s.ctl("reload", check=False, env=caller)
+    assert refused.returncode == 1 and "192.0.2.200 is connected to this host by SSH" in refused.stderr
+    assert s.api("POST", "/v1/reload?from=nobody")[0] == 400
+    s.reload()
+    # A policy without him is tried, and says whom it would shut out.
+    said = reload_to(s, BASE + LONG + "open tcp 2200 from 198.51.100.0/24\n")
+    assert f"{ADMIN} is connected by SSH and could not connect anew\n" in said
+    assert s.status()["policy"]["shut_out"] == [ADMIN]
+    s.wait_log("could not connect anew")
+    said = reload_to(s, BASE + LONG + f"open tcp 2200 from {ADMIN}\n")
+    assert "on trial" in said and "could not connect anew" not in said

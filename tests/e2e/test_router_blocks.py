@@ -122,7 +122,7 @@ def test_who_administers_is_not_locked_out(net, servers, box):
     listed = box.write("blocked.txt", f"192.0.2.1\n{OTHER}\n")
     with connect(net.wan, EDGE, 22, source=OTHER) as s:
         answer = router.offer(CONF + "block 203.0.113.0/24\n")
-        assert answer.startswith("refused") and f"{OTHER} is connected to port 22" in answer
+        assert answer.startswith("refused") and f"{OTHER} is connected to this host by SSH" in answer
         assert answer.split()[3] == str(CONF.count("\n") + 1)
         answer = router.offer(CONF + f"block-list {listed}\n")
         assert f"{listed}:2:1 blocks {OTHER}" in answer

@@ -47,7 +47,7 @@ feed_bans(const struct nlmsghdr *h)
 		REQUIRE(i == 0 || addr_cmp(&bans.v[i - 1].addr, &bans.v[i].addr) < 0);
 	}
 	bans_clear(&bans);
-	peers_parse(h, &peers);
+	peers_parse(h, &(struct peers_ports){.v = {2200}, .n = 1}, &peers);
 	REQUIRE(peers.n <= 1);
 }
 

@@ -131,17 +131,17 @@ who_is_connected_to_port_22_is_not_blocked_by_accident(void **state)
 {
 	(void)state;
 	expect_lockout("block 10.0.0.0/8 11.0.0.0/8", "", "10.1.2.3",
-		"10.1.2.3 is connected to port 22 of this host; if it is to be blocked, write: "
+		"10.1.2.3 is connected to this host by SSH; if it is to be blocked, write: "
 		"block 10.0.0.0/8 confirm");
 	expect_lockout("block-list /l", "9.9.9.9\n  10.1.0.0/16\n", "10.1.2.3",
-		"/l:2:3 blocks 10.1.2.3, which is connected to port 22 of this host; write an "
+		"/l:2:3 blocks 10.1.2.3, which is connected to this host by SSH; write an "
 		"unblock of it, or confirm behind the list");
 	expect_lockout("block 10.0.0.0/8 confirm\nblock 10.1.0.0/16", "", "10.1.2.3", "");
 	expect_lockout("block 10.0.0.0/8\nblock-list /l confirm", "10.1.2.3\n", "10.1.2.3", "");
 	expect_lockout("block 10.0.0.0/8\nunblock 10.1.2.3", "", "10.1.2.3", "");
 	expect_lockout("block 10.0.0.0/8", "", "11.1.2.3", "");
 	expect_lockout("block 2001:db8::/32", "", "2001:db8::5",
-		"2001:db8::5 is connected to port 22 of this host; if it is to be blocked, write: "
+		"2001:db8::5 is connected to this host by SSH; if it is to be blocked, write: "
 		"block 2001:db8::/32 confirm");
 }
 
