@@ -133,6 +133,8 @@ bind_folder(const char *source, const char *target, bool writable, struct err *e
 	struct mount_attr attr = {
 		.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC |
 			    (writable ? 0u : MOUNT_ATTR_RDONLY),
+		/* A disk that is read-only now may be remounted. */
+		.attr_clr = writable ? MOUNT_ATTR_RDONLY : 0u,
 		.propagation = MS_PRIVATE,
 	};
 	_fd_ int tree =

@@ -101,6 +101,9 @@ give_to_proxy(const char *path, bool careful, struct err *e)
 	if (careful && st.st_uid != entry.pw_uid && !is_empty(fd))
 		return err_set(
 			e, "%s is in use by others; name a folder that is the cache's alone", path);
+	/* On a disk that has become read-only as well. */
+	if (st.st_uid == entry.pw_uid && (st.st_mode & 07777) == 0700)
+		return 0;
 	if (fchown(fd, entry.pw_uid, entry.pw_gid) < 0 || fchmod(fd, 0700) < 0)
 		return err_errno(e, errno, "cannot give %s to %s", path, user);
 	return 0;

@@ -14,10 +14,10 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#define WAIT_MS 50     /* how often it asks whether another process has let the folder go */
-#define RETRY_MS 10000 /* after a failure */
-#define SYNC_MS 1000   /* what was invalidated is safe from power failures this much later */
-#define WATCH_MS 5000  /* how often it looks at the free space */
+#define WAIT_MS 50    /* how often it asks whether another process has let the folder go */
+#define RETRY_MS 5000 /* after a failure */
+#define SYNC_MS 1000  /* what was invalidated is safe from power failures this much later */
+#define WATCH_MS 5000 /* how often it looks at the free space */
 #define IDLE_MS 3600000
 
 static enum disk_state

@@ -2,6 +2,7 @@
 
 import os
 import resource
+import signal
 import subprocess
 import threading
 
@@ -13,18 +14,19 @@ STATES = ("absent", "stopped", "starting", "running", "frozen", "stopping")
 
 
 class Host:
-    def __init__(self, box, text, descriptors=None, wrapper=()):
-        self.port = free_port()
+    def __init__(self, box, text, descriptors=None, wrapper=(), stores="", port=None, program=BIN):
+        self.port = port or free_port()
         conf = box.write("proxy.conf", text.replace("@port@", str(self.port)))
 
         def limit():
             if descriptors:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
         self.errors = open(box.path("proxy.log"), "wb")
-        self.process = subprocess.Popen([*wrapper, BIN / "tests/proxy_host", conf, "2"], text=True, bufsize=1,
+        self.process = subprocess.Popen([*wrapper, program / "tests/proxy_host", conf, "2"], text=True, bufsize=1,
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=self.errors, preexec_fn=limit,
-                                        env={**os.environ, "SLUICE_LOG": "info,text"})
+                                        env={**os.environ, "SLUICE_LOG": "info,text",
+                                             "SLUICE_STORES": str(stores)})
         self.lines = []
         threading.Thread(target=self._read, daemon=True).start()
         wait_for(lambda: "committed 1" in self.lines, what="the first generation")
@@ -32,6 +34,14 @@ class Host:
     def _read(self):
         for line in self.process.stdout:
             self.lines.append(line.strip())
+
+    def kill(self):
+        """With -9, the proxy; its host ends by itself."""
+        pid = next(int(line.split()[1]) for line in list(self.lines) if line.startswith("proxy "))
+        os.kill(pid, signal.SIGKILL)
+        self.process.wait(10)
+        self.process.stdin.close()
+        self.errors.close()
 
     def say(self, *words):
         self.process.stdin.write(" ".join(map(str, words)) + "\n")

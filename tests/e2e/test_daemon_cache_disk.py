@@ -8,7 +8,9 @@ import shutil
 import subprocess
 import threading
 
+import client
 import pytest
+from daemon import BIN, free_port
 from lab import wait_for
 from proxy_alone import Host
 
@@ -30,7 +32,7 @@ def answer(request):
     with lock:
         if request.method == "PUT":
             counts[path] = counts.get(path, 0) + 1
-            return 204, [], b""
+            return 204, [("X-Version", str(counts[path]))], b""
         n = counts.get(path, 0)
         counts["asked " + path] = counts.get("asked " + path, 0) + 1
         asked = counts["asked " + path]
@@ -191,3 +193,146 @@ def test_a_new_version_takes_the_folder_over(sluice, origin):
     wait_for(lambda: site.stats()["cache_disk_objects"] == 1, what="what was stored before")
     again = site.get("/u/3000")
     assert hit(again) and again.header("x-asked") == before.header("x-asked") == "1"
+
+
+RELEASE = pathlib.Path(os.environ.get("SLUICE_RELEASE_BIN", "/nonexistent"))
+ALONE = """\
+listen 127.0.0.1:@port@ plain
+cache on
+cache-memory 2M
+cache-disk 16M {folder} free 1M
+site * -> http://{backend}
+"""
+KILLS = 200
+PATHS = [f"/k{i}/{size}" for i, size in enumerate([0, 1, 90, 700, 5000, 9000, 40000, 120000, 300000, 390000] * 3)]
+
+
+@pytest.fixture
+def folder(box):
+    """As the parent makes it."""
+    path = box.path("disk")
+    path.mkdir()
+    with contextlib.suppress(LookupError):
+        shutil.chown(path, "sluice-proxy", "sluice-proxy")
+    path.chmod(0o700)
+    return path
+
+
+class Client:
+    """What it was told of each path: the least version that may be seen, and the greatest."""
+
+    def __init__(self, chance):
+        self.chance = chance
+        self.least, self.most = dict.fromkeys(PATHS, 0), dict.fromkeys(PATHS, 0)
+        self.answers, self.from_disk = 0, 0
+
+    def live(self, port):
+        """Until the proxy dies."""
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            with client.RawClient("127.0.0.1", port) as c:
+                while True:
+                    self.step(c)
+
+    def step(self, c):
+        path = self.chance.choice(PATHS)
+        if self.chance.random() < 0.1:
+            self.most[path] += 1  # whether the answer comes or not
+            done = c.request("PUT", path, body=b"x")
+            if done.status == 204:
+                self.least[path] = int(done.header("x-version"))
+            return
+        seen = c.request("GET", path)
+        size = int(path.rpartition("/")[2])
+        if seen.status != 200 or len(seen.body) != size:
+            raise ValueError("cut")
+        self.answers += 1
+        self.from_disk += 'detail="disk"' in seen.header("cache-status")
+        version = int(seen.header("etag").strip('"'))
+        assert seen.body == body_of(path, version, size), path
+        assert self.least[path] <= version <= self.most[path], (path, version, self.least[path])
+        self.most[path] = max(self.most[path], version)
+
+
+def test_killed_in_the_middle_of_writes(box, origin, folder):
+    """200 times: no wrong byte, nothing that was over."""
+    chance = random.Random(7)
+    one, port = Client(chance), free_port()  # which is part of a stored answer's key
+    program = RELEASE if (RELEASE / "tests/proxy_host").exists() else BIN  # it starts in a quarter of the time
+    for _ in range(KILLS):
+        host = Host(box, ALONE.format(folder=folder, backend=origin.address), stores=folder, port=port,
+                    program=program)
+        death = threading.Timer(chance.uniform(0.003, 0.03), host.kill)
+        death.start()
+        one.live(host.port)
+        death.join()
+    assert one.answers > 2 * KILLS and one.from_disk > KILLS
+
+
+def mounted(box, size):
+    path = box.path("small")
+    path.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=755", "tmpfs", path], check=True)
+    box.defer(lambda: subprocess.run(["umount", "-l", path], check=True))
+    return path
+
+
+def disk_errors(site):
+    return site.log.count("the disk cache cannot go on")
+
+
+@pytest.mark.root
+def test_a_full_disk_harms_nobody(sluice, origin, box):
+    small = mounted(box, "24M")
+    site = sluice(CONF.replace("@dir@/disk", str(small / "disk")).replace("free 1M", "free 4M"), backend=origin.address)
+    for i in range(40):
+        assert len(site.get(f"/f/{700000 + i}").body) == 700000 + i
+        wait_for(lambda: site.stats()["cache_disk_writes"] > i, what="it is written")
+        assert shutil.disk_usage(small).free >= 4 << 20
+    assert site.stats()["cache_disk_evicted"] > 0
+    # Somebody else takes what is left.
+    with contextlib.suppress(OSError), open(small / "other", "wb") as other:
+        while True:
+            other.write(bytes(1 << 20))
+    for i in range(10):
+        assert len(site.get(f"/g/{700000 + i}").body) == 700000 + i
+    site.ctl("cache", "purge", "--prefix", "http://a.example/g/")
+    assert not hit(site.get("/g/700009"))
+    assert disk_errors(site) <= 1
+    (small / "other").unlink()
+    assert site.get("/h/100").status == 200
+    wait_for(lambda: site.stats()["cache_disk_objects"] > 0, timeout=15, what="it works again")
+
+
+@pytest.mark.root
+def test_a_disk_that_cannot_be_written_harms_nobody(sluice, origin, box):
+    small = mounted(box, "24M")
+    site = sluice(CONF.replace("@dir@/disk", str(small / "disk")), backend=origin.address)
+    site.get("/r/5000")
+    on_disk(site, 1)
+    site.stop()
+    subprocess.run(["mount", "-o", "remount,ro", small], check=True)
+    site.start()
+    for i in range(3):
+        assert site.get(f"/r/{7000 + i}").status == 200 and hit(site.get(f"/r/{7000 + i}"))
+    wait_for(lambda: disk_errors(site) == 1, what="it is noticed")
+    # What is purged now does not come back, whatever the disk does.
+    assert site.ctl("cache", "clear").stdout == "3 purged\n"
+    subprocess.run(["mount", "-o", "remount,rw", small], check=True)
+    wait_for(lambda: site.log.count(LOADED) == 2, timeout=20, what="it is tried again")
+    assert disk_errors(site) == 1
+    assert site.stats()["cache_disk_objects"] == 0 and not hit(site.get("/r/5000"))
+    on_disk(site, 1)
+
+
+@pytest.mark.root
+def test_a_folder_that_vanishes_harms_nobody(sluice, origin):
+    site = sluice(CONF.replace("64M", "16M"), backend=origin.address)
+    site.get("/v/5000")
+    on_disk(site, 1)
+    shutil.rmtree(site.dir / "disk")
+    for i in range(8):
+        assert len(site.get(f"/v/{300000 + i}").body) == 300000 + i
+    wait_for(lambda: site.stats()["cache_disk_errors"] > 0, what="it is noticed")
+    assert site.get("/v/5000").status == 200 and disk_errors(site) == 1
+    assert site.ctl("cache", "clear").returncode == 0
+    assert not hit(site.get("/v/5000"))
