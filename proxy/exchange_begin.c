@@ -61,21 +61,6 @@ exchange_go_to_target(struct exchange *x)
 	}
 }
 
-/* Memory for bytes in flight is short: come again. */
-static bool
-exchange_is_shed(struct exchange *x)
-{
-	const struct worker *w = x->worker;
-
-	if (w->blocks.n_out <= w->overload.blocks_max)
-		return false;
-	stats_add(&x->worker->stats, STAT_REQUESTS_SHED, 1);
-	worker_limit_reached(x->worker, OVERLOAD_MEMORY);
-	x->keep_alive = false;
-	exchange_answer(x, 503, NULL, "too many bytes in flight");
-	return true;
-}
-
 static void
 exchange_follow(struct exchange *x, const struct route_match *m)
 {
@@ -193,6 +178,43 @@ exchange_body_kind(const struct exchange *x)
 	return x->request.body;
 }
 
+/* What is answered before a route is looked for belongs to the site of its host nevertheless: its
+ * header rules hold, and what it says about coming back. */
+static void
+exchange_answer_early(struct exchange *x, uint16_t status, const char *text, const char *why)
+{
+	const struct conf_site *site = route_find_site(x->generation->routes, exchange_host(x));
+
+	if (x->conn->origin.mode != CONF_LISTEN_REDIRECT && !exchange_misdirected(x, site))
+		x->site = site;
+	exchange_answer(x, status, text, why);
+}
+
+static void
+exchange_refuse_path(struct exchange *x, enum http_reason reason)
+{
+	stats_add(&x->worker->stats, STAT_REQUESTS_BAD, 1);
+	conn_violation(x->conn, VIOLATION_MALFORMED);
+	x->keep_alive = false;
+	exchange_answer_early(
+		x, http_reason_status(reason), http_reason_text(reason), http_reason_text(reason));
+}
+
+/* Memory for bytes in flight is short: come again. */
+static bool
+exchange_is_shed(struct exchange *x)
+{
+	const struct worker *w = x->worker;
+
+	if (w->blocks.n_out <= w->overload.blocks_max)
+		return false;
+	stats_add(&x->worker->stats, STAT_REQUESTS_SHED, 1);
+	worker_limit_reached(x->worker, OVERLOAD_MEMORY);
+	x->keep_alive = false;
+	exchange_answer_early(x, 503, NULL, "too many bytes in flight");
+	return true;
+}
+
 void
 exchange_begin(struct exchange *x)
 {
@@ -212,19 +234,13 @@ exchange_begin(struct exchange *x)
 	if (exchange_is_shed(x))
 		return;
 	if (r->form == HTTP_FORM_ASTERISK) {
-		exchange_answer(x, 204, NULL, NULL);
+		exchange_answer_early(x, 204, NULL, NULL);
 		return;
 	}
 	reason = http_path_resolve(http_request_slice(r, r->path), x->arena, &x->path);
-	if (reason != HTTP_REASON_NONE) {
-		stats_add(&x->worker->stats, STAT_REQUESTS_BAD, 1);
-		conn_violation(x->conn, VIOLATION_MALFORMED);
-		x->keep_alive = false;
-		exchange_answer(x, http_reason_status(reason), http_reason_text(reason),
-			http_reason_text(reason));
-		return;
-	}
-	if (x->front->internal)
+	if (reason != HTTP_REASON_NONE)
+		exchange_refuse_path(x, reason);
+	else if (x->front->internal)
 		exchange_guarded(x);
 	else
 		exchange_route(x);

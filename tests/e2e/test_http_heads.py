@@ -253,10 +253,12 @@ def test_hsts_stands_in_tls_answers_alone(pages):
     def hsts(path, host="a.example"):
         r = pages.get(path, host=host, tls=True, port=pages.ports["port_tls"])
         return r.all("strict-transport-security")
-    for path in ("/x", "/gone/", "/dead/", "/back/"):
+    for path in ("/x", "/gone/", "/dead/", "/back/", "/%00", "/../"):
         assert hsts(path) == ["max-age=31536000; includeSubDomains"]
     assert pages.get("/x").all("strict-transport-security") == []
-    assert hsts("/", "b.example") == []
+    assert hsts("/", "b.example") == hsts("/%00", "b.example") == []
+    r = pages.get("*", method="OPTIONS", tls=True, port=pages.ports["port_tls"])
+    assert r.status == 204 and r.all("strict-transport-security")
 
 
 def test_a_page_is_read_again_at_a_reload(pages, box):
