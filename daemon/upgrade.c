@@ -437,6 +437,16 @@ drain_old_proxy(struct parent *p)
 	old_let_drain(o, clock_wall_ms() + handover_number(h, "drain_ms") + UPGRADE_DRAIN_MORE_MS);
 }
 
+/* There is no way back any more: the old program's file is let go, too. */
+static void
+forget_handed(struct upgrade *u)
+{
+	if (u->handed)
+		close_fd(handover_fd(u->handed, "binary_fd"));
+	json_decref(u->handed);
+	u->handed = NULL;
+}
+
 void
 upgrade_on_committed(struct parent *p)
 {
@@ -460,8 +470,7 @@ upgrade_on_committed(struct parent *p)
 	tell_process(p, role_name(ROLE_PARENT), self->proc.pid, self);
 	log_info("upgraded", kv_s("from", from ? from : "?"), kv_s("to", SLUICE_VERSION));
 	tell_event(p, "upgraded", "version", SLUICE_VERSION);
-	json_decref(u->handed);
-	u->handed = NULL;
+	forget_handed(u);
 	edition_free(&u->before);
 	u->phase = UPGRADE_NONE;
 	upgrade_tell(p);
@@ -529,8 +538,7 @@ adopt_all(struct parent *p)
 	}
 	parent_apply(p);
 	tell_event(p, "upgrade-failed", "error", why ? why : "unknown");
-	json_decref(u->handed);
-	u->handed = NULL;
+	forget_handed(u);
 	edition_free(&u->before);
 	u->phase = UPGRADE_NONE;
 	child_restart_missing(p);
@@ -607,6 +615,5 @@ upgrade_clear(struct parent *p)
 		old_free(list_entry(node, struct old_child, node));
 	}
 	edition_free(&u->before);
-	json_decref(u->handed);
-	u->handed = NULL;
+	forget_handed(u);
 }

@@ -3,6 +3,7 @@
 import contextlib
 import multiprocessing
 import os
+import pathlib
 import shutil
 import signal
 import socket
@@ -77,6 +78,13 @@ def upgrade(s, *words, ok=True):
     return done.stdout + done.stderr
 
 
+def programs_open(s):
+    """How many descriptors of a program the parent has."""
+    folder = f"/proc/{s.pid}/fd"
+    links = [os.readlink(f"{folder}/{fd}") for fd in os.listdir(folder)]
+    return sum(pathlib.Path(link).name.startswith("sluiced") and not link.endswith(".log") for link in links)
+
+
 def old_proxies(s):
     return [pid for pid, name in daemon.descendants(s.pid).items() if name == "sluiced: proxy"]
 
@@ -106,6 +114,7 @@ def test_everything_goes_on(s):
     s.kill("proxy")
     assert s.get("/", host="b.example").status == 410
     assert s.stats()["reloads"] == 1
+    assert programs_open(s) == 1
 
 
 @pytest.mark.slow
@@ -229,6 +238,7 @@ def test_a_failure_behind_the_rehearsal_leads_back(s):
             killer.join()
         # Its clients have noticed nothing.
         assert c.request("GET", "/here", host="a.example").keep_alive
+    assert programs_open(s) == 1
     after = s.processes()
     assert {n: p["pid"] for n, p in after.items()} == {n: p["pid"] for n, p in before.items()}
     assert takeovers(s) == 0
