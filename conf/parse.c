@@ -190,6 +190,20 @@ wrong_shape(struct parse *p, const struct directive *d, const struct word *at, c
 	return parse_error(p, at, "%s; write: %s %s", what, d->row->name, d->row->arguments);
 }
 
+int
+parse_surplus(struct parse *p, const struct directive *d, const struct word *w)
+{
+	const struct schema_row *row = d->row;
+
+	if (schema_find(row->context, w->text))
+		return parse_error(p, w,
+			"\"%.*s\" begins another directive; the one before it ends with \";\" when "
+			"both stand in one line",
+			WORD_ARG(w));
+	return parse_error(p, w, "\"%.*s\" is one word too many; write: %s %s", WORD_ARG(w),
+		row->name, row->arguments);
+}
+
 /* Compares the directive with its row. 0 or -1. */
 static int
 check_shape(struct parse *p, const struct directive *d)
@@ -203,9 +217,7 @@ check_shape(struct parse *p, const struct directive *d)
 		return wrong_shape(p, d, d->n == 1 ? &d->words[0] : &d->after, what);
 	}
 	if (d->n - 1 > row->max)
-		return parse_error(p, &d->words[row->max + 1],
-			"\"%.*s\" is one word too many; write: %s %s",
-			WORD_ARG(&d->words[row->max + 1]), row->name, row->arguments);
+		return parse_surplus(p, d, &d->words[row->max + 1]);
 	if (row->target == PART_MUST && !d->has_arrow)
 		return wrong_shape(p, d, &d->words[0], "the target is missing");
 	if (d->has_arrow && row->target == PART_NO) {

@@ -107,6 +107,9 @@ int parse_error_reference(struct parse *p, const struct reference *r, const char
 int parse_error_file(struct parse *p, const char *msg);
 /* Gives up for want of memory. Returns -1. */
 int parse_no_memory(struct parse *p);
+/* The word is more than the directive takes; or begins another one, and the ";" between them is
+ * missing. Always -1. */
+int parse_surplus(struct parse *p, const struct directive *d, const struct word *w);
 
 /* Puts the errors into the order of the text. */
 void parse_sort_errors(struct parse *p);

@@ -60,7 +60,7 @@ read_dist_image(struct parse *p, const struct directive *d, struct conf_containe
 			"busybox, or template NAME",
 			WORD_ARG(w));
 	if (d->n > 2)
-		return parse_error(p, &d->words[2], "only a template takes arguments");
+		return parse_surplus(p, d, &d->words[2]);
 	c->image = CONF_IMAGE_DIST;
 	return word_read_checked(p, w, NULL, &c->image_name);
 }
@@ -94,7 +94,7 @@ set_image(struct parse *p, const struct directive *d)
 	case CONF_IMAGE_BUSYBOX:
 		c->image = CONF_IMAGE_BUSYBOX;
 		if (d->n > 2)
-			return parse_error(p, &d->words[2], "only a template takes arguments");
+			return parse_surplus(p, d, &d->words[2]);
 		return 0;
 	default:
 		return read_dist_image(p, d, c);
