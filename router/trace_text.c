@@ -142,6 +142,8 @@ reason_of(enum ruleset_rule rule, const char *chain)
 			return reasons[i].why;
 	if (strcmp(chain, "limits") == 0)
 		return "the client, or all together, are above a `limit` of the file";
+	if (rule == RULESET_RULE_IN_DROP)
+		return "it goes to the host itself, and no `open` of the file lets it in";
 	if (strcmp(text, "drop") == 0)
 		return "it goes from outside to a container, and no forward of the file leads "
 		       "there";

@@ -89,6 +89,12 @@ def test_it_is_taken_back_unless_it_is_confirmed(lab, sluice, edge):
     s.write(SHUT + LONG)
     assert "confirmed" in s.ctl("reload", "--confirm").stdout
     assert policy(s) == "settled" and not comes_in(lab)
+    # A service is what /etc/services says.
+    s.write(SHUT + "open postgresql\n")
+    s.reload()
+    assert policy(s) == "settled" and "\nopen tcp 5432\n" in s.ctl("config", "show").stdout
+    s.write(SHUT + "open postgresq\n")
+    assert "is no service that /etc/services has" in s.reload(ok=False)
     reload_to(s, BASE)
     assert comes_in(lab) and policy(s) == "settled"
     wait_for(lambda: "router" not in s.children(), what="the router to end")

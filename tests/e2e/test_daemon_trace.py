@@ -17,6 +17,7 @@ container web { address 10.7.3.101 }
 forward tcp 2222 -> web:22
 forward tcp 2223 -> web:22 from 198.51.100.0/24
 block 203.0.113.3
+open udp 5353
 """
 CLIENT, BLOCKED = "203.0.113.2", "203.0.113.3"
 
@@ -64,6 +65,7 @@ def test_a_forwarded_packet_is_followed_to_its_end(net):
 @pytest.mark.parametrize("port, source, why", [
     (2222, BLOCKED, "dropped: the client is blocked, by `block`"),
     (2223, CLIENT, "dropped: the port is forwarded for other sources only"),
+    (2299, CLIENT, "dropped: it goes to the host itself, and no `open` of the file lets it in"),
 ])
 def test_what_our_rules_drop(net, port, source, why):
     status, text = trace(net, port, source)

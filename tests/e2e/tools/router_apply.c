@@ -258,6 +258,29 @@ random_limits(uint64_t *state, struct buf *text)
 	return 0;
 }
 
+/* Ports and networks that overlap, so that they are cut and merged. */
+static int
+random_opens(uint64_t *state, struct buf *text)
+{
+	static const char *const protos[] = {"tcp", "udp", "both"};
+
+	for (unsigned i = 1 + chance(state, 8); i > 0; i--) {
+		unsigned low = 1 + chance(state, 20), bits = chance(state, 9);
+		unsigned net = chance(state, 256) >> bits << bits;
+
+		if (buf_printf(text, "open %s %u-%u", protos[chance(state, 3)], low,
+			    low + chance(state, 20)) < 0)
+			return -1;
+		if (chance(state, 3) &&
+			buf_printf(text, " from 198.51.100.%u/%u 2001:db8::%x/%u 0.0.0.0/%u", net,
+				32 - bits, net, 128 - bits, chance(state, 9)) < 0)
+			return -1;
+		if (buf_append_str(text, "\n") < 0)
+			return -1;
+	}
+	return chance(state, 2) ? buf_append_str(text, "open tcp 1-65535 from ::/0\n") : 0;
+}
+
 static int
 random_conf(uint64_t *state, struct buf *text)
 {
@@ -284,6 +307,8 @@ random_conf(uint64_t *state, struct buf *text)
 	if (chance(state, 2) && random_blocks(state, text) < 0)
 		return -1;
 	if (chance(state, 3) == 0 && random_limits(state, text) < 0)
+		return -1;
+	if (chance(state, 2) && random_opens(state, text) < 0)
 		return -1;
 	return random_forwards(state, containers, text);
 }
