@@ -310,6 +310,24 @@ control_json_forwards(const struct control_state *s)
 	return array;
 }
 
+/* The list is in the order of the configuration's forwards, whose ordinals the router names. */
+void
+control_json_count_forward(const struct control_state *s, json_t *list, uint32_t ordinal,
+	const uint64_t counts[static 3])
+{
+	const struct conf *conf = s->conf;
+
+	for (size_t i = 0; conf && i < conf->n_forwards && i < json_array_size(list); i++) {
+		json_t *of = json_array_get(list, i);
+
+		if (conf->forwards[i].ordinal != ordinal)
+			continue;
+		json_object_set_new(of, "connections", json_integer((json_int_t)counts[0]));
+		json_object_set_new(of, "packets", json_integer((json_int_t)counts[1]));
+		json_object_set_new(of, "bytes", json_integer((json_int_t)counts[2]));
+	}
+}
+
 json_t *
 control_json_event(struct msg_in *m, uint64_t now_ms)
 {

@@ -24,6 +24,9 @@ json_t *control_json_container(const struct control_state *s, struct slice name)
 /* targets: of control_targets_add; a route whose targets are there has them as "targets". */
 json_t *control_json_routes(const struct control_state *s, const json_t *targets);
 json_t *control_json_forwards(const struct control_state *s);
+/* Adds the connections, packets and bytes of the forward with this ordinal to such a list. */
+void control_json_count_forward(const struct control_state *s, json_t *list, uint32_t ordinal,
+	const uint64_t counts[static 3]);
 /* {"time": …, "event": …, key: value …} from an EVENT message; NULL also when malformed. */
 json_t *control_json_event(struct msg_in *m, uint64_t now_ms);
 /* The same of a changed container. */

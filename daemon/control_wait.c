@@ -638,21 +638,6 @@ control_wait_on_bans(struct control *c, struct msg_in *m)
 		finish(w, 200, json_incref(w->usage));
 }
 
-/* The list is in the order of the configuration's forwards, whose ordinals the router names. */
-static void
-add_counts(const struct conf *conf, json_t *list, uint32_t ordinal, const uint64_t counts[static 3])
-{
-	for (size_t i = 0; conf && i < conf->n_forwards && i < json_array_size(list); i++) {
-		json_t *of = json_array_get(list, i);
-
-		if (conf->forwards[i].ordinal != ordinal)
-			continue;
-		json_object_set_new(of, "connections", json_integer((json_int_t)counts[0]));
-		json_object_set_new(of, "packets", json_integer((json_int_t)counts[1]));
-		json_object_set_new(of, "bytes", json_integer((json_int_t)counts[2]));
-	}
-}
-
 void
 control_wait_on_forwards(struct control *c, struct msg_in *m)
 {
@@ -665,7 +650,7 @@ control_wait_on_forwards(struct control *c, struct msg_in *m)
 
 		for (size_t i = 0; i < 3; i++)
 			counts[i] = msg_get_u64(m);
-		add_counts(c->state.conf, w->usage, ordinal, counts);
+		control_json_count_forward(&c->state, w->usage, ordinal, counts);
 	}
 	if (w && !more)
 		finish(w, 200, json_incref(w->usage));
