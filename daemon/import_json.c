@@ -2,6 +2,7 @@
 #include "daemon/import.h"
 
 #include "core/own.h"
+#include "daemon/import_json_sets.h"
 
 #include <jansson.h>
 #include <string.h>
@@ -111,16 +112,25 @@ each_value(struct import_rule *r, const json_t *right,
 		add(r, json_array_get(set, k));
 }
 
+/* An interface, or the only one of a set. */
+static const json_t *
+only_one(const json_t *right)
+{
+	const json_t *set = json_object_get(right, "set");
+
+	return json_array_size(set) == 1 ? json_array_get(set, 0) : right;
+}
+
 static void
 match_meta(struct import_rule *r, const char *key, const json_t *right, bool negated)
 {
 	if (strcmp(key, "iifname") == 0 || strcmp(key, "iif") == 0) {
 		r->in_not = negated;
-		if (import_ifname(slice_value(right), r->in) < 0)
+		if (import_ifname(slice_value(only_one(right)), r->in) < 0)
 			import_odd(r, "its interface is not understood");
 	} else if (strcmp(key, "oifname") == 0 || strcmp(key, "oif") == 0) {
 		r->out_not = negated;
-		if (import_ifname(slice_value(right), r->out) < 0)
+		if (import_ifname(slice_value(only_one(right)), r->out) < 0)
 			import_odd(r, "its interface is not understood");
 	} else if (strcmp(key, "l4proto") == 0 && !negated) {
 		each_value(r, right, add_protocol);
@@ -245,17 +255,42 @@ chain_of(const json_t *list, const json_t *rule)
 }
 
 static void
-take_rule(struct import *i, const json_t *list, const json_t *rule)
+take_statements(struct import *i, enum import_chain chain, const json_t *statements)
 {
-	const json_t *statements = json_object_get(rule, "expr");
-	_free_ char *text =
-		json_dumps(statements ? statements : rule, JSON_COMPACT | JSON_ENCODE_ANY);
-	struct import_rule r = {.line = slice_str(text ? text : "a rule")};
+	_free_ char *text = json_dumps(statements, JSON_COMPACT | JSON_ENCODE_ANY);
+	struct import_rule r = {.line = slice_str(text ? text : "a rule"), .chain = chain};
 
-	r.chain = chain_of(list, rule);
 	for (size_t k = 0; k < json_array_size(statements); k++)
 		take_statement(&r, json_array_get(statements, k));
 	import_take(i, &r);
+}
+
+static void
+take_rule(struct import *i, struct import_json_sets *sets, const json_t *rule)
+{
+	enum import_chain chain = chain_of(sets->list, rule);
+	json_t *all = import_json_expand(sets, rule);
+
+	if (!all)
+		i->failed = true;
+	for (size_t k = 0; k < json_array_size(all); k++)
+		take_statements(i, chain, json_array_get(all, k));
+	json_decref(all);
+}
+
+/* What no rule asks, and what is neither rule nor set. */
+static void
+take_other(struct import *i, const struct import_json_sets *sets, const json_t *entry)
+{
+	_free_ char *line = json_dumps(entry, JSON_COMPACT | JSON_ENCODE_ANY);
+	const json_t *set = json_object_get(entry, "set");
+
+	if (!set)
+		set = json_object_get(entry, "map");
+	if (set && import_json_used(sets, set))
+		return;
+	import_note_unknown(i, set ? "no rule asks it, or it is empty" : "it is no rule",
+		slice_str(line ? line : "a set"));
 }
 
 static void
@@ -280,23 +315,27 @@ import_json(struct import *i, struct slice text)
 	json_error_t error;
 	json_t *all = json_loadb(text.p, text.n, 0, &error);
 	const json_t *list = json_object_get(all, "nftables");
+	struct import_json_sets sets = {
+		.list = list, .used = json_object(), .left = IMPORT_BLOCKS_MAX};
 
 	if (!json_is_array(list))
 		import_note_unknown(i, "this is no JSON of nft", slice_str(error.text));
 	for (size_t k = 0; k < json_array_size(list); k++) {
 		const json_t *entry = json_array_get(list, k), *of;
 
-		if ((of = json_object_get(entry, "rule"))) {
-			take_rule(i, list, of);
-		} else if ((of = json_object_get(entry, "chain"))) {
+		if ((of = json_object_get(entry, "rule")))
+			take_rule(i, &sets, of);
+		else if ((of = json_object_get(entry, "chain")))
 			take_chain(i, of);
-		} else if (!json_object_get(entry, "table") &&
-			   !json_object_get(entry, "metainfo")) {
-			_free_ char *line = json_dumps(entry, JSON_COMPACT | JSON_ENCODE_ANY);
-
-			import_note_unknown(i, "sets and maps are not followed",
-				slice_str(line ? line : "a set"));
-		}
 	}
+	/* Behind the rules, which say what of it is used. */
+	for (size_t k = 0; k < json_array_size(list); k++) {
+		const json_t *entry = json_array_get(list, k);
+
+		if (!json_object_get(entry, "rule") && !json_object_get(entry, "chain") &&
+			!json_object_get(entry, "table") && !json_object_get(entry, "metainfo"))
+			take_other(i, &sets, entry);
+	}
+	json_decref(sets.used);
 	json_decref(all);
 }

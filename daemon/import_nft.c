@@ -1,10 +1,11 @@
 /*
- * What `nft list ruleset` shows: tables, chains, one rule a line. Sets and maps are not followed:
- * a rule that uses one is not understood, and their lines are told as such.
+ * What `nft list ruleset` shows: tables, chains, one rule a line. What asks a set or a map is
+ * written out first (import_sets.c); those that no rule asks are told as such.
  */
 #include "daemon/import.h"
 
 #include "core/own.h"
+#include "daemon/import_sets.h"
 
 #include <string.h>
 
@@ -21,6 +22,10 @@ struct place {
 	unsigned depth;
 	bool in_chain;
 	enum import_chain chain;
+	struct slice table; /* its line */
+	struct import_set_place set;
+	struct import_sets *sets;
+	struct import *import;
 };
 
 static void
@@ -335,10 +340,12 @@ static const struct statement {
 	{"comment", read_comment},
 };
 
+/* A rule as it stands, or one of those that it is written out to. */
 static void
-take_rule(struct import *i, struct slice line, enum import_chain chain)
+take_rule(void *ctx, struct slice line)
 {
-	struct import_rule r = {.line = line, .chain = chain};
+	const struct place *p = ctx;
+	struct import_rule r = {.line = line, .chain = p->chain};
 	struct words w;
 
 	split(line, &w);
@@ -357,7 +364,7 @@ take_rule(struct import *i, struct slice line, enum import_chain chain)
 	}
 	if (w.too_long)
 		import_odd(&r, "it is too long");
-	import_take(i, &r);
+	import_take(p->import, &r);
 }
 
 /* "type nat hook prerouting priority dstnat; policy accept;" */
@@ -389,11 +396,14 @@ take_line(struct import *i, struct place *p, struct slice line)
 {
 	bool opens = line.p[line.n - 1] == '{';
 
+	if (!p->in_chain && import_sets_owns(&p->set, line))
+		return;
 	if (slice_eq_str(line, "}")) {
 		p->depth -= p->depth > 0;
 		p->in_chain = p->in_chain && p->depth > 1;
 	} else if (opens && p->depth == 0 && slice_starts(line, SLICE_LIT("table "))) {
 		p->depth = 1;
+		p->table = line;
 	} else if (opens && slice_starts(line, SLICE_LIT("chain ")) && !p->in_chain) {
 		p->depth++;
 		p->in_chain = true;
@@ -401,17 +411,19 @@ take_line(struct import *i, struct place *p, struct slice line)
 	} else if (p->in_chain && slice_starts(line, SLICE_LIT("type "))) {
 		take_hook(i, p, line);
 	} else if (p->in_chain) {
-		take_rule(i, line, p->chain);
+		i->failed =
+			import_sets_expand(p->sets, p->table, line, take_rule, p) < 0 || i->failed;
 	} else {
 		p->depth += opens;
-		import_note_unknown(i, "sets and maps are not followed", line);
+		import_note_unknown(i, "it is no rule", line);
 	}
 }
 
 void
 import_nft(struct import *i, struct slice text)
 {
-	struct place p = {0};
+	struct import_sets sets = {0};
+	struct place p = {.sets = &sets, .import = i};
 	struct slice first = slice_trim(text);
 
 	while (first.n && (first.p[0] == '\n' || first.p[0] == '\r'))
@@ -420,10 +432,18 @@ import_nft(struct import *i, struct slice text)
 		import_json(i, text);
 		return;
 	}
+	if (import_sets_read(text, &sets) < 0) {
+		i->failed = true;
+		return;
+	}
 	while (text.n) {
 		struct slice line = import_line(&text);
 
 		if (line.n && line.p[0] != '#')
 			take_line(i, &p, line);
 	}
+	for (size_t k = 0; k < sets.n; k++)
+		if (!sets.v[k].used)
+			import_note_unknown(i, "no rule asks it, or it is empty", sets.v[k].head);
+	import_sets_clear(&sets);
 }
