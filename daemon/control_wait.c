@@ -3,12 +3,11 @@
  * know, so a late or repeated answer finds nobody and is dropped. A client that goes away takes
  * its wait along.
  */
-#include "daemon/control.h"
+#include "daemon/control_waiting.h"
 
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/memfd.h"
-#include "core/nft_view.h"
 #include "core/own.h"
 #include "core/report.h"
 #include "daemon/control_json.h"
@@ -23,20 +22,6 @@
 
 _Static_assert(ROLE_COUNT <= USAGE_SHIFT && ROLE_COUNT <= TARGETS_SHIFT - USAGE_SHIFT,
 	"the bits of roles do not overlap");
-
-struct wait {
-	struct list node;
-	struct control *control;
-	uint64_t id;
-	enum wait_kind kind;
-	struct evhttp_request *req;
-	struct event *timer;
-	uint32_t awaited; /* STATUS, USAGE, METRICS: ROLE_BITs that have not sent their counters,
-			     and above them those that have not sent their usage, their targets */
-	json_t *usage;    /* what came so far; BANS: the list */
-	json_t *targets;  /* METRICS: those of routes, likewise */
-	bool lists;       /* CACHE: it is asked for a list */
-};
 
 static void
 wait_free(struct wait *w)
@@ -69,8 +54,8 @@ on_client_gone(struct evhttp_connection *conn, void *ctx)
 }
 
 /* Ends the wait before the request, because answering may close the connection. */
-static void
-finish(struct wait *w, int status, json_t *body)
+void
+control_wait_finish(struct wait *w, int status, json_t *body)
 {
 	struct evhttp_request *req = w->req;
 
@@ -95,7 +80,7 @@ answer_metrics(struct wait *w)
 		w->usage, "targets", control_targets_list(w->targets, w->control->state.conf));
 	buf_init(&text, METRICS_TEXT_MAX);
 	if (control_metrics_print(w->usage, &text) < 0) {
-		finish(w, 500, control_json_error("out of memory"));
+		control_wait_finish(w, 500, control_json_error("out of memory"));
 	} else {
 		wait_free(w);
 		control_http_answer_text(req, METRICS_TYPE, buf_slice(&text));
@@ -110,7 +95,7 @@ answer_status(struct wait *w)
 
 	json_object_set_new(
 		status, "policy", control_policy_json(&w->control->state, clock_wall_ms()));
-	finish(w, 200, status);
+	control_wait_finish(w, 200, status);
 }
 
 /* All have answered, or those that did not have had their time. */
@@ -121,9 +106,9 @@ answer_gathered(struct wait *w)
 	if (w->kind == WAIT_METRICS)
 		answer_metrics(w);
 	else if (w->kind == WAIT_CACHE_COUNTS)
-		finish(w, 200, control_cache_counts(&w->control->state, w->usage));
+		control_wait_finish(w, 200, control_cache_counts(&w->control->state, w->usage));
 	else if (w->kind == WAIT_USAGE)
-		finish(w, 200, json_incref(w->usage));
+		control_wait_finish(w, 200, json_incref(w->usage));
 	else
 		answer_status(w);
 }
@@ -131,7 +116,7 @@ answer_gathered(struct wait *w)
 static void
 answer_routes(struct wait *w)
 {
-	finish(w, 200, control_json_routes(&w->control->state, w->usage));
+	control_wait_finish(w, 200, control_json_routes(&w->control->state, w->usage));
 }
 
 static void
@@ -147,11 +132,13 @@ on_timeout(evutil_socket_t fd, short what, void *ctx)
 	else if (w->kind == WAIT_ROUTES)
 		answer_routes(w);
 	else
-		finish(w, 504, control_json_error("no answer in time; it may still happen"));
+		control_wait_finish(
+			w, 504, control_json_error("no answer in time; it may still happen"));
 }
 
-static struct wait *
-wait_new(struct control *c, struct evhttp_request *req, enum wait_kind kind, uint64_t timeout_ms)
+struct wait *
+control_wait_new(
+	struct control *c, struct evhttp_request *req, enum wait_kind kind, uint64_t timeout_ms)
 {
 	struct timeval tv = {.tv_sec = (time_t)(timeout_ms / 1000)};
 	struct wait *w = c->n_waits < CONTROL_WAITS_MAX ? calloc(1, sizeof(*w)) : NULL;
@@ -174,8 +161,8 @@ wait_new(struct control *c, struct evhttp_request *req, enum wait_kind kind, uin
 	return w;
 }
 
-static struct wait *
-find(struct control *c, uint64_t id, enum wait_kind kind)
+struct wait *
+control_wait_find(struct control *c, uint64_t id, enum wait_kind kind)
 {
 	list_each(node, &c->waits)
 	{
@@ -188,48 +175,48 @@ find(struct control *c, uint64_t id, enum wait_kind kind)
 }
 
 /* Sends m, which is cleared; a wait that can't be sent is answered at once. */
-static void
-send_order(struct wait *w, struct msg_out *m)
+void
+control_wait_send(struct wait *w, struct msg_out *m)
 {
 	int rc = chan_send(w->control->chan, m);
 
 	msg_out_clear(m);
 	if (rc < 0)
-		finish(w, 503, control_json_error("the daemon is too busy"));
+		control_wait_finish(w, 503, control_json_error("the daemon is too busy"));
 }
 
 void
 control_wait_order(struct control *c, struct evhttp_request *req, enum msg_type order)
 {
 	enum wait_kind kind = order == MSG_CHECK ? WAIT_CHECK : WAIT_OUTCOME;
-	struct wait *w = wait_new(c, req, kind, CONTROL_RELOAD_MS);
+	struct wait *w = control_wait_new(c, req, kind, CONTROL_RELOAD_MS);
 	struct msg_out m;
 
 	if (!w)
 		return;
 	if (msg_out_init(&m, order, ROLE_PARENT) < 0) {
-		finish(w, 500, control_json_error("out of memory"));
+		control_wait_finish(w, 500, control_json_error("out of memory"));
 		return;
 	}
 	msg_put_u64(&m, w->id);
-	send_order(w, &m);
+	control_wait_send(w, &m);
 }
 
 void
 control_wait_reload(struct control *c, struct evhttp_request *req, struct slice asked)
 {
-	struct wait *w = wait_new(c, req, WAIT_OUTCOME, CONTROL_RELOAD_MS);
+	struct wait *w = control_wait_new(c, req, WAIT_OUTCOME, CONTROL_RELOAD_MS);
 	struct msg_out m;
 
 	if (!w)
 		return;
 	if (msg_out_init(&m, MSG_RELOAD, ROLE_PARENT) < 0) {
-		finish(w, 500, control_json_error("out of memory"));
+		control_wait_finish(w, 500, control_json_error("out of memory"));
 		return;
 	}
 	msg_put_u64(&m, w->id);
 	msg_put_slice(&m, asked);
-	send_order(w, &m);
+	control_wait_send(w, &m);
 }
 
 void
@@ -244,34 +231,34 @@ control_wait_confirm(struct control *c, struct evhttp_request *req)
 				false, c->state.generation, SLICE_LIT("nothing is on trial\n")));
 		return;
 	}
-	w = wait_new(c, req, WAIT_OUTCOME, CONTROL_BAN_MS);
+	w = control_wait_new(c, req, WAIT_OUTCOME, CONTROL_BAN_MS);
 	if (!w)
 		return;
 	if (msg_out_init(&m, MSG_POLICY_CONFIRM, ROLE_ROUTER) < 0) {
-		finish(w, 500, control_json_error("out of memory"));
+		control_wait_finish(w, 500, control_json_error("out of memory"));
 		return;
 	}
 	msg_put_u64(&m, w->id);
-	send_order(w, &m);
+	control_wait_send(w, &m);
 }
 
 void
 control_wait_upgrade(
 	struct control *c, struct evhttp_request *req, struct slice path, uint64_t drain_ms)
 {
-	struct wait *w = wait_new(c, req, WAIT_OUTCOME, CONTROL_RELOAD_MS);
+	struct wait *w = control_wait_new(c, req, WAIT_OUTCOME, CONTROL_RELOAD_MS);
 	struct msg_out m;
 
 	if (!w)
 		return;
 	if (msg_out_init(&m, MSG_UPGRADE, ROLE_PARENT) < 0) {
-		finish(w, 500, control_json_error("out of memory"));
+		control_wait_finish(w, 500, control_json_error("out of memory"));
 		return;
 	}
 	msg_put_u64(&m, w->id);
 	msg_put_u64(&m, drain_ms);
 	msg_put_slice(&m, path);
-	send_order(w, &m);
+	control_wait_send(w, &m);
 }
 
 void
@@ -289,205 +276,43 @@ control_wait_job(
 		control_http_error(req, 503, "the lxc process does not run at the moment");
 		return;
 	}
-	w = wait_new(c, req, WAIT_JOB, CONTROL_JOB_MS);
+	w = control_wait_new(c, req, WAIT_JOB, CONTROL_JOB_MS);
 	if (!w)
 		return;
 	if (msg_out_init(&m, MSG_JOB, ROLE_LXC) < 0) {
-		finish(w, 500, control_json_error("out of memory"));
+		control_wait_finish(w, 500, control_json_error("out of memory"));
 		return;
 	}
 	msg_put_u64(&m, w->id);
 	msg_put_slice(&m, verb);
 	msg_put_slice(&m, container);
-	send_order(w, &m);
-}
-
-/* A wait for the router; NULL: answered. */
-static struct wait *
-wait_router(struct control *c, struct evhttp_request *req, enum wait_kind kind)
-{
-	if (!control_state_runs(&c->state, "router")) {
-		control_http_error(req, 503,
-			"the router process does not run; it does when the file has a bridge, a "
-			"forward or a ban, as in: ban never 198.51.100.0/24");
-		return NULL;
-	}
-	return wait_new(c, req, kind, CONTROL_BAN_MS);
-}
-
-void
-control_wait_ban(struct control *c, struct evhttp_request *req, const struct control_ban *ban)
-{
-	struct wait *w = wait_router(c, req, WAIT_BAN);
-	struct msg_out m;
-
-	if (!w)
-		return;
-	if (msg_out_init(&m, ban->for_ms ? MSG_BAN : MSG_UNBAN, ROLE_ROUTER) < 0) {
-		finish(w, 500, control_json_error("out of memory"));
-		return;
-	}
-	msg_put_u64(&m, w->id);
-	msg_put_slice(&m, ban->address);
-	if (ban->for_ms) {
-		msg_put_u64(&m, ban->for_ms);
-		msg_put_str(&m, "an operator said so");
-	}
-	send_order(w, &m);
-}
-
-void
-control_wait_bans(struct control *c, struct evhttp_request *req)
-{
-	struct wait *w = wait_router(c, req, WAIT_BANS);
-	struct msg_out m;
-
-	if (!w)
-		return;
-	w->usage = json_array();
-	if (!w->usage || msg_out_init(&m, MSG_BANS_GET, ROLE_ROUTER) < 0) {
-		finish(w, 500, control_json_error("out of memory"));
-		return;
-	}
-	msg_put_u64(&m, w->id);
-	send_order(w, &m);
-}
-
-void
-control_wait_forwards(struct control *c, struct evhttp_request *req)
-{
-	const struct conf *conf = c->state.conf;
-	struct wait *w;
-	struct msg_out m;
-
-	if (!conf || !conf->n_forwards || !control_state_runs(&c->state, "router")) {
-		control_http_answer(req, 200, control_json_forwards(&c->state));
-		return;
-	}
-	w = wait_router(c, req, WAIT_FORWARDS);
-	if (!w)
-		return;
-	w->usage = control_json_forwards(&c->state);
-	if (!w->usage || msg_out_init(&m, MSG_FORWARDS_GET, ROLE_ROUTER) < 0) {
-		finish(w, 500, control_json_error("out of memory"));
-		return;
-	}
-	msg_put_u64(&m, w->id);
-	send_order(w, &m);
-}
-
-void
-control_wait_conntrack(struct control *c, struct evhttp_request *req, struct slice name)
-{
-	struct wait *w;
-	struct msg_out m;
-
-	if (name.n && !control_state_find(&c->state, name)) {
-		control_http_error(req, 404, "there is no such container");
-		return;
-	}
-	w = wait_router(c, req, WAIT_CONNTRACK);
-	if (!w)
-		return;
-	w->usage = json_array();
-	if (!w->usage || msg_out_init(&m, MSG_CONNTRACK_GET, ROLE_ROUTER) < 0) {
-		finish(w, 500, control_json_error("out of memory"));
-		return;
-	}
-	msg_put_u64(&m, w->id);
-	msg_put_slice(&m, name);
-	send_order(w, &m);
-}
-
-/* "view=diff"; nothing means both. -1 for anything else. */
-static int
-parse_view(struct slice query)
-{
-	static const char *const names[] = {
-#define VIEW_NAME(id, name) [NFT_VIEW_##id] = (name),
-		NFT_VIEW_TABLE(VIEW_NAME)
-#undef VIEW_NAME
-	};
-	struct slice key = SLICE_LIT("view=");
-
-	if (query.n == 0)
-		return NFT_VIEW_BOTH;
-	for (int i = 0; i < NFT_VIEW_COUNT; i++)
-		if (slice_starts(query, key) && slice_eq_str(slice_skip(query, key.n), names[i]))
-			return i;
-	return -1;
-}
-
-void
-control_wait_nft(struct control *c, struct evhttp_request *req, struct slice query)
-{
-	int view = parse_view(query);
-	struct wait *w;
-	struct msg_out m;
-
-	if (view < 0) {
-		control_http_error(req, 400, "view is one of both, planned, kernel, diff");
-		return;
-	}
-	w = wait_router(c, req, WAIT_NFT);
-	if (!w)
-		return;
-	if (msg_out_init(&m, MSG_NFT_GET, ROLE_ROUTER) < 0) {
-		finish(w, 500, control_json_error("out of memory"));
-		return;
-	}
-	msg_put_u64(&m, w->id);
-	msg_put_u8(&m, (uint8_t)view);
-	send_order(w, &m);
-}
-
-void
-control_wait_on_nft(struct control *c, struct msg_in *m)
-{
-	struct wait *w = find(c, msg_get_u64(m), WAIT_NFT);
-	bool same = msg_get_u8(m) != 0;
-	_free_ char *why = slice_dup(msg_get_slice(m));
-	struct memfd_map map = {0};
-	struct err e = {0};
-
-	if (msg_finish(m) < 0 || !w || !why)
-		return;
-	if (why[0]) {
-		finish(w, 422, control_json_error(why));
-	} else if (memfd_map(m->fd, CONTROL_NFT_MAX, &map, &e) < 0) {
-		finish(w, 500, control_json_error(e.msg));
-	} else {
-		finish(w, 200,
-			json_pack("{s:b, s:s%}", "same", same, "text",
-				map.bytes.n ? map.bytes.p : "", map.bytes.n));
-		memfd_unmap(&map);
-	}
+	control_wait_send(w, &m);
 }
 
 void
 control_wait_cache(
 	struct control *c, struct evhttp_request *req, enum cache_order order, struct slice what)
 {
-	struct wait *w = wait_new(c, req, WAIT_CACHE, CONTROL_STATUS_MS);
+	struct wait *w = control_wait_new(c, req, WAIT_CACHE, CONTROL_STATUS_MS);
 	struct msg_out m;
 
 	if (!w)
 		return;
 	w->lists = order == CACHE_ORDER_LIST || order == CACHE_ORDER_SHOW;
 	if (msg_out_init(&m, MSG_CACHE_ASK, ROLE_PROXY) < 0) {
-		finish(w, 500, control_json_error("out of memory"));
+		control_wait_finish(w, 500, control_json_error("out of memory"));
 		return;
 	}
 	msg_put_u64(&m, w->id);
 	msg_put_u8(&m, (uint8_t)order);
 	msg_put_slice(&m, what);
-	send_order(w, &m);
+	control_wait_send(w, &m);
 }
 
 void
 control_wait_on_cache(struct control *c, struct msg_in *m)
 {
-	struct wait *w = find(c, msg_get_u64(m), WAIT_CACHE);
+	struct wait *w = control_wait_find(c, msg_get_u64(m), WAIT_CACHE);
 	uint64_t n = msg_get_u64(m);
 	struct memfd_map map = {0};
 	struct err e = {0};
@@ -495,11 +320,11 @@ control_wait_on_cache(struct control *c, struct msg_in *m)
 	if (msg_finish(m) < 0 || !w)
 		return;
 	if (!w->lists) {
-		finish(w, 200, json_pack("{s:I}", "purged", (json_int_t)n));
+		control_wait_finish(w, 200, json_pack("{s:I}", "purged", (json_int_t)n));
 	} else if (memfd_map(m->fd, REPORT_MAX, &map, &e) < 0) {
-		finish(w, 500, control_json_error(e.msg));
+		control_wait_finish(w, 500, control_json_error(e.msg));
 	} else {
-		finish(w, 200, control_cache_objects(map.bytes));
+		control_wait_finish(w, 200, control_cache_objects(map.bytes));
 		memfd_unmap(&map);
 	}
 }
@@ -524,14 +349,14 @@ control_wait_gather(struct control *c, struct evhttp_request *req, enum wait_kin
 {
 	static const enum role counting[] = {ROLE_PARENT, ROLE_PROXY, ROLE_ROUTER, ROLE_LXC};
 	static const enum role using[] = {ROLE_PROXY, ROLE_PARENT, ROLE_LXC};
-	struct wait *w = wait_new(c, req, kind, CONTROL_STATUS_MS);
+	struct wait *w = control_wait_new(c, req, kind, CONTROL_STATUS_MS);
 
 	if (!w)
 		return;
 	w->usage = control_usage_new();
 	w->targets = json_object();
 	if (!w->usage || !w->targets) {
-		finish(w, 500, control_json_error("out of memory"));
+		control_wait_finish(w, 500, control_json_error("out of memory"));
 		return;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(counting); i++)
@@ -547,13 +372,13 @@ control_wait_gather(struct control *c, struct evhttp_request *req, enum wait_kin
 void
 control_wait_routes(struct control *c, struct evhttp_request *req)
 {
-	struct wait *w = wait_new(c, req, WAIT_ROUTES, CONTROL_STATUS_MS);
+	struct wait *w = control_wait_new(c, req, WAIT_ROUTES, CONTROL_STATUS_MS);
 
 	if (!w)
 		return;
 	w->usage = json_object();
 	if (!w->usage) {
-		finish(w, 500, control_json_error("out of memory"));
+		control_wait_finish(w, 500, control_json_error("out of memory"));
 		return;
 	}
 	ask(w, MSG_TARGETS_GET, ROLE_PROXY, 0);
@@ -568,7 +393,8 @@ control_wait_on_outcome(struct control *c, struct msg_in *m)
 	bool ok = msg_get_u8(m) != 0;
 	uint64_t generation = msg_get_u64(m);
 	struct slice lines = msg_get_slice(m);
-	struct wait *order = find(c, id, WAIT_OUTCOME), *check = find(c, id, WAIT_CHECK);
+	struct wait *order = control_wait_find(c, id, WAIT_OUTCOME),
+		    *check = control_wait_find(c, id, WAIT_CHECK);
 	json_t *outcome;
 
 	if (msg_finish(m) < 0)
@@ -579,10 +405,10 @@ control_wait_on_outcome(struct control *c, struct msg_in *m)
 		outcome = control_json_outcome(ok, generation, lines);
 		json_object_set_new(
 			outcome, "policy", control_policy_json(&c->state, clock_wall_ms()));
-		finish(order, ok ? 200 : 422, outcome);
+		control_wait_finish(order, ok ? 200 : 422, outcome);
 	}
 	if (check)
-		finish(check, 200, control_json_outcome(ok, generation, lines));
+		control_wait_finish(check, 200, control_json_outcome(ok, generation, lines));
 }
 
 void
@@ -591,108 +417,14 @@ control_wait_on_job_done(struct control *c, struct msg_in *m)
 	uint64_t id = msg_get_u64(m);
 	bool ok = msg_get_u8(m) != 0;
 	_free_ char *why = slice_dup(msg_get_slice(m));
-	struct wait *w = find(c, id, WAIT_JOB);
+	struct wait *w = control_wait_find(c, id, WAIT_JOB);
 
 	if (msg_finish(m) < 0 || !w || !why)
 		return;
 	if (ok)
-		finish(w, 200, json_pack("{s:b}", "ok", 1));
+		control_wait_finish(w, 200, json_pack("{s:b}", "ok", 1));
 	else
-		finish(w, 422, control_json_error(why));
-}
-
-void
-control_wait_on_ban_done(struct control *c, struct msg_in *m)
-{
-	uint64_t id = msg_get_u64(m);
-	bool ok = msg_get_u8(m) != 0;
-	_free_ char *why = slice_dup(msg_get_slice(m));
-	struct wait *w = find(c, id, WAIT_BAN);
-
-	if (msg_finish(m) < 0 || !w || !why)
-		return;
-	if (ok)
-		finish(w, 200, json_pack("{s:b}", "ok", 1));
-	else
-		finish(w, 422, control_json_error(why));
-}
-
-void
-control_wait_on_bans(struct control *c, struct msg_in *m)
-{
-	struct wait *w = find(c, msg_get_u64(m), WAIT_BANS);
-	bool more = msg_get_u8(m) != 0;
-
-	while (w && msg_more(m)) {
-		struct slice address = msg_get_slice(m), why;
-		uint64_t since = msg_get_u64(m), until = msg_get_u64(m);
-
-		why = msg_get_slice(m);
-		json_array_append_new(w->usage,
-			json_pack("{s:s%, s:s, s:I, s:I, s:s%}", "address", address.p, address.n,
-				"covers", slice_index(address, ':') < address.n ? "/64" : "/32",
-				"since", (json_int_t)since, "until", (json_int_t)until, "why",
-				why.p, why.n));
-	}
-	if (w && !more)
-		finish(w, 200, json_incref(w->usage));
-}
-
-void
-control_wait_on_forwards(struct control *c, struct msg_in *m)
-{
-	struct wait *w = find(c, msg_get_u64(m), WAIT_FORWARDS);
-	bool more = msg_get_u8(m) != 0;
-
-	while (w && msg_more(m) && !m->bad) {
-		uint32_t ordinal = msg_get_u32(m);
-		uint64_t counts[3];
-
-		for (size_t i = 0; i < 3; i++)
-			counts[i] = msg_get_u64(m);
-		control_json_count_forward(&c->state, w->usage, ordinal, counts);
-	}
-	if (w && !more)
-		finish(w, 200, json_incref(w->usage));
-}
-
-void
-control_wait_on_conntrack(struct control *c, struct msg_in *m)
-{
-	struct wait *w = find(c, msg_get_u64(m), WAIT_CONNTRACK);
-	bool more = msg_get_u8(m) != 0;
-	uint64_t all = msg_get_u64(m);
-	_free_ char *why = slice_dup(msg_get_slice(m));
-
-	if (w)
-		control_usage_flows(w->usage, m);
-	if (!w || more || !why)
-		return;
-	if (why[0])
-		finish(w, 500, control_json_error(why));
-	else
-		finish(w, 200,
-			json_pack("{s:I, s:O}", "in_all", (json_int_t)all, "flows", w->usage));
-}
-
-void
-control_wait_on_conntrack_counts(struct control *c, struct msg_in *m)
-{
-	struct wait *w = find(c, msg_get_u64(m), WAIT_CONNTRACK);
-	bool more = msg_get_u8(m) != 0;
-	uint64_t now = msg_get_u64(m), most = msg_get_u64(m);
-	_free_ char *why = slice_dup(msg_get_slice(m));
-
-	if (w)
-		control_usage_flow_counts(w->usage, m);
-	if (!w || more || !why)
-		return;
-	if (why[0])
-		finish(w, 500, control_json_error(why));
-	else
-		finish(w, 200,
-			json_pack("{s:I, s:I, s:O}", "entries", (json_int_t)now, "max",
-				(json_int_t)most, "containers", w->usage));
+		control_wait_finish(w, 422, control_json_error(why));
 }
 
 /* The wait that gathers under this id, or NULL. */
@@ -732,7 +464,8 @@ void
 control_wait_on_targets(struct control *c, struct msg_in *m)
 {
 	uint64_t id = msg_get_u64(m);
-	struct wait *routes = find(c, id, WAIT_ROUTES), *metrics = find(c, id, WAIT_METRICS);
+	struct wait *routes = control_wait_find(c, id, WAIT_ROUTES),
+		    *metrics = control_wait_find(c, id, WAIT_METRICS);
 	bool current = msg_get_u64(m) == c->state.generation;
 	bool last = msg_get_u8(m) != 0;
 
@@ -785,7 +518,7 @@ control_wait_fail_jobs(struct control *c)
 		struct wait *w = list_entry(node, struct wait, node);
 
 		if (w->kind == WAIT_JOB)
-			finish(w, 503,
+			control_wait_finish(w, 503,
 				control_json_error("the lxc process ended before the job did"));
 	}
 }
