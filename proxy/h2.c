@@ -329,6 +329,7 @@ h2_shared_free(struct h2_shared **s)
 		return;
 	nghttp2_session_callbacks_del(gone->callbacks);
 	nghttp2_option_del(gone->option);
+	h2_memory_clear(&gone->memory);
 	free(gone);
 }
 
@@ -345,8 +346,11 @@ h2_start(struct h2 *h2)
 		{NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},   /* RFC 9218 holds */
 	};
 
-	if (nghttp2_session_server_new2(&h2->session, h2->conn->worker->h2->callbacks, h2,
-		    h2->conn->worker->h2->option) != 0)
+	struct h2_shared *shared = h2->conn->worker->h2;
+	nghttp2_mem memory = h2_memory_ops(&shared->memory);
+
+	if (nghttp2_session_server_new3(
+		    &h2->session, shared->callbacks, h2, shared->option, &memory) != 0)
 		return -1;
 	if (nghttp2_submit_settings(
 		    h2->session, NGHTTP2_FLAG_NONE, settings, ARRAY_SIZE(settings)) != 0)
@@ -492,8 +496,7 @@ h2_read(struct h2 *h2)
 	return moved;
 }
 
-/* Fills the connection's buffer with frames. False: the session failed. */
-static bool
+bool
 h2_pack(struct h2 *h2)
 {
 	struct conn *c = h2->conn;
@@ -534,10 +537,6 @@ h2_drive_ready(struct h2 *h2)
 		list_remove(node);
 		h2_stream_drive(list_entry(node, struct h2_stream, ready));
 		moved = true;
-		/* A small answer leaves its buffer at once, and the next one finds it in the
-		 * processor's cache. A session that fails is found by h2_write. */
-		if (h2->conn->state != CONN_CLOSED && !h2_pack(h2))
-			break;
 	}
 	/* What was not driven keeps its turn. */
 	while ((node = list_first(&now)) != NULL) {

@@ -16,6 +16,7 @@
 #include "proxy/conn.h"
 #include "proxy/h2_guard.h"
 #include "proxy/h2_head.h"
+#include "proxy/h2_memory.h"
 #include "proxy/http_head.h"
 
 #include <nghttp2/nghttp2.h>
@@ -58,16 +59,18 @@ struct h2 {
 
 struct h2_stream {
 	struct grave grave;
+	struct h2_memory *memory; /* where it came from */
 	struct front front;
 	struct h2 *h2;
 	struct list node;  /* in h2.streams */
 	struct list ready; /* in h2.ready */
 	int32_t id;
-	bool open;     /* the session knows it */
-	bool ended;    /* the client has sent END_STREAM */
-	bool answered; /* the final head was submitted */
-	bool finished; /* END_STREAM was handed to the session */
-	bool driving;
+	bool open;      /* the session knows it */
+	bool ended;     /* the client has sent END_STREAM */
+	bool answered;  /* the final head was submitted */
+	bool finished;  /* END_STREAM was handed to the session */
+	bool driving;   /* h2_stream_drive is on the stack */
+	bool deferred;  /* the session asks for no more of the answer until it is told */
 	char *trailers; /* of the answer, as lines; NULL: none, or the exchange is not there yet */
 	size_t n_trailers;
 	struct iobuf more;   /* of the body, behind front.in */
@@ -82,6 +85,7 @@ struct h2_shared {
 	nghttp2_nv nv[H2_ANSWER_FIELDS_MAX];
 	nghttp2_session_callbacks *callbacks;
 	nghttp2_option *option;
+	struct h2_memory memory; /* of all sessions */
 };
 
 /* NULL when memory is short. */
@@ -126,6 +130,9 @@ void h2_stream_drive(struct h2_stream *s);
 int h2_stream_send(struct h2_stream *s, const uint8_t head[static 9], size_t n);
 /* It is driven before the turn ends, or in the next one. */
 void h2_wake(struct h2_stream *s);
+/* Fills the connection's buffer with frames, as far as there is room. Not to be called by what the
+ * session calls back. False: the session failed. */
+bool h2_pack(struct h2 *h2);
 /* Says that something waits in the session. */
 void h2_want_run(struct h2 *h2);
 

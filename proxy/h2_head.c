@@ -292,73 +292,78 @@ h2_head_print(struct h2_head *h, const struct h2_request_facts *facts, char *to,
 
 /* --- answers --------------------------------------------------------------------------------- */
 
-/* Fields of HTTP/1.1's connections. Few names begin like one of theirs, so that most are not looked
- * up. name.n is not 0. */
+/* Fields of HTTP/1.1's connections (RFC 9113 section 8.2.2). */
 static bool
-is_of_http1(struct slice name)
+is_of_http1(enum http_name id)
 {
-	enum http_name id;
-
-	if (!strchr("ckptu", name.p[0]))
-		return false;
-	id = http_name_find(name);
 	return id == HTTP_NAME_CONNECTION || id == HTTP_NAME_KEEP_ALIVE ||
 	       id == HTTP_NAME_PROXY_CONNECTION || id == HTTP_NAME_TRANSFER_ENCODING ||
 	       id == HTTP_NAME_UPGRADE;
 }
 
-/* Lines up to an empty one or the end, behind the fields that there are. */
+/* The line at[0, n) without its line feed. 0, or -1: it is none of ours. */
 static int
-split_lines(char *at, const char *end, struct h2_field *fields, size_t max, size_t *count)
+split_line(const char *at, size_t n, enum http_name *ret_id, struct h2_field *ret)
 {
-	while (at < end && *at != '\r') {
-		char *line = at, *eol = memchr(at, '\n', (size_t)(end - at)), *colon;
+	const char *colon = memchr(at, ':', n);
+	size_t n_name = colon ? (size_t)(colon - at) : 0;
+	struct slice name = slice_of(at, n_name);
 
-		if (!eol)
+	if (!colon || n_name + 2 > n || at[n - 1] != '\r')
+		return -1;
+	*ret_id = http_name_find(name);
+	ret->known = http_name_text(*ret_id);
+	ret->name = name;
+	ret->value = slice_trim(slice_of(colon + 1, n - n_name - 2));
+	return 0;
+}
+
+/* Lines from *used on, up to an empty one or the end, behind the fields that there are. */
+static int
+split_lines(struct slice text, struct h2_fields *f)
+{
+	const char *at = text.p + f->used, *end = text.p + text.n;
+
+	while (at < end && *at != '\r') {
+		const char *eol = memchr(at, '\n', (size_t)(end - at));
+		struct h2_field field;
+		enum http_name id;
+
+		if (!eol || split_line(at, (size_t)(eol - at), &id, &field) < 0)
 			return -1;
 		at = eol + 1;
-		colon = memchr(line, ':', (size_t)(eol - line));
-		if (!colon || colon + 2 > eol || eol[-1] != '\r')
-			return -1;
-		for (char *c = line; c < colon; c++)
-			if (*c >= 'A' && *c <= 'Z')
-				*c = (char)(*c - 'A' + 'a');
-		if (is_of_http1(slice_of(line, (size_t)(colon - line))))
+		if (is_of_http1(id))
 			continue;
-		if (*count == max)
+		if (f->n == f->max)
 			return -1;
-		fields[(*count)++] = (struct h2_field){slice_of(line, (size_t)(colon - line)),
-			slice_trim(slice_of(colon + 1, (size_t)(eol - 1 - (colon + 1))))};
+		f->at[f->n++] = field;
 	}
+	f->used = (size_t)(at - text.p);
 	return 0;
 }
 
 int
-h2_answer_split(char *text, size_t n, struct h2_field *fields, size_t max, size_t *ret_n,
-	uint16_t *ret_status)
+h2_answer_split(struct slice text, struct h2_fields *f, uint16_t *ret_status)
 {
 	static const size_t status_at = sizeof("HTTP/1.1 ") - 1;
-	char *at = memchr(text, '\n', n);
-	size_t count = 0;
+	const char *line = memchr(text.p, '\n', text.n), *status = text.p + status_at;
 
-	if (!at || (size_t)(at - text) < status_at + 3 || max == 0)
+	if (!line || (size_t)(line - text.p) < status_at + 3 || f->max == 0)
 		return -1;
-	fields[count++] = (struct h2_field){SLICE_LIT(":status"), slice_of(text + status_at, 3)};
-	if (split_lines(at + 1, text + n, fields, max, &count) < 0)
+	f->at[0] = (struct h2_field){SLICE_LIT(":status"), slice_of(status, 3), ":status"};
+	f->n = 1;
+	f->used = (size_t)(line + 1 - text.p);
+	if (split_lines(text, f) < 0 || text.n - f->used < 2 || text.p[f->used + 1] != '\n')
 		return -1;
-	*ret_status = (uint16_t)((text[status_at] - '0') * 100 + (text[status_at + 1] - '0') * 10 +
-				 (text[status_at + 2] - '0'));
-	*ret_n = count;
+	f->used += 2;
+	*ret_status =
+		(uint16_t)((status[0] - '0') * 100 + (status[1] - '0') * 10 + (status[2] - '0'));
 	return 0;
 }
 
 int
-h2_trailers_split(char *text, size_t n, struct h2_field *fields, size_t max, size_t *ret_n)
+h2_trailers_split(struct slice text, struct h2_fields *f)
 {
-	size_t count = 0;
-
-	if (split_lines(text, text + n, fields, max, &count) < 0)
-		return -1;
-	*ret_n = count;
-	return 0;
+	f->n = f->used = 0;
+	return split_lines(text, f);
 }

@@ -56,15 +56,22 @@ enum http_reason h2_head_print(
 	struct h2_head *h, const struct h2_request_facts *facts, char *to, size_t *ret_n);
 
 struct h2_field {
-	struct slice name, value;
+	struct slice name, value; /* as they stand in the text */
+	const char *known; /* the name in lower case, which lives for ever; NULL: not one of ours */
 };
 
-/* Takes the head of an answer, text[0, n) up to and with its empty line, apart: the first field is
- * ":status", names become lower case in place, what concerns only HTTP/1.1 connections is left out.
- * The fields point into text. 0, or -1 when there are more than max. */
-int h2_answer_split(char *text, size_t n, struct h2_field *fields, size_t max, size_t *ret_n,
-	uint16_t *ret_status);
-/* The same for trailers: text[0, n) is lines of ours, no empty one behind them. */
-int h2_trailers_split(char *text, size_t n, struct h2_field *fields, size_t max, size_t *ret_n);
+/* Room for max fields, and what of it was used. */
+struct h2_fields {
+	struct h2_field *at;
+	size_t max, n;
+	size_t used; /* bytes of the text */
+};
+
+/* Takes the head of an answer, which ends with an empty line, apart: the first field is ":status",
+ * what concerns only HTTP/1.1 connections is left out. Bytes behind the head are not looked at. The
+ * fields point into text. 0, or -1 when there are too many, or no head of ours is there. */
+int h2_answer_split(struct slice text, struct h2_fields *f, uint16_t *ret_status);
+/* The same for trailers: text is lines of ours, no empty one behind them. */
+int h2_trailers_split(struct slice text, struct h2_fields *f);
 
 #endif

@@ -28,7 +28,9 @@ h2_stream_of(struct front *f)
 static void
 h2_stream_bury(struct grave *g)
 {
-	free(list_entry(g, struct h2_stream, grave));
+	struct h2_stream *s = list_entry(g, struct h2_stream, grave);
+
+	h2_memory_put(s->memory, s);
 }
 
 static void
@@ -63,10 +65,12 @@ h2_stream_on_timeout(struct timer *t)
 struct h2_stream *
 h2_stream_new(struct h2 *h2, int32_t id)
 {
-	struct h2_stream *s = calloc(1, sizeof(*s));
+	struct h2_memory *memory = &h2->conn->worker->h2->memory;
+	struct h2_stream *s = h2_memory_get(memory, sizeof(*s));
 
 	if (!s)
 		return NULL;
+	s->memory = memory;
 	s->h2 = h2;
 	s->id = id;
 	s->grave.bury = h2_stream_bury;
@@ -301,15 +305,22 @@ h2_front_take(struct front *f, size_t n)
 
 /* --- the answer ------------------------------------------------------------------------------ */
 
-static size_t
-h2_make_nv(nghttp2_nv *nv, const struct h2_field *fields, size_t n)
+/* Names that live for ever are not copied; the library writes others in lower case. */
+static const nghttp2_nv *
+h2_make_nv(nghttp2_nv *nv, const struct h2_fields *f)
 {
-	for (size_t i = 0; i < n; i++)
-		nv[i] = (nghttp2_nv){.name = (uint8_t *)(uintptr_t)fields[i].name.p,
-			.namelen = fields[i].name.n,
-			.value = (uint8_t *)(uintptr_t)fields[i].value.p,
-			.valuelen = fields[i].value.n};
-	return n;
+	for (size_t i = 0; i < f->n; i++) {
+		const struct h2_field *field = &f->at[i];
+		const char *name = field->known ? field->known : field->name.p;
+
+		nv[i] = (nghttp2_nv){.name = (uint8_t *)(uintptr_t)name,
+			.namelen = field->name.n,
+			.value = (uint8_t *)(uintptr_t)field->value.p,
+			.valuelen = field->value.n,
+			.flags =
+				field->known ? NGHTTP2_NV_FLAG_NO_COPY_NAME : NGHTTP2_NV_FLAG_NONE};
+	}
+	return nv;
 }
 
 /* The exchange may be over before its last bytes went out. */
@@ -331,13 +342,11 @@ static int
 h2_submit_trailers(struct h2_stream *s)
 {
 	struct h2_shared *shared = s->h2->conn->worker->h2;
-	size_t n = 0;
+	struct h2_fields f = {.at = shared->fields, .max = H2_ANSWER_FIELDS_MAX};
 
-	if (h2_trailers_split(
-		    s->trailers, s->n_trailers, shared->fields, H2_ANSWER_FIELDS_MAX, &n) < 0)
+	if (h2_trailers_split(slice_of(s->trailers, s->n_trailers), &f) < 0)
 		return -1;
-	return nghttp2_submit_trailer(
-		s->h2->session, s->id, shared->nv, h2_make_nv(shared->nv, shared->fields, n));
+	return nghttp2_submit_trailer(s->h2->session, s->id, h2_make_nv(shared->nv, &f), f.n);
 }
 
 /* NOLINTBEGIN(readability-function-size,readability-non-const-parameter): the library says how its
@@ -356,7 +365,8 @@ h2_on_read(nghttp2_session *session, int32_t id, uint8_t *to, size_t max, uint32
 	(void)id;
 	(void)to;
 	(void)ctx;
-	if (n == 0 && !f->complete)
+	s->deferred = n == 0 && !f->complete;
+	if (s->deferred)
 		return NGHTTP2_ERR_DEFERRED;
 	*flags |= NGHTTP2_DATA_FLAG_NO_COPY;
 	if (n > max)
@@ -386,27 +396,27 @@ h2_stream_send(struct h2_stream *s, const uint8_t head[static H2_FRAME_HEAD], si
 	(void)iobuf_append(out, slice_head(iobuf_slice(from), n));
 	iobuf_consume(from, n);
 	s->front.moved = true;
-	h2_wake(s);
+	if (!s->driving)
+		h2_wake(s);
 	return 0;
 }
 
 static int
-h2_submit(struct h2_stream *s, const struct h2_field *fields, size_t n, uint16_t status)
+h2_submit(struct h2_stream *s, const struct h2_fields *fields, uint16_t status)
 {
 	struct front *f = &s->front;
-	nghttp2_nv *nv = f->conn->worker->h2->nv;
+	const nghttp2_nv *nv = h2_make_nv(f->conn->worker->h2->nv, fields);
 	nghttp2_data_provider body = {.source = {.ptr = s}, .read_callback = h2_on_read};
 
-	(void)h2_make_nv(nv, fields, n);
 	if (status < 200)
 		return nghttp2_submit_headers(
-			s->h2->session, NGHTTP2_FLAG_NONE, s->id, NULL, nv, n, NULL);
+			s->h2->session, NGHTTP2_FLAG_NONE, s->id, NULL, nv, fields->n, NULL);
 	s->answered = true;
 	if (f->complete && iobuf_len(&f->out) == 0 && !s->trailers) {
 		s->finished = true;
-		return nghttp2_submit_response(s->h2->session, s->id, nv, n, NULL);
+		return nghttp2_submit_response(s->h2->session, s->id, nv, fields->n, NULL);
 	}
-	return nghttp2_submit_response(s->h2->session, s->id, nv, n, &body);
+	return nghttp2_submit_response(s->h2->session, s->id, nv, fields->n, &body);
 }
 
 /* The heads at the front of the buffer: interim ones, then the final one. */
@@ -414,24 +424,16 @@ static int
 h2_submit_heads(struct h2_stream *s)
 {
 	struct iobuf *out = &s->front.out;
-	struct h2_field *fields = s->front.conn->worker->h2->fields;
+	struct h2_fields f = {.at = s->front.conn->worker->h2->fields, .max = H2_ANSWER_FIELDS_MAX};
 
 	while (!s->answered && iobuf_len(out) > 0) {
-		char *text = out->data + out->start;
-		char *end = memmem(text, iobuf_len(out), "\r\n\r\n", 4);
 		uint16_t status = 0;
-		size_t n_fields = 0, n;
-		int rc;
 
-		if (!end)
-			return -1;
-		n = (size_t)(end + 4 - text);
-		if (h2_answer_split(text, n, fields, H2_ANSWER_FIELDS_MAX, &n_fields, &status) < 0)
+		if (h2_answer_split(iobuf_slice(out), &f, &status) < 0)
 			return -1;
 		/* The bytes stay where they are until the next append: the library copies now. */
-		iobuf_consume(out, n);
-		rc = s->open ? h2_submit(s, fields, n_fields, status) : -1;
-		if (rc != 0)
+		iobuf_consume(out, f.used);
+		if (!s->open || h2_submit(s, &f, status) != 0)
 			return -1;
 	}
 	return 0;
@@ -446,9 +448,17 @@ h2_front_flush(struct front *f)
 		return FRONT_IO_CLOSED;
 	if (!s->answered && h2_submit_heads(s) < 0)
 		return FRONT_IO_CLOSED;
-	if (s->open && s->answered && !s->finished && (f->complete || iobuf_len(&f->out) > 0))
+	if (s->open && s->deferred && (f->complete || iobuf_len(&f->out) > 0)) {
+		s->deferred = false;
 		(void)nghttp2_session_resume_data(s->h2->session, s->id);
+	}
 	h2_want_run(s->h2);
+	/* What fits is framed at once: a small answer is over then, and leaves its buffer to the
+	 * next one while it is in the processor's cache. A session that fails is found later. */
+	if (s->driving)
+		(void)h2_pack(s->h2);
+	if (f->closed)
+		return FRONT_IO_CLOSED;
 	if (iobuf_len(&f->out) > 0)
 		return s->open ? FRONT_IO_BLOCKED : FRONT_IO_CLOSED;
 	iobuf_release(&f->out, &f->conn->worker->blocks);

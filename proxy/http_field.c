@@ -35,6 +35,12 @@ static const uint8_t name_what[HTTP_NAME_COUNT] = {
 #undef NAME_WHAT
 };
 
+static const char *const name_texts[HTTP_NAME_COUNT] = {
+#define NAME_TEXT(id, first, inner, text, what) [HTTP_NAME_##id] = (text),
+	HTTP_NAME_TABLE(NAME_TEXT)
+#undef NAME_TEXT
+};
+
 static const struct {
 	uint16_t status;
 	const char *text;
@@ -68,14 +74,33 @@ http_method_find(struct slice name)
 	return HTTP_METHOD_OTHER;
 }
 
+/* Eight bytes of two names, equal but for bit 5. */
+static bool
+word_matches(const char *known, const char *name)
+{
+	uint64_t a, b;
+
+	memcpy(&a, known, sizeof(a));
+	memcpy(&b, name, sizeof(b));
+	return ((a ^ b) & ~HTTP_BYTES(0x20)) == 0;
+}
+
 /* Equal but for case, where known is lower case and name is a token: no letter, digit or '-'
  * becomes another byte of a token when bit 5 is left out. */
 static bool
 name_matches(const char *known, const char *name, size_t n)
 {
 	unsigned differs = 0;
+	size_t i = 0;
 
-	for (size_t i = 0; i < n; i++)
+	if (n >= 8) {
+		for (; i + 8 < n; i += 8) {
+			if (!word_matches(known + i, name + i))
+				return false;
+		}
+		return word_matches(known + n - 8, name + n - 8);
+	}
+	for (; i < n; i++)
 		differs |= (unsigned)((uint8_t)known[i] ^ (uint8_t)name[i]) & ~0x20u;
 	return differs == 0;
 }
@@ -96,6 +121,13 @@ http_name_find(struct slice name)
 	if (slice_istarts(name, SLICE_LIT("x-forwarded-")))
 		return HTTP_NAME_X_FORWARDED_OTHER;
 	return slice_istarts(name, SLICE_LIT("x-accel-")) ? HTTP_NAME_X_ACCEL : HTTP_NAME_OTHER;
+}
+
+const char *
+http_name_text(enum http_name id)
+{
+	assert(id < HTTP_NAME_COUNT);
+	return name_texts[id];
 }
 
 unsigned

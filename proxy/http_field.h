@@ -210,6 +210,8 @@ http_span_of(const char *base, struct http_span s)
 enum http_method http_method_find(struct slice name);
 /* HTTP_NAME_OTHER (or a prefix's id) for a name that the table does not have. */
 enum http_name http_name_find(struct slice name);
+/* A known name in lower case, or NULL for HTTP_NAME_OTHER and names known by their beginning. */
+const char *http_name_text(enum http_name id);
 /* HTTP_HOP, HTTP_OURS … or'ed. */
 unsigned http_name_what(enum http_name id);
 /* "malformed Host", for the log and the answer; 400. */

@@ -67,18 +67,19 @@ fuzz_request(struct slice in, bool ended)
 static void
 fuzz_answer(struct slice in)
 {
-	struct h2_field fields[16];
+	struct h2_field at[16];
+	struct h2_fields f = {.at = at, .max = 16};
 	char *text = malloc(in.n + 1);
 	uint16_t status;
-	size_t n;
 
 	REQUIRE(text);
 	memcpy(text, in.p, in.n);
-	if (h2_answer_split(text, in.n, fields, 16, &n, &status) == 0) {
-		REQUIRE(n >= 1 && n <= 16);
-		for (size_t i = 1; i < n; i++) {
-			REQUIRE(fields[i].name.p >= text && fields[i].value.p >= text);
-			REQUIRE(fields[i].value.p + fields[i].value.n <= text + in.n);
+	if (h2_answer_split(slice_of(text, in.n), &f, &status) == 0) {
+		REQUIRE(f.n >= 1 && f.n <= 16 && f.used <= in.n);
+		for (size_t i = 1; i < f.n; i++) {
+			REQUIRE(at[i].name.p >= text && at[i].value.p >= text);
+			REQUIRE(at[i].value.p + at[i].value.n <= text + f.used);
+			REQUIRE(!at[i].known || strlen(at[i].known) == at[i].name.n);
 		}
 	}
 	free(text);

@@ -172,34 +172,44 @@ a_head_has_a_size(void **state)
 static void
 an_answer_comes_apart(void **state)
 {
-	char head[] =
+	static const char head[] =
 		"HTTP/1.1 404 Not Found\r\nDate: now\r\nConnection: close\r\nX-A:b\r\nEmpty: \r\n"
-		"Transfer-Encoding: chunked\r\n\r\n";
-	struct h2_field f[8];
+		"Content-Location:  /a\r\nTransfer-Encoding: chunked\r\n\r\nbody";
+	struct h2_field at[8];
+	struct h2_fields f = {.at = at, .max = ARRAY_SIZE(at)};
 	uint16_t status;
-	size_t n;
 
 	(void)state;
-	assert_int_equal(h2_answer_split(head, sizeof(head) - 1, f, ARRAY_SIZE(f), &n, &status), 0);
+	assert_int_equal(h2_answer_split(slice_of(head, sizeof(head) - 1), &f, &status), 0);
 	assert_int_equal(status, 404);
-	assert_int_equal(n, 4);
-	assert_true(slice_eq_str(f[0].name, ":status") && slice_eq_str(f[0].value, "404"));
-	assert_true(slice_eq_str(f[1].name, "date") && slice_eq_str(f[1].value, "now"));
-	assert_true(slice_eq_str(f[2].name, "x-a") && slice_eq_str(f[2].value, "b"));
-	assert_true(slice_eq_str(f[3].name, "empty") && f[3].value.n == 0);
+	assert_int_equal(f.n, 5);
+	assert_int_equal(f.used, sizeof(head) - 1 - strlen("body"));
+	assert_true(slice_eq_str(at[0].name, ":status") && slice_eq_str(at[0].value, "404"));
+	assert_string_equal(at[1].known, "date");
+	assert_true(slice_eq_str(at[1].value, "now"));
+	assert_true(slice_eq_str(at[2].name, "X-A") && slice_eq_str(at[2].value, "b"));
+	assert_null(at[2].known);
+	assert_true(slice_eq_str(at[3].name, "Empty") && at[3].value.n == 0);
+	assert_string_equal(at[4].known, "content-location");
+	assert_true(slice_eq_str(at[4].value, "/a"));
 }
 
 static void
 too_many_fields_or_none(void **state)
 {
-	char many[] = "HTTP/1.1 200 OK\r\na: 1\r\nb: 2\r\n\r\n", cut[] = "HTTP/1.1";
-	struct h2_field f[2];
+	struct h2_field at[2];
+	struct h2_fields f = {.at = at, .max = ARRAY_SIZE(at)};
 	uint16_t status;
-	size_t n;
 
 	(void)state;
-	assert_int_equal(h2_answer_split(many, sizeof(many) - 1, f, 2, &n, &status), -1);
-	assert_int_equal(h2_answer_split(cut, sizeof(cut) - 1, f, 2, &n, &status), -1);
+	assert_int_equal(
+		h2_answer_split(SLICE_LIT("HTTP/1.1 200 OK\r\na: 1\r\nb: 2\r\n\r\n"), &f, &status),
+		-1);
+	assert_int_equal(h2_answer_split(SLICE_LIT("HTTP/1.1"), &f, &status), -1);
+	assert_int_equal(
+		h2_answer_split(SLICE_LIT("HTTP/1.1 200 OK\r\na: 1\r\n"), &f, &status), -1);
+	assert_int_equal(
+		h2_answer_split(SLICE_LIT("HTTP/1.1 200 OK\r\na: 1\r\n\r"), &f, &status), -1);
 }
 
 int
