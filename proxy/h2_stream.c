@@ -85,7 +85,7 @@ h2_stream_new(struct h2 *h2, int32_t id)
 	return s;
 }
 
-/* Nothing of it is left but its memory, which stays until the loop comes round. */
+/* Nothing of it is left but its memory. */
 static void
 h2_stream_release(struct h2_stream *s)
 {
@@ -99,7 +99,6 @@ h2_stream_release(struct h2_stream *s)
 	list_remove(&s->node);
 	list_remove(&s->ready);
 	s->h2->n_streams--;
-	worker_bury(w, &s->grave);
 }
 
 /* What the client was not told to be taken must not be missing from the connection's window. */
@@ -111,8 +110,8 @@ h2_stream_give_back(struct h2_stream *s)
 	s->unconsumed = 0;
 }
 
-void
-h2_stream_drop(struct h2_stream *s, enum conn_close_reason reason)
+static void
+h2_stream_end_all(struct h2_stream *s, enum conn_close_reason reason)
 {
 	s->front.closed = true;
 	if (s->front.exchange)
@@ -122,6 +121,16 @@ h2_stream_drop(struct h2_stream *s, enum conn_close_reason reason)
 	s->open = false;
 	h2_stream_give_back(s);
 	h2_stream_release(s);
+}
+
+/* Who is at work on it may still look at it: its memory stays until the loop comes round. */
+void
+h2_stream_drop(struct h2_stream *s, enum conn_close_reason reason)
+{
+	struct worker *w = s->h2->conn->worker;
+
+	h2_stream_end_all(s, reason);
+	worker_bury(w, &s->grave);
 }
 
 void
@@ -487,8 +496,11 @@ h2_stream_drive(struct h2_stream *s)
 	iobuf_release(&f->in, &f->conn->worker->blocks);
 	iobuf_release(&s->more, &f->conn->worker->blocks);
 	h2_stream_give_back(s);
-	if (!s->open)
-		h2_stream_drop(s, CONN_CLOSE_DONE);
+	if (s->open)
+		return;
+	/* Nobody is at work on it, and the next one finds its memory in the processor's cache. */
+	h2_stream_end_all(s, CONN_CLOSE_DONE);
+	h2_memory_put(s->memory, s);
 }
 
 static void
