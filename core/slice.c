@@ -33,16 +33,6 @@ slice_istarts(struct slice s, struct slice prefix)
 	return s.n >= prefix.n && slice_ieq(slice_head(s, prefix.n), prefix);
 }
 
-struct slice
-slice_trim(struct slice s)
-{
-	while (s.n && (s.p[0] == ' ' || s.p[0] == '\t'))
-		s = slice_skip(s, 1);
-	while (s.n && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
-		s.n--;
-	return s;
-}
-
 char *
 slice_dup(struct slice s)
 {

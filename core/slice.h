@@ -90,7 +90,17 @@ slice_index(struct slice s, char c)
 }
 
 /* s without the blanks and tabs (OWS, RFC 9110 section 5.6.3) at both ends. */
-struct slice slice_trim(struct slice s);
+static inline struct slice
+slice_trim(struct slice s)
+{
+	while (s.n && (s.p[0] == ' ' || s.p[0] == '\t')) {
+		s.p++;
+		s.n--;
+	}
+	while (s.n && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
+		s.n--;
+	return s;
+}
 /* A NUL-terminated copy, owned by the caller (free); NULL when memory is short. */
 char *slice_dup(struct slice s);
 

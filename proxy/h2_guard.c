@@ -2,6 +2,7 @@
 #include "proxy/h2_guard.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 #define PREFACE_LEN 24
 #define FRAME_HEAD 9
@@ -135,8 +136,14 @@ h2_guard_feed(struct h2_guard *g, const char *bytes, size_t n, size_t *ret_good)
 			i += step;
 			continue;
 		}
-		if (g->have == 0)
+		if (g->have == 0) {
 			*ret_good = i;
+			if (n - i >= FRAME_HEAD) {
+				memcpy(g->head, bytes + i, FRAME_HEAD - 1);
+				g->have = FRAME_HEAD - 1;
+				i += FRAME_HEAD - 1;
+			}
+		}
 		g->head[g->have++] = (uint8_t)bytes[i++];
 		if (!is_head(g))
 			continue;

@@ -2,6 +2,7 @@
 #include "proxy/h2_head.h"
 
 #include "proxy/http_head.h"
+#include "proxy/http_scan.h"
 
 #include <assert.h>
 #include <string.h>
@@ -56,30 +57,35 @@ take_part(struct h2_head *h, struct h2_part *p, struct slice value, enum http_re
 		*p = (struct h2_part){.at = (uint16_t)at, .n = (uint16_t)value.n, .given = true};
 }
 
-/* Visible ASCII only: what a request line or a Host can hold. */
-static bool
-is_visible(struct slice s)
+/* The place of a pseudo-header; NULL: there is none of this name. */
+static struct h2_part *
+find_pseudo(struct h2_head *h, struct slice name)
 {
-	for (size_t i = 0; i < s.n; i++)
-		if (s.p[i] <= ' ' || s.p[i] >= 0x7f)
-			return false;
-	return true;
+	switch (name.n) {
+	case sizeof(":path") - 1:
+		return memcmp(name.p, ":path", 5) == 0 ? &h->path : NULL;
+	case sizeof(":method") - 1:
+		if (memcmp(name.p, ":method", 7) == 0)
+			return &h->method;
+		return memcmp(name.p, ":scheme", 7) == 0 ? &h->scheme : NULL;
+	case sizeof(":protocol") - 1:
+		return memcmp(name.p, ":protocol", 9) == 0 ? &h->protocol : NULL;
+	case sizeof(":authority") - 1:
+		return memcmp(name.p, ":authority", 10) == 0 ? &h->authority : NULL;
+	default:
+		return NULL;
+	}
 }
 
 /* RFC 9113 section 8.3: each once, before the regular fields, and only those that there are. */
 static void
 take_pseudo(struct h2_head *h, struct slice name, struct slice value)
 {
-	struct h2_part *p = slice_eq_str(name, ":method")      ? &h->method
-			    : slice_eq_str(name, ":scheme")    ? &h->scheme
-			    : slice_eq_str(name, ":authority") ? &h->authority
-			    : slice_eq_str(name, ":path")      ? &h->path
-			    : slice_eq_str(name, ":protocol")  ? &h->protocol
-							       : NULL;
+	struct h2_part *p = find_pseudo(h, name);
 
 	if (!p || h->regular)
 		refuse(h, HTTP_REASON_REQUEST_LINE);
-	else if (!is_visible(value))
+	else if (!http_is_visible(value.p, value.n))
 		refuse(h, HTTP_REASON_TARGET_BYTE);
 	else
 		take_part(h, p, value, HTTP_REASON_REQUEST_LINE);
@@ -101,21 +107,13 @@ take_cookie(struct h2_head *h, struct slice value)
 
 /* RFC 9113 section 8.2.1. */
 static bool
-is_field_value(struct slice s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if (((unsigned char)s.p[i] < ' ' && s.p[i] != '\t') || s.p[i] == 0x7f)
-			return false;
-	return true;
-}
-
-static bool
 is_lower_token(struct slice s)
 {
-	for (size_t i = 0; i < s.n; i++)
-		if (s.p[i] >= 'A' && s.p[i] <= 'Z')
+	for (size_t i = 0; i < s.n; i++) {
+		if (!http_in_class(s.p[i], HTTP_CLASS_LOWER))
 			return false;
-	return http_is_token(s);
+	}
+	return s.n > 0;
 }
 
 static void
@@ -149,10 +147,10 @@ take_regular(struct h2_head *h, struct slice name, struct slice value)
 	value = slice_trim(value);
 	if (!is_lower_token(name)) {
 		refuse(h, HTTP_REASON_FIELD_NAME);
-	} else if (!is_field_value(value)) {
+	} else if (!http_is_value(value.p, value.n)) {
 		refuse(h, HTTP_REASON_FIELD_VALUE);
 	} else if (id == HTTP_NAME_HOST) {
-		if (!is_visible(value))
+		if (!http_is_visible(value.p, value.n))
 			refuse(h, HTTP_REASON_HOST_SYNTAX);
 		else if (h->cookie.given) /* the crumbs must stay together */
 			stage_line(h, name, value);

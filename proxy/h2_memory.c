@@ -32,7 +32,7 @@ h2_memory_malloc(size_t n, void *ctx)
 	if (class < H2_MEMORY_CLASSES) {
 		p = m->free[class];
 		if (p) {
-			memcpy(&m->free[class], p, sizeof(p));
+			memcpy(&m->free[class], p, sizeof(void *));
 			m->kept -= (class + 1) * H2_MEMORY_STEP;
 			return p;
 		}
@@ -64,7 +64,7 @@ h2_memory_free(void *p, void *ctx)
 		free(piece - 1);
 		return;
 	}
-	memcpy(p, &m->free[class], sizeof(p));
+	memcpy(p, &m->free[class], sizeof(void *));
 	m->free[class] = p;
 	m->kept += n;
 }
@@ -136,10 +136,10 @@ h2_memory_clear(struct h2_memory *m)
 {
 	for (size_t i = 0; i < H2_MEMORY_CLASSES; i++) {
 		while (m->free[i]) {
-			union piece *piece = m->free[i];
+			void *p = m->free[i];
 
-			memcpy(&m->free[i], piece, sizeof(void *));
-			free(piece - 1);
+			memcpy(&m->free[i], p, sizeof(void *));
+			free((union piece *)p - 1);
 		}
 	}
 	m->kept = 0;

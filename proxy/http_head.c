@@ -42,11 +42,11 @@ http_host_split(struct slice s, struct slice *ret_host, uint16_t *ret_port)
 		n++;
 	}
 	while (n < s.n && s.p[n] != ':' && s.p[0] != '[') {
-		if (s.p[n] == '%' && n + 2 < s.n && http_hex(s.p[n + 1]) >= 0 &&
-			http_hex(s.p[n + 2]) >= 0)
-			n += 3;
-		else if (http_in_class(s.p[n], HTTP_CLASS_HOST))
+		if (http_in_class(s.p[n], HTTP_CLASS_HOST))
 			n++;
+		else if (s.p[n] == '%' && n + 2 < s.n && http_hex(s.p[n + 1]) >= 0 &&
+			 http_hex(s.p[n + 2]) >= 0)
+			n += 3;
 		else
 			return -1;
 	}

@@ -4,9 +4,12 @@
 #include "core/log.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 
 #define ID_BYTES (REQUEST_ID_LEN / 2)
+
+_Static_assert(ID_BYTES % sizeof(uint32_t) == 0, "an id is made of whole words");
 
 static void
 refill(struct request_ids *ids)
@@ -21,19 +24,32 @@ refill(struct request_ids *ids)
 	ids->left = (size_t)n;
 }
 
+/* Four random bytes as eight digits; which half of a byte comes first does not matter. */
+static uint64_t
+digits_of(uint32_t bytes)
+{
+	uint64_t n = bytes, letters;
+
+	n = (n | n << 16) & UINT64_C(0x0000ffff0000ffff);
+	n = (n | n << 8) & UINT64_C(0x00ff00ff00ff00ff);
+	n = (n | n << 4) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+	letters = ((n + UINT64_C(0x0606060606060606)) >> 4) & UINT64_C(0x0101010101010101);
+	return n + UINT64_C(0x3030303030303030) + letters * ('a' - '9' - 1);
+}
+
 void
 request_id_next(struct request_ids *ids, char out[static REQUEST_ID_LEN])
 {
-	static const char digits[] = "0123456789abcdef";
-
 	if (ids->left < ID_BYTES)
 		refill(ids);
 	ids->left -= ID_BYTES;
-	for (size_t i = 0; i < ID_BYTES; i++) {
-		uint8_t byte = ids->pool[ids->left + i];
+	for (size_t i = 0; i < ID_BYTES; i += sizeof(uint32_t)) {
+		uint32_t bytes;
+		uint64_t digits;
 
-		out[2 * i] = digits[byte >> 4];
-		out[2 * i + 1] = digits[byte & 15];
+		memcpy(&bytes, ids->pool + ids->left + i, sizeof(bytes));
+		digits = digits_of(bytes);
+		memcpy(out + 2 * i, &digits, sizeof(digits));
 	}
 }
 
