@@ -17,6 +17,7 @@
 #include "proxy/h2_guard.h"
 #include "proxy/h2_head.h"
 #include "proxy/h2_memory.h"
+#include "proxy/h2_recall.h"
 #include "proxy/http_head.h"
 
 #include <nghttp2/nghttp2.h>
@@ -86,6 +87,7 @@ struct h2_shared {
 	nghttp2_session_callbacks *callbacks;
 	nghttp2_option *option;
 	struct h2_memory memory; /* of all sessions */
+	struct h2_recall recall;
 };
 
 /* NULL when memory is short. */

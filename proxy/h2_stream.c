@@ -411,38 +411,55 @@ h2_stream_send(struct h2_stream *s, const uint8_t head[static H2_FRAME_HEAD], si
 }
 
 static int
-h2_submit(struct h2_stream *s, const struct h2_fields *fields, uint16_t status)
+h2_submit(struct h2_stream *s, const struct h2_parted *head)
 {
 	struct front *f = &s->front;
-	const nghttp2_nv *nv = h2_make_nv(f->conn->worker->h2->nv, fields);
 	nghttp2_data_provider body = {.source = {.ptr = s}, .read_callback = h2_on_read};
 
-	if (status < 200)
+	if (head->status < 200)
 		return nghttp2_submit_headers(
-			s->h2->session, NGHTTP2_FLAG_NONE, s->id, NULL, nv, fields->n, NULL);
+			s->h2->session, NGHTTP2_FLAG_NONE, s->id, NULL, head->nv, head->n, NULL);
 	s->answered = true;
 	if (f->complete && iobuf_len(&f->out) == 0 && !s->trailers) {
 		s->finished = true;
-		return nghttp2_submit_response(s->h2->session, s->id, nv, fields->n, NULL);
+		return nghttp2_submit_response(s->h2->session, s->id, head->nv, head->n, NULL);
 	}
-	return nghttp2_submit_response(s->h2->session, s->id, nv, fields->n, &body);
+	return nghttp2_submit_response(s->h2->session, s->id, head->nv, head->n, &body);
+}
+
+/* The head at the front of the buffer, which was not kept. */
+static int
+h2_split_head(struct h2_shared *shared, struct slice text, struct h2_parted *ret, size_t *ret_n)
+{
+	struct h2_fields f = {.at = shared->fields, .max = H2_ANSWER_FIELDS_MAX};
+	uint16_t status = 0;
+
+	if (h2_answer_split(text, &f, &status) < 0)
+		return -1;
+	*ret = (struct h2_parted){h2_make_nv(shared->nv, &f), f.n, status};
+	*ret_n = f.used;
+	h2_recall_keep(&shared->recall, text, f.used, ret);
+	return 0;
 }
 
 /* The heads at the front of the buffer: interim ones, then the final one. */
 static int
 h2_submit_heads(struct h2_stream *s)
 {
+	struct h2_shared *shared = s->h2->conn->worker->h2;
 	struct iobuf *out = &s->front.out;
-	struct h2_fields f = {.at = s->front.conn->worker->h2->fields, .max = H2_ANSWER_FIELDS_MAX};
 
 	while (!s->answered && iobuf_len(out) > 0) {
-		uint16_t status = 0;
+		struct slice text = iobuf_slice(out);
+		const struct h2_recalled *known = h2_recall_find(&shared->recall, text);
+		struct h2_parted head;
+		size_t n = known ? known->n_text : 0;
 
-		if (h2_answer_split(iobuf_slice(out), &f, &status) < 0)
+		if (!known && h2_split_head(shared, text, &head, &n) < 0)
 			return -1;
 		/* The bytes stay where they are until the next append: the library copies now. */
-		iobuf_consume(out, f.used);
-		if (!s->open || h2_submit(s, &f, status) != 0)
+		iobuf_consume(out, n);
+		if (!s->open || h2_submit(s, known ? &known->parted : &head) != 0)
 			return -1;
 	}
 	return 0;
