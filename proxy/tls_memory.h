@@ -1,13 +1,16 @@
 /*
  * OpenSSL's memory. A connection has buffers for records only while one is read or written
- * (SSL_MODE_RELEASE_BUFFERS), so each request asks for two of 16 KiB and gives them back. Here
- * they come from a region of their own, whose buffers go from connection to connection; when all
- * of them are in use, and for everything else, there is malloc.
+ * (SSL_MODE_RELEASE_BUFFERS), so each request asks for two of 16 KiB and gives them back. A
+ * handshake asks for 780 small pieces, and gives most of them back. Here both come from regions of
+ * their own, and what is given back goes to the next who asks; when a region is used up, and for
+ * everything else, there is malloc.
  */
 #ifndef PROXY_TLS_MEMORY_H
 #define PROXY_TLS_MEMORY_H
 
-#define TLS_MEMORY_BUFFERS 64 /* of the whole process: 1.1 MiB, once they were used */
+#define TLS_MEMORY_BUFFERS 64     /* of the whole process: 1.1 MiB, once they were used */
+#define TLS_MEMORY_PIECE_MAX 1024 /* bytes of a small piece */
+#define TLS_MEMORY_PIECES_BYTES (16 * 1024 * 1024) /* of the process: a thousand connections' */
 
 /* Before anything else is asked of OpenSSL in this process. */
 void tls_memory_init(void);
