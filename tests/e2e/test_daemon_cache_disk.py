@@ -199,8 +199,7 @@ RELEASE = pathlib.Path(os.environ.get("SLUICE_RELEASE_BIN", "/nonexistent"))
 ALONE = """\
 listen 127.0.0.1:@port@ plain
 cache on
-cache-memory 2M
-cache-disk 16M {folder} free 1M
+cache memory 2M disk 16M {folder} free 1M
 site * -> http://{backend}
 """
 KILLS = 200

@@ -1,4 +1,4 @@
-"""The cache against a reference: a random life of reads, writes, purges and reloads, in which nobody may ever
+"""The cache against a reference: a random life of reads, writes, purges, reloads and deaths, in which nobody may ever
 see anything but what was written last. All writes go through the proxy, so it knows of each."""
 
 import random
@@ -10,7 +10,7 @@ from codings import undo
 CONF = """\
 listen 127.0.0.1:@port@ plain
 cache on
-cache memory 1M
+cache memory 1M @disk@
 compress on
 site * -> http://@backend@
 """
@@ -41,10 +41,11 @@ def answer(request):
     return 200, fields, content(path, version)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_nobody_sees_what_is_over(sluice, backend, seed):
+@pytest.mark.parametrize("seed, disk", [(1, ""), (2, "disk 16M @dir@/disk free 1M"), (3, "disk 16M @dir@/disk")],
+                         ids=["memory", "disk", "default-floor"])
+def test_nobody_sees_what_is_over(sluice, backend, seed, disk):
     origin = backend.http(answer)
-    site = sluice(CONF, backend=origin.address)
+    site = sluice(CONF.replace("@disk@", disk), backend=origin.address)
     chance = random.Random(seed)
     paths = ["/" + "x" * (i % 5) + str(i) for i in range(URLS)]
     now = dict.fromkeys(paths, 0)
@@ -60,6 +61,9 @@ def test_nobody_sees_what_is_over(sluice, backend, seed):
             site.ctl("cache", "purge", "--prefix", "http://a.example" + path)
         elif dice < 0.145:
             site.reload()
+            clients = [site.client() for _ in range(4)]
+        elif dice < 0.15 and disk:
+            site.kill("proxy")
             clients = [site.client() for _ in range(4)]
         elif dice < 0.25 and body:
             first = chance.randrange(len(body))
@@ -78,5 +82,8 @@ def test_nobody_sees_what_is_over(sluice, backend, seed):
         else:
             assert c.request("GET", path).body == body
     stats = site.stats()
-    assert stats["cache_hits"] > STEPS / 10 and stats["cache_validated"] > 0 and stats["cache_evicted"] > 0
+    if disk:  # the counters of the last life
+        assert stats["cache_disk_objects"] > 0 and stats["cache_disk_errors"] == stats["cache_disk_corrupted"] == 0
+    else:
+        assert stats["cache_hits"] > STEPS / 10 and stats["cache_validated"] > 0 and stats["cache_evicted"] > 0
     assert stats["cache_memory"] <= 1 << 20
