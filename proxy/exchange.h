@@ -64,7 +64,8 @@ enum exchange_end { EXCHANGE_GOES_ON, EXCHANGE_END_KEEP, EXCHANGE_END_CLOSE };
 	      */
 #define EXCHANGE_DRAIN_MAX (64 * 1024) /* of a body nobody wants, to keep the connection */
 
-#define TUNNEL_DRAIN_MS 10000 /* for goodbyes, once the route of a tunnel is gone */
+#define TUNNEL_GOODBYE_MS 2000 /* before a drain's end, and a quarter of it at most */
+#define TUNNEL_DRAIN_MS 10000  /* for goodbyes, once the route of a tunnel is gone */
 
 struct tunnel {
 	struct ws_border up, down;      /* where the frames of each direction begin */
@@ -413,6 +414,8 @@ void exchange_drain_tunnel(struct exchange *x);
 void exchange_end_tunnel(struct exchange *x);
 /* The worker has a new generation: tunnels whose route is there go over to it, the others drain. */
 void exchange_adopt_tunnels(struct worker *w);
+/* The process ends soon: all of them drain. */
+void exchange_drain_tunnels(struct worker *w);
 
 /* --- exchange_compress.c --------------------------------------------------------------------- */
 

@@ -355,3 +355,15 @@ exchange_adopt_tunnels(struct worker *w)
 	list_each(node, &w->tunnels)
 		tunnel_adopt(list_entry(node, struct exchange, tunnel_node), w->generation);
 }
+
+void
+exchange_drain_tunnels(struct worker *w)
+{
+	list_each(node, &w->tunnels)
+	{
+		struct exchange *x = list_entry(node, struct exchange, tunnel_node);
+
+		if (!x->tunnel->draining)
+			exchange_drain_tunnel(x);
+	}
+}

@@ -549,7 +549,7 @@ proxy_on_drain(struct proxy *p, struct msg_in *m)
 	cache_manager_let_go(&p->cache);
 	event_add(p->drain, &(struct timeval){.tv_usec = DRAIN_TICK_MS * 1000});
 	for (unsigned i = 0; i < p->n_workers; i++)
-		worker_post(p->workers[i], proxy_command(COMMAND_DRAIN));
+		worker_order_drain(p->workers[i], ms);
 }
 
 static void

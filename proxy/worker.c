@@ -75,6 +75,13 @@ worker_init_parts(struct worker *w, unsigned n_threads)
 	return access_log_init(&w->access_log, w->base);
 }
 
+/* Nobody ends a WebSocket by itself. */
+static void
+worker_on_goodbye(struct timer *t)
+{
+	exchange_drain_tunnels(list_entry(t, struct worker, goodbye));
+}
+
 struct worker *
 worker_new(unsigned index, unsigned n_threads, struct tickets *tickets, struct mailbox *notes,
 	struct err *e)
@@ -90,6 +97,7 @@ worker_new(unsigned index, unsigned n_threads, struct tickets *tickets, struct m
 	w->started_ms = clock_mono_coarse_ms();
 	list_init(&w->conns);
 	list_init(&w->tunnels);
+	timer_init(&w->goodbye, worker_on_goodbye);
 	list_init(&w->overload.idle);
 	list_init(&w->graves);
 	list_init(&w->dials);
@@ -242,6 +250,17 @@ void
 worker_post(struct worker *w, struct command *command)
 {
 	mailbox_post(&w->commands, &command->node);
+}
+
+void
+worker_order_drain(struct worker *w, uint64_t ms)
+{
+	struct command *c = command_new(COMMAND_DRAIN);
+
+	if (!c)
+		abort();
+	c->drain_ms = ms;
+	worker_post(w, c);
 }
 
 static struct note *
@@ -400,9 +419,12 @@ worker_answered(struct worker *w, struct slice name)
 }
 
 static void
-worker_drain(struct worker *w)
+worker_drain(struct worker *w, uint64_t ms)
 {
+	uint64_t goodbye_ms = ms / 4 < TUNNEL_GOODBYE_MS ? ms / 4 : TUNNEL_GOODBYE_MS;
+
 	w->draining = true;
+	timer_set(&w->timers, &w->goodbye, clock_mono_coarse_ms() + ms - goodbye_ms);
 	stapler_free(&w->stapler);
 	listeners_stop(w);
 	list_each(node, &w->conns) conn_drain(list_entry(node, struct conn, node));
@@ -433,7 +455,7 @@ worker_on_command(struct list *item, void *ctx)
 		access_log_set(&w->access_log, steal_fd(&c->fd));
 		break;
 	case COMMAND_DRAIN:
-		worker_drain(w);
+		worker_drain(w, c->drain_ms);
 		break;
 	case COMMAND_LOGIN:
 		exchange_on_login(c->login);

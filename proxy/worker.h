@@ -83,6 +83,7 @@ struct command {
 	size_t n_staples;
 	uint64_t dial; /* DIALED: its id; fd: owned, -1: error says why */
 	int error;
+	uint64_t drain_ms; /* DRAIN: how long it may take */
 };
 
 /* What a worker tells the main thread. */
@@ -164,9 +165,10 @@ struct worker {
 	struct buf text; /* scratch: a location, a path, a file's name, a head */
 	size_t n_conns;
 	struct overload overload;
-	struct list tunnels; /* exchanges that are WebSockets */
-	struct list conns;   /* every client connection */
-	struct list graves;  /* closed objects, freed when the loop comes round */
+	struct list tunnels;  /* exchanges that are WebSockets */
+	struct timer goodbye; /* while draining: when they are ended */
+	struct list conns;    /* every client connection */
+	struct list graves;   /* closed objects, freed when the loop comes round */
 	struct request_ids request_ids;
 	struct event *burial;
 	int spool_folder; /* the process's; -1: none. Set behind worker_new */
@@ -194,6 +196,9 @@ void worker_free(struct worker **w);
 struct command *command_new(enum command_type type);
 /* From the main thread; takes the command over. */
 void worker_post(struct worker *w, struct command *command);
+/* The same to accept no more, and to end what has not ended by itself shortly before the time is
+ * over. */
+void worker_order_drain(struct worker *w, uint64_t ms);
 /* To the main thread. */
 void worker_note(struct worker *w, enum note_type type, const char *target, const char *why);
 /* The same with the question for a unix socket. */

@@ -184,3 +184,31 @@ def test_a_time_that_is_none(sluice, words):
     assert s.api("POST", "/v1/quit?drain=soon")[0] == 400
     assert s.api("POST", "/v1/quit?x=1")[0] == 400
     assert s.get("/").status == 204
+
+
+SOCKET = (b"GET /ws HTTP/1.1\r\nHost: a.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+          b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+SWITCH = b"HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+
+
+def test_a_websocket_gets_its_close_frame_before_the_end(sluice, backend):
+    def serve(conn):
+        if conn.read_head():
+            conn.send(SWITCH + b"\x81\x02hi")
+            conn.note(conn.read_exact(8).hex())
+            conn.send(b"\x88\x02\x03\xe9")
+
+    server = backend.raw(serve)
+    s = sluice(CONF, backend=server.port)
+    with s.client(timeout=30) as c:
+        c.send(SOCKET)
+        assert c.response().status == 101 and c.recv(4) == b"\x81\x02hi"
+        began = time.monotonic()
+        order = quit_in_background(s, "4s")
+        # 1001: going away. The rest of the time is for the other side's.
+        assert c.recv(4) == b"\x88\x02\x03\xe9" and time.monotonic() - began > 2
+        assert c.recv(4) == b"\x88\x02\x03\xe9" and c.eof()
+    s.wait_end(timeout=30)
+    assert order.wait(10) == 0 and time.monotonic() - began < 20
+    (frame,) = server.notes()
+    assert frame.startswith("8882")
