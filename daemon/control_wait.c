@@ -403,8 +403,9 @@ control_wait_on_outcome(struct control *c, struct msg_in *m)
 		generation = c->state.generation;
 	if (order) {
 		outcome = control_json_outcome(ok, generation, lines);
-		json_object_set_new(
-			outcome, "policy", control_policy_json(&c->state, clock_wall_ms()));
+		if (c->state.policy != TRIAL_SETTLED)
+			json_object_set_new(
+				outcome, "policy", control_policy_json(&c->state, clock_wall_ms()));
 		control_wait_finish(order, ok ? 200 : 422, outcome);
 	}
 	if (check)
