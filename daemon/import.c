@@ -375,14 +375,17 @@ static int
 print_container(const struct import_container *c, struct buf *out)
 {
 	char text[ADDR_TEXT_MAX];
+	/* Our DHCP server knows those alone that the file gives an address. */
+	const char *v4 = c->v4.family ? addr_print(&c->v4, text) : c->linked ? "auto" : NULL;
+	char text6[ADDR_TEXT_MAX];
 
 	if (buf_printf(out, "container %s {\n", c->name) < 0)
 		return -1;
-	if (c->v4.family && buf_printf(out, "    address %s", addr_print(&c->v4, text)) < 0)
+	if (v4 && buf_printf(out, "    address %s", v4) < 0)
 		return -1;
-	if (c->v4.family && c->v6.family && buf_printf(out, " %s", addr_print(&c->v6, text)) < 0)
+	if (v4 && c->v6.family && buf_printf(out, " %s", addr_print(&c->v6, text6)) < 0)
 		return -1;
-	if (c->v4.family && buf_append_byte(out, '\n') < 0)
+	if (v4 && buf_append_byte(out, '\n') < 0)
 		return -1;
 	if (buf_append_slice(out, buf_slice(&c->directives)) < 0)
 		return -1;

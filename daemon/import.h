@@ -79,6 +79,7 @@ struct import_forward {
 struct import_container {
 	char name[CONF_NAME_MAX + 1];
 	struct addr v4, v6;
+	bool linked;           /* to the bridge: without a fixed address it has one by DHCP */
 	bool named;            /* it is there, whether a forward needs it or not */
 	struct buf directives; /* "    memory 750M\n" … */
 };

@@ -270,9 +270,9 @@ take_link(struct lxc_config *c, struct slice value)
 {
 	struct import *i = c->import;
 
-	if (i->bridge[0])
-		return slice_eq_str(value, i->bridge);
-	return import_ifname(value, i->bridge) == 0;
+	c->container->linked = i->bridge[0] ? slice_eq_str(value, i->bridge)
+					    : import_ifname(value, i->bridge) == 0;
+	return c->container->linked;
 }
 
 static const struct key {

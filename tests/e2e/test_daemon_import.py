@@ -31,7 +31,7 @@ def test_no_line_is_left_out():
 
 def test_containers_files(box):
     root = box.path("root")
-    for name in ("jenkins", "two"):
+    for name in ("jenkins", "two", "dhcp"):
         folder = root / "var/lib/lxc" / name
         folder.mkdir(parents=True)
         (folder / "config").write_text((GOLDEN / f"{name}.config").read_text())
@@ -40,6 +40,8 @@ def test_containers_files(box):
     out = run(SLUICE, "import", "lxc-net", root).stdout
     assert "bridge lxcbr0 10.0.3.1/24 fd00:3::1/64\n" in out
     assert "container jenkins {\n    address 10.0.3.101\n" in out and "container two {\n" in out
+    # Our DHCP server answers those that have an address in the file.
+    assert "container dhcp {\n    address auto\n" in out
 
 
 @pytest.mark.parametrize("argv, status, said", [
