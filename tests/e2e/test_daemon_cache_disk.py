@@ -11,6 +11,7 @@ import threading
 import client
 import pytest
 from daemon import BIN, free_port
+from h2_client import H2Client
 from lab import wait_for
 from proxy_alone import Host
 
@@ -96,6 +97,27 @@ def test_what_was_stored_outlives_the_process(sluice, origin):
     assert part.status == 206 and part.body == first["/c/200000"].body[1000:2000]
     stats = site.stats()
     assert stats["cache_disk_hits"] == 6 and stats["cache_disk_errors"] == 0
+
+
+def test_http2_waits_for_the_disk_as_well(sluice, origin):
+    """The same objects, whose key has the listener's port: only TLS here."""
+    tls = "listen 127.0.0.1:@port@ tls http2\ncertificate default @cert@\n"
+    site = sluice(tls + CONF.partition("\n")[2], backend=origin.address)
+
+    def ask(*requests):
+        with H2Client("127.0.0.1", site.port, "a.example") as c:
+            numbers = [c.start(path, method) for path, method in requests]
+            return [c.wait(n) for n in numbers]
+    paths = [f"/x/{i * 9000}" for i in range(8)]
+    before = ask(*((path, "GET") for path in paths))
+    on_disk(site, len(paths))
+    restart_proxy(site)
+    again = ask(*((path, "GET") for path in paths * 2))
+    assert [a.body for a in again] == [b.body for b in before] * 2
+    assert all(a.header("x-asked") == "1" for a in again) and site.stats()["cache_disk_hits"] == len(paths)
+    assert ask((paths[3], "PUT"))[0].status == 204
+    restart_proxy(site)
+    assert [a.header("x-asked") for a in ask(*((path, "GET") for path in paths[2:5]))] == ["1", "2", "1"]
 
 
 def test_what_was_purged_never_comes_back(sluice, origin):
