@@ -293,12 +293,14 @@ void
 control_wait_cache(
 	struct control *c, struct evhttp_request *req, enum cache_order order, struct slice what)
 {
-	struct wait *w = control_wait_new(c, req, WAIT_CACHE, CONTROL_STATUS_MS);
+	bool lists = order == CACHE_ORDER_LIST || order == CACHE_ORDER_SHOW;
+	struct wait *w =
+		control_wait_new(c, req, WAIT_CACHE, lists ? CONTROL_STATUS_MS : CONTROL_PURGE_MS);
 	struct msg_out m;
 
 	if (!w)
 		return;
-	w->lists = order == CACHE_ORDER_LIST || order == CACHE_ORDER_SHOW;
+	w->lists = lists;
 	if (msg_out_init(&m, MSG_CACHE_ASK, ROLE_PROXY) < 0) {
 		control_wait_finish(w, 500, control_json_error("out of memory"));
 		return;
