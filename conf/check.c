@@ -217,6 +217,20 @@ resolve_link(struct parse *p, const struct reference *r)
 		l->from_container = (uint32_t)index;
 }
 
+static void
+resolve_egress(struct parse *p, const struct reference *r)
+{
+	struct conf_egress *e = &p->conf->containers[r->forward].policy.egress[r->target];
+	int64_t index = find_container(p, e->host);
+
+	if (index < 0)
+		unknown_container(p, r, e->host, 0);
+	else if ((size_t)index == r->forward)
+		parse_error_reference(p, r, "a container may reach itself anyway");
+	else
+		e->container = (uint32_t)index;
+}
+
 static bool
 has_any_host(const struct conf_site *site)
 {
@@ -285,6 +299,9 @@ resolve_references(struct parse *p)
 		case REFERENCE_LINK:
 			resolve_link(p, r);
 			break;
+		case REFERENCE_EGRESS:
+			resolve_egress(p, r);
+			break;
 		}
 	}
 }
@@ -316,6 +333,7 @@ referred_container(const struct parse *p, const struct reference *r)
 		return p->conf->forwards[r->forward].container;
 	case REFERENCE_CERTIFICATE:
 	case REFERENCE_LINK:
+	case REFERENCE_EGRESS:
 		break;
 	}
 	return 0;
@@ -328,7 +346,8 @@ check_route_addresses(struct parse *p)
 		const struct reference *r = &p->references[i];
 		uint32_t index;
 
-		if (r->kind == REFERENCE_CERTIFICATE || r->kind == REFERENCE_LINK)
+		if (r->kind == REFERENCE_CERTIFICATE || r->kind == REFERENCE_LINK ||
+			r->kind == REFERENCE_EGRESS)
 			continue;
 		index = referred_container(p, r);
 		if (!p->conf->containers[index].address.family &&

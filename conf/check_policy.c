@@ -21,6 +21,27 @@ check_link_ports(struct parse *p)
 		}
 }
 
+static bool
+any_denied(const struct conf *c)
+{
+	for (size_t i = 0; i < c->n_containers; i++)
+		if (c->containers[i].policy.egress_ordinal)
+			return true;
+	return false;
+}
+
+static void
+check_egress(struct parse *p, const struct conf_container *c)
+{
+	if (c->policy.n_egress && !c->policy.egress_ordinal)
+		parse_error_ordinal(p, c->policy.egress[0].ordinal,
+			"egress allow makes exceptions of egress deny, which is missing here");
+	if (c->policy.egress_ordinal && !p->conf->bridge)
+		parse_error_ordinal(p, c->policy.egress_ordinal,
+			"what containers send is looked at on a bridge; write for example: bridge "
+			"lxcbr0 10.0.3.1/24");
+}
+
 void
 parse_check_policy(struct parse *p)
 {
@@ -31,9 +52,11 @@ parse_check_policy(struct parse *p)
 		parse_error_ordinal(p, all->isolate_ordinal,
 			"containers are isolated on a bridge; write for example: bridge lxcbr0 "
 			"10.0.3.1/24");
-	if (all->n_links && !all->isolate_ordinal)
+	for (size_t i = 0; i < c->n_containers; i++)
+		check_egress(p, &c->containers[i]);
+	if (all->n_links && !all->isolate_ordinal && !any_denied(c))
 		parse_error_ordinal(p, all->links[0].ordinal,
-			"a link is an exception of isolate, which the file does not have; without "
-			"it containers speak freely");
+			"a link is an exception of isolate or of egress deny, and the file has "
+			"neither; without them containers speak freely");
 	check_link_ports(p);
 }

@@ -69,6 +69,7 @@ free_container(struct conf_container *c)
 		free(c->mounts[i].target);
 	}
 	free(c->mounts);
+	conf_policy_clear(&c->policy);
 }
 
 static void

@@ -39,14 +39,16 @@ enum reference_kind {
 	REFERENCE_SERVER,
 	REFERENCE_FORWARD,
 	REFERENCE_CERTIFICATE,
-	REFERENCE_LINK
+	REFERENCE_LINK,
+	REFERENCE_EGRESS,
 };
 
 struct reference {
 	enum reference_kind kind;
 	size_t site, route, forward; /* where it stands */
-	size_t target;               /* of the route, by index; of a link (forward): 0 from, 1 to */
-	struct conf_target *server;  /* SERVER */
+	size_t target; /* of the route, by index; of a link (forward): 0 from, 1 to; of what a
+			  container (forward) is allowed: the index */
+	struct conf_target *server; /* SERVER */
 	uint32_t ordinal;
 	uint32_t line, col;
 };

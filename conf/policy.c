@@ -4,10 +4,35 @@
 #include <stdlib.h>
 #include <string.h>
 
+static bool
+same_egress(const struct conf_egress *a, const struct conf_egress *b)
+{
+	if (a->low != b->low || a->high != b->high || !a->host != !b->host)
+		return false;
+	if (a->host)
+		return strcmp(a->host, b->host) == 0 && a->container == b->container;
+	return addr_eq(&a->net.addr, &b->net.addr) && a->net.len == b->net.len;
+}
+
 bool
 conf_policy_equal(const struct conf_policy *a, const struct conf_policy *b)
 {
-	return a->spoofing == b->spoofing;
+	if (a->spoofing != b->spoofing || !a->egress_ordinal != !b->egress_ordinal ||
+		a->n_egress != b->n_egress)
+		return false;
+	for (size_t i = 0; i < a->n_egress; i++)
+		if (!same_egress(&a->egress[i], &b->egress[i]))
+			return false;
+	return true;
+}
+
+void
+conf_policy_clear(struct conf_policy *policy)
+{
+	for (size_t i = 0; i < policy->n_egress; i++)
+		free(policy->egress[i].host);
+	free(policy->egress);
+	*policy = (struct conf_policy){0};
 }
 
 static bool
@@ -46,9 +71,34 @@ conf_isolation_clear(struct conf_isolation *isolation)
 	*isolation = (struct conf_isolation){0};
 }
 
+static void
+print_egress(struct writer *w, const struct conf_egress *e)
+{
+	bool bracket = e->low && e->net.addr.family == AF_INET6;
+	char text[ADDR_TEXT_MAX];
+
+	writer_begin(w, e->ordinal, "egress");
+	writer_raw(w, " allow ");
+	writer_raw(w, bracket ? "[" : "");
+	writer_raw(w, e->host ? e->host : prefix_print(&e->net, text));
+	writer_raw(w, bracket ? "]" : "");
+	if (e->low) {
+		writer_raw(w, ":");
+		writer_ports(w, e->low, e->high);
+	}
+	writer_end(w);
+}
+
 void
 print_policy(struct writer *w, const struct conf_policy *policy)
 {
+	if (policy->egress_ordinal) {
+		writer_begin(w, policy->egress_ordinal, "egress");
+		writer_word(w, "deny");
+		writer_end(w);
+	}
+	for (size_t i = 0; i < policy->n_egress; i++)
+		print_egress(w, &policy->egress[i]);
 	if (!policy->spoofing_ordinal)
 		return;
 	writer_begin(w, policy->spoofing_ordinal, "spoofing");

@@ -1,18 +1,20 @@
 /*
- * What containers may send on their bridge: with whose address (spoofing), and to whom (isolate and
- * link).
+ * What containers may send on their bridge: with whose address (spoofing), to whom (isolate and
+ * link), and where to (egress).
  */
 #ifndef CONF_POLICY_H
 #define CONF_POLICY_H
 
 #include "conf/limit.h"
 #include "conf/write.h"
+#include "core/addr.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define CONF_LINK_RANGES_MAX 64   /* ports and ranges of one link */
+#define CONF_EGRESS_MAX 256       /* exceptions of one container */
 #define CONF_LINK_PORTS_MAX 16384 /* of all links, ranges counted port by port */
 
 /* What becomes of a frame whose source is not the container's own. */
@@ -22,8 +24,20 @@ enum conf_spoofing {
 	CONF_SPOOFING_ALLOW,   /* not looked at */
 };
 
+/* One target of `egress allow`: a network, or a port of another container. */
+struct conf_egress {
+	uint32_t ordinal;
+	struct prefix net; /* .addr.family 0: the container's */
+	char *host;        /* its name */
+	uint32_t container;
+	uint16_t low, high; /* ports of TCP and UDP; 0: everything */
+};
+
 /* Of one container. */
 struct conf_policy {
+	uint32_t egress_ordinal; /* `egress deny`; 0: it may go anywhere */
+	struct conf_egress *egress;
+	size_t n_egress;
 	enum conf_spoofing spoofing;
 	uint32_t spoofing_ordinal; /* 0: not written */
 };
@@ -46,6 +60,7 @@ struct conf_isolation {
 
 bool conf_policy_equal(const struct conf_policy *a, const struct conf_policy *b);
 bool conf_isolation_equal(const struct conf_isolation *a, const struct conf_isolation *b);
+void conf_policy_clear(struct conf_policy *policy);
 void conf_isolation_clear(struct conf_isolation *isolation);
 /* As canonical text, for print.c. */
 void print_policy(struct writer *w, const struct conf_policy *policy);

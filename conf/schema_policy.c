@@ -6,6 +6,32 @@
 
 static const struct schema_row rows[] = {
 	{
+		.name = "egress",
+		.context = CONTEXT_CONTAINER,
+		.min = 1,
+		.max = WORDS_ANY,
+		.repeats = true,
+		.set = set_egress,
+		.arguments = "deny | allow CIDR[:PORT[-PORT]]|CONTAINER:PORT[-PORT]...",
+		.default_value = "the container may go anywhere",
+		.doc = "Says where the container may go: to the world, to the host, to other "
+		       "containers.",
+		.more = "With deny, connections that the container begins are dropped but for "
+			"those "
+			"allowed; what others begin with it is answered, and names and addresses "
+			"are "
+			"had from the bridge. A forward is judged by where it leads. An IPv6 "
+			"network "
+			"with a port stands in brackets. To other containers it is as if isolated, "
+			"in "
+			"both directions: they need a link to it, and it one, or an allow, to "
+			"them. "
+			"What is established when the rule comes stays.",
+		.example = "egress deny\negress allow 192.0.2.0/24 198.51.100.7:443 "
+			   "[2001:db8::/32]:443\n"
+			   "egress allow wiki:5432",
+	},
+	{
 		.name = "isolate",
 		.context = CONTEXT_TOP,
 		.min = 0,
@@ -66,6 +92,9 @@ static const struct schema_word words[] = {
 	{"link target", "tcp", LINK_TCP, "", "TCP alone, as when nothing is written"},
 	{"link target", "udp", LINK_UDP, "", "UDP alone"},
 	{"link target", "both", LINK_BOTH, "", "TCP and UDP"},
+	{"egress", "deny", EGRESS_DENY, "", "nothing but what is allowed"},
+	{"egress", "allow", EGRESS_ALLOW, "TARGET...",
+		"a network, or a container with its port; ports are of TCP and UDP"},
 	{"spoofing", "drop", CONF_SPOOFING_DROP, "", "dropped and counted"},
 	{"spoofing", "allow", CONF_SPOOFING_ALLOW, "", "the container may send as anybody"},
 };

@@ -132,6 +132,8 @@ int set_cpus(struct parse *p, const struct directive *d);
 int set_autostart(struct parse *p, const struct directive *d);
 int set_mount(struct parse *p, const struct directive *d);
 enum link_word { LINK_TCP, LINK_UDP, LINK_BOTH };
+enum egress_word { EGRESS_DENY, EGRESS_ALLOW };
+int set_egress(struct parse *p, const struct directive *d);
 int set_isolate(struct parse *p, const struct directive *d);
 int set_link(struct parse *p, const struct directive *d);
 int set_spoofing(struct parse *p, const struct directive *d);

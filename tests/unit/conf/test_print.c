@@ -475,8 +475,10 @@ static const char *const changes[][2] = {{"listen 80 plain", "listen 81 plain"},
 	{"stop-timeout 5s", "stop-timeout 6s"}, {"privileged no", "privileged yes"},
 	{"isolate\nlink m -> k:7 9-10 both", ""}, {"isolate\nlink m -> k:7 9-10 both", "isolate"},
 	{"7 9-10 both", "7 9-11 both"}, {"7 9-10 both", "7 9-10 udp"}, {"7 9-10 both", "7 9-10"},
-	{"link m -> k:", "link k -> m:"}, {"spoofing drop", ""},
-	{"spoofing drop", "spoofing allow"}, {"privileged no", ""},
+	{"link m -> k:", "link k -> m:"}, {"allow 9.0.0.0/8:1-2", "allow 9.0.0.0/8:1-3"},
+	{"allow 9.0.0.0/8:1-2", "allow 9.0.0.0/8"}, {"[fd00::/8]:3", "[fd00::/9]:3"},
+	{" 8.8.8.8 ;", " ;"}, {"egress allow m:5 ;", ""}, {"allow m:5", "allow m:6"},
+	{"spoofing drop", ""}, {"spoofing drop", "spoofing allow"}, {"privileged no", ""},
 	{"template t arg", "template t arh"}, {"template t arg", "template u arg"},
 	{"template t arg", "busybox"}, {"tcp 90", "udp 90"}, {"192.0.2.8:95", "192.0.2.7:95"},
 	{"192.0.2.8:95", "95"}, {"96 masquerade", "96"}, {"96 masquerade", "96 masquerade confirm"},
@@ -531,7 +533,9 @@ every_difference_counts(void **state)
 		"listing on } }\n"
 		"container k { address 10.0.3.2 ; memory 2M swap 3M ; cpus 0 ; autostart order 1 "
 		"delay 5s ;"
-		" mount /m n rw ; stop-timeout 5s ; spoofing drop ; privileged no ; image template "
+		" mount /m n rw ; stop-timeout 5s ; spoofing drop ; egress deny ; egress allow "
+		"9.0.0.0/8:1-2 "
+		"[fd00::/8]:3 8.8.8.8 ; egress allow m:5 ; privileged no ; image template "
 		"t arg }\n"
 		"forward tcp 90-91 -> k:92-93 from 10.0.0.0/8\n"
 		"forward udp 192.0.2.8:95 -> k:96 masquerade\n"
