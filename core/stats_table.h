@@ -73,6 +73,7 @@
 	X(RULESET_REINSTALLED, "ruleset_reinstalled", ROUTER, COUNTER, "times the table was re-installed because somebody removed it") \
 	X(SPOOFED_DROPPED, "spoofed_dropped", ROUTER, COUNTER, "frames of containers dropped because their source was not the container's own") \
 	X(POLICY_ROLLBACKS, "policy_rollbacks", ROUTER, COUNTER, "policies of open that nobody confirmed in time") \
+	X(EGRESS_DROPPED, "egress_dropped", ROUTER, COUNTER, "packets of containers dropped by egress deny") \
 	X(ISOLATED_DROPPED, "isolated_dropped", ROUTER, COUNTER, "frames from container to container dropped by isolate") \
 	X(BANS, "bans", ROUTER, COUNTER, "addresses banned") \
 	X(BANS_ACTIVE, "bans_active", ROUTER, GAUGE, "addresses that are banned now") \

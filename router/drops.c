@@ -14,6 +14,7 @@ static const struct {
 } counted[] = {
 	{RULESET_SPOOFED, STAT_SPOOFED_DROPPED},
 	{RULESET_ISOLATED, STAT_ISOLATED_DROPPED},
+	{RULESET_DENIED, STAT_EGRESS_DROPPED},
 };
 
 #define N_COUNTED (sizeof(counted) / sizeof(counted[0]))

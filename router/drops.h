@@ -1,5 +1,5 @@
 /*
- * What table `bridge sluice` drops, a port or a container each: the kernel counts in the elements
+ * What is dropped of containers, a port or a container each: the kernel counts in the elements
  * of sets, which go with their container; here the sum stays.
  */
 #ifndef ROUTER_DROPS_H

@@ -16,12 +16,12 @@
 #define REPAIR_WINDOW_MS 10000
 #define REPAIR_WINDOW_MAX 50
 
-/* Until lxc has spoken, what a process before this one knew of ports is not forgotten: a container
- * must not be free because we were started again. */
+/* Until lxc has spoken, what a process before this one knew of containers is not forgotten: a
+ * container must not be free because we were started again. */
 static int
 add_kept(const struct router *r, struct ruleset *to, struct err *e)
 {
-	for (size_t i = RULESET_PORTS; i < RULESET_LIMIT0_4; i++) {
+	for (size_t i = RULESET_EGRESS; i < RULESET_LIMIT0_4; i++) {
 		const struct ruleset_elems *kept = &r->kept.sets[i];
 
 		if (ruleset_set_info((enum ruleset_set)i)->interval ||
@@ -146,7 +146,7 @@ static int
 keep_ports(struct router *r, struct err *e)
 {
 	ruleset_clear(&r->kept);
-	for (size_t i = RULESET_PORTS; i < RULESET_LIMIT0_4; i++)
+	for (size_t i = RULESET_EGRESS; i < RULESET_LIMIT0_4; i++)
 		for (size_t k = 0; k < r->ruleset.sets[i].n; k++)
 			if (ruleset_add(
 				    &r->kept, (enum ruleset_set)i, &r->ruleset.sets[i].v[k], e) < 0)

@@ -19,6 +19,7 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <netinet/in.h>
 #include <string.h>
 
@@ -415,6 +416,80 @@ rule_forwarded(struct expr_builder *b, const struct recipe *r __attribute__((unu
 	nftnl_expr_set_u32(x, NFTNL_EXPR_META_SREG, NFT_REG_1);
 }
 
+/* "ether saddr", which nft asks for on Ethernet alone */
+static void
+ether_source(struct expr_builder *b)
+{
+	const uint16_t ether = ARPHRD_ETHER;
+
+	expr_meta(b, NFT_META_IIFTYPE, NFT_REG_1);
+	expr_cmp(b, NFT_CMP_EQ, &ether, sizeof(ether));
+	expr_payload(b, NFT_PAYLOAD_LL_HEADER, 6, RULESET_MAC_SIZE, NFT_REG_1);
+}
+
+/* meta nfproto ipv4 ether saddr . ip daddr . meta l4proto . th dport @egress4 accept */
+static void
+rule_leave(struct expr_builder *b, const struct recipe *r)
+{
+	const struct expr_family *f = r->family;
+	bool v6 = f == &expr_v6;
+
+	expr_family_is(b, f);
+	ether_source(b);
+	expr_payload(b, NFT_PAYLOAD_NETWORK_HEADER, f->daddr, f->addr_size, EXPR_PART3);
+	expr_meta(b, NFT_META_L4PROTO, v6 ? NFT_REG32_06 : NFT_REG32_03);
+	expr_payload(b, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, v6 ? NFT_REG32_07 : NFT_REG_2);
+	expr_lookup(b, r->set, false);
+	expr_verdict(b, NF_ACCEPT, NULL);
+}
+
+/* ether saddr @denied drop */
+static void
+rule_leave_drop(struct expr_builder *b, const struct recipe *r __attribute__((unused)))
+{
+	ether_source(b);
+	expr_lookup(b, RULESET_DENIED, false);
+	expr_verdict(b, NF_DROP, NULL);
+}
+
+/* ether saddr @egress goto leave */
+static void
+rule_leave_host(struct expr_builder *b, const struct recipe *r __attribute__((unused)))
+{
+	ether_source(b);
+	expr_lookup(b, RULESET_EGRESS, false);
+	expr_verdict(b, NFT_GOTO, ruleset_chain_name(RULESET_CHAIN_LEAVE));
+}
+
+/* iifname @bridges ct status dnat …, iifname @bridges oifname != @bridges … */
+static void
+rule_forward_leave(struct expr_builder *b, const struct recipe *r)
+{
+	expr_interface_in(b, NFT_META_IIFNAME, RULESET_BRIDGES, false);
+	if (r->bits)
+		expr_ct_bits(b, NFT_CT_STATUS, r->bits);
+	else
+		expr_interface_in(b, NFT_META_OIFNAME, RULESET_BRIDGES, true);
+	rule_leave_host(b, r);
+}
+
+/* meta l4proto . th dport @services accept */
+static void
+rule_leave_services(struct expr_builder *b, const struct recipe *r __attribute__((unused)))
+{
+	expr_proto_and_port(b);
+	expr_lookup(b, RULESET_SERVICES, false);
+	expr_verdict(b, NF_ACCEPT, NULL);
+}
+
+/* iifname != @bridges accept */
+static void
+rule_others(struct expr_builder *b, const struct recipe *r __attribute__((unused)))
+{
+	expr_interface_in(b, NFT_META_IIFNAME, RULESET_BRIDGES, true);
+	expr_verdict(b, NF_ACCEPT, NULL);
+}
+
 /* drop */
 static void
 rule_drop(struct expr_builder *b, const struct recipe *r __attribute__((unused)))
@@ -528,6 +603,17 @@ static const struct recipe recipes[RULESET_RULE_LIMITS] = {
 	[RULESET_RULE_FWD_FOREIGN] = { .build = rule_foreign },
 	[RULESET_RULE_FWD_KNOWN]   = CT_STATE(
 		NF_CT_STATE_BIT(IP_CT_ESTABLISHED) | NF_CT_STATE_BIT(IP_CT_RELATED), NF_ACCEPT),
+	[RULESET_RULE_LEAVE4]      = { .build = rule_leave, .family = &expr_v4, .set = RULESET_EGRESS4 },
+	[RULESET_RULE_LEAVE6]      = { .build = rule_leave, .family = &expr_v6, .set = RULESET_EGRESS6 },
+	[RULESET_RULE_LEAVE_DROP]  = { .build = rule_leave_drop },
+	[RULESET_RULE_LEAVE_OTHERS] = { .build = rule_others },
+	[RULESET_RULE_LEAVE_KNOWN] = CT_STATE(
+		NF_CT_STATE_BIT(IP_CT_ESTABLISHED) | NF_CT_STATE_BIT(IP_CT_RELATED), NF_ACCEPT),
+	[RULESET_RULE_LEAVE_UNTRACKED] = CT_STATE(NF_CT_STATE_UNTRACKED_BIT, NF_ACCEPT),
+	[RULESET_RULE_LEAVE_SERVICES] = { .build = rule_leave_services },
+	[RULESET_RULE_LEAVE_HOST]  = { .build = rule_leave_host },
+	[RULESET_RULE_FWD_LEAVE_DNAT] = { .build = rule_forward_leave, .bits = IPS_DST_NAT },
+	[RULESET_RULE_FWD_LEAVE]   = { .build = rule_forward_leave },
 	[RULESET_RULE_FWD_MARK]    = { .build = rule_forwarded },
 	[RULESET_RULE_FWD_INVALID] = CT_STATE(NF_CT_STATE_INVALID_BIT, NF_DROP),
 	[RULESET_RULE_FWD_FROM]    = { .build = rule_from_bridge },

@@ -37,7 +37,7 @@ plan_guard_wanted(const struct conf *c)
 {
 	if (!c->bridge)
 		return false;
-	if (c->isolation.isolate_ordinal)
+	if (plan_separates(c))
 		return true;
 	for (size_t i = 0; i < c->n_containers; i++)
 		if (guarded(&c->containers[i]))
@@ -50,8 +50,8 @@ plan_guard_insists(const struct conf *c)
 {
 	if (!c->bridge)
 		return 0;
-	if (c->isolation.isolate_ordinal)
-		return c->isolation.isolate_ordinal;
+	if (plan_separates(c))
+		return plan_separates(c);
 	for (size_t i = 0; i < c->n_containers; i++)
 		if (c->containers[i].policy.spoofing == CONF_SPOOFING_DROP)
 			return c->containers[i].policy.spoofing_ordinal;
@@ -209,7 +209,7 @@ plan_guard(struct ruleset *r, const struct plan_input *in, struct err *e)
 	if (in->no_bridge_table || !plan_guard_wanted(in->conf))
 		return 0;
 	r->rules |= RULES_GUARD;
-	if (plan_gateway(r, in, e) < 0)
+	if (plan_egress(r, in, e) < 0 || plan_gateway(r, in, e) < 0)
 		return -1;
 	for (uint32_t i = 0; i < in->conf->n_containers; i++)
 		if (plan_addresses(r, in, i, e) < 0 || plan_port(r, in, i, e) < 0)
@@ -220,7 +220,7 @@ plan_guard(struct ruleset *r, const struct plan_input *in, struct err *e)
 void
 plan_guard_unite(struct ruleset *r)
 {
-	for (size_t i = RULESET_PORTS; i < RULESET_LIMIT0_4; i++)
+	for (size_t i = RULESET_EGRESS; i < RULESET_LIMIT0_4; i++)
 		if (!ruleset_set_info((enum ruleset_set)i)->interval)
 			ruleset_unite(r, (enum ruleset_set)i);
 }

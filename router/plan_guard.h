@@ -9,6 +9,12 @@
 
 /* The parts of it that keep containers apart: plan_links.c. */
 int plan_links(struct ruleset *r, const struct plan_input *in, struct err *e);
+/* Containers that are denied to go anywhere, in table inet: plan_egress.c. */
+int plan_egress(struct ruleset *r, const struct plan_input *in, struct err *e);
+/* What lxc told of it, or NULL: its MAC is not known. */
+const struct plan_address *plan_known(const struct plan_input *in, uint32_t container);
+/* The directive by which containers are kept apart, isolate or an egress deny; 0: they are not. */
+uint32_t plan_separates(const struct conf *c);
 bool plan_mac_known(const uint8_t mac[static PLAN_MAC_SIZE]);
 /* Whether the file wants table bridge. */
 bool plan_guard_wanted(const struct conf *c);

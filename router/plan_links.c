@@ -18,12 +18,23 @@
 		RULESET_RULE_BIT(BETWEEN_ICMP) | RULESET_RULE_BIT(BETWEEN_ICMP6) |                 \
 		RULESET_RULE_BIT(BETWEEN_TOO_BIG) | RULESET_RULE_BIT(BETWEEN_FRAGMENT) |           \
 		RULESET_RULE_BIT(BETWEEN_REST) | RULESET_RULE_BIT(ISOLATE_FORWARDED) |             \
-		RULESET_RULE_BIT(ISOLATE_BETWEEN) | RULESET_RULE_BIT(TO_HOST4) |                   \
-		RULESET_RULE_BIT(TO_HOST6) | RULESET_RULE_BIT(FWD_MARK))
+		RULESET_RULE_BIT(ISOLATE_FROM) | RULESET_RULE_BIT(ISOLATE_TO) |                    \
+		RULESET_RULE_BIT(TO_HOST4) | RULESET_RULE_BIT(TO_HOST6) |                          \
+		RULESET_RULE_BIT(FWD_MARK))
 
-/* What lxc told of it, or NULL. */
-static const struct plan_address *
-known_of(const struct plan_input *in, uint32_t container)
+uint32_t
+plan_separates(const struct conf *c)
+{
+	if (c->isolation.isolate_ordinal)
+		return c->isolation.isolate_ordinal;
+	for (size_t i = 0; i < c->n_containers; i++)
+		if (c->containers[i].policy.egress_ordinal)
+			return c->containers[i].policy.egress_ordinal;
+	return 0;
+}
+
+const struct plan_address *
+plan_known(const struct plan_input *in, uint32_t container)
 {
 	const struct plan_address *known = in->addresses ? &in->addresses[container] : NULL;
 
@@ -34,14 +45,19 @@ static int
 plan_ports(struct ruleset *r, const struct plan_input *in, struct err *e)
 {
 	for (uint32_t i = 0; i < in->conf->n_containers; i++) {
-		const struct plan_address *known = known_of(in, i);
+		const struct plan_address *known = plan_known(in, i);
 		struct ruleset_elem elem = {.ordinal = in->conf->containers[i].ordinal};
 
 		if (!known || !known->port[0])
 			continue;
 		ruleset_put_ifname(elem.key, 0, known->port);
-		if (ruleset_add(r, RULESET_APART, &elem, e) < 0 ||
+		if (ruleset_add(r, RULESET_MEMBERS, &elem, e) < 0 ||
 			ruleset_add(r, RULESET_ISOLATED, &elem, e) < 0)
+			return -1;
+		if (!in->conf->isolation.isolate_ordinal &&
+			!in->conf->containers[i].policy.egress_ordinal)
+			continue;
+		if (ruleset_add(r, RULESET_APART, &elem, e) < 0)
 			return -1;
 	}
 	return 0;
@@ -108,8 +124,8 @@ static int
 plan_link(
 	struct ruleset *r, const struct plan_input *in, const struct conf_link *link, struct err *e)
 {
-	struct linked l = {.from = known_of(in, link->from_container),
-		.to = known_of(in, link->to_container),
+	struct linked l = {.from = plan_known(in, link->from_container),
+		.to = plan_known(in, link->to_container),
 		.ordinal = link->ordinal};
 
 	if (!l.from || !l.to)
@@ -125,18 +141,44 @@ plan_link(
 	return plan_peer(r, l.to, l.from, link->ordinal, e);
 }
 
+/* What a container may reach of others, as if they were linked. */
+static int
+plan_allowed(struct ruleset *r, const struct plan_input *in, uint32_t container, struct err *e)
+{
+	const struct conf_policy *policy = &in->conf->containers[container].policy;
+
+	for (size_t i = 0; i < policy->n_egress; i++) {
+		struct conf_port_range range = {
+			.low = policy->egress[i].low, .high = policy->egress[i].high};
+		struct conf_link link = {.ordinal = policy->egress[i].ordinal,
+			.from_container = container,
+			.to_container = policy->egress[i].container,
+			.tcp = true,
+			.udp = true,
+			.ports = &range,
+			.n_ports = 1};
+
+		if (policy->egress[i].host && plan_link(r, in, &link, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 int
 plan_links(struct ruleset *r, const struct plan_input *in, struct err *e)
 {
 	const struct conf_isolation *all = &in->conf->isolation;
 
-	if (!all->isolate_ordinal)
+	if (!plan_separates(in->conf))
 		return 0;
 	r->rules |= RULES_ISOLATE;
 	if (plan_ports(r, in, e) < 0 || plan_gateways(r, in->conf->bridge, e) < 0)
 		return -1;
 	for (size_t i = 0; i < all->n_links; i++)
 		if (plan_link(r, in, &all->links[i], e) < 0)
+			return -1;
+	for (uint32_t i = 0; i < in->conf->n_containers; i++)
+		if (plan_allowed(r, in, i, e) < 0)
 			return -1;
 	return 0;
 }

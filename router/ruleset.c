@@ -162,6 +162,8 @@ ruleset_has_set(const struct ruleset *r, enum ruleset_set set)
 		return r->limits.v[slot].kind != RULESET_LIMIT_NONE;
 	if (set_infos[set].family == RULESET_FAMILY_BRIDGE)
 		return ruleset_has_family(r, RULESET_FAMILY_BRIDGE);
+	if (set >= RULESET_EGRESS)
+		return ruleset_has_rule(r, RULESET_RULE_LEAVE_DROP);
 	return !ruleset_set_optional(set) || ruleset_has_rule(r, RULESET_RULE_IN_DROP);
 }
 

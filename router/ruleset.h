@@ -79,6 +79,7 @@ enum ruleset_family {
 	X(BRNETS6,    "brnets6",    (IPV6, NONE, NONE),   (NONE, NONE), INTERVAL) \
 	X(SPOOFED,    "spoofed",    (IFNAME, NONE, NONE), (NONE, NONE), COUNTED) \
 	X(APART,      "apart",      (IFNAME, NONE, NONE), (NONE, NONE), PLAIN) \
+	X(MEMBERS,    "members",    (IFNAME, NONE, NONE), (NONE, NONE), PLAIN) \
 	X(GATEWAYS4,  "gateways4",  (IPV4, NONE, NONE),   (NONE, NONE), PLAIN) \
 	X(GATEWAYS6,  "gateways6",  (IPV6, NONE, NONE),   (NONE, NONE), PLAIN) \
 	X(LINKS,      "links",      (ETHER, ETHER, PROTO, PORT), (NONE, NONE), PLAIN) \
@@ -118,6 +119,10 @@ enum ruleset_family {
 	X(GUARDED,    "guarded",    (IFNAME, NONE, NONE), (NONE, NONE), PLAIN) \
 	X(OPEN4,      "open4",      (PROTO, PORT, IPV4),  (NONE, NONE), INTERVAL) \
 	X(OPEN6,      "open6",      (PROTO, PORT, IPV6),  (NONE, NONE), INTERVAL) \
+	X(EGRESS,     "egress",     (ETHER, NONE, NONE),  (NONE, NONE), PLAIN) \
+	X(EGRESS4,    "egress4",    (ETHER, IPV4, PROTO, PORT), (NONE, NONE), INTERVAL) \
+	X(EGRESS6,    "egress6",    (ETHER, IPV6, PROTO, PORT), (NONE, NONE), INTERVAL) \
+	X(DENIED,     "denied",     (ETHER, NONE, NONE),  (NONE, NONE), COUNTED) \
 	RULESET_BRIDGE_SETS(X) \
 	RULESET_LIMIT_SETS(X, 0) RULESET_LIMIT_SETS(X, 1) RULESET_LIMIT_SETS(X, 2) \
 	RULESET_LIMIT_SETS(X, 3) RULESET_LIMIT_SETS(X, 4) RULESET_LIMIT_SETS(X, 5) \
@@ -172,6 +177,8 @@ struct ruleset_set_info {
 	X(NAT_PRE,    "nat_pre",    "prerouting",  "nat",    -100) \
 	X(NAT_OUT,    "nat_out",    "output",      "nat",    -100) \
 	X(NAT_POST,   "nat_post",   "postrouting", "nat",    100) \
+	X(LEAVE,      "leave",      "",            "",       0) \
+	X(LEAVE_IN,   "leave_in",   "input",       "filter", -5) \
 	X(FILTER_FWD, "filter_fwd", "forward",     "filter", 0) \
 	X(FILTER_IN,  "filter_in",  "input",       "filter", 0) \
 	RULESET_BRIDGE_CHAINS(X)
@@ -242,10 +249,11 @@ enum ruleset_chain {
 	X(BETWEEN_REST, BETWEEN, "goto drop_isolated") \
 	/* with br_netfilter, what a forward of the host sends back to the bridge comes this way */ \
 	X(ISOLATE_FORWARDED, ISOLATE, "meta mark & 0x04000000 == 0x04000000 accept") \
-	X(ISOLATE_BETWEEN, ISOLATE, "iifname @apart oifname @apart goto between") \
+	X(ISOLATE_FROM, ISOLATE, "iifname @apart oifname @members goto between") \
+	X(ISOLATE_TO, ISOLATE, "iifname @members oifname @apart goto between") \
 	/* nobody goes round by the host */ \
-	X(TO_HOST4, TO_HOST, "iifname @apart ip daddr @brnets4 ip daddr != @gateways4 goto drop_isolated") \
-	X(TO_HOST6, TO_HOST, "iifname @apart ip6 daddr @brnets6 ip6 daddr != @gateways6 goto drop_isolated")
+	X(TO_HOST4, TO_HOST, "iifname @members ip daddr @brnets4 ip daddr != @gateways4 goto drop_isolated") \
+	X(TO_HOST6, TO_HOST, "iifname @members ip6 daddr @brnets6 ip6 daddr != @gateways6 goto drop_isolated")
 /* clang-format on */
 
 /* Every rule that there can be, in the order of its chain: X(id, chain, rule in nft syntax).
@@ -309,12 +317,24 @@ enum ruleset_chain {
 	X(COUNT_OUT6, FILTER_FWD, "ct status dnat ct direction original meta nfproto ipv6 meta l4proto . th dport . ip6 daddr @targets6") \
 	X(COUNT_BACK4, FILTER_FWD, "ct status dnat ct direction reply meta nfproto ipv4 meta l4proto . th sport . ip saddr @targets4") \
 	X(COUNT_BACK6, FILTER_FWD, "ct status dnat ct direction reply meta nfproto ipv6 meta l4proto . th sport . ip6 saddr @targets6") \
+	/* containers that may not go anywhere: what they begin with the world, or by a forward, and with \
+	 * the host, whose bridge gives them names and addresses */ \
+	X(LEAVE4, LEAVE, "meta nfproto ipv4 ether saddr . ip daddr . meta l4proto . th dport @egress4 accept") \
+	X(LEAVE6, LEAVE, "meta nfproto ipv6 ether saddr . ip6 daddr . meta l4proto . th dport @egress6 accept") \
+	X(LEAVE_DROP, LEAVE, "ether saddr @denied drop") \
+	X(LEAVE_OTHERS, LEAVE_IN, "iifname != @bridges accept") \
+	X(LEAVE_KNOWN, LEAVE_IN, "ct state established,related accept") \
+	X(LEAVE_UNTRACKED, LEAVE_IN, "ct state untracked accept") \
+	X(LEAVE_SERVICES, LEAVE_IN, "meta l4proto . th dport @services accept") \
+	X(LEAVE_HOST, LEAVE_IN, "ether saddr @egress goto leave") \
 	/* what neither comes from a bridge of ours nor goes to one is not our business */ \
 	X(FWD_FOREIGN, FILTER_FWD, "iifname != @bridges oifname != @bridges accept") \
 	/* a forward's packets between containers, told to table bridge */ \
 	X(FWD_MARK, FILTER_FWD, "iifname @bridges oifname @bridges ct status dnat meta mark set meta mark | 0x04000000") \
 	X(FWD_KNOWN, FILTER_FWD, "ct state established,related accept") \
 	X(FWD_INVALID, FILTER_FWD, "ct state invalid drop") \
+	X(FWD_LEAVE_DNAT, FILTER_FWD, "iifname @bridges ct status dnat ether saddr @egress goto leave") \
+	X(FWD_LEAVE, FILTER_FWD, "iifname @bridges oifname != @bridges ether saddr @egress goto leave") \
 	X(FWD_FROM, FILTER_FWD, "iifname @bridges accept") \
 	X(FWD_DNAT, FILTER_FWD, "ct status dnat accept") \
 	X(FWD_DROP, FILTER_FWD, "drop") \

@@ -147,8 +147,10 @@ print_addr(const struct addr *low, const struct addr *high, struct buf *out)
 }
 
 static int
-print_proto(uint8_t proto, struct buf *out)
+print_proto(uint8_t proto, uint8_t last, struct buf *out)
 {
+	if (proto != last)
+		return buf_printf(out, "%u-%u", proto, last);
 	if (proto == IPPROTO_TCP)
 		return buf_append_str(out, "tcp");
 	if (proto == IPPROTO_UDP)
@@ -192,7 +194,7 @@ print_part(enum ruleset_part part, const uint8_t *low, const uint8_t *high, stru
 		b = ruleset_get_addr(high, 0, part);
 		return print_addr(&a, &b, out);
 	case RULESET_PART_PROTO:
-		return print_proto(low[0], out);
+		return print_proto(low[0], high[0], out);
 	case RULESET_PART_PORT:
 		port = ruleset_get_port(low, 0);
 		last = ruleset_get_port(high, 0);

@@ -127,6 +127,7 @@ static const struct {
 	{"@spoofed",
 		"a container sent it with a source that is not its own; `spoofing allow` in its "
 		"block lets it"},
+	{"@denied", "the container's egress deny forbids it; egress allow would let it"},
 	{"@isolated",
 		"a container sent it to another one; isolate forbids that, a link would allow it"},
 	{"ct state invalid", "it belongs to no connection that conntrack knows"},

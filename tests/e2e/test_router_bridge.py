@@ -9,7 +9,7 @@ import pytest
 from bridge_frames import ARP, BROADCAST, IP4, IP6, VLAN, Wire
 from lab import run, wait_for
 from router_lab import CONF, Net, table
-from test_router_traffic import EDGE, EDGE6, SHORT, WAN, Server, datagrams, send, tcp, udp
+from test_router_traffic import EDGE, EDGE6, SHORT, WAN, WAN6, Server, datagrams, send, tcp, udp
 
 pytestmark = pytest.mark.root
 WEB, OTHER, GATEWAY = "10.7.3.101", "10.7.3.102", "10.7.3.1"
@@ -305,3 +305,48 @@ def test_links_follow_their_containers(net, servers):
     assert tcp(web, OTHER, 81, timeout=SHORT) is None
     router.load(ISOLATED.replace("link web -> other:80 8080-8090\n", ""))
     assert tcp(web, OTHER, 80, timeout=SHORT) is None
+
+
+EGRESS = CONF.replace("container web { ", """container web {
+    egress deny
+    egress allow 203.0.113.9:80 [2001:db8:113::2]:81 10.7.3.1:8080 other:80
+    """) + "forward tcp 2223 -> other:22\n"
+
+
+def test_a_container_goes_where_it_is_allowed_alone(net, servers):
+    router, web, other, _ = isolated(net, servers, EGRESS)
+    net.wan.add_address("203.0.113.9/24")
+    for port in (80, 81):
+        servers.enter_context(Server(net.wan, "wan", port))
+    for port in (8080, 8081):
+        servers.enter_context(Server(net.edge, "edge", port))
+    for host in (net.wan, net.edge):
+        servers.enter_context(Server(host, "dns", 53, socket.SOCK_DGRAM))
+    # To the world.
+    assert tcp(web, "203.0.113.9", 80) == f"wan {EDGE}"
+    assert tcp(web, WAN6, 81) == f"wan {EDGE6}"
+    assert tcp(web, "203.0.113.9", 81, timeout=SHORT) is None and tcp(web, WAN, 80, timeout=SHORT) is None
+    assert tcp(web, WAN6, 80, timeout=SHORT) is None
+    assert once_udp(web, WAN, 53) is None and not answers(web, WAN) and not answers(web, WAN6)
+    # To the host: names, and what is allowed.
+    assert udp(web, GATEWAY, 53) == "dns 10.7.3.101"
+    assert tcp(web, GATEWAY, 8080) == "edge 10.7.3.101"
+    assert tcp(web, GATEWAY, 8081, timeout=SHORT) is None and tcp(web, EDGE, 8080, timeout=SHORT) is None
+    # To others, directly and by the host's forwards.
+    assert tcp(web, OTHER, 80) == "other 10.7.3.101"
+    assert tcp(web, OTHER, 81, timeout=SHORT) is None and tcp(other, WEB, 22, timeout=SHORT) is None
+    assert tcp(web, EDGE, 2223, timeout=SHORT) is None
+    # What others begin is answered, and they are free themselves.
+    assert tcp(net.wan, EDGE, 2222) == f"web {WAN}" and tcp(net.wan, EDGE6, 2222) == f"web {WAN6}"
+    assert tcp(net.edge, WEB, 22) == "web 10.7.3.1" and tcp(other, EDGE, 2222) == "web 10.7.3.1"
+    assert tcp(other, WAN, 81) == f"wan {EDGE}" and tcp(other, "10.7.3.103", 22) == "unmanaged 10.7.3.102"
+    assert router.stats()["egress_dropped"] > 0
+    # A process that begins again does not let it out before lxc speaks.
+    router.kill()
+    router = net.router(EGRESS)
+    assert tcp(web, WAN, 80, timeout=SHORT) is None
+    tell(router, "web", web, 101)
+    tell(router, "other", other, 102)
+    assert tcp(web, "203.0.113.9", 80) == f"wan {EDGE}" and tcp(web, WAN, 80, timeout=SHORT) is None
+    router.load(CONF)
+    assert tcp(web, WAN, 80) == f"wan {EDGE}"
