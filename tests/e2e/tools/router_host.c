@@ -11,8 +11,9 @@
  *	records hold|give      whether RECORD is answered (held ones are answered by give)
  *	quit
  *
- * Besides it prints "hello PID", "record KIND NAME VALUE", "event WHAT KEY=VALUE…" and, when the
- * router ends, "closed". With --undo FILE it runs router_undo with those records instead.
+ * Besides it prints "hello PID", "policy" (its state changed), "record KIND NAME VALUE", "event
+ *WHAT KEY=VALUE…" and, when the router ends, "closed". With --undo FILE it runs router_undo with
+ *those records instead.
  */
 #include "conf/conf.h"
 #include "core/chan.h"
@@ -336,6 +337,8 @@ on_msg(struct chan *c, struct msg_in *m, void *ctx)
 		on_refused(m);
 	else if (m->type == MSG_RECORD)
 		on_record(m);
+	else if (m->type == MSG_POLICY_STATE)
+		printf("policy\n");
 	else
 		printf("error unexpected %s\n", msg_name(m->type));
 	(void)fflush(stdout);
@@ -366,6 +369,8 @@ on_relay(struct chan *c, const struct msg_in *seen, struct slice packet, void *c
 
 			printf(" %s=%lu", name, msg_get_u64(&m));
 		}
+	} else if (m.type == MSG_POLICY_STATE) {
+		printf("policy");
 	} else {
 		printf("error unexpected relay %s", msg_name(m.type));
 	}
