@@ -42,6 +42,11 @@ struct conf_cache_store {
 	uint32_t disk_ordinal;
 };
 
+struct conf_route;
+
+/* The same in every process, and another one for a route with another target, path, or other rules
+ * for requests and for what is stored: conf_route.print. */
+uint64_t conf_cache_print(const struct conf_route *r);
 bool conf_cache_equal(const struct conf_cache *a, const struct conf_cache *b);
 /* Fills in what is effective; outer is NULL for the top level. */
 void conf_cache_inherit(struct conf_cache *cache, const struct conf_cache *outer);

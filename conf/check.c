@@ -61,6 +61,7 @@ resolve_limits(struct conf *c)
 			conf_compress_inherit(&site->routes[j].compress, &site->compress);
 			conf_cache_inherit(&site->routes[j].cache, &site->cache);
 			conf_bodies_inherit(&site->routes[j].bodies, &site->bodies);
+			site->routes[j].print = conf_cache_print(&site->routes[j]);
 		}
 	}
 	conf_guard_resolve(c);

@@ -198,6 +198,7 @@ struct conf_route {
 	struct conf_heads heads;
 	struct conf_compress compress;
 	struct conf_cache cache;
+	uint64_t print; /* of all in it that decides what an answer, once stored, is right for */
 	struct conf_bodies bodies;
 	struct conf_files files;
 	uint32_t proxy_protocol; /* the version that the target is told the client in; 0: none */

@@ -58,13 +58,9 @@ append_scope(const struct exchange *x, struct buf *out)
 	static const enum http_name claims[] = {HTTP_NAME_X_FORWARDED_PROTO,
 		HTTP_NAME_X_FORWARDED_HOST, HTTP_NAME_X_FORWARDED_PORT,
 		HTTP_NAME_X_FORWARDED_PREFIX};
-	const struct conf_route *r = x->route;
-	const struct conf_target *t = &r->target;
+	const uint64_t fixed[] = {x->conn->origin.port, x->route->print};
 
-	if (buf_printf(out, "%u %u %s:%u %s %s %s%s %d %" PRIx64, (unsigned)x->conn->origin.port,
-		    (unsigned)t->type, t->host, (unsigned)t->port, t->socket ? t->socket : "-",
-		    t->path ? t->path : "-", r->exact ? "=" : "", r->path, r->compress.on,
-		    r->heads.print) < 0)
+	if (buf_append(out, fixed, sizeof(fixed)) < 0)
 		return -1;
 	for (size_t i = 0; x->trusted && i < sizeof(claims) / sizeof(claims[0]); i++)
 		if (buf_append_byte(out, '\n') < 0 ||

@@ -240,10 +240,11 @@ what_rules_make_of_a_field(void **state)
 
 /* What the cache keeps under the route's print is not found when a rule has changed. */
 static void
-the_print_of_rules(void **state)
+the_print_of_a_route(void **state)
 {
 	static const struct rules_case different[] = {
 		{"", "", "", NULL},
+		{"compress on\n", "", "", NULL},
 		{"header request A b\n", "", "", NULL},
 		{"", "header request A b\n", "", NULL},
 		{"", "", "header request Ab c\n", NULL},
@@ -258,13 +259,13 @@ the_print_of_rules(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(different); i++) {
 		conf = parse(&different[i]);
-		prints[i] = conf->sites[0].routes[0].heads.print;
+		prints[i] = conf->sites[0].routes[0].print;
 		for (size_t k = 0; k < i; k++)
 			assert_true(prints[k] != prints[i]);
 		conf_unref(&conf);
 	}
 	conf = parse(&(struct rules_case){"header response A b\n", "", "", NULL});
-	assert_true(conf->sites[0].routes[0].heads.print == prints[0]);
+	assert_true(conf->sites[0].routes[0].print == prints[0]);
 	conf_unref(&conf);
 }
 
@@ -277,7 +278,7 @@ main(void)
 		cmocka_unit_test(what_does_not_fit_leaves_the_head_as_it_was),
 		cmocka_unit_test(the_values_of_a_head_are_bounded),
 		cmocka_unit_test(what_rules_make_of_a_field),
-		cmocka_unit_test(the_print_of_rules),
+		cmocka_unit_test(the_print_of_a_route),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
