@@ -119,7 +119,7 @@ folder_bytes(struct world *w, bool remove)
 	uint64_t bytes = 0;
 	struct stat st;
 
-	while ((d = readdir(dir)) != NULL) {
+	while ((d = readdir(dir)) != NULL) { /* NOLINT(concurrency-mt-unsafe): its own */
 		if (fstatat(dirfd(dir), d->d_name, &st, 0) == 0 && S_ISREG(st.st_mode))
 			bytes += (uint64_t)st.st_size;
 		if (remove)
