@@ -280,14 +280,17 @@ h2_on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *ctx
 	return 0;
 }
 
+/* A frame that found no room is sent later, with the length that it has: its stream may have been
+ * given up meanwhile, and its memory be another one's, so that only the stream's number counts. */
 static int
 h2_on_send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *head, size_t n,
 	nghttp2_data_source *source, void *ctx)
 {
-	(void)session;
-	(void)frame;
+	struct h2_stream *s = h2_find(session, frame->hd.stream_id);
+
+	(void)source;
 	(void)ctx;
-	return h2_stream_send(source->ptr, head, n);
+	return s ? h2_stream_send(s, head, n) : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
 struct h2_shared *

@@ -366,14 +366,15 @@ static ssize_t
 h2_on_read(nghttp2_session *session, int32_t id, uint8_t *to, size_t max, uint32_t *flags,
 	nghttp2_data_source *source, void *ctx)
 {
-	struct h2_stream *s = source->ptr;
-	struct front *f = &s->front;
-	size_t n = iobuf_len(&f->out);
+	struct h2_stream *s = nghttp2_session_get_stream_user_data(session, id);
+	struct front *f = s ? &s->front : NULL;
+	size_t n = f ? iobuf_len(&f->out) : 0;
 
-	(void)session;
-	(void)id;
+	(void)source;
 	(void)to;
 	(void)ctx;
+	if (!s) /* given up: its end is on the way */
+		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 	s->deferred = n == 0 && !f->complete;
 	if (s->deferred)
 		return NGHTTP2_ERR_DEFERRED;
@@ -399,6 +400,8 @@ h2_stream_send(struct h2_stream *s, const uint8_t head[static H2_FRAME_HEAD], si
 {
 	struct iobuf *out = &s->h2->conn->front.out, *from = &s->front.out;
 
+	if (n > iobuf_len(from))
+		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 	if (BLOCK_SIZE - iobuf_len(out) < H2_FRAME_HEAD + n)
 		return NGHTTP2_ERR_WOULDBLOCK;
 	(void)iobuf_append(out, slice_of((const char *)head, H2_FRAME_HEAD));
