@@ -49,6 +49,7 @@ add_library(sluice_http STATIC
 	violations.c
 	waiting.c
 	ws_border.c)
+target_compile_options(sluice_http PRIVATE ${SLUICE_LTO_COMPILE})
 target_link_libraries(sluice_http PUBLIC sluice_core sluice_conf PRIVATE m)
 
 # What that half costs a request: prints nanoseconds, built when asked for.
