@@ -26,7 +26,11 @@
 			? 16                                                                       \
 		: PART(part) == RULESET_PART_ETHER ? 8                                             \
 						   : 4)
-#define KEY_SIZE4(a, b, c, d, ...) (SIZE(a) + SIZE(b) + SIZE(c) + SIZE(d))
+/* A key of one part alone is not padded. */
+#define KEY_SIZE4(a, b, c, d, ...)                                                                 \
+	(PART(a) == RULESET_PART_ETHER && PART(b) == RULESET_PART_NONE                             \
+			? RULESET_MAC_SIZE                                                         \
+			: SIZE(a) + SIZE(b) + SIZE(c) + SIZE(d))
 #define KEY_SIZE(...) KEY_SIZE4(__VA_ARGS__, NONE, NONE)
 #define DATA_SIZE(a, b) (SIZE(a) + SIZE(b))
 

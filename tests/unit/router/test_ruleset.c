@@ -44,6 +44,9 @@ sizes_of_keys_follow_from_their_parts(void **state)
 			key += ruleset_part_size(info->key[k]);
 		for (size_t k = 0; k < 2; k++)
 			data += ruleset_part_size(info->data[k]);
+		/* Registers are padded, a key of one part is not. */
+		if (info->key[0] == RULESET_PART_ETHER && info->key[1] == RULESET_PART_NONE)
+			key = RULESET_MAC_SIZE;
 		assert_int_equal(info->key_size, key);
 		assert_int_equal(info->data_size, data);
 		assert_true(key <= RULESET_KEY_MAX && data <= RULESET_DATA_MAX);
