@@ -164,6 +164,7 @@ def test_the_rules_follow_their_containers(net):
     wait_for(lambda: answers(web, OTHER), 5)
     router.container("web", "-", "-", frames.mac_of(web), web.port)
     before = table(net.edge)
+    net.edge.run("nft", "-c", "-f", net.box.write("saved.nft", before))
     net.edge.run("nft", "flush", "ruleset")
     wait_for(lambda: table(net.edge) == before, 2, "both tables")
     net.edge.run("nft", "delete", "table", "bridge", "sluice")
