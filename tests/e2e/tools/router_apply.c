@@ -32,11 +32,30 @@
 #define CONTAINERS_MAX 6
 #define FORWARDS_MAX 40
 #define BLOCKS_MAX 60
+#define TOLD "# told\n" /* a configuration that begins so has containers that run */
+
+/* What lxc would tell: a MAC each, and a port of all but every third, which does not run. */
+static struct plan_address *
+tell(const struct conf *c)
+{
+	struct plan_address *told = calloc(c->n_containers + 1, sizeof(*told));
+
+	for (size_t i = 0; told && i < c->n_containers; i++) {
+		memcpy(told[i].mac, "\x00\x16\x3e\x00\x00", PLAN_MAC_SIZE - 1);
+		told[i].mac[PLAN_MAC_SIZE - 1] = (uint8_t)(i + 1);
+		told[i].told = true;
+		if (i % 3 != 2)
+			(void)snprintf(
+				told[i].port, sizeof(told[i].port), "veth%u", (unsigned)i % 100);
+	}
+	return told;
+}
 
 static int
 plan_text(struct slice text, struct ruleset *ret, struct err *e)
 {
 	_free_ struct conf_errors *errors = calloc(1, sizeof(*errors));
+	_free_ struct plan_address *told = NULL;
 	struct conf_input in = {.name = "conf", .text = text};
 	struct plan_input plan = {0};
 	struct conf *c;
@@ -49,6 +68,8 @@ plan_text(struct slice text, struct ruleset *ret, struct err *e)
 		return -1;
 	}
 	plan.conf = c;
+	if (slice_starts(text, SLICE_LIT(TOLD)))
+		plan.addresses = told = tell(c);
 	if (c->wan) {
 		snprintf(plan.wans.names[0], sizeof(plan.wans.names[0]), "%s", c->wan);
 		plan.wans.n = 1;
@@ -281,12 +302,60 @@ random_opens(uint64_t *state, struct buf *text)
 	return chance(state, 2) ? buf_append_str(text, "open tcp 1-65535 from ::/0\n") : 0;
 }
 
+/* Networks grow, so that they do not overlap. */
+static int
+random_policy(uint64_t *state, unsigned container, unsigned containers, struct buf *text)
+{
+	unsigned n = chance(state, 4);
+
+	if (chance(state, 4) == 0 && buf_append_str(text, " ; spoofing allow") < 0)
+		return -1;
+	if (chance(state, 3))
+		return 0;
+	if (buf_append_str(text, " ; egress deny") < 0)
+		return -1;
+	for (unsigned i = 0; i < n; i++) {
+		int rc = chance(state, 2) ? buf_printf(text, " ; egress allow 198.%u.0.0/%u:%u", i,
+						    16 + chance(state, 1), 1 + chance(state, 99))
+					  : buf_printf(text, " ; egress allow 2001:db8:%x::/48", i);
+
+		if (rc < 0)
+			return -1;
+	}
+	if (containers > 1 && chance(state, 2))
+		return buf_printf(text, " ; egress allow c%u:%u", (container + 1) % containers,
+			1 + chance(state, 65535));
+	return 0;
+}
+
+static int
+random_links(uint64_t *state, unsigned containers, struct buf *text)
+{
+	static const char *const protocols[] = {"", " tcp", " udp", " both"};
+	unsigned n = containers > 1 ? chance(state, 8) : 0;
+
+	if (buf_append_str(text, "isolate\n") < 0)
+		return -1;
+	for (unsigned i = 0; i < n; i++) {
+		unsigned from = chance(state, containers), port = 1 + chance(state, 60000);
+
+		if (buf_printf(text, "link c%u -> c%u:%u-%u%s\n", from, (from + 1) % containers,
+			    port, port + chance(state, 9), protocols[chance(state, 4)]) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int
 random_conf(uint64_t *state, struct buf *text)
 {
 	unsigned network = chance(state, NETWORKS), containers = 1 + chance(state, CONTAINERS_MAX);
 	bool v6 = chance(state, 2);
 
+	bool apart = chance(state, 2);
+
+	if (chance(state, 3) && buf_append_str(text, TOLD) < 0)
+		return -1;
 	if (buf_printf(text, "listen 65000 plain\nsite * -> status 404\nbridge br%u 10.%u.0.1/16",
 		    network, network) < 0)
 		return -1;
@@ -301,9 +370,12 @@ random_conf(uint64_t *state, struct buf *text)
 			return -1;
 		if (v6 && buf_printf(text, " fd00:%x::%x", network, host) < 0)
 			return -1;
-		if (buf_append_str(text, " }\n") < 0)
+		if (random_policy(state, i, containers, text) < 0 ||
+			buf_append_str(text, " }\n") < 0)
 			return -1;
 	}
+	if (apart && random_links(state, containers, text) < 0)
+		return -1;
 	if (chance(state, 2) && random_blocks(state, text) < 0)
 		return -1;
 	if (chance(state, 3) == 0 && random_limits(state, text) < 0)
