@@ -3,6 +3,7 @@
 import hashlib
 import os
 import threading
+import time
 
 import client
 import pytest
@@ -269,3 +270,21 @@ def test_streams_survive_a_reload_and_idle_connections_end(served):
         assert idle.request("/www/small").status == 200
         assert idle.read_end().error_code == 0
         assert not c.streams[number].over
+
+
+def test_a_stream_that_is_given_up_says_nothing_of_another(served):
+    """A frame of it waits for room in the connection's buffer when it ends, because it is too slow,
+    and the next streams come before there is any."""
+    def serve(conn):
+        while head := conn.read_head():
+            conn.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + head.split(b" ")[1][-1:] * 1000000)
+
+    s = served(raw=serve, more="timeout send 500ms")
+    with connect(s, window=1 << 20) as c:
+        c.conn.increment_flow_control_window(1 << 26)
+        for letters in ("abcdefghijkl", "mnopqrstuvwx"):
+            numbers = {c.start(f"/app/{letter}"): letter.encode() for letter in letters}
+            time.sleep(1)
+            numbers.update({c.start(f"/app/{letter}"): letter.encode() for letter in letters.upper()})
+            for number, letter in numbers.items():
+                assert c.wait(number).body.strip(letter) == b""
