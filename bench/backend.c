@@ -3,9 +3,10 @@
  * thread, epoll, as little work as can be, so that it is never what is measured. It reads requests
  * without bodies only, and waits for whoever does not take an answer.
  *
- *	backend PORT SIZE [SECONDS]
+ *	backend PORT SIZE [SECONDS [MS]]
  *
- * SECONDS: how long a cache may keep the answer; absent: nothing is said of it.
+ * SECONDS: how long a cache may keep the answer; absent: nothing is said of it. MS: it sleeps for
+ *so long before it reads what has come. GET /requests is answered with how many others there were.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -20,10 +21,12 @@
 
 #define EVENTS 256
 #define READ_MAX 65536
-#define BODY_MAX (1024 * 1024)
+#define BODY_MAX (16 * 1024 * 1024)
+#define COUNT_PATH "GET /requests "
 
 static char answer[BODY_MAX + 256];
 static size_t answer_size;
+static unsigned long requests;
 
 static void
 answer_make(size_t body, const char *seconds)
@@ -69,10 +72,10 @@ accept_all(int loop, int listener)
 }
 
 static int
-write_all(int fd)
+write_all(int fd, const char *data, size_t size)
 {
-	for (size_t at = 0; at < answer_size;) {
-		ssize_t n = write(fd, answer + at, answer_size - at);
+	for (size_t at = 0; at < size;) {
+		ssize_t n = write(fd, data + at, size - at);
 
 		if (n < 0 && errno == EAGAIN)
 			poll(&(struct pollfd){.fd = fd, .events = POLLOUT}, 1, -1);
@@ -82,6 +85,16 @@ write_all(int fd)
 			at += (size_t)n;
 	}
 	return 0;
+}
+
+static int
+write_count(int fd)
+{
+	char body[32], all[128];
+	int n = snprintf(body, sizeof(body), "%lu\n", requests);
+
+	n = snprintf(all, sizeof(all), "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", n, body);
+	return write_all(fd, all, (size_t)n);
 }
 
 /* One answer for each blank line that arrives; heads are small and come in one piece. */
@@ -98,8 +111,14 @@ serve(int fd)
 		return;
 	}
 	in[n] = '\0';
+	if (strncmp(in, COUNT_PATH, strlen(COUNT_PATH)) == 0) {
+		if (write_count(fd) < 0)
+			close(fd);
+		return;
+	}
 	for (char *p = in; (p = strstr(p, "\r\n\r\n")); p += 4) {
-		if (write_all(fd) < 0) {
+		requests++;
+		if (write_all(fd, answer, answer_size) < 0) {
 			close(fd);
 			return;
 		}
@@ -110,10 +129,11 @@ int
 main(int argc, char **argv)
 {
 	struct epoll_event ev = {.events = EPOLLIN}, events[EVENTS];
+	useconds_t delay = argc > 4 ? (useconds_t)strtoul(argv[4], NULL, 10) * 1000 : 0;
 	int listener, loop, n;
 
-	if ((argc != 3 && argc != 4) || strtoul(argv[2], NULL, 10) > BODY_MAX) {
-		fprintf(stderr, "usage: backend PORT SIZE [SECONDS]\n");
+	if (argc < 3 || argc > 5 || strtoul(argv[2], NULL, 10) > BODY_MAX) {
+		fprintf(stderr, "usage: backend PORT SIZE [SECONDS [MS]]\n");
 		return 2;
 	}
 	answer_make(strtoul(argv[2], NULL, 10), argc > 3 ? argv[3] : NULL);
@@ -126,6 +146,8 @@ main(int argc, char **argv)
 	}
 	for (;;) {
 		n = epoll_wait(loop, events, EVENTS, -1);
+		if (delay)
+			usleep(delay);
 		for (int i = 0; i < n; i++) {
 			if (events[i].data.fd == listener)
 				accept_all(loop, listener);
