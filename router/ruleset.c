@@ -419,6 +419,15 @@ diff_set(const struct ruleset *from, const struct ruleset *to, enum ruleset_set 
 
 	if (a->v == b->v && a->n == b->n)
 		return 0;
+	/* A hundred thousand blocks, all new or all gone, are not copied. */
+	if (a->n == 0 && b->shared) {
+		ruleset_share(&d->add, set, b->shared);
+		return 0;
+	}
+	if (b->n == 0 && a->shared) {
+		ruleset_share(&d->del, set, a->shared);
+		return 0;
+	}
 	while (i < a->n || k < b->n) {
 		int c = i == a->n ? 1 : k == b->n ? -1 : elem_cmp_value(&a->v[i], &b->v[k]);
 
