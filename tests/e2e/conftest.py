@@ -7,6 +7,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import tempfile
 
 import pytest
@@ -20,6 +21,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 
 
 def pytest_configure(config):
+    # A run in the background of a shell does not hear SIGINT; SIGTERM ends it as gently.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     config.addinivalue_line("filterwarnings", "ignore:ssl.TLSVersion:DeprecationWarning")
     config.addinivalue_line("markers", "root: needs root (namespaces, containers)")
     config.addinivalue_line("markers", "slow: takes more than half a minute")
