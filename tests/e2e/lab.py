@@ -66,6 +66,8 @@ class Host:
         self._forwarding = {}
         run("ip", "netns", "add", name)
         self.run("ip", "link", "set", "lo", "up")
+        # A new namespace takes this over from a machine that forwards itself.
+        self.sysctl("net/ipv4/ip_forward", 0)
 
     def run(self, *argv, **kwargs):
         return run(*self.prefix, *argv, **kwargs)
