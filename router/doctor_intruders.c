@@ -42,11 +42,12 @@ find_mac(struct slice config, char ret[static NEIGHBOUR_MAC_TEXT])
 	while (config.n > 0) {
 		struct slice line = slice_head(config, slice_index(config, '\n'));
 		size_t equals = slice_index(line, '=');
-		struct slice value = slice_trim(slice_skip(line, equals + 1));
+		struct slice value;
 
 		config = slice_skip(config, line.n + 1);
-		if (!slice_eq_str(slice_trim(slice_head(line, equals)), HWADDR))
+		if (equals == line.n || !slice_eq_str(slice_trim(slice_head(line, equals)), HWADDR))
 			continue;
+		value = slice_trim(slice_skip(line, equals + 1));
 		found = value.n == NEIGHBOUR_MAC_TEXT - 1 && slice_index(value, 'x') == value.n;
 		for (size_t i = 0; found && i < value.n; i++)
 			ret[i] = (char)tolower((unsigned char)value.p[i]);
