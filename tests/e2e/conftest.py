@@ -21,7 +21,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 
 
 def pytest_configure(config):
-    # A run in the background of a shell does not hear SIGINT; SIGTERM ends it as gently.
+    # In the background of a shell SIGINT is ignored, and would be for what the tests start too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     config.addinivalue_line("filterwarnings", "ignore:ssl.TLSVersion:DeprecationWarning")
     config.addinivalue_line("markers", "root: needs root (namespaces, containers)")
