@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -93,7 +94,9 @@ connect_once(struct sockaddr_in *to)
 {
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	if (fd < 0 || connect(fd, (struct sockaddr *)to, sizeof(*to)) < 0)
+	/* The server's reset may come before this thread wakes: the connection was made, or the
+	 * error would be "refused". */
+	if (fd < 0 || (connect(fd, (struct sockaddr *)to, sizeof(*to)) < 0 && errno != ECONNRESET))
 		die("connect");
 	reset(fd);
 }
@@ -130,8 +133,12 @@ main(int argc, char **argv)
 	server = fork();
 	if (server < 0)
 		die("fork");
-	if (server == 0)
+	if (server == 0) {
+		/* A client that fails leaves no server behind, which would keep its reader waiting.
+		 */
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		serve(fd);
+	}
 	enter(argv[1]);
 	printf("%.0f\n",
 		rate(argv[4], (unsigned)atoi(argv[5]), (unsigned)atoi(argv[6]), atof(argv[7])));
