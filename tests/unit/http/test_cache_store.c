@@ -12,7 +12,6 @@
 #define MIB ((size_t)1024 * 1024)
 
 static const struct cache_terms hour = {.lifetime_s = 3600, .if_error_s = -1};
-static const struct cache_mark no_mark = {0};
 
 static struct http_request *
 request_of(const char *fields)
@@ -59,8 +58,15 @@ make(struct cache_store *s, const struct made *m)
 static bool
 put(struct cache_store *s, const struct made *m)
 {
-	struct cache_object *o = make(s, m);
-	bool stored = o && cache_store_insert(s, o, &no_mark);
+	struct cache_key key = {.url = slice_str(m->url), .scope = SLICE_LIT("scope")};
+	struct cache_mark mark;
+	struct cache_object *o;
+	bool stored;
+
+	key.hash = cache_store_hash(s, key.url);
+	mark = cache_store_mark(s, &key);
+	o = make(s, m);
+	stored = o && cache_store_insert(s, o, &mark);
 
 	cache_object_unref(&o);
 	return stored;
@@ -410,11 +416,10 @@ a_random_life_against_a_reference(void **state)
 		if (dice < 35) {
 			size_t n = 1 + xorshift(&seed) % 8000;
 
-			model[at] = put(s, &(struct made){.url = url,
+			assert_true(put(s, &(struct made){.url = url,
 						   .n = n,
-						   .fill = (char)('a' + step % 26)})
-					    ? step
-					    : 0;
+						   .fill = (char)('a' + step % 26)}));
+			model[at] = step;
 		} else if (dice < 90) {
 			o = find_for(s, url, "", &why);
 			if (o) {
