@@ -61,7 +61,7 @@
 	X(ACCESS_LOG,  ROLE_BIT(PARENT), ROLE_BIT(PROXY), 1, "s", \
 	  "path; descriptor: the access log, opened for appending") \
 	X(OCSP_ANSWERS, ROLE_BIT(PARENT) | ROLE_BIT(PROXY), ROLE_BIT(PARENT) | ROLE_BIT(PROXY), 1, "u", \
-	  "number of OCSP answers; descriptor: they (proxy/staple.h), sealed, at most OCSP_KEPT_MAX bytes: the proxy's to be kept, and the parent's of before") \
+	  "number of OCSP answers; descriptor: they (proxy/tls/staple.h), sealed, at most OCSP_KEPT_MAX bytes: the proxy's to be kept, and the parent's of before") \
 	X(CERTIFICATE_STATE, ROLE_BIT(PROXY), ROLE_BIT(CONTROL), 0, "ussUssUs", \
 	  "number in the list (0: a new list begins), name, type of its key, expires (wall ms), notes (one a line), state of its OCSP answer, until when that is stapled (wall ms, 0: there is none), why the last question failed") \
 	X(SOCKET,      ROLE_BIT(PARENT), ROLE_BIT(CONTROL), 1, "su", \

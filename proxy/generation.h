@@ -8,10 +8,10 @@
 
 #include "conf/conf.h"
 #include "conf/htpasswd.h"
-#include "proxy/backends.h"
+#include "proxy/upstream/backends.h"
 #include "proxy/route.h"
 #include "proxy/route_book.h"
-#include "proxy/tls_backend.h"
+#include "proxy/tls/tls_backend.h"
 
 #include <stdatomic.h>
 #include <stdint.h>

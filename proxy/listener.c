@@ -7,7 +7,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/own.h"
-#include "proxy/conn.h"
+#include "proxy/conn/conn.h"
 #include "proxy/worker.h"
 
 #include <errno.h>

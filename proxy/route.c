@@ -9,8 +9,8 @@
 #include "core/arena.h"
 #include "core/map.h"
 #include "core/own.h"
-#include "proxy/http_path.h"
-#include "proxy/http_scan.h"
+#include "proxy/http/http_path.h"
+#include "proxy/http/http_scan.h"
 
 #include <stdlib.h>
 

@@ -2,7 +2,7 @@
 #include "proxy/usage.h"
 
 #include "core/report.h"
-#include "proxy/conn.h"
+#include "proxy/conn/conn.h"
 
 #include <ctype.h>
 #include <sys/resource.h>

@@ -7,12 +7,12 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/own.h"
-#include "proxy/cache_fetch.h"
-#include "proxy/conn.h"
-#include "proxy/exchange.h"
-#include "proxy/h2.h"
-#include "proxy/tls_memory.h"
-#include "proxy/upstream.h"
+#include "proxy/cache/cache_fetch.h"
+#include "proxy/conn/conn.h"
+#include "proxy/exchange/exchange.h"
+#include "proxy/h2/h2.h"
+#include "proxy/tls/tls_memory.h"
+#include "proxy/upstream/upstream.h"
 
 #include <stdio.h>
 #include <stdlib.h>

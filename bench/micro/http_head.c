@@ -6,7 +6,7 @@
  *	cmake --build --preset release --target bench_http_head &&
  *build/release/bench/bench_http_head
  */
-#include "proxy/forward_head.h"
+#include "proxy/http/forward_head.h"
 
 #include <stdio.h>
 #include <stdlib.h>

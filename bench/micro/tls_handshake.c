@@ -1,15 +1,15 @@
 /*
- * What a full TLS 1.3 handshake costs the server (X25519, ECDSA P-256, one ticket): as proxy/tls.c
- * sets OpenSSL up, and as OpenSSL does it with nothing set but a certificate, which is the floor.
- * Both ends run in memory; only the server's calls are timed, on the thread's CPU clock. The best
- * of several rounds counts, because others use the machine.
+ * What a full TLS 1.3 handshake costs the server (X25519, ECDSA P-256, one ticket): as
+ *proxy/tls/tls.c sets OpenSSL up, and as OpenSSL does it with nothing set but a certificate, which
+ *is the floor. Both ends run in memory; only the server's calls are timed, on the thread's CPU
+ *clock. The best of several rounds counts, because others use the machine.
  *
  *	cmake --build --preset release --target bench_tls_handshake &&
  *	build/release/bench/bench_tls_handshake [ours|floor] [HANDSHAKES]
  *	valgrind --tool=callgrind --toggle-collect=server_work …
  */
 #include "core/msg.h"
-#include "proxy/tls.h"
+#include "proxy/tls/tls.h"
 
 #include <openssl/pem.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* Authorization: whatever is accepted has a name, no control characters, and its own memory. */
 #include "tests/fuzz/require.h"
 
-#include "proxy/auth_basic.h"
+#include "proxy/guard/auth_basic.h"
 
 #include <stdint.h>
 

@@ -8,9 +8,9 @@
 
 #include "core/buf.h"
 #include "core/own.h"
-#include "proxy/h2_head.h"
-#include "proxy/http_body.h"
-#include "proxy/http_scan.h"
+#include "proxy/h2/h2_head.h"
+#include "proxy/http/http_body.h"
+#include "proxy/http/http_scan.h"
 
 #include <stdlib.h>
 

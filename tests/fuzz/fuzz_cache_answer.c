@@ -6,10 +6,10 @@
  */
 #include "tests/fuzz/require.h"
 
-#include "proxy/cache_answer.h"
-#include "proxy/cache_head.h"
-#include "proxy/cache_store.h"
-#include "proxy/forward_head.h"
+#include "proxy/cache/cache_answer.h"
+#include "proxy/cache/cache_head.h"
+#include "proxy/cache/cache_store.h"
+#include "proxy/http/forward_head.h"
 
 #include <stdlib.h>
 

@@ -4,7 +4,7 @@
  */
 #include "tests/fuzz/require.h"
 
-#include "proxy/cache_control.h"
+#include "proxy/cache/cache_control.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

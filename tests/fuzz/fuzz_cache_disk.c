@@ -4,7 +4,7 @@
  */
 #include "tests/fuzz/require.h"
 
-#include "proxy/cache_disk_format.h"
+#include "proxy/cache/cache_disk_format.h"
 
 #include <string.h>
 

@@ -4,8 +4,8 @@
  */
 #include "tests/fuzz/require.h"
 
-#include "proxy/cache_policy.h"
-#include "proxy/cache_vary.h"
+#include "proxy/cache/cache_policy.h"
+#include "proxy/cache/cache_vary.h"
 
 #include <stdlib.h>
 

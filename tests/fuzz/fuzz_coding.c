@@ -4,7 +4,7 @@
  */
 #include "tests/fuzz/require.h"
 
-#include "proxy/coding.h"
+#include "proxy/http/coding.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

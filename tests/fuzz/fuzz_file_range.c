@@ -5,7 +5,7 @@
  */
 #include "tests/fuzz/require.h"
 
-#include "proxy/file_range.h"
+#include "proxy/file/file_range.h"
 
 #include <string.h>
 

@@ -4,7 +4,7 @@
  */
 #include "tests/fuzz/require.h"
 
-#include "proxy/h2_guard.h"
+#include "proxy/h2/h2_guard.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

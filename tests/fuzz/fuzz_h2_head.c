@@ -7,8 +7,8 @@
  */
 #include "tests/fuzz/require.h"
 
-#include "proxy/h2_head.h"
-#include "proxy/http_head.h"
+#include "proxy/h2/h2_head.h"
+#include "proxy/http/http_head.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

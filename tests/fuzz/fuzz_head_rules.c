@@ -6,8 +6,8 @@
 #include "tests/fuzz/require.h"
 
 #include "core/own.h"
-#include "proxy/forward_head.h"
-#include "proxy/head_rules.h"
+#include "proxy/http/forward_head.h"
+#include "proxy/http/head_rules.h"
 
 #include <stdlib.h>
 

@@ -6,7 +6,7 @@
 #include "tests/fuzz/require.h"
 
 #include "core/own.h"
-#include "proxy/forward_head.h"
+#include "proxy/http/forward_head.h"
 
 #include <stdlib.h>
 

@@ -5,7 +5,7 @@
 #include "tests/fuzz/require.h"
 
 #include "core/own.h"
-#include "proxy/http_path.h"
+#include "proxy/http/http_path.h"
 
 #include <stdlib.h>
 

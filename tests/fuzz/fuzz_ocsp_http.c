@@ -5,7 +5,7 @@
  */
 #include "tests/fuzz/require.h"
 
-#include "proxy/ocsp_http.h"
+#include "proxy/tls/ocsp_http.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

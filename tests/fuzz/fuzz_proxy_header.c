@@ -5,7 +5,7 @@
 #include "tests/fuzz/require.h"
 
 #include "core/slice.h"
-#include "proxy/proxy_header.h"
+#include "proxy/conn/proxy_header.h"
 
 #include <string.h>
 

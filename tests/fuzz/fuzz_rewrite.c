@@ -7,8 +7,8 @@
 
 #include "conf/value.h"
 #include "core/own.h"
-#include "proxy/forward_head.h"
-#include "proxy/rewrite.h"
+#include "proxy/http/forward_head.h"
+#include "proxy/http/rewrite.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
-/* proxy/access.c: the first rule that matches, and what no rule matches. */
+/* proxy/guard/access.c: the first rule that matches, and what no rule matches. */
 #include "tests/unit/core/unit.h"
 
-#include "proxy/access.h"
+#include "proxy/guard/access.h"
 
 #define RULE(permit, text)                                                                         \
 	{                                                                                          \

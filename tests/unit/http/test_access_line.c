@@ -1,8 +1,8 @@
-/* proxy/access_line.c: both formats, and bytes that would forge a line. */
+/* proxy/log/access_line.c: both formats, and bytes that would forge a line. */
 #include "tests/unit/core/unit.h"
 
 #include "core/own.h"
-#include "proxy/access_line.h"
+#include "proxy/log/access_line.h"
 
 #include <stdlib.h>
 

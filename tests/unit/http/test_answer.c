@@ -1,9 +1,9 @@
-/* proxy/answer.c: what visitors read, and the bytes around it. */
+/* proxy/http/answer.c: what visitors read, and the bytes around it. */
 #include "tests/unit/core/unit.h"
 
 #include "core/own.h"
-#include "proxy/answer.h"
-#include "proxy/http_response.h"
+#include "proxy/http/answer.h"
+#include "proxy/http/http_response.h"
 
 #include <stdlib.h>
 

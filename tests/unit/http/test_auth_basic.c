@@ -1,8 +1,8 @@
-/* proxy/auth_basic.c: what RFC 7617 and RFC 4648 have, and nothing else. */
+/* proxy/guard/auth_basic.c: what RFC 7617 and RFC 4648 have, and nothing else. */
 #include "tests/unit/core/unit.h"
 
 #include "core/own.h"
-#include "proxy/auth_basic.h"
+#include "proxy/guard/auth_basic.h"
 
 static void
 name_and_password_are_read(void **state)

@@ -1,8 +1,8 @@
-/* proxy/auth_forward.c: what another server is asked, and what its answer means. */
+/* proxy/guard/auth_forward.c: what another server is asked, and what its answer means. */
 #include "tests/unit/core/unit.h"
 
 #include "core/own.h"
-#include "proxy/auth_forward.h"
+#include "proxy/guard/auth_forward.h"
 
 static void
 ask(const char *text, const char *path, const char *expected)

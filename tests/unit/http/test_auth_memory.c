@@ -1,7 +1,7 @@
-/* proxy/auth_memory.c: a minute, and a bound. */
+/* proxy/guard/auth_memory.c: a minute, and a bound. */
 #include "tests/unit/core/unit.h"
 
-#include "proxy/auth_memory.h"
+#include "proxy/guard/auth_memory.h"
 
 #include <string.h>
 

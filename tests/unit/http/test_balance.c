@@ -1,5 +1,5 @@
 /* Choosing among targets. */
-#include "proxy/balance.h"
+#include "proxy/upstream/balance.h"
 
 #include "core/own.h"
 

@@ -1,7 +1,7 @@
-/* proxy/busy.c: places held and given back, by one thread and by several. */
+/* proxy/guard/busy.c: places held and given back, by one thread and by several. */
 #include "tests/unit/core/unit.h"
 
-#include "proxy/busy.h"
+#include "proxy/guard/busy.h"
 
 #include <pthread.h>
 

@@ -1,9 +1,9 @@
-/* proxy/cache_answer.c and cache_head.c: what a client gets of what is stored. */
+/* proxy/cache/cache_answer.c and cache_head.c: what a client gets of what is stored. */
 #include "tests/unit/core/unit.h"
 
-#include "proxy/cache_answer.h"
-#include "proxy/cache_head.h"
-#include "proxy/cache_store.h"
+#include "proxy/cache/cache_answer.h"
+#include "proxy/cache/cache_head.h"
+#include "proxy/cache/cache_store.h"
 
 #include <stdio.h>
 

@@ -1,7 +1,7 @@
-/* proxy/cache_control.c: two grammars of the same directives. */
+/* proxy/cache/cache_control.c: two grammars of the same directives. */
 #include "tests/unit/core/unit.h"
 
-#include "proxy/cache_control.h"
+#include "proxy/cache/cache_control.h"
 
 static struct cache_control
 parse(const char *value)

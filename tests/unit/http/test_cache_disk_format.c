@@ -1,8 +1,8 @@
-/* proxy/cache_disk_format.c: what was written is read, and nothing else is. */
+/* proxy/cache/cache_disk_format.c: what was written is read, and nothing else is. */
 #include "tests/unit/core/unit.h"
 
-#include "proxy/cache_disk_format.h"
-#include "proxy/cache_disk_plan.h"
+#include "proxy/cache/cache_disk_format.h"
+#include "proxy/cache/cache_disk_plan.h"
 
 #include <stdlib.h>
 

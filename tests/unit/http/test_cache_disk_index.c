@@ -1,8 +1,9 @@
-/* proxy/cache_disk_index.c: what is found, what a purge takes out, in whatever order things come.
+/* proxy/cache/cache_disk_index.c: what is found, what a purge takes out, in whatever order things
+ * come.
  */
 #include "tests/unit/core/unit.h"
 
-#include "proxy/cache_disk_index.h"
+#include "proxy/cache/cache_disk_index.h"
 
 #include <stdio.h>
 #include <stdlib.h>

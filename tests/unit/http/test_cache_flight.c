@@ -1,7 +1,7 @@
-/* proxy/cache_flight.c: who leads, who waits, and who goes on when. */
+/* proxy/cache/cache_flight.c: who leads, who waits, and who goes on when. */
 #include "tests/unit/core/unit.h"
 
-#include "proxy/cache_flight.h"
+#include "proxy/cache/cache_flight.h"
 
 #define NOW 5000
 

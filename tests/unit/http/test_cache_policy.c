@@ -1,7 +1,7 @@
-/* proxy/cache_policy.c: the rules of RFC 9111, at times that the test chooses. */
+/* proxy/cache/cache_policy.c: the rules of RFC 9111, at times that the test chooses. */
 #include "tests/unit/core/unit.h"
 
-#include "proxy/cache_policy.h"
+#include "proxy/cache/cache_policy.h"
 
 #include <stdio.h>
 

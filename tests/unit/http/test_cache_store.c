@@ -1,8 +1,8 @@
-/* proxy/cache_store.c: what is found, what is charged, what is thrown out. */
+/* proxy/cache/cache_store.c: what is found, what is charged, what is thrown out. */
 #include "tests/unit/core/unit.h"
 
 #include "core/own.h"
-#include "proxy/cache_store.h"
+#include "proxy/cache/cache_store.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -416,9 +416,9 @@ a_random_life_against_a_reference(void **state)
 		if (dice < 35) {
 			size_t n = 1 + xorshift(&seed) % 8000;
 
-			assert_true(put(s, &(struct made){.url = url,
-						   .n = n,
-						   .fill = (char)('a' + step % 26)}));
+			assert_true(put(
+				s, &(struct made){
+					   .url = url, .n = n, .fill = (char)('a' + step % 26)}));
 			model[at] = step;
 		} else if (dice < 90) {
 			o = find_for(s, url, "", &why);

@@ -1,8 +1,8 @@
-/* proxy/cache_vary.c: which requests get the same answer. */
+/* proxy/cache/cache_vary.c: which requests get the same answer. */
 #include "tests/unit/core/unit.h"
 
 #include "core/own.h"
-#include "proxy/cache_vary.h"
+#include "proxy/cache/cache_vary.h"
 
 #include <stdio.h>
 

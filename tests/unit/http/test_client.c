@@ -1,9 +1,10 @@
-/* proxy/client.c: whom a trusted peer names, and whom it cannot. proxy/request_id.c: ids. */
+/* proxy/guard/client.c: whom a trusted peer names, and whom it cannot. proxy/http/request_id.c:
+ * ids. */
 #include "tests/unit/core/unit.h"
 
 #include "core/own.h"
-#include "proxy/client.h"
-#include "proxy/request_id.h"
+#include "proxy/guard/client.h"
+#include "proxy/http/request_id.h"
 
 #include <stdio.h>
 #include <stdlib.h>

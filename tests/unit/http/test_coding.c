@@ -1,8 +1,8 @@
-/* proxy/coding.c: what a client accepts, and what is worth compressing. */
+/* proxy/http/coding.c: what a client accepts, and what is worth compressing. */
 #include "tests/unit/core/unit.h"
 
 #include "core/own.h"
-#include "proxy/coding.h"
+#include "proxy/http/coding.h"
 
 struct accept_case {
 	const char *fields[3];

@@ -1,8 +1,8 @@
-/* proxy/file_listing.c: names of every kind as HTML, and where a page ends. */
+/* proxy/file/file_listing.c: names of every kind as HTML, and where a page ends. */
 #include "tests/unit/core/unit.h"
 
 #include "core/own.h"
-#include "proxy/file_listing.h"
+#include "proxy/file/file_listing.h"
 
 #include <stdio.h>
 

@@ -1,10 +1,10 @@
-/* proxy/file_policy.c: conditions and ranges, and the heads that tell of them. */
+/* proxy/file/file_policy.c: conditions and ranges, and the heads that tell of them. */
 #include "tests/unit/core/unit.h"
 
 #include "core/own.h"
-#include "proxy/file_policy.h"
-#include "proxy/http_response.h"
-#include "proxy/mime.h"
+#include "proxy/file/file_policy.h"
+#include "proxy/http/http_response.h"
+#include "proxy/file/mime.h"
 
 #include <stdio.h>
 

@@ -1,8 +1,9 @@
-/* proxy/file_range.c: which parts of a file a Range field means, and which of them become one. */
+/* proxy/file/file_range.c: which parts of a file a Range field means, and which of them become one.
+ */
 #include "tests/unit/core/unit.h"
 
 #include "core/own.h"
-#include "proxy/file_range.h"
+#include "proxy/file/file_range.h"
 
 #include <stdio.h>
 

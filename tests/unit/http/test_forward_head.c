@@ -1,8 +1,8 @@
-/* proxy/forward_head.c: what a backend and a client are told, byte for byte. */
+/* proxy/http/forward_head.c: what a backend and a client are told, byte for byte. */
 #include "tests/unit/core/unit.h"
 
 #include "core/own.h"
-#include "proxy/forward_head.h"
+#include "proxy/http/forward_head.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
-/* proxy/h2_guard.c: frames on streams that the client has closed, or never begun. */
+/* proxy/h2/h2_guard.c: frames on streams that the client has closed, or never begun. */
 #include "tests/unit/core/unit.h"
 
-#include "proxy/h2_guard.h"
+#include "proxy/h2/h2_guard.h"
 
 enum { DATA, HEADERS, PRIORITY, RST_STREAM, WINDOW_UPDATE = 8 };
 enum { PROTOCOL_ERROR = 1, STREAM_CLOSED = 5 };

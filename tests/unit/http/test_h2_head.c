@@ -1,10 +1,10 @@
-/* proxy/h2_head.c: heads between HTTP/2 and HTTP/1.1. */
+/* proxy/h2/h2_head.c: heads between HTTP/2 and HTTP/1.1. */
 #include "tests/unit/core/unit.h"
 
 #include "core/own.h"
 
-#include "proxy/h2_head.h"
-#include "proxy/http_head.h"
+#include "proxy/h2/h2_head.h"
+#include "proxy/http/http_head.h"
 
 struct field {
 	const char *name, *value;

@@ -1,8 +1,8 @@
-/* proxy/head_rules.c: what header rules make of a head, and what they can never make of it. */
+/* proxy/http/head_rules.c: what header rules make of a head, and what they can never make of it. */
 #include "tests/unit/core/unit.h"
 
 #include "core/own.h"
-#include "proxy/head_rules.h"
+#include "proxy/http/head_rules.h"
 
 #include <stdio.h>
 #include <stdlib.h>

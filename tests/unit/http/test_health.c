@@ -1,5 +1,5 @@
 /* A target that fails, is left alone, is tried, and comes up again. */
-#include "proxy/health.h"
+#include "proxy/upstream/health.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* /etc/hosts, and how long answers are kept. */
-#include "proxy/hosts.h"
+#include "proxy/upstream/hosts.h"
 
 #include "core/own.h"
 

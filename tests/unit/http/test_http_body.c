@@ -5,7 +5,7 @@
 #include "tests/unit/core/unit.h"
 
 #include "core/own.h"
-#include "proxy/http_body.h"
+#include "proxy/http/http_body.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
-/* proxy/http_date.c: calendar arithmetic against the C library's, and all formats. */
+/* proxy/http/http_date.c: calendar arithmetic against the C library's, and all formats. */
 #include "tests/unit/core/unit.h"
 
 #include "core/own.h"
-#include "proxy/http_date.h"
+#include "proxy/http/http_date.h"
 
 #include <time.h>
 

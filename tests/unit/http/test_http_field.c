@@ -1,8 +1,8 @@
-/* proxy/http_field.c: the tables, and the helpers that both parsers stand on. */
+/* proxy/http/http_field.c: the tables, and the helpers that both parsers stand on. */
 #include "tests/unit/core/unit.h"
 
 #include "core/own.h"
-#include "proxy/http_field.h"
+#include "proxy/http/http_field.h"
 
 static void
 every_known_name_is_found_in_any_case(void **state)

@@ -5,7 +5,7 @@
 #include "tests/unit/core/unit.h"
 
 #include "core/own.h"
-#include "proxy/http_head.h"
+#include "proxy/http/http_head.h"
 
 #include <stdlib.h>
 

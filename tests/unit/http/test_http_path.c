@@ -1,8 +1,8 @@
-/* proxy/http_path.c: one resolution, two forms, and what is forwarded. */
+/* proxy/http/http_path.c: one resolution, two forms, and what is forwarded. */
 #include "tests/unit/core/unit.h"
 
 #include "core/own.h"
-#include "proxy/http_path.h"
+#include "proxy/http/http_path.h"
 
 #include <stdlib.h>
 

@@ -5,8 +5,8 @@
 #include "tests/unit/core/unit.h"
 
 #include "core/own.h"
-#include "proxy/h2_head.h"
-#include "proxy/http_body.h"
+#include "proxy/h2/h2_head.h"
+#include "proxy/http/http_body.h"
 
 #include <stdio.h>
 

@@ -1,8 +1,8 @@
-/* proxy/mime.c */
+/* proxy/file/mime.c */
 #include "tests/unit/core/unit.h"
 
 #include "core/own.h"
-#include "proxy/mime.h"
+#include "proxy/file/mime.h"
 
 struct mime_case {
 	const char *name, *type;

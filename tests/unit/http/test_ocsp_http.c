@@ -1,5 +1,5 @@
 /* OCSP over HTTP: addresses of responders, the question, answers in every state of completeness. */
-#include "proxy/ocsp_http.h"
+#include "proxy/tls/ocsp_http.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

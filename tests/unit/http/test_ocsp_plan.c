@@ -1,5 +1,5 @@
 /* When OCSP responders are asked: half-lives, back-off, clocks that jump. */
-#include "proxy/ocsp_plan.h"
+#include "proxy/tls/ocsp_plan.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

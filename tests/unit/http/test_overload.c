@@ -1,8 +1,8 @@
-/* proxy/overload.c: a thread's share, and the pace of clients. */
+/* proxy/guard/overload.c: a thread's share, and the pace of clients. */
 #include "tests/unit/core/unit.h"
 
-#include "proxy/block.h"
-#include "proxy/overload.h"
+#include "proxy/conn/block.h"
+#include "proxy/guard/overload.h"
 
 #define GIB (UINT64_C(1024) * 1024 * 1024)
 

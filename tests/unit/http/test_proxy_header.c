@@ -1,8 +1,8 @@
-/* proxy/proxy_header.c: headers of the PROXY protocol, right and nearly right. */
+/* proxy/conn/proxy_header.c: headers of the PROXY protocol, right and nearly right. */
 #include "tests/unit/core/unit.h"
 
 #include "core/own.h"
-#include "proxy/proxy_header.h"
+#include "proxy/conn/proxy_header.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
-/* proxy/rate.c: GCRA by the clock that the test is, and who stays in a full table. */
+/* proxy/guard/rate.c: GCRA by the clock that the test is, and who stays in a full table. */
 #include "tests/unit/core/unit.h"
 
-#include "proxy/rate.h"
+#include "proxy/guard/rate.h"
 
 #include <pthread.h>
 

@@ -1,7 +1,7 @@
 /* What is hashed of a request. */
-#include "proxy/request_key.h"
+#include "proxy/upstream/request_key.h"
 
-#include "proxy/balance.h"
+#include "proxy/upstream/balance.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,8 +1,8 @@
-/* proxy/rewrite.c: what a backend says about its own place, in the client's words. */
+/* proxy/http/rewrite.c: what a backend says about its own place, in the client's words. */
 #include "tests/unit/core/unit.h"
 
 #include "core/own.h"
-#include "proxy/rewrite.h"
+#include "proxy/http/rewrite.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
-/* proxy/violations.c: when it is enough, by the clock that the test is. */
+/* proxy/guard/violations.c: when it is enough, by the clock that the test is. */
 #include "tests/unit/core/unit.h"
 
-#include "proxy/violations.h"
+#include "proxy/guard/violations.h"
 
 #include <pthread.h>
 #include <stdlib.h>

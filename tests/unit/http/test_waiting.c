@@ -1,8 +1,9 @@
-/* proxy/waiting.c: connect, wait or fail, over a container's life. Times are in seconds here. */
+/* proxy/upstream/waiting.c: connect, wait or fail, over a container's life. Times are in seconds
+ * here. */
 #include "tests/unit/core/unit.h"
 
 #include "core/own.h"
-#include "proxy/waiting.h"
+#include "proxy/upstream/waiting.h"
 
 #include <string.h>
 

@@ -1,8 +1,8 @@
-/* proxy/ws_border.c: where frames end, however their bytes are cut. */
+/* proxy/http/ws_border.c: where frames end, however their bytes are cut. */
 #include "tests/unit/core/unit.h"
 
 #include "core/own.h"
-#include "proxy/ws_border.h"
+#include "proxy/http/ws_border.h"
 
 static const char frames[] = "\x82\x05hello"            /* short, unmasked */
 			     "\x81\x83mkey\x01\x02\x03" /* masked */

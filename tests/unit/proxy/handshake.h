@@ -2,7 +2,7 @@
 #ifndef TESTS_UNIT_PROXY_HANDSHAKE_H
 #define TESTS_UNIT_PROXY_HANDSHAKE_H
 
-#include "proxy/tls.h"
+#include "proxy/tls/tls.h"
 
 #include <openssl/err.h>
 #include <stdlib.h>

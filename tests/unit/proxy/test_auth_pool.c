@@ -1,9 +1,10 @@
-/* proxy/auth_pool.c and auth.c: right and wrong passwords, a full queue, an end with jobs waiting.
+/* proxy/guard/auth_pool.c and auth.c: right and wrong passwords, a full queue, an end with jobs
+ * waiting.
  */
 #include "tests/unit/core/unit.h"
 
 #include "core/own.h"
-#include "proxy/auth.h"
+#include "proxy/guard/auth.h"
 
 #include <crypt.h>
 #include <pthread.h>

@@ -1,5 +1,5 @@
 /* Targets shared by threads, across generations. */
-#include "proxy/backends.h"
+#include "proxy/upstream/backends.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

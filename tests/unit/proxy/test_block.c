@@ -1,5 +1,5 @@
 /* Blocks and the buffers made of them. */
-#include "proxy/block.h"
+#include "proxy/conn/block.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

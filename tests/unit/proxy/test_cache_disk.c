@@ -1,10 +1,10 @@
-/* proxy/cache_disk.c and its threads: a life of stores, reads, purges and restarts beside a simple
- * reference. */
+/* proxy/cache/cache_disk.c and its threads: a life of stores, reads, purges and restarts beside a
+ * simple reference. */
 #include "tests/unit/core/unit.h"
 
 #include "core/clock.h"
 #include "core/own.h"
-#include "proxy/cache_disk.h"
+#include "proxy/cache/cache_disk.h"
 
 #include <dirent.h>
 #include <fcntl.h>

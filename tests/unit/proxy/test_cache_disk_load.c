@@ -1,9 +1,10 @@
-/* proxy/cache_disk_file.c and cache_disk_load.c: what is found in files that were cut or damaged.
+/* proxy/cache/cache_disk_file.c and cache_disk_load.c: what is found in files that were cut or
+ * damaged.
  */
 #include "tests/unit/core/unit.h"
 
 #include "core/own.h"
-#include "proxy/cache_disk_load.h"
+#include "proxy/cache/cache_disk_load.h"
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -1,8 +1,8 @@
-/* proxy/compressor.c: what comes out is what went in, as soon as it is asked for. */
+/* proxy/http/compressor.c: what comes out is what went in, as soon as it is asked for. */
 #include "tests/unit/core/unit.h"
 
 #include "core/own.h"
-#include "proxy/compressor.h"
+#include "proxy/http/compressor.h"
 
 #include <brotli/decode.h>
 #include <stdio.h>

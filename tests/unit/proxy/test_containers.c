@@ -1,5 +1,5 @@
 /* What a thread learns of containers, and what a piece of news means for requests. */
-#include "proxy/containers.h"
+#include "proxy/upstream/containers.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

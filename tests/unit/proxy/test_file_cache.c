@@ -1,8 +1,9 @@
-/* proxy/file_cache.c and file_watch.c: what is taken in, and what is noticed, on a real folder. */
+/* proxy/file/file_cache.c and file_watch.c: what is taken in, and what is noticed, on a real
+ * folder. */
 #include "tests/unit/core/unit.h"
 
 #include "core/own.h"
-#include "proxy/file_cache.h"
+#include "proxy/file/file_cache.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* Pieces of memory by size. */
-#include "proxy/h2_memory.h"
+#include "proxy/h2/h2_memory.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* Heads that come again. */
-#include "proxy/h2_recall.h"
+#include "proxy/h2/h2_recall.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,9 +1,9 @@
 /* Which OCSP answers are believed: made here, by authorities of all kinds. */
-#include "proxy/ocsp.h"
+#include "proxy/tls/ocsp.h"
 
-#include "proxy/ocsp_plan.h"
-#include "proxy/staple_book.h"
-#include "proxy/tls.h"
+#include "proxy/tls/ocsp_plan.h"
+#include "proxy/tls/staple_book.h"
+#include "proxy/tls/tls.h"
 #include "tests/unit/proxy/make_pem.h"
 
 #include <openssl/ocsp.h>

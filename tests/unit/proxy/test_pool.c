@@ -1,5 +1,5 @@
 /* Pools of backend connections by address. */
-#include "proxy/pool.h"
+#include "proxy/upstream/pool.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

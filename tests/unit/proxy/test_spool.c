@@ -1,8 +1,8 @@
-/* proxy/spool.c: the order of bytes, its two limits, and that nothing of it has a name. */
+/* proxy/exchange/spool.c: the order of bytes, its two limits, and that nothing of it has a name. */
 #include "tests/unit/core/unit.h"
 
 #include "core/own.h"
-#include "proxy/spool.h"
+#include "proxy/exchange/spool.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* Session ticket keys: the newest writes, all read, an old one asks for a new ticket. */
-#include "proxy/tickets.h"
+#include "proxy/tls/tickets.h"
 
 #include "core/msg.h"
 

@@ -1,5 +1,5 @@
 /* Time-outs of one thread, with a clock that the test moves. */
-#include "proxy/timer.h"
+#include "proxy/conn/timer.h"
 
 #include "core/clock.h"
 

@@ -1,8 +1,8 @@
 /* Certificates and keys as an offer brings them: which are taken, and what is said of the rest. */
-#include "proxy/tls.h"
+#include "proxy/tls/tls.h"
 
 #include "proxy/proxy.h"
-#include "proxy/tls_certificate.h"
+#include "proxy/tls/tls_certificate.h"
 #include "tests/unit/proxy/make_pem.h"
 
 #include <setjmp.h>

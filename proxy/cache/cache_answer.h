@@ -1,0 +1,32 @@
+/*
+ * What a client gets of a stored answer: all of it, a part, or that it has it already, from the
+ * request's conditions (RFC 9110 sections 13.2.2 and 14, RFC 9111 section 4.3.2). Pure.
+ */
+#ifndef PROXY_CACHE_ANSWER_H
+#define PROXY_CACHE_ANSWER_H
+
+#include "core/buf.h"
+#include "proxy/cache/cache_object.h"
+
+struct cache_answer {
+	uint16_t status;        /* the stored one, 206, 304 or 416 */
+	uint64_t start, length; /* of the body; length also for HEAD */
+	bool body;              /* false for HEAD and for what has none */
+};
+
+/* How it goes to the client. */
+struct cache_manner {
+	int64_t age;
+	bool keep_alive;
+	uint8_t minor; /* the client's HTTP/1.minor */
+};
+
+void cache_answer_decide(
+	const struct http_request *request, const struct cache_object *o, struct cache_answer *ret);
+/* Appends the whole head, empty line included. 0 or -1. */
+int cache_answer_head(const struct cache_answer *a, const struct cache_object *o,
+	const struct cache_manner *manner, struct buf *out);
+/* Appends the lines that ask the backend whether the object is still what it has. 0 or -1. */
+int cache_answer_conditions(const struct cache_object *o, struct buf *out);
+
+#endif

@@ -1,0 +1,133 @@
+/*
+ * What the cache does for one exchange. Only an exchange whose route has a cache has a
+ * struct exchange_cache; for all others every hook below is one comparison with NULL.
+ */
+#ifndef PROXY_EXCHANGE_CACHE_H
+#define PROXY_EXCHANGE_CACHE_H
+
+#include "proxy/cache/cache_answer.h"
+#include "proxy/cache/cache_flight.h"
+#include "proxy/cache/cache_store.h"
+#include "proxy/exchange/exchange.h"
+
+/* Why the backend is asked (RFC 9211 section 2.2). X(id, name) */
+#define CACHE_FORWARD_TABLE(X)                                                                     \
+	X(HIT, "")                                                                                 \
+	X(BYPASS, "bypass")                                                                        \
+	X(METHOD, "method")                                                                        \
+	X(URI_MISS, "uri-miss")                                                                    \
+	X(VARY_MISS, "vary-miss")                                                                  \
+	X(STALE, "stale")
+
+enum cache_forward {
+#define CACHE_FORWARD_ENUM(id, name) CACHE_FORWARD_##id,
+	CACHE_FORWARD_TABLE(CACHE_FORWARD_ENUM)
+#undef CACHE_FORWARD_ENUM
+};
+
+/* An answer that is being stored while it goes to the client. */
+struct cache_fill {
+	bool wanted;
+	bool coded;            /* what comes out of the compressor is what is stored */
+	bool whole;            /* all of it was taken in */
+	struct buf head, vary; /* owned until the fill ends */
+	struct cache_terms terms;
+	uint64_t came_ms;
+	uint16_t status;
+	struct cache_body *body; /* NULL: it has none */
+};
+
+struct exchange_cache {
+	struct cache_request request;
+	struct cache_key key;
+	struct cache_mark mark;
+	int64_t asked_ms; /* when the backend was asked, milliseconds since 1970 */
+	enum cache_forward forward;
+	uint16_t forward_status;     /* what the backend answered; 0: nothing yet */
+	const char *detail;          /* why it is not stored, or served though it is stale */
+	bool serving;                /* the object is being sent */
+	bool stored;                 /* it is being stored */
+	bool background;             /* nobody waits for the answer */
+	struct slice conditions;     /* what the backend is asked instead of the client's own */
+	struct cache_object *object; /* being sent; or stale, and being validated */
+	struct cache_answer answer;
+	uint64_t at, left; /* of its body */
+	struct cache_fill fill;
+	struct flight *flight;        /* that it leads; NULL: none */
+	struct flight_ticket *ticket; /* behind another's; NULL: none */
+	struct disk_ticket *disk;     /* it waits for the disk; NULL: it does not */
+	bool from_disk;               /* what is about to be served was read for it */
+	bool joined;    /* it has been asked whether it leads or waits: once is enough */
+	bool collapsed; /* its answer came from another's request */
+};
+
+/* The head of a request to a server of a route with a cache is complete. True: it is answered from
+ * the store, or otherwise taken care of. */
+bool exchange_cache_look(struct exchange *x);
+/* What the forwarded head says besides, or leaves out. */
+void exchange_cache_ask(struct exchange *x, struct forward_request *f);
+/* The backend has answered, its head is parsed. True: the client gets something else, and the state
+ * is another one. */
+bool exchange_cache_answered(struct exchange *x);
+/* The head towards the client stands from `from` bytes behind out's start, before the header rules.
+ */
+void exchange_cache_capture(struct exchange *x, size_t from, const struct buf *out);
+/* Whether it is compressed is known: from here on the body is taken in. */
+void exchange_cache_begin(struct exchange *x);
+/* A run of what comes from the backend, or (coded) from the compressor. */
+void exchange_cache_feed(struct exchange *x, struct slice payload, bool coded);
+/* All of the body has come; the same distinction. */
+void exchange_cache_complete(struct exchange *x, bool coded);
+/* The backend is at fault: what the request leads ends. True: a stale answer is served instead. */
+bool exchange_cache_failed(struct exchange *x);
+/* A stale answer is served instead of an error, where it may be. */
+bool exchange_cache_rescue(struct exchange *x);
+/* Puts Cache-Status into the head that begins from bytes behind out's start. 0 or -1. */
+int exchange_cache_status(const struct exchange *x, size_t from, struct buf *out);
+/* What became of the request, in one word for the log. */
+const char *exchange_cache_result(const struct exchange_cache *c);
+/* Sends more of the stored body. True when something moved. */
+bool exchange_cache_send(struct exchange *x);
+/* The exchange is over. */
+void exchange_cache_release(struct exchange *x);
+
+/* Serves the object, of which x->cached->object is a reference. */
+void exchange_cache_serve(struct exchange *x);
+/* What it waited for is in the store, perhaps. True: it is served. */
+bool exchange_cache_look_again(struct exchange *x);
+
+/* What it waited for has been read, perhaps. */
+void exchange_cache_was_read(struct exchange *x);
+
+/* --- exchange_disk.c ------------------------------------------------------------------------- */
+
+#define CACHE_DISK_WAIT_MS 2000 /* for a disk that does not answer; then as if it had nothing */
+
+/* The memory tier has nothing for the request. True: it waits for the disk. */
+bool exchange_disk_find(struct exchange *x);
+/* What is on disk for the URL is void; the answer's head waits until that is written. */
+void exchange_disk_invalidate(struct exchange *x, struct slice url);
+/* It waits no longer. */
+void exchange_disk_leave(struct exchange *x);
+/* It has waited for long enough. */
+void exchange_disk_timeout(struct exchange *x);
+/* Nothing goes to the client yet. */
+static inline bool
+exchange_cache_holds(const struct exchange *x)
+{
+	return x->cached && x->cached->disk;
+}
+
+/* --- exchange_collapse.c --------------------------------------------------------------------- */
+
+/* The store has nothing for it that is fresh. True: it waits for another request; else it may lead
+ * others from here on. */
+bool exchange_collapse(struct exchange *x);
+/* What it leads, if anything, has come to an end. */
+void exchange_collapse_end(struct exchange *x, enum flight_end end);
+/* It waits no longer. */
+void exchange_collapse_leave(struct exchange *x);
+/* It has waited for long enough. */
+void exchange_collapse_timeout(struct exchange *x);
+
+#endif

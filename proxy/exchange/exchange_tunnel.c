@@ -1,0 +1,369 @@
+/*
+ * A tunnel: after the backend's 101 the exchange passes bytes both ways as they come, each
+ * direction through one bounded buffer, until one side ends or both are silent for `timeout
+ * tunnel`. Its life has no other limit. A reload leaves it alone while its route exists, and hands
+ * it to the new generation; one whose route is gone gets a Close frame between two frames, to both
+ * sides, and some time to say goodbye.
+ */
+#include "proxy/exchange/exchange.h"
+
+#include "core/clock.h"
+#include "core/own.h"
+
+#include <openssl/evp.h>
+#include <openssl/sha.h>
+#include <sys/socket.h>
+
+/* RFC 6455 section 1.3. */
+#define WS_GUID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+#define WS_ACCEPT_LEN 28
+#define WS_KEY_MAX 64
+#define TUNNEL_TURN_MAX 8
+
+/* The value of the first field of that name, or nothing. */
+static struct slice
+tunnel_field(const char *base, const struct http_field *fields, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (slice_ieq(http_span_of(base, fields[i].name), slice_str(name)))
+			return http_span_of(base, fields[i].value);
+	}
+	return SLICE_LIT("");
+}
+
+/* Who asks in the name of an HTTP/2 client checks the answer as a client does (RFC 6455 section
+ * 4.2.2); one of HTTP/1.1 checks it itself. */
+static bool
+tunnel_is_accepted(const struct exchange *x)
+{
+	const struct http_request *q = &x->request;
+	const struct http_response *r = &x->response;
+	struct slice key = tunnel_field(q->base, q->fields, q->n_fields, "sec-websocket-key");
+	struct slice said = tunnel_field(r->base, r->fields, r->n_fields, "sec-websocket-accept");
+	unsigned char text[WS_KEY_MAX + sizeof(WS_GUID)], digest[SHA_DIGEST_LENGTH];
+	unsigned char accept[WS_ACCEPT_LEN + 1];
+
+	if (!x->front->framed)
+		return true;
+	if (key.n > WS_KEY_MAX)
+		return false;
+	memcpy(text, key.p, key.n);
+	memcpy(text + key.n, WS_GUID, sizeof(WS_GUID) - 1);
+	if (!SHA1(text, key.n + sizeof(WS_GUID) - 1, digest))
+		return false;
+	(void)EVP_EncodeBlock(accept, digest, sizeof(digest));
+	return slice_eq(said, slice_of((const char *)accept, WS_ACCEPT_LEN));
+}
+
+bool
+exchange_start_tunnel(struct exchange *x)
+{
+	struct upstream *u = x->upstream;
+
+	if (!x->request_sent || iobuf_len(&u->out) > 0 || !tunnel_is_accepted(x)) {
+		exchange_fail(x, 502, "backend's answer does not fit the WebSocket's key");
+		return false;
+	}
+	x->tunnel = arena_zalloc(x->arena, sizeof(*x->tunnel));
+	if (!x->tunnel) {
+		exchange_fail(x, 502, "out of memory");
+		return false;
+	}
+	/* What an HTTP/2 client sends is the tunnel's from the beginning. */
+	x->keep_alive = false;
+	list_append(&x->worker->tunnels, &x->tunnel_node);
+	stats_add(&x->worker->stats, STAT_TUNNELS_OPEN, 1);
+	exchange_set_state(x, EXCHANGE_TUNNEL);
+	return true;
+}
+
+void
+exchange_end_tunnel(struct exchange *x)
+{
+	if (list_empty(&x->tunnel_node))
+		return;
+	list_remove(&x->tunnel_node);
+	stats_sub(&x->worker->stats, STAT_TUNNELS_OPEN, 1);
+}
+
+/* --- bytes ----------------------------------------------------------------------------------- */
+
+/* Puts a Close frame behind a whole frame, once. */
+static void
+tunnel_say_goodbye(struct ws_border *border, bool *said, bool masked, struct iobuf *out)
+{
+	uint8_t frame[WS_CLOSE_MAX];
+	size_t n = ws_close_frame(frame, masked);
+
+	if (*said || border->closing || !ws_border_between(border))
+		return;
+	if (iobuf_append(out, slice_of((const char *)frame, n)) == 0)
+		*said = true;
+}
+
+/* From the client into the backend's buffer. True when something moved. */
+static bool
+tunnel_read_client(struct exchange *x)
+{
+	struct tunnel *t = x->tunnel;
+	struct iobuf *out = &x->upstream->out;
+	struct front *f = x->front;
+	bool moved = false;
+
+	while (!t->client_done) {
+		struct slice in = front_input(f);
+
+		if (in.n == 0) {
+			enum front_io result = front_read(f);
+
+			if (result == FRONT_IO_BLOCKED)
+				break;
+			t->client_done = result != FRONT_IO_OK;
+			continue;
+		}
+		if (iobuf_hold(out, &x->worker->blocks) < 0) {
+			front_close(f, CONN_CLOSE_MEMORY);
+			return true;
+		}
+		in = slice_head(in, BLOCK_SIZE - iobuf_len(out));
+		if (in.n == 0)
+			break;
+		ws_border_feed(&t->up, in);
+		(void)iobuf_append(out, in);
+		x->request_body.payload += in.n;
+		front_take(f, in.n);
+		moved = true;
+	}
+	return moved;
+}
+
+static bool
+tunnel_up(struct exchange *x)
+{
+	struct tunnel *t = x->tunnel;
+	struct upstream *u = x->upstream;
+	bool moved = tunnel_read_client(x);
+	size_t queued;
+
+	if (x->front->closed)
+		return true;
+	if (t->draining && iobuf_hold(&u->out, &x->worker->blocks) == 0)
+		tunnel_say_goodbye(&t->up, &t->said_up, true, &u->out);
+	queued = iobuf_len(&u->out);
+	if (queued > 0 && upstream_write(u) == UPSTREAM_CLOSED) {
+		iobuf_release(&u->out, &x->worker->blocks);
+		t->client_done = true;
+	}
+	moved = moved || iobuf_len(&u->out) < queued;
+	if (iobuf_len(&u->out) == 0)
+		iobuf_release(&u->out, &x->worker->blocks);
+	if (t->client_done && !t->told_backend && iobuf_len(&u->out) == 0) {
+		t->told_backend = true;
+		upstream_finish(u);
+		moved = true;
+	}
+	return moved;
+}
+
+/* From the backend into the client's buffer. True when something moved. */
+static bool
+tunnel_read_backend(struct exchange *x)
+{
+	struct tunnel *t = x->tunnel;
+	struct upstream *u = x->upstream;
+	struct iobuf *out = &x->front->out;
+	enum upstream_io result = UPSTREAM_OK;
+	uint32_t before;
+	int error;
+
+	if (t->backend_done)
+		return false;
+	if (iobuf_hold(out, &x->worker->blocks) < 0) {
+		front_close(x->front, CONN_CLOSE_MEMORY);
+		return true;
+	}
+	if (iobuf_room(out) == 0)
+		iobuf_compact(out);
+	before = out->end;
+	if (iobuf_room(out) == 0)
+		return false;
+	/* What came with the head of the answer is first. */
+	if (iobuf_len(&u->in) > 0) {
+		struct slice in = slice_head(iobuf_slice(&u->in), iobuf_room(out));
+
+		(void)iobuf_append(out, in);
+		iobuf_consume(&u->in, in.n);
+	} else {
+		result = upstream_read_into(u, out, &error);
+	}
+	if (result == UPSTREAM_CLOSED)
+		t->backend_done = true;
+	if (out->end > before) {
+		ws_border_feed(&t->down, slice_of(out->data + before, out->end - before));
+		x->body_sent += out->end - before;
+	}
+	return result != UPSTREAM_BLOCKED;
+}
+
+static bool
+tunnel_down(struct exchange *x)
+{
+	struct tunnel *t = x->tunnel;
+	struct front *f = x->front;
+	bool moved = tunnel_read_backend(x);
+	size_t queued;
+
+	if (f->closed)
+		return true;
+	if (t->draining && iobuf_hold(&f->out, &x->worker->blocks) == 0)
+		tunnel_say_goodbye(&t->down, &t->said_down, false, &f->out);
+	queued = iobuf_len(&f->out);
+	if (queued == 0) {
+		iobuf_release(&f->out, &x->worker->blocks);
+		return moved;
+	}
+	if (front_flush(f) == FRONT_IO_CLOSED) {
+		front_close(f, CONN_CLOSE_CLIENT_ABORT);
+		return true;
+	}
+	return front_has_moved(f) || moved || iobuf_len(&f->out) < queued;
+}
+
+static void
+tunnel_set_wait(struct exchange *x)
+{
+	const uint64_t *timeout = x->limits->timeout_ms;
+	bool stuck = iobuf_len(&x->front->out) > 0 || iobuf_len(&x->upstream->out) > 0;
+	enum conn_wait wait = stuck ? CONN_WAIT_CLIENT : CONN_WAIT_TUNNEL;
+	uint64_t ms = timeout[stuck ? CONF_TIMEOUT_SEND : CONF_TIMEOUT_TUNNEL];
+
+	if (x->tunnel->draining) {
+		if (!x->tunnel->hurried)
+			front_set_wait(x->front, CONN_WAIT_TUNNEL, TUNNEL_DRAIN_MS);
+		x->tunnel->hurried = true;
+	} else if (x->progress || wait != x->front->wait) {
+		front_set_wait(x->front, wait, ms);
+	}
+	x->progress = false;
+}
+
+bool
+exchange_tunnel(struct exchange *x)
+{
+	struct tunnel *t = x->tunnel;
+	bool moved = false;
+
+	for (int turn = 0; turn < TUNNEL_TURN_MAX; turn++) {
+		bool up = tunnel_up(x);
+		bool down = !x->front->closed && tunnel_down(x);
+
+		if (x->front->closed)
+			return true;
+		if (t->backend_done && iobuf_len(&x->front->out) == 0) {
+			front_set_wait(x->front, CONN_WAIT_NOTHING, 0);
+			exchange_set_state(x, EXCHANGE_END);
+			return true;
+		}
+		if (!up && !down)
+			break;
+		moved = x->progress = true;
+	}
+	if (!moved)
+		tunnel_set_wait(x);
+	return moved;
+}
+
+/* --- reload ---------------------------------------------------------------------------------- */
+
+static bool
+same_target(const struct conf_target *a, const struct conf_target *b)
+{
+	return a->type == b->type && a->port == b->port && a->host && b->host &&
+	       strcmp(a->host, b->host) == 0;
+}
+
+/* The target of the route that the tunnel leads to, or NULL: it has none such. */
+static const struct conf_target *
+tunnel_find_target(const struct exchange *x, const struct conf_route *route)
+{
+	for (size_t i = 0; i < conf_route_targets(route); i++) {
+		if (same_target(conf_route_target(route, i), x->target))
+			return conf_route_target(route, i);
+	}
+	return NULL;
+}
+
+/* The route of the new generation that the request of the tunnel would take, and its target there,
+ * if it still leads to the same one. */
+static const struct conf_target *
+tunnel_find_again(const struct exchange *x, const struct generation *g, struct route_match *ret)
+{
+	if (x->conn->origin.mode == CONF_LISTEN_REDIRECT)
+		return NULL;
+	*ret = route_find(g->routes, exchange_host(x), x->path.match);
+	return ret->verdict == ROUTE_FOUND ? tunnel_find_target(x, ret->route) : NULL;
+}
+
+void
+exchange_drain_tunnel(struct exchange *x)
+{
+	x->tunnel->draining = true;
+	front_drive(x->front);
+}
+
+/* The place that the tunnel takes at its target counts in the new generation, too, if that has the
+ * same pool; else it counts no more. */
+static void
+tunnel_keep_place(struct exchange *x, const struct conf_route *route)
+{
+	const struct backend *place = x->upstream->place;
+
+	for (size_t i = 0; x->pool && place && i < conf_route_targets(route); i++) {
+		if (backend_pool_get(x->pool, i) == place)
+			return;
+	}
+	upstream_leave_place(x->upstream);
+}
+
+/* Nothing of the old generation may be looked at afterwards: it may be gone. */
+static void
+tunnel_adopt(struct exchange *x, struct generation *g)
+{
+	const struct conf_target *target;
+	struct route_match m;
+
+	if (x->tunnel->draining)
+		return;
+	target = tunnel_find_again(x, g, &m);
+	if (!target) {
+		exchange_drain_tunnel(x);
+		return;
+	}
+	x->site = m.site;
+	x->route = m.route;
+	x->limits = &m.route->limits;
+	x->target = target;
+	x->pool = generation_pool(g, m.route);
+	tunnel_keep_place(x, m.route);
+	generation_unref(&x->generation);
+	x->generation = generation_ref(g);
+}
+
+void
+exchange_adopt_tunnels(struct worker *w)
+{
+	list_each(node, &w->tunnels)
+		tunnel_adopt(list_entry(node, struct exchange, tunnel_node), w->generation);
+}
+
+void
+exchange_drain_tunnels(struct worker *w)
+{
+	list_each(node, &w->tunnels)
+	{
+		struct exchange *x = list_entry(node, struct exchange, tunnel_node);
+
+		if (!x->tunnel->draining)
+			exchange_drain_tunnel(x);
+	}
+}

@@ -1,0 +1,141 @@
+/*
+ * HTTP/2 towards clients (RFC 9113), by libnghttp2: the frames, the compression of heads and the
+ * flow control are the library's, streams are fronts (front.h) of exchanges like those of HTTP/1.1.
+ *
+ * The connection's socket, TLS state and timer stay with struct conn, which calls h2_run for
+ * whatever happens. Bytes of answers are gathered in the connection's one buffer, frames of many
+ * streams in one TLS record, and go out when a turn has driven every stream that can move.
+ *
+ * What a client can make us do for nothing is bounded: streams at a time, bytes of a head while it
+ * arrives, CONTINUATION frames, acknowledgements that wait, resets (the library's own limits), and
+ * a budget (h2_spend) for every frame that moves no request on.
+ */
+#ifndef PROXY_H2_H
+#define PROXY_H2_H
+
+#include "proxy/conn/conn.h"
+#include "proxy/h2/h2_guard.h"
+#include "proxy/h2/h2_head.h"
+#include "proxy/h2/h2_memory.h"
+#include "proxy/h2/h2_recall.h"
+#include "proxy/http/http_head.h"
+
+#include <nghttp2/nghttp2.h>
+
+#define H2_STREAMS_MAX 100                 /* at a time; a reset one counts until it is released */
+#define H2_STREAM_WINDOW 65535             /* bytes of a body that may wait for its backend */
+#define H2_CONNECTION_WINDOW (1024 * 1024) /* of all bodies of a connection together */
+#define H2_CONTINUATIONS_MAX 8             /* frames of one head */
+#define H2_ACKS_MAX 128                    /* answers to PING and SETTINGS that wait to be sent */
+#define H2_SETTINGS_MAX 32                 /* entries of one SETTINGS frame */
+/* The budget of frames without use; see h2_spend. */
+#define H2_BUDGET_MAX 1000
+#define H2_BUDGET_PER_S 20
+#define H2_BUDGET_PER_REQUEST 4
+#define H2_BUDGET_BYTES 1024 /* moved in either direction give one back */
+#define H2_COST_FRAME 1
+#define H2_COST_RESET 8
+#define H2_DRAIN_MS                                                                                \
+	1000 /* between the first GOAWAY and the one that counts (RFC 9113 section 6.8) */
+
+struct h2 {
+	struct conn *conn;
+	nghttp2_session *session;
+	struct list streams; /* every one that has an exchange or is open in the session */
+	size_t n_streams;
+	struct list ready; /* of h2_stream.ready: to be driven */
+	struct h2_guard guard;
+	struct h2_head head;
+	char *stage;     /* of the head that is arriving; NULL: none is */
+	int32_t head_id; /* its stream; 0: none */
+	bool running;    /* h2_run is on the stack */
+	bool asked;      /* a request has come since the timer was set */
+	bool draining, goaway_sent;
+	bool last_called; /* draining: the GOAWAY that counts was submitted */
+	struct timer last_call;
+	uint32_t budget;
+	uint64_t budget_ms; /* when time last gave some back */
+	uint64_t moved;     /* bytes since the budget last got its share */
+};
+
+struct h2_stream {
+	struct grave grave;
+	struct h2_memory *memory; /* where it came from */
+	struct front front;
+	struct h2 *h2;
+	struct list node;  /* in h2.streams */
+	struct list ready; /* in h2.ready */
+	int32_t id;
+	bool open;      /* the session knows it */
+	bool ended;     /* the client has sent END_STREAM */
+	bool answered;  /* the final head was submitted */
+	bool finished;  /* END_STREAM was handed to the session */
+	bool driving;   /* h2_stream_drive is on the stack */
+	bool deferred;  /* the session asks for no more of the answer until it is told */
+	char *trailers; /* of the answer, as lines; NULL: none, or the exchange is not there yet */
+	size_t n_trailers;
+	struct iobuf more;   /* of the body, behind front.in */
+	uint32_t unconsumed; /* bytes of the body that the windows do not know as taken */
+};
+
+/* What all connections of a thread share. */
+struct h2_shared {
+	/* Scratch for the answer's head that is being submitted: too large for a stack whose
+	 * variables are initialised at every call. */
+	struct h2_field fields[H2_ANSWER_FIELDS_MAX];
+	nghttp2_nv nv[H2_ANSWER_FIELDS_MAX];
+	nghttp2_session_callbacks *callbacks;
+	nghttp2_option *option;
+	struct h2_memory memory; /* of all sessions */
+	struct h2_recall recall;
+};
+
+/* NULL when memory is short. */
+struct h2_shared *h2_shared_new(void);
+/* Leaves NULL behind; *s may be NULL. */
+void h2_shared_free(struct h2_shared **s);
+
+/* For a connection whose handshake has agreed on h2. NULL when memory is short. */
+struct h2 *h2_new(struct conn *c);
+/* Ends every exchange; the session stays until h2_free. */
+void h2_close(struct h2 *h2, enum conn_close_reason reason);
+void h2_free(struct h2 **h2);
+/* Reads, drives, writes. True when there may be more to do; the connection may be closed. */
+bool h2_run(struct h2 *h2);
+/* The connection's timer fired: no request for the idle time, a head or an answer too slow. */
+void h2_on_timeout(struct h2 *h2, enum conn_wait wait);
+/* Nothing is under way: GOAWAY, and the connection is closed. */
+void h2_end(struct h2 *h2, enum conn_close_reason reason);
+/* GOAWAY: the client is asked for no new streams, those that are on their way are answered still,
+ * and the connection ends with its last stream. */
+void h2_drain(struct h2 *h2);
+
+/* --- for h2.c and h2_stream.c ---------------------------------------------------------------- */
+
+/* A stream whose head begins. NULL when memory is short. */
+struct h2_stream *h2_stream_new(struct h2 *h2, int32_t id);
+/* Its head is complete: the exchange begins. */
+void h2_stream_begin(struct h2_stream *s, bool ended);
+/* Bytes of its body. 0, or -1: more than the window allows. */
+int h2_stream_body(struct h2_stream *s, struct slice bytes);
+/* A field behind its body. */
+void h2_stream_trailer(struct h2_stream *s, struct slice name, struct slice value);
+/* The client ends its body. */
+void h2_stream_end(struct h2_stream *s);
+/* The session has closed it. */
+void h2_stream_closed(struct h2_stream *s, uint32_t error);
+/* Ends the exchange and forgets the stream, without a word to the session. */
+void h2_stream_drop(struct h2_stream *s, enum conn_close_reason reason);
+/* Goes on with its exchange. */
+void h2_stream_drive(struct h2_stream *s);
+/* The DATA frame of n bytes behind its nine bytes of head, into the connection's buffer. */
+int h2_stream_send(struct h2_stream *s, const uint8_t head[static 9], size_t n);
+/* It is driven before the turn ends, or in the next one. */
+void h2_wake(struct h2_stream *s);
+/* Fills the connection's buffer with frames, as far as there is room. Not to be called by what the
+ * session calls back. False: the session failed. */
+bool h2_pack(struct h2 *h2);
+/* Says that something waits in the session. */
+void h2_want_run(struct h2 *h2);
+
+#endif

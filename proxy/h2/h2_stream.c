@@ -1,0 +1,566 @@
+/*
+ * A stream as the front of an exchange: its head becomes HTTP/1.1 text, its body waits in two
+ * blocks until the backend takes it, its answer's head is taken apart into fields, its answer's
+ * body goes from the exchange's buffer into DATA frames.
+ */
+#include "proxy/h2/h2.h"
+
+#include "core/own.h"
+#include "proxy/exchange/exchange.h"
+
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define H2_FRAME_HEAD 9
+
+extern const struct front_ops h2_front_ops;
+
+static struct h2_stream *
+h2_stream_of(struct front *f)
+{
+	return list_entry(f, struct h2_stream, front);
+}
+
+/* --- life ------------------------------------------------------------------------------------ */
+
+static void
+h2_stream_bury(struct grave *g)
+{
+	struct h2_stream *s = list_entry(g, struct h2_stream, grave);
+
+	h2_memory_put(s->memory, s);
+}
+
+static void
+h2_stream_on_timeout(struct timer *t)
+{
+	struct h2_stream *s = list_entry(t, struct h2_stream, front.timer);
+	struct front *f = &s->front;
+
+	if (!f->exchange)
+		return;
+	switch (f->wait) {
+	case CONN_WAIT_NOTHING:
+	case CONN_WAIT_HANDSHAKE:
+	case CONN_WAIT_REQUEST:
+	case CONN_WAIT_LINGER:
+		return;
+	case CONN_WAIT_CLIENT:
+		front_close(f, CONN_CLOSE_SEND_TIMEOUT);
+		return;
+	case CONN_WAIT_HEAD:
+	case CONN_WAIT_BODY:
+	case CONN_WAIT_CONNECT:
+	case CONN_WAIT_SEND:
+	case CONN_WAIT_READ:
+	case CONN_WAIT_TUNNEL:
+		exchange_on_timeout(f->exchange, f->wait);
+		front_drive(f);
+		return;
+	}
+}
+
+struct h2_stream *
+h2_stream_new(struct h2 *h2, int32_t id)
+{
+	struct h2_memory *memory = &h2->conn->worker->h2->memory;
+	struct h2_stream *s = h2_memory_get(memory, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->memory = memory;
+	s->h2 = h2;
+	s->id = id;
+	s->grave.bury = h2_stream_bury;
+	list_init(&s->grave.node);
+	list_init(&s->ready);
+	s->front.ops = &h2_front_ops;
+	s->front.conn = h2->conn;
+	s->front.framed = true;
+	timer_init(&s->front.timer, h2_stream_on_timeout);
+	list_append(&h2->streams, &s->node);
+	h2->n_streams++;
+	return s;
+}
+
+/* Nothing of it is left but its memory. */
+static void
+h2_stream_release(struct h2_stream *s)
+{
+	struct worker *w = s->h2->conn->worker;
+
+	timer_remove(&w->timers, &s->front.timer);
+	iobuf_release(&s->front.in, &w->blocks);
+	iobuf_release(&s->front.out, &w->blocks);
+	iobuf_release(&s->more, &w->blocks);
+	free(steal_ptr(&s->trailers));
+	list_remove(&s->node);
+	list_remove(&s->ready);
+	s->h2->n_streams--;
+}
+
+/* What the client was not told to be taken must not be missing from the connection's window. */
+static void
+h2_stream_give_back(struct h2_stream *s)
+{
+	if (s->unconsumed)
+		(void)nghttp2_session_consume_connection(s->h2->session, s->unconsumed);
+	s->unconsumed = 0;
+}
+
+static void
+h2_stream_end_all(struct h2_stream *s, enum conn_close_reason reason)
+{
+	s->front.closed = true;
+	if (s->front.exchange)
+		exchange_cancel(s->front.exchange, reason);
+	if (s->open)
+		(void)nghttp2_session_set_stream_user_data(s->h2->session, s->id, NULL);
+	s->open = false;
+	h2_stream_give_back(s);
+	h2_stream_release(s);
+}
+
+/* Who is at work on it may still look at it: its memory stays until the loop comes round. */
+void
+h2_stream_drop(struct h2_stream *s, enum conn_close_reason reason)
+{
+	struct worker *w = s->h2->conn->worker;
+
+	h2_stream_end_all(s, reason);
+	worker_bury(w, &s->grave);
+}
+
+void
+h2_stream_closed(struct h2_stream *s, uint32_t error)
+{
+	struct front *f = &s->front;
+
+	s->open = false;
+	/* All of the answer went out: the exchange only has to notice. */
+	if (f->exchange && error == NGHTTP2_NO_ERROR && s->finished && iobuf_len(&f->out) == 0) {
+		h2_wake(s);
+		return;
+	}
+	h2_stream_drop(s, CONN_CLOSE_CLIENT_ABORT);
+}
+
+static uint32_t
+h2_error_of(enum conn_close_reason reason)
+{
+	switch (reason) {
+	case CONN_CLOSE_CLIENT_ABORT:
+	case CONN_CLOSE_SEND_TIMEOUT:
+	case CONN_CLOSE_IDLE_TIMEOUT:
+	case CONN_CLOSE_SLOW:
+		return NGHTTP2_CANCEL;
+	case CONN_CLOSE_PROTOCOL:
+		return NGHTTP2_PROTOCOL_ERROR;
+	case CONN_CLOSE_FLOOD:
+		return NGHTTP2_ENHANCE_YOUR_CALM;
+	case CONN_CLOSE_DONE:
+	case CONN_CLOSE_CLIENT:
+	case CONN_CLOSE_CLIENT_ERROR:
+	case CONN_CLOSE_PROXY_HEADER:
+	case CONN_CLOSE_HANDSHAKE:
+	case CONN_CLOSE_HANDSHAKE_TIMEOUT:
+	case CONN_CLOSE_EVICTED:
+	case CONN_CLOSE_BODY_CUT:
+	case CONN_CLOSE_FILE_CUT:
+	case CONN_CLOSE_DRAIN:
+	case CONN_CLOSE_MEMORY:
+	case CONN_CLOSE_STOP:
+		break;
+	}
+	return NGHTTP2_INTERNAL_ERROR;
+}
+
+static void
+h2_front_close(struct front *f, enum conn_close_reason reason)
+{
+	struct h2_stream *s = h2_stream_of(f);
+
+	if (f->closed)
+		return;
+	if (s->open)
+		(void)nghttp2_submit_rst_stream(
+			s->h2->session, NGHTTP2_FLAG_NONE, s->id, h2_error_of(reason));
+	h2_want_run(s->h2);
+	h2_stream_drop(s, reason);
+}
+
+/* --- the request ----------------------------------------------------------------------------- */
+
+/* RFC 6455 section 4.1: the backend is asked as a client of HTTP/1.1 would ask it. */
+static void
+h2_make_key(char key[static H2_KEY_LEN + 1])
+{
+	unsigned char bytes[16];
+
+	if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
+		memset(bytes, 0, sizeof(bytes));
+	(void)EVP_EncodeBlock((unsigned char *)key, bytes, sizeof(bytes));
+}
+
+void
+h2_stream_begin(struct h2_stream *s, bool ended)
+{
+	struct h2_head *h = &s->h2->head;
+	struct front *f = &s->front;
+	char key[H2_KEY_LEN + 1] = "";
+	struct h2_request_facts facts = {.ended = ended, .websocket_key = key};
+	enum http_reason reason;
+	char *text;
+	size_t n = 0;
+
+	s->ended = ended;
+	stats_add(&f->conn->worker->stats, STAT_H2_STREAMS, 1);
+	f->conn->requests++;
+	f->exchange = exchange_new(f);
+	if (!f->exchange) {
+		front_close(f, CONN_CLOSE_MEMORY);
+		return;
+	}
+	if (h2_head_is_websocket(h))
+		h2_make_key(key);
+	text = arena_alloc(f->exchange->arena, h2_head_text_max(h));
+	reason = text ? h2_head_print(h, &facts, text, &n) : HTTP_REASON_HEAD_TOO_LARGE;
+	if (reason == HTTP_REASON_NONE)
+		exchange_take_head(f->exchange, slice_of(text, n));
+	else
+		exchange_refuse_head(f->exchange, reason);
+	if (!f->closed)
+		h2_wake(s);
+}
+
+static int
+h2_append(struct h2_stream *s, struct iobuf *b, struct slice *bytes)
+{
+	size_t n = bytes->n;
+
+	if (iobuf_hold(b, &s->h2->conn->worker->blocks) < 0)
+		return -1;
+	if (iobuf_room(b) < n)
+		iobuf_compact(b);
+	if (n > iobuf_room(b))
+		n = iobuf_room(b);
+	if (n > 0 && iobuf_append(b, slice_head(*bytes, n)) < 0)
+		return -1;
+	*bytes = slice_skip(*bytes, n);
+	return 0;
+}
+
+int
+h2_stream_body(struct h2_stream *s, struct slice bytes)
+{
+	s->unconsumed += (uint32_t)bytes.n;
+	if (iobuf_len(&s->more) == 0 && h2_append(s, &s->front.in, &bytes) < 0)
+		return -1;
+	if (bytes.n && h2_append(s, &s->more, &bytes) < 0)
+		return -1;
+	if (bytes.n) /* the library keeps to the window, so this can't be */
+		return -1;
+	h2_wake(s);
+	return 0;
+}
+
+void
+h2_stream_trailer(struct h2_stream *s, struct slice name, struct slice value)
+{
+	if (s->front.exchange)
+		exchange_add_trailer(s->front.exchange, name, value);
+}
+
+void
+h2_stream_end(struct h2_stream *s)
+{
+	s->ended = true;
+	if (s->front.exchange)
+		h2_wake(s);
+}
+
+static enum front_io
+h2_front_read(struct front *f)
+{
+	struct h2_stream *s = h2_stream_of(f);
+
+	if (iobuf_len(&f->in) > 0)
+		return FRONT_IO_OK;
+	if (iobuf_len(&s->more) > 0) {
+		iobuf_release(&f->in, &f->conn->worker->blocks);
+		f->in = s->more;
+		s->more = (struct iobuf){0};
+		return FRONT_IO_OK;
+	}
+	iobuf_release(&f->in, &f->conn->worker->blocks);
+	return s->ended ? FRONT_IO_END : FRONT_IO_BLOCKED;
+}
+
+static void
+h2_front_take(struct front *f, size_t n)
+{
+	struct h2_stream *s = h2_stream_of(f);
+
+	iobuf_consume(&f->in, n);
+	s->unconsumed -= (uint32_t)n;
+	if (s->open)
+		(void)nghttp2_session_consume(s->h2->session, s->id, n);
+	else
+		(void)nghttp2_session_consume_connection(s->h2->session, n);
+	h2_want_run(s->h2);
+}
+
+/* --- the answer ------------------------------------------------------------------------------ */
+
+/* Names that live for ever are not copied; the library writes others in lower case. */
+static const nghttp2_nv *
+h2_make_nv(nghttp2_nv *nv, const struct h2_fields *f)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		const struct h2_field *field = &f->at[i];
+		const char *name = field->known ? field->known : field->name.p;
+
+		nv[i] = (nghttp2_nv){.name = (uint8_t *)(uintptr_t)name,
+			.namelen = field->name.n,
+			.value = (uint8_t *)(uintptr_t)field->value.p,
+			.valuelen = field->value.n,
+			.flags =
+				field->known ? NGHTTP2_NV_FLAG_NO_COPY_NAME : NGHTTP2_NV_FLAG_NONE};
+	}
+	return nv;
+}
+
+/* The exchange may be over before its last bytes went out. */
+static int
+h2_stream_take_trailers(struct h2_stream *s)
+{
+	struct slice *lines = &s->front.trailers;
+
+	if (lines->n == 0)
+		return 0;
+	s->trailers = slice_dup(*lines);
+	s->n_trailers = lines->n;
+	*lines = (struct slice){0};
+	return s->trailers ? 0 : -1;
+}
+
+/* The body has gone out: the frame that ends the stream (RFC 9113 section 8.1). */
+static int
+h2_submit_trailers(struct h2_stream *s)
+{
+	struct h2_shared *shared = s->h2->conn->worker->h2;
+	struct h2_fields f = {.at = shared->fields, .max = H2_ANSWER_FIELDS_MAX};
+
+	if (h2_trailers_split(slice_of(s->trailers, s->n_trailers), &f) < 0)
+		return -1;
+	return nghttp2_submit_trailer(s->h2->session, s->id, h2_make_nv(shared->nv, &f), f.n);
+}
+
+/* NOLINTBEGIN(readability-function-size,readability-non-const-parameter): the library says how its
+ * callbacks look. */
+
+/* How much of the body the next DATA frame takes. */
+static ssize_t
+h2_on_read(nghttp2_session *session, int32_t id, uint8_t *to, size_t max, uint32_t *flags,
+	nghttp2_data_source *source, void *ctx)
+{
+	struct h2_stream *s = nghttp2_session_get_stream_user_data(session, id);
+	struct front *f = s ? &s->front : NULL;
+	size_t n = f ? iobuf_len(&f->out) : 0;
+
+	(void)source;
+	(void)to;
+	(void)ctx;
+	if (!s) /* given up: its end is on the way */
+		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+	s->deferred = n == 0 && !f->complete;
+	if (s->deferred)
+		return NGHTTP2_ERR_DEFERRED;
+	*flags |= NGHTTP2_DATA_FLAG_NO_COPY;
+	if (n > max)
+		return (ssize_t)max;
+	if (f->complete) {
+		*flags |= NGHTTP2_DATA_FLAG_EOF;
+		if (s->trailers) {
+			*flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+			if (h2_submit_trailers(s) != 0)
+				return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+		}
+		s->finished = true;
+	}
+	return (ssize_t)n;
+}
+
+/* NOLINTEND(readability-function-size,readability-non-const-parameter) */
+
+int
+h2_stream_send(struct h2_stream *s, const uint8_t head[static H2_FRAME_HEAD], size_t n)
+{
+	struct iobuf *out = &s->h2->conn->front.out, *from = &s->front.out;
+
+	if (n > iobuf_len(from))
+		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+	if (BLOCK_SIZE - iobuf_len(out) < H2_FRAME_HEAD + n)
+		return NGHTTP2_ERR_WOULDBLOCK;
+	(void)iobuf_append(out, slice_of((const char *)head, H2_FRAME_HEAD));
+	(void)iobuf_append(out, slice_head(iobuf_slice(from), n));
+	iobuf_consume(from, n);
+	s->front.moved = true;
+	if (!s->driving)
+		h2_wake(s);
+	return 0;
+}
+
+static int
+h2_submit(struct h2_stream *s, const struct h2_parted *head)
+{
+	struct front *f = &s->front;
+	nghttp2_data_provider body = {.source = {.ptr = s}, .read_callback = h2_on_read};
+
+	if (head->status < 200)
+		return nghttp2_submit_headers(
+			s->h2->session, NGHTTP2_FLAG_NONE, s->id, NULL, head->nv, head->n, NULL);
+	s->answered = true;
+	if (f->complete && iobuf_len(&f->out) == 0 && !s->trailers) {
+		s->finished = true;
+		return nghttp2_submit_response(s->h2->session, s->id, head->nv, head->n, NULL);
+	}
+	return nghttp2_submit_response(s->h2->session, s->id, head->nv, head->n, &body);
+}
+
+/* The head at the front of the buffer, which was not kept. */
+static int
+h2_split_head(struct h2_shared *shared, struct slice text, struct h2_parted *ret, size_t *ret_n)
+{
+	struct h2_fields f = {.at = shared->fields, .max = H2_ANSWER_FIELDS_MAX};
+	uint16_t status = 0;
+
+	if (h2_answer_split(text, &f, &status) < 0)
+		return -1;
+	*ret = (struct h2_parted){h2_make_nv(shared->nv, &f), f.n, status};
+	*ret_n = f.used;
+	h2_recall_keep(&shared->recall, text, f.used, ret);
+	return 0;
+}
+
+/* The heads at the front of the buffer: interim ones, then the final one. */
+static int
+h2_submit_heads(struct h2_stream *s)
+{
+	struct h2_shared *shared = s->h2->conn->worker->h2;
+	struct iobuf *out = &s->front.out;
+
+	while (!s->answered && iobuf_len(out) > 0) {
+		struct slice text = iobuf_slice(out);
+		const struct h2_recalled *known = h2_recall_find(&shared->recall, text);
+		struct h2_parted head;
+		size_t n = known ? known->n_text : 0;
+
+		if (!known && h2_split_head(shared, text, &head, &n) < 0)
+			return -1;
+		/* The bytes stay where they are until the next append: the library copies now. */
+		iobuf_consume(out, n);
+		if (!s->open || h2_submit(s, known ? &known->parted : &head) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static enum front_io
+h2_front_flush(struct front *f)
+{
+	struct h2_stream *s = h2_stream_of(f);
+
+	if (f->complete && h2_stream_take_trailers(s) < 0)
+		return FRONT_IO_CLOSED;
+	if (!s->answered && h2_submit_heads(s) < 0)
+		return FRONT_IO_CLOSED;
+	if (s->open && s->deferred && (f->complete || iobuf_len(&f->out) > 0)) {
+		s->deferred = false;
+		(void)nghttp2_session_resume_data(s->h2->session, s->id);
+	}
+	h2_want_run(s->h2);
+	/* What fits is framed at once: a small answer is over then, and leaves its buffer to the
+	 * next one while it is in the processor's cache. A session that fails is found later. */
+	if (s->driving)
+		(void)h2_pack(s->h2);
+	if (f->closed)
+		return FRONT_IO_CLOSED;
+	if (iobuf_len(&f->out) > 0)
+		return s->open ? FRONT_IO_BLOCKED : FRONT_IO_CLOSED;
+	iobuf_release(&f->out, &f->conn->worker->blocks);
+	return FRONT_IO_OK;
+}
+
+/* --- driving --------------------------------------------------------------------------------- */
+
+void
+h2_stream_drive(struct h2_stream *s)
+{
+	struct front *f = &s->front;
+	enum exchange_end end;
+
+	if (f->closed || s->driving)
+		return;
+	if (f->exchange) {
+		s->driving = true;
+		end = exchange_run(f->exchange);
+		s->driving = false;
+		if (f->closed || end == EXCHANGE_GOES_ON)
+			return;
+		timer_off(&f->timer);
+	}
+	/* Over. Whatever of the body still comes is not wanted. */
+	iobuf_release(&f->in, &f->conn->worker->blocks);
+	iobuf_release(&s->more, &f->conn->worker->blocks);
+	h2_stream_give_back(s);
+	if (s->open)
+		return;
+	/* Nobody is at work on it, and the next one finds its memory in the processor's cache. */
+	h2_stream_end_all(s, CONN_CLOSE_DONE);
+	h2_memory_put(s->memory, s);
+}
+
+static void
+h2_front_drive(struct front *f)
+{
+	struct h2_stream *s = h2_stream_of(f);
+
+	/* Those that move in one round of the loop share their records. */
+	if (!f->closed)
+		h2_wake(s);
+}
+
+static void
+h2_front_kick(struct front *f)
+{
+	h2_wake(h2_stream_of(f));
+	conn_kick(f->conn);
+}
+
+/* The library tells when the client resets a stream. */
+static bool
+h2_front_is_gone(struct front *f)
+{
+	(void)f;
+	return false;
+}
+
+static void
+h2_front_settle(struct front *f)
+{
+	(void)f;
+}
+
+const struct front_ops h2_front_ops = {
+	.read = h2_front_read,
+	.take = h2_front_take,
+	.flush = h2_front_flush,
+	.close = h2_front_close,
+	.drive = h2_front_drive,
+	.kick = h2_front_kick,
+	.is_gone = h2_front_is_gone,
+	.settle = h2_front_settle,
+};

@@ -1,0 +1,154 @@
+/* Between an upstream and OpenSSL. */
+#include "proxy/upstream/upstream_tls.h"
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/own.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <stdio.h>
+
+#define TLS_NOTE_MS 1000 /* at most one line about handshakes in this time, a thread */
+#define PEER_TEXT_MAX (CONF_HOST_MAX + 1 + ADDR_PORT_TEXT_MAX)
+
+/* "HOST ADDRESS:PORT" */
+static struct slice
+tls_peer(const struct upstream *u, char out[static PEER_TEXT_MAX])
+{
+	int n = snprintf(out, PEER_TEXT_MAX, "%s %s", u->pool->host, u->pool->text);
+
+	return slice_of(out, n > 0 && n < PEER_TEXT_MAX ? (size_t)n : 0);
+}
+
+static void
+tls_on_session(struct tls_user *user, SSL_SESSION *session)
+{
+	struct upstream *u = list_entry(user, struct upstream, tls_user);
+	char text[PEER_TEXT_MAX];
+
+	tls_sessions_keep(&u->worker->sessions, u->pool->tls, tls_peer(u, text), session);
+}
+
+int
+upstream_tls_open(struct upstream *u)
+{
+	char text[PEER_TEXT_MAX];
+	SSL_SESSION *session =
+		tls_sessions_find(&u->worker->sessions, u->pool->tls, tls_peer(u, text));
+
+	u->tls_user.on_session = tls_on_session;
+	u->ssl = tls_backend_connect(u->pool->tls, u->pool->host, session, &u->tls_user);
+	if (u->ssl && SSL_set_fd(u->ssl, u->fd) == 1)
+		return 0;
+	ERR_clear_error();
+	return -1;
+}
+
+/* What a call that did not succeed means: an errno. */
+static int
+tls_errno(struct upstream *u, int result)
+{
+	switch (SSL_get_error(u->ssl, result)) {
+	case SSL_ERROR_WANT_READ:
+		u->readable = false;
+		return EAGAIN;
+	case SSL_ERROR_WANT_WRITE:
+		u->writable = false;
+		return EAGAIN;
+	case SSL_ERROR_ZERO_RETURN:
+		return 0;
+	default:
+		break;
+	}
+	return ECONNRESET;
+}
+
+static void
+tls_note_failure(struct upstream *u)
+{
+	const char *why = tls_backend_why(u->ssl);
+	uint64_t now = clock_mono_coarse_ms();
+
+	if (now < u->worker->handshake_noted_ms + TLS_NOTE_MS)
+		return;
+	u->worker->handshake_noted_ms = now;
+	log_warn("TLS handshake with a backend failed", kv_s("host", u->pool->host),
+		kv_s("address", u->pool->text), kv_s("why", why));
+}
+
+int
+upstream_tls_handshake(struct upstream *u)
+{
+	int result;
+
+	ERR_clear_error();
+	result = SSL_do_handshake(u->ssl);
+	if (result == 1) {
+		stats_add(&u->worker->stats, STAT_UPSTREAM_TLS, 1);
+		if (SSL_session_reused(u->ssl))
+			stats_add(&u->worker->stats, STAT_UPSTREAM_TLS_RESUMED, 1);
+		return 0;
+	}
+	if (tls_errno(u, result) == EAGAIN)
+		return EAGAIN;
+	tls_note_failure(u);
+	return EPROTO;
+}
+
+ssize_t
+upstream_tls_recv(struct upstream *u, char *to, size_t n)
+{
+	size_t got;
+	int result;
+
+	ERR_clear_error();
+	result = SSL_read_ex(u->ssl, to, n, &got);
+	if (result == 1)
+		return (ssize_t)got;
+	errno = tls_errno(u, result);
+	return errno == 0 ? 0 : -1;
+}
+
+ssize_t
+upstream_tls_send(struct upstream *u, struct slice bytes)
+{
+	size_t sent;
+	int result;
+
+	ERR_clear_error();
+	result = SSL_write_ex(u->ssl, bytes.p, bytes.n, &sent);
+	if (result == 1)
+		return (ssize_t)sent;
+	errno = tls_errno(u, result);
+	if (errno == 0)
+		errno = EPIPE;
+	return -1;
+}
+
+bool
+upstream_tls_spoke(struct upstream *u)
+{
+	char byte;
+	size_t got;
+	int result;
+
+	ERR_clear_error();
+	result = SSL_peek_ex(u->ssl, &byte, 1, &got);
+	return result == 1 || tls_errno(u, result) != EAGAIN;
+}
+
+void
+upstream_tls_close(struct upstream *u)
+{
+	SSL *ssl = steal_ptr(&u->ssl);
+
+	if (!ssl)
+		return;
+	if (SSL_is_init_finished(ssl) && u->writable)
+		(void)SSL_shutdown(ssl);
+	/* Without this the session would count as spoilt (SSL_shutdown(3)). */
+	SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+	SSL_free(ssl);
+	ERR_clear_error();
+}
