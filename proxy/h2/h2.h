@@ -74,6 +74,13 @@ struct h2_stream {
 	bool deferred;  /* the session asks for no more of the answer until it is told */
 	char *trailers; /* of the answer, as lines; NULL: none, or the exchange is not there yet */
 	size_t n_trailers;
+	/* A request that says how long its body is may be wrong until END_STREAM has come, and a
+	 * malformed one reaches no backend whole (RFC 9113 section 8.1.1): its head is kept back
+	 * where there is to be no body, else its last byte. */
+	struct slice held; /* the head, in the exchange's arena; empty: it has been taken */
+	uint64_t to_come;  /* bytes that are announced; 0: none, or it is not known */
+	bool has_last;
+	char last;
 	struct iobuf more;   /* of the body, behind front.in */
 	uint32_t unconsumed; /* bytes of the body that the windows do not know as taken */
 };

@@ -169,8 +169,11 @@ take_regular(struct h2_head *h, struct slice name, struct slice value)
 		refuse(h, HTTP_REASON_CONNECTION_SYNTAX);
 	} else if (id == HTTP_NAME_TRANSFER_ENCODING) {
 		refuse(h, HTTP_REASON_ENCODING);
+	} else if (id == HTTP_NAME_CONTENT_LENGTH) {
+		h->has_length = true;
+		h->empty = slice_eq(value, SLICE_LIT("0"));
+		stage_line(h, name, value);
 	} else {
-		h->has_length = h->has_length || id == HTTP_NAME_CONTENT_LENGTH;
 		stage_line(h, name, value);
 	}
 }
@@ -196,6 +199,12 @@ h2_head_is_websocket(const struct h2_head *h)
 	       slice_ieq(part(h, h->protocol), SLICE_LIT("websocket"));
 }
 
+bool
+h2_head_is_empty(const struct h2_head *h)
+{
+	return h->empty;
+}
+
 size_t
 h2_head_text_max(const struct h2_head *h)
 {
@@ -212,19 +221,33 @@ put(char *to, struct slice s)
 
 #define PUT(to, literal) put(to, SLICE_LIT(literal))
 
+/* A tunnel to anywhere is not what we are for; RFC 8441's form is an Upgrade. What the bytes of a
+ * tunnel are is none of the head's business: a length would make the backend take them for a body
+ * (RFC 9110 section 9.3.6). */
+static enum http_reason
+check_connect(const struct h2_head *h)
+{
+	if (!slice_eq_str(part(h, h->method), "CONNECT"))
+		return h->protocol.given ? HTTP_REASON_REQUEST_LINE : HTTP_REASON_NONE;
+	if (!h->protocol.given)
+		return HTTP_REASON_METHOD_REFUSED;
+	if (!h2_head_is_websocket(h))
+		return HTTP_REASON_PROTOCOL;
+	return h->has_length ? HTTP_REASON_LENGTH_OF_TUNNEL : HTTP_REASON_NONE;
+}
+
 /* RFC 9113 section 8.3.1. */
 static enum http_reason
 check_pseudo(const struct h2_head *h)
 {
 	struct slice path = part(h, h->path), scheme = part(h, h->scheme);
+	enum http_reason reason;
 
 	if (!h->method.given || !http_is_token(part(h, h->method)))
 		return HTTP_REASON_METHOD_NAME;
-	/* A tunnel to anywhere is not what we are for; RFC 8441's form is an Upgrade. */
-	if (slice_eq_str(part(h, h->method), "CONNECT") && !h2_head_is_websocket(h))
-		return HTTP_REASON_METHOD_REFUSED;
-	if (h->protocol.given && !h2_head_is_websocket(h))
-		return HTTP_REASON_REQUEST_LINE;
+	reason = check_connect(h);
+	if (reason != HTTP_REASON_NONE)
+		return reason;
 	if (!slice_ieq(scheme, SLICE_LIT("https")) && !slice_ieq(scheme, SLICE_LIT("http")))
 		return HTTP_REASON_TARGET_FORM;
 	if (path.n == 0 || (path.p[0] != '/' && !slice_eq_str(path, "*")))

@@ -29,8 +29,8 @@ struct h2_head {
 	uint32_t lines, values; /* bytes used of the two halves */
 	uint32_t size;          /* of all names and values, as RFC 9113 section 6.5.2 counts */
 	enum http_reason reason;
-	bool regular; /* a regular field has come: no pseudo-header may follow */
-	bool has_length;
+	bool regular;           /* a regular field has come: no pseudo-header may follow */
+	bool has_length, empty; /* content-length was given; it is 0 */
 	struct h2_part method, scheme, authority, path, protocol, host, cookie;
 };
 
@@ -48,6 +48,8 @@ void h2_head_init(struct h2_head *h, char *stage);
 void h2_head_add(struct h2_head *h, struct slice name, struct slice value);
 /* Whether it is an extended CONNECT for WebSockets. */
 bool h2_head_is_websocket(const struct h2_head *h);
+/* Whether it says itself that no body follows. */
+bool h2_head_is_empty(const struct h2_head *h);
 /* The most bytes that h2_head_print writes. */
 size_t h2_head_text_max(const struct h2_head *h);
 /* Writes the head as HTTP/1.1 text to `to`, which has room for h2_head_text_max bytes, and its

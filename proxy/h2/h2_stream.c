@@ -204,6 +204,27 @@ h2_make_key(char key[static H2_KEY_LEN + 1])
 	(void)EVP_EncodeBlock((unsigned char *)key, bytes, sizeof(bytes));
 }
 
+static void
+h2_take_head(struct h2_stream *s, struct slice text)
+{
+	struct exchange *x = s->front.exchange;
+
+	s->held = (struct slice){0};
+	exchange_take_head(x, text);
+	if (!s->ended && x->request.body == HTTP_BODY_LENGTH)
+		s->to_come = x->request.content_length;
+}
+
+/* Until it has ended, or the client has had its time. */
+static void
+h2_hold_head(struct h2_stream *s, struct slice text)
+{
+	const struct conf *conf = s->h2->conn->worker->generation->conf;
+
+	s->held = text;
+	front_set_wait(&s->front, CONN_WAIT_HEAD, conf->limits.timeout_ms[CONF_TIMEOUT_IDLE]);
+}
+
 void
 h2_stream_begin(struct h2_stream *s, bool ended)
 {
@@ -227,10 +248,12 @@ h2_stream_begin(struct h2_stream *s, bool ended)
 		h2_make_key(key);
 	text = arena_alloc(f->exchange->arena, h2_head_text_max(h));
 	reason = text ? h2_head_print(h, &facts, text, &n) : HTTP_REASON_HEAD_TOO_LARGE;
-	if (reason == HTTP_REASON_NONE)
-		exchange_take_head(f->exchange, slice_of(text, n));
-	else
+	if (reason != HTTP_REASON_NONE)
 		exchange_refuse_head(f->exchange, reason);
+	else if (!ended && h2_head_is_empty(h))
+		h2_hold_head(s, slice_of(text, n));
+	else
+		h2_take_head(s, slice_of(text, n));
 	if (!f->closed)
 		h2_wake(s);
 }
@@ -252,10 +275,10 @@ h2_append(struct h2_stream *s, struct iobuf *b, struct slice *bytes)
 	return 0;
 }
 
-int
-h2_stream_body(struct h2_stream *s, struct slice bytes)
+/* For the backend, in front.in and behind it. */
+static int
+h2_keep(struct h2_stream *s, struct slice bytes)
 {
-	s->unconsumed += (uint32_t)bytes.n;
 	if (iobuf_len(&s->more) == 0 && h2_append(s, &s->front.in, &bytes) < 0)
 		return -1;
 	if (bytes.n && h2_append(s, &s->more, &bytes) < 0)
@@ -264,6 +287,21 @@ h2_stream_body(struct h2_stream *s, struct slice bytes)
 		return -1;
 	h2_wake(s);
 	return 0;
+}
+
+int
+h2_stream_body(struct h2_stream *s, struct slice bytes)
+{
+	s->unconsumed += (uint32_t)bytes.n;
+	if (s->to_come > 0 && bytes.n >= s->to_come) {
+		bytes = slice_head(bytes, bytes.n - 1);
+		s->last = bytes.p[bytes.n];
+		s->has_last = true;
+		s->to_come = 0;
+	} else if (s->to_come > 0) {
+		s->to_come -= bytes.n;
+	}
+	return bytes.n > 0 ? h2_keep(s, bytes) : 0;
 }
 
 void
@@ -276,8 +314,19 @@ h2_stream_trailer(struct h2_stream *s, struct slice name, struct slice value)
 void
 h2_stream_end(struct h2_stream *s)
 {
+	struct exchange *x = s->front.exchange;
+
 	s->ended = true;
-	if (s->front.exchange)
+	if (!x)
+		return;
+	if (s->has_last && h2_keep(s, slice_of(&s->last, 1)) < 0) {
+		front_close(&s->front, CONN_CLOSE_MEMORY);
+		return;
+	}
+	s->has_last = false;
+	if (s->held.n && x->state == EXCHANGE_HEAD)
+		h2_take_head(s, s->held);
+	if (!s->front.closed)
 		h2_wake(s);
 }
 

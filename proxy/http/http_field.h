@@ -119,6 +119,8 @@ enum http_name {
 	X(REQUEST_LINE, 400, "malformed request line") \
 	X(METHOD_NAME, 400, "method is not a token") \
 	X(METHOD_REFUSED, 405, "method not allowed here") \
+	X(PROTOCOL, 501, "unknown :protocol of an extended CONNECT") \
+	X(LENGTH_OF_TUNNEL, 400, "Content-Length in a request for a tunnel") \
 	X(TARGET_TOO_LONG, 414, "request target too long") \
 	X(TARGET_BYTE, 400, "byte not allowed in the request target") \
 	X(TARGET_FORM, 400, "request target is of no form that fits the method") \

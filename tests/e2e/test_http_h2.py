@@ -214,6 +214,11 @@ def test_a_cut_answer_resets_only_its_stream(served):
     ([(":method", "OPTIONS"), (":scheme", "https"), (":authority", "a.example"), (":path", "*")], [],
      204),
     ([(":method", "CONNECT"), (":authority", "a.example:443")], [], 405),
+    # Of a protocol that nobody knows (RFC 9220 section 3).
+    ([(":method", "CONNECT"), (":protocol", "connect-udp"), (":scheme", "https"), (":authority", "a.example"),
+      (":path", "/app/")], [], 501),
+    ([(":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "https"), (":authority", "a.example"),
+      (":path", "/app/")], [("content-length", "0")], 400),
     ([(":method", "GET"), (":scheme", "https"), (":authority", "a.example"),
       (":path", "/" + "x" * 9000)], [], 414),
     ([(":method", "GET"), (":scheme", "https"), (":authority", "a.example"), (":path", "/")],
