@@ -113,11 +113,11 @@ fetch_kick(struct front *f)
 	event_active(&fetch_of(f)->event, EV_TIMEOUT, 0);
 }
 
-static bool
-fetch_is_gone(struct front *f)
+static enum front_presence
+fetch_presence(struct front *f)
 {
 	(void)f;
-	return false;
+	return FRONT_HERE;
 }
 
 static void
@@ -132,7 +132,7 @@ static const struct front_ops fetch_ops = {.read = fetch_read,
 	.close = fetch_close,
 	.drive = fetch_drive,
 	.kick = fetch_kick,
-	.is_gone = fetch_is_gone,
+	.presence = fetch_presence,
 	.settle = fetch_settle};
 
 static void

@@ -62,22 +62,26 @@ conn_front_settle(struct front *f)
 		f->conn->readable = false;
 }
 
-/* Asks the kernel only when there was an edge. */
-static bool
-conn_front_is_gone(struct front *f)
+/* Asks the kernel only when there was an edge. The FIN of a client that has closed is the same as
+ * that of one that has only ended its requests, as many simple ones do behind the last; TLS is
+ * ended by both sides at once (RFC 8446 section 6.1 allows otherwise, clients do not). */
+static enum front_presence
+conn_front_presence(struct front *f)
 {
 	struct conn *c = f->conn;
 	char byte;
 	ssize_t n;
 
 	if (iobuf_len(&c->front.in) > 0 || !(c->readable || c->finished))
-		return false;
+		return FRONT_HERE;
 	n = recv(c->origin.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
 	if (n < 0 && errno == EAGAIN)
 		c->readable = false;
-	if (c->finished)
-		return true;
-	return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+	else if (n < 0 && errno != EINTR)
+		return FRONT_GONE;
+	if (n != 0 && !c->finished)
+		return FRONT_HERE;
+	return c->ssl ? FRONT_GONE : FRONT_HALF_CLOSED;
 }
 
 static int
@@ -396,7 +400,7 @@ const struct front_ops conn_front_ops = {
 	.close = conn_front_close,
 	.drive = conn_front_drive,
 	.kick = conn_front_kick,
-	.is_gone = conn_front_is_gone,
+	.presence = conn_front_presence,
 	.settle = conn_front_settle,
 };
 
@@ -408,6 +412,6 @@ const struct front_ops conn_front_ops_tls = {
 	.close = conn_front_close,
 	.drive = conn_front_drive,
 	.kick = conn_front_kick,
-	.is_gone = conn_front_is_gone,
+	.presence = conn_front_presence,
 	.settle = conn_front_settle,
 };

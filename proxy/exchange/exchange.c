@@ -53,6 +53,28 @@ exchange_on_resolved(struct resolve_wait *wait)
 	front_drive(x->front);
 }
 
+/* The states in which nothing but its answer is waited for. */
+static bool
+exchange_watches_client(const struct exchange *x)
+{
+	static const unsigned states = 1U << EXCHANGE_HEAD | 1U << EXCHANGE_RESOLVE |
+				       1U << EXCHANGE_GUARD | 1U << EXCHANGE_WAIT |
+				       1U << EXCHANGE_DISK | 1U << EXCHANGE_COLLAPSE |
+				       1U << EXCHANGE_CONNECT | 1U << EXCHANGE_RELAY;
+
+	return (states >> x->state & 1) && !x->answer_read;
+}
+
+/* The client has half-closed, and since then nothing of its answer has come. */
+static void
+exchange_on_silence(struct timer *t)
+{
+	struct exchange *x = list_entry(t, struct exchange, silence);
+
+	if (exchange_watches_client(x) && x->body_sent == x->silence_sent)
+		front_close(x->front, CONN_CLOSE_CLIENT_ABORT);
+}
+
 static void
 exchange_free(struct exchange *x)
 {
@@ -112,6 +134,7 @@ exchange_new(struct front *f)
 	list_init(&x->tunnel_node);
 	resolve_wait_init(&x->resolve, exchange_on_resolved);
 	timer_init(&x->retry, exchange_on_retry);
+	timer_init(&x->silence, exchange_on_silence);
 	http_request_init(&x->request);
 	x->began_us = clock_mono_us();
 	x->began_ms = x->began_us / 1000;
@@ -219,6 +242,7 @@ exchange_finish(struct exchange *x)
 	uint64_t duration_us = clock_mono_us() - x->began_us;
 
 	exchange_stop_waiting(x);
+	timer_remove(&w->timers, &x->silence);
 	exchange_end_tunnel(x);
 	exchange_drop_upstream(x);
 	exchange_guard_release(x);
@@ -604,11 +628,31 @@ exchange_end(struct exchange *x)
 	return keep ? EXCHANGE_END_KEEP : EXCHANGE_END_CLOSE;
 }
 
-/* While nothing is to be written or read, a client that goes takes its request along. */
+/* While nothing is to be written or read, a client that goes takes its request along. One that has
+ * half-closed may wait for its answer: it is held to be gone when nothing of that has come for some
+ * time. */
 static bool
-exchange_client_left(const struct exchange *x)
+exchange_client_left(struct exchange *x)
 {
-	return !x->answer_read && front_is_gone(x->front);
+	if (!exchange_watches_client(x))
+		return false;
+	switch (front_presence(x->front)) {
+	case FRONT_HERE:
+		break;
+	case FRONT_GONE:
+		return true;
+	case FRONT_HALF_CLOSED:
+		/* Behind the body, which may be here still: who reads it finds the end. */
+		if (x->state == EXCHANGE_RELAY && !http_body_done(&x->request_body))
+			break;
+		if (x->silence.deadline_ms != 0 && x->body_sent == x->silence_sent)
+			break;
+		x->silence_sent = x->body_sent;
+		timer_set(&x->worker->timers, &x->silence,
+			clock_mono_coarse_ms() + EXCHANGE_SILENCE_MS);
+		break;
+	}
+	return false;
 }
 
 enum exchange_end
@@ -656,7 +700,7 @@ exchange_run(struct exchange *x)
 			return exchange_end(x);
 		}
 	}
-	if (!f->closed && x->state == EXCHANGE_RELAY && exchange_client_left(x))
+	if (!f->closed && exchange_client_left(x))
 		front_close(f, CONN_CLOSE_CLIENT_ABORT);
 	return EXCHANGE_GOES_ON;
 }

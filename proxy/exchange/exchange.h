@@ -62,6 +62,7 @@ enum exchange_end { EXCHANGE_GOES_ON, EXCHANGE_END_KEEP, EXCHANGE_END_CLOSE };
 #define EXCHANGE_NOTE_MS                                                                           \
 	1000 /* a failed backend is told of at most once in this time, a thread                    \
 	      */
+#define EXCHANGE_SILENCE_MS 3000       /* between a client's half-close and some of its answer */
 #define EXCHANGE_DRAIN_MAX (64 * 1024) /* of a body nobody wants, to keep the connection */
 
 #define TUNNEL_GOODBYE_MS 2000 /* before a drain's end, and a quarter of it at most */
@@ -151,6 +152,8 @@ struct exchange {
 	struct list container_node; /* in container.exchanges */
 	struct resolve_wait resolve;
 	struct timer retry;
+	struct timer silence;  /* runs when the client has half-closed */
+	uint64_t silence_sent; /* body_sent when it began */
 	struct addr addrs[RESOLVE_ADDRESSES_MAX];
 	size_t n_addrs, next_addr;
 	bool counted_waiting;

@@ -79,6 +79,13 @@ enum front_io {
 	FRONT_IO_END,    /* read only: the client has said that its body ends here */
 };
 
+/* What is known of the client while its request is being answered. */
+enum front_presence {
+	FRONT_HERE,
+	FRONT_HALF_CLOSED, /* it sends no more; whether it reads still, only writing tells */
+	FRONT_GONE,
+};
+
 struct conn;
 struct exchange;
 struct front;
@@ -96,7 +103,7 @@ struct front_ops {
 	void (*close)(struct front *f, enum conn_close_reason reason);
 	void (*drive)(struct front *f);
 	void (*kick)(struct front *f);
-	bool (*is_gone)(struct front *f);
+	enum front_presence (*presence)(struct front *f);
 	void (*settle)(struct front *f);
 };
 
@@ -211,11 +218,11 @@ front_kick(struct front *f)
 	f->ops->kick(f);
 }
 
-/* While a request is being answered: whether the client has gone. */
-static inline bool
-front_is_gone(struct front *f)
+/* While a request is being answered: whether the client is still there for its answer. */
+static inline enum front_presence
+front_presence(struct front *f)
 {
-	return f->ops->is_gone(f);
+	return f->ops->presence(f);
 }
 
 /* A request is complete, nothing more is expected to be read now. */

@@ -153,11 +153,11 @@ subrequest_kick(struct front *f)
 	event_active(&subrequest_of(f)->event, EV_TIMEOUT, 0);
 }
 
-static bool
-subrequest_is_gone(struct front *f)
+static enum front_presence
+subrequest_presence(struct front *f)
 {
 	(void)f;
-	return false;
+	return FRONT_HERE;
 }
 
 static void
@@ -172,7 +172,7 @@ const struct front_ops subrequest_ops = {.read = subrequest_read,
 	.close = subrequest_close,
 	.drive = subrequest_drive,
 	.kick = subrequest_kick,
-	.is_gone = subrequest_is_gone,
+	.presence = subrequest_presence,
 	.settle = subrequest_settle};
 
 static void

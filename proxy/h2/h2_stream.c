@@ -590,11 +590,11 @@ h2_front_kick(struct front *f)
 }
 
 /* The library tells when the client resets a stream. */
-static bool
-h2_front_is_gone(struct front *f)
+static enum front_presence
+h2_front_presence(struct front *f)
 {
 	(void)f;
-	return false;
+	return FRONT_HERE;
 }
 
 static void
@@ -610,6 +610,6 @@ const struct front_ops h2_front_ops = {
 	.close = h2_front_close,
 	.drive = h2_front_drive,
 	.kick = h2_front_kick,
-	.is_gone = h2_front_is_gone,
+	.presence = h2_front_presence,
 	.settle = h2_front_settle,
 };

@@ -130,7 +130,7 @@ def test_a_leader_that_leaves_hands_over(site, origin):
     wait_for(lambda: asked(origin, "/slow") == 1, what="the leader's request")
     others = ask_all(site, 20, "/slow")
     wait_for(lambda: site.stats()["cache_collapsed"] == 20, what="20 that wait")
-    leader.close()
+    leader.reset()
     responses = answers(others)
     assert all((r.status, r.body) == (200, b"body") for r in responses)
     assert asked(origin, "/slow") == 2

@@ -417,6 +417,33 @@ def test_a_client_that_leaves_cancels_its_request(sluice, backend):
     wait_for(lambda: s.stats()["connections_open"] == 0, what="no open connection")
 
 
+def test_a_client_that_has_half_closed_gets_its_answer(sluice, backend):
+    """As nc does; also two requests on one connection, a body, and an answer that takes its time."""
+    def serve(conn):
+        while (head := conn.read_head()):
+            body = conn.read_exact(5) if head.startswith(b"POST") else b""
+            if b"/slow" in head:
+                time.sleep(0.5)
+                conn.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+                for _ in range(5):
+                    conn.send(b"1\r\nx\r\n")
+                    time.sleep(0.8)
+                conn.send(b"0\r\n\r\n")
+            else:
+                conn.send(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n" + (body or b"short"))
+
+    s = sluice(CONF, port_back=backend.raw(serve).port)
+    with s.client() as c, s.client() as slow:
+        slow.send(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
+        slow.shutdown_write()
+        c.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\nPOST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello")
+        c.shutdown_write()
+        assert [c.response().body, c.response().body] == [b"short", b"hello"]
+        assert c.eof()
+        assert slow.response().body == b"xxxxx"
+        assert slow.eof()
+
+
 def test_an_upload_cut_off_is_not_a_request(sluice, backend):
     def serve(conn):
         conn.read_head()
