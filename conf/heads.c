@@ -11,7 +11,17 @@ same_rule(const struct conf_header_rule *a, const struct conf_header_rule *b)
 {
 	if (a->side != b->side || a->verb != b->verb || strcmp(a->name, b->name) != 0)
 		return false;
-	return a->verb == CONF_HEADER_REMOVE || strcmp(a->value, b->value) == 0;
+	return !a->value || strcmp(a->value, b->value) == 0;
+}
+
+bool
+conf_heads_pass(const struct conf_heads *heads, struct slice name)
+{
+	for (size_t i = 0; i < heads->n_rules; i++)
+		if (heads->rules[i].verb == CONF_HEADER_PASS &&
+			slice_ieq(slice_str(heads->rules[i].name), name))
+			return true;
+	return false;
 }
 
 bool

@@ -15,7 +15,12 @@
 
 enum conf_header_side { CONF_HEADER_REQUEST, CONF_HEADER_RESPONSE, CONF_HEADER_SIDES };
 
-enum conf_header_verb { CONF_HEADER_SET, CONF_HEADER_ADD, CONF_HEADER_REMOVE };
+enum conf_header_verb {
+	CONF_HEADER_SET,
+	CONF_HEADER_ADD,
+	CONF_HEADER_REMOVE,
+	CONF_HEADER_PASS, /* a name with '_' or '.' that clients may send */
+};
 
 /* `header request X-Real-Host $host`: one field of the heads that the proxy sends. */
 struct conf_header_rule {
@@ -23,7 +28,7 @@ struct conf_header_rule {
 	enum conf_header_side side;
 	enum conf_header_verb verb;
 	char *name;                  /* as written */
-	char *value;                 /* as written; NULL: REMOVE */
+	char *value;                 /* as written; NULL: REMOVE, PASS */
 	struct template_part *parts; /* of the value */
 	size_t n_parts;
 };
@@ -41,7 +46,7 @@ enum conf_rewrite {
 struct conf_heads {
 	struct conf_header_rule *rules;
 	size_t n_rules;
-	size_t n_side[CONF_HEADER_SIDES]; /* how many there are of each */
+	size_t n_side[CONF_HEADER_SIDES]; /* how many change a head of each */
 	enum conf_rewrite rewrite;        /* effective */
 	uint32_t rewrite_ordinal;         /* where written, else 0 */
 	uint64_t print; /* of all that is done to requests here and outside, and of rewrite */
@@ -55,6 +60,8 @@ struct conf_hsts {
 	struct conf_heads heads; /* the rule that it amounts to */
 };
 
+/* Whether a field of this name, which holds '_' or '.', is let through here. */
+bool conf_heads_pass(const struct conf_heads *heads, struct slice name);
 bool conf_heads_equal(const struct conf_heads *a, const struct conf_heads *b);
 /* Fills in what is effective; outer is NULL for the top level. */
 void conf_heads_inherit(struct conf_heads *heads, const struct conf_heads *outer);

@@ -4,7 +4,7 @@
 #include "conf/conf.h"
 #include "conf/setters.h"
 
-#define HEADER_ARGUMENTS "{request|response} [add|remove] NAME [VALUE]"
+#define HEADER_ARGUMENTS "{request|response} [add|remove|pass] NAME [VALUE]"
 
 static const struct schema_row rows[] = {
 	{
@@ -39,7 +39,11 @@ static const struct schema_row rows[] = {
 			"A value may hold variables, and a field whose value comes out empty is "
 			"not "
 			"sent. Fields that frame messages and connections can't be touched; Host "
-			"can only be set. Answers of the proxy's own follow the rules too.",
+			"can only be set. Answers of the proxy's own follow the rules too. Fields "
+			"of "
+			"clients whose names hold _ or . do not reach a backend, which may take "
+			"them "
+			"for others, but where pass names them.",
 		.example = "header request  X-Forwarded-Server $host\n"
 			   "header response X-Frame-Options SAMEORIGIN\n"
 			   "header response remove Server",
@@ -64,7 +68,8 @@ static const struct schema_row rows[] = {
 		.arguments = HEADER_ARGUMENTS,
 		.doc = "The same for this route, behind the rules of its site.",
 		.example = "header request Host jenkins.internal\n"
-			   "header request add X-Via \"sluice, $server_port\"",
+			   "header request add X-Via \"sluice, $server_port\"\n"
+			   "header request pass X_Api_Key",
 	},
 	{
 		.name = "rewrite",
@@ -161,7 +166,7 @@ static const struct schema_row rows[] = {
 };
 
 static const struct schema_word words[] = {
-	{"header", "request", CONF_HEADER_REQUEST, "[add|remove] NAME [VALUE]",
+	{"header", "request", CONF_HEADER_REQUEST, "[add|remove|pass] NAME [VALUE]",
 		"what the backend gets"},
 	{"header", "response", CONF_HEADER_RESPONSE, "[add|remove] NAME [VALUE]",
 		"what the client gets"},
@@ -175,6 +180,10 @@ static const struct schema_word words[] = {
 	{"rule", "add", CONF_HEADER_ADD, "NAME VALUE",
 		"one more field of that name, beside those that are there"},
 	{"rule", "remove", CONF_HEADER_REMOVE, "NAME", "every field of that name"},
+	{"rule", "pass", CONF_HEADER_PASS, "NAME",
+		"lets a client's field through whose name holds _ or ., which some backends "
+		"take for "
+		"-; without it, it is dropped"},
 #define VARIABLE_WORD(id, name, meaning) {"variable", "$" name, TEMPLATE_##id, "", meaning},
 	TEMPLATE_VARIABLE_TABLE(VARIABLE_WORD)
 #undef VARIABLE_WORD

@@ -33,7 +33,7 @@ static const struct schema_row rows[] = {
 		.arguments = "HOST... { ... } | HOST... -> TARGET",
 		.doc = "Says what is served under these host names.",
 		.more = "A host is a name, a name that begins with *. (any name below that "
-			"domain), or * alone "
+			"domain), an address (IPv6 in brackets), or * alone "
 			"(what no other site names). The exact name wins, then the longest *. "
 			"name, then "
 			"*; a request for none of them is answered with 421. The short form is a "

@@ -212,9 +212,37 @@ field_name(struct slice name)
 	return NULL;
 }
 
+/* What some backends read it as: they take '_' and '.' for '-'. It may be none of the fields that
+ * the proxy vouches for. NULL, or what is wrong. */
+static const char *
+passed_name(struct slice name)
+{
+	static const char *const ours[] = {"host", "proxy", "forwarded", "x-real-ip",
+		"x-request-id", "authorization", "cookie", "content-type"};
+	char text[FIELD_NAME_MAX];
+	struct slice read_as;
+
+	if (name.n == 0 || name.n > sizeof(text))
+		return field_name(name);
+	for (size_t i = 0; i < name.n; i++)
+		text[i] = (char)(name.p[i] == '_' || name.p[i] == '.' ? '-' : name.p[i]);
+	read_as = slice_of(text, name.n);
+	if (slice_eq(read_as, name))
+		return "holds neither \"_\" nor \".\"; fields of such names go through without a "
+		       "rule";
+	if (is_framing(read_as) || slice_istarts(read_as, SLICE_LIT("x-forwarded-")))
+		return "may be taken for a field that the proxy itself sends";
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+		if (slice_ieq(read_as, slice_str(ours[i])))
+			return "may be taken for a field that the proxy itself sends or checks";
+	return field_name(name);
+}
+
 static int
 read_name(struct parse *p, const struct word *w, struct conf_header_rule *rule)
 {
+	if (rule->verb == CONF_HEADER_PASS)
+		return word_read_checked(p, w, passed_name(w->text), &rule->name);
 	/* Exactly one Host, always (RFC 9112 section 3.2). */
 	if (rule->side == CONF_HEADER_REQUEST && rule->verb != CONF_HEADER_SET &&
 		slice_ieq(w->text, SLICE_LIT("host")))
@@ -267,8 +295,12 @@ check_words(struct parse *p, const struct directive *d, const struct conf_header
 			WORD_ARG(&d->words[want]));
 	if (d->n > want)
 		return parse_error(p, &d->words[want],
-			"\"%.*s\" is one word too many; write: header %s remove NAME",
-			WORD_ARG(&d->words[want]), side);
+			"\"%.*s\" is one word too many; write: header %s %s NAME",
+			WORD_ARG(&d->words[want]), side, schema_word_name("rule", (int)rule->verb));
+	if (rule->verb == CONF_HEADER_PASS && rule->side == CONF_HEADER_RESPONSE)
+		return parse_error(p, &d->words[2],
+			"fields of answers go through whatever their names hold; write: header "
+			"request pass NAME");
 	return 0;
 }
 
@@ -291,8 +323,11 @@ set_header(struct parse *p, const struct directive *d)
 	rule->ordinal = d->ordinal;
 	rule->side = (enum conf_header_side)side;
 	rule->verb = verb < 0 ? CONF_HEADER_SET : (enum conf_header_verb)verb;
-	heads->n_side[side]++;
+	if (rule->verb != CONF_HEADER_PASS)
+		heads->n_side[side]++;
 	if (check_words(p, d, rule) < 0 || read_name(p, &d->words[verb < 0 ? 2 : 3], rule) < 0)
 		return -1;
-	return rule->verb == CONF_HEADER_REMOVE ? 0 : read_value(p, &d->words[d->n - 1], rule);
+	if (rule->verb == CONF_HEADER_REMOVE || rule->verb == CONF_HEADER_PASS)
+		return 0;
+	return read_value(p, &d->words[d->n - 1], rule);
 }

@@ -12,11 +12,14 @@ open_site(struct parse *p)
 	return &p->conf->sites[p->site];
 }
 
-/* A host in lower case, as the configuration's own. NULL when memory is short. */
+/* A host in the spelling that requests are looked up by, as the configuration's own. NULL when
+ * memory is short. */
 static char *
-lower_host(struct parse *p, struct slice s)
+fold_host(struct parse *p, struct slice s)
 {
-	char *host = parse_dup(p, s);
+	char literal[ADDR_PORT_TEXT_MAX];
+	size_t n = addr_fold_literal(s, literal);
+	char *host = parse_dup(p, n ? slice_of(literal, n) : s);
 
 	for (char *c = host; c && *c; c++)
 		if (*c >= 'A' && *c <= 'Z')
@@ -36,7 +39,7 @@ read_host(struct parse *p, const struct directive *d, const struct word *w)
 
 	if (why)
 		return parse_error(p, w, "the host \"%.*s\" %s", WORD_ARG(w), why);
-	host = lower_host(p, w->text);
+	host = fold_host(p, w->text);
 	slot = host ? parse_add(p, &site->hosts, &site->n_hosts, sizeof(*slot)) : NULL;
 	if (!slot) {
 		free(host);

@@ -161,15 +161,35 @@ value_host(struct slice s)
 	}
 }
 
+/* As Host has it. */
+static const char *
+site_literal(struct slice s)
+{
+	char text[ADDR_PORT_TEXT_MAX];
+	size_t end = slice_index(s, ']');
+
+	if (end + 1 < s.n && s.p[end + 1] == ':')
+		return "must have no port; every site answers on every listener";
+	if (addr_fold_literal(s, text) == 0)
+		return "must have one IPv6 address between its brackets";
+	return NULL;
+}
+
 const char *
 value_site_host(struct slice s)
 {
+	struct addr addr;
+
 	if (slice_eq_str(s, "*"))
 		return NULL;
 	if (slice_starts(s, SLICE_LIT("http://")) || slice_starts(s, SLICE_LIT("https://")))
 		return "must be a host name alone, without http:// or https://";
 	if (slice_index(s, '/') < s.n)
 		return "must be a host name alone; paths are routes inside the site";
+	if (slice_starts(s, SLICE_LIT("[")))
+		return site_literal(s);
+	if (addr_parse(s, &addr) == 0 && addr.family == AF_INET6)
+		return "is an IPv6 address, which stands in brackets here as in a URL: site [::1]";
 	if (slice_index(s, ':') < s.n)
 		return "must have no port; every site answers on every listener";
 	if (slice_starts(s, SLICE_LIT("*.")))

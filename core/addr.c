@@ -122,6 +122,18 @@ addr_print_port(const struct addr *a, uint16_t port, char out[static ADDR_PORT_T
 	return out;
 }
 
+size_t
+addr_fold_literal(struct slice s, char out[static ADDR_PORT_TEXT_MAX])
+{
+	char text[ADDR_TEXT_MAX];
+	struct addr addr;
+
+	if (s.n < 2 || s.p[0] != '[' || s.p[s.n - 1] != ']' ||
+		addr_parse(slice_of(s.p + 1, s.n - 2), &addr) < 0 || addr.family != AF_INET6)
+		return 0;
+	return (size_t)snprintf(out, ADDR_PORT_TEXT_MAX, "[%s]", addr_print(&addr, text));
+}
+
 bool
 addr_eq(const struct addr *a, const struct addr *b)
 {

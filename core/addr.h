@@ -38,6 +38,9 @@ const char *addr_print(const struct addr *a, char out[static ADDR_TEXT_MAX]);
 const char *prefix_print(const struct prefix *p, char out[static ADDR_TEXT_MAX]);
 const char *addr_print_port(
 	const struct addr *a, uint16_t port, char out[static ADDR_PORT_TEXT_MAX]);
+/* "[ADDRESS]", as URLs write IPv6 ones (RFC 3986 section 3.2.2), in the one spelling that there is
+ * of it (RFC 5952). The length, or 0: s is no such. */
+size_t addr_fold_literal(struct slice s, char out[static ADDR_PORT_TEXT_MAX]);
 bool addr_eq(const struct addr *a, const struct addr *b);
 /* <0, 0, >0: family first, then bytes. */
 int addr_cmp(const struct addr *a, const struct addr *b);

@@ -211,7 +211,8 @@ route_tls_port(const struct route_index *r)
 	return r->tls_port;
 }
 
-/* The name in lower case without a final dot; -1 for one that no site can have. */
+/* The name in lower case without a final dot, an address in its one spelling; -1 for one that no
+ * site can have. */
 static int
 fold_host(struct slice host, char out[static HOST_TEXT_MAX], size_t *ret_n)
 {
@@ -219,6 +220,10 @@ fold_host(struct slice host, char out[static HOST_TEXT_MAX], size_t *ret_n)
 		host.n--;
 	if (host.n == 0 || host.n >= HOST_TEXT_MAX)
 		return -1;
+	if (host.p[0] == '[') {
+		*ret_n = addr_fold_literal(host, out);
+		return *ret_n ? 0 : -1;
+	}
 	for (size_t i = 0; i < host.n; i++)
 		out[i] = http_lower(host.p[i]);
 	*ret_n = host.n;

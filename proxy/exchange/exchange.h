@@ -299,6 +299,9 @@ int exchange_put_proxy_header(const struct exchange *x, struct buf *out);
 /* The user's page for an answer of ours: opens it as x->file and fills a's page. Not for a request
  * that has no generation, nor where a file is open already. */
 void exchange_open_page(struct exchange *x, struct answer *a);
+/* '_' and '.' in names are a way to smuggle fields past a filter: marks those that the file lets
+ * through to the backend, and tells that others are dropped. */
+void exchange_judge_odd_fields(struct exchange *x);
 /* What the route's rules and its guard make of a field of the request with that name, which has one
  * (its site too). */
 enum head_rules_effect exchange_head_effect(const struct exchange *x, struct slice name);

@@ -5,25 +5,8 @@
 #include "proxy/exchange/exchange.h"
 
 #include "core/clock.h"
-#include "core/log.h"
 #include "proxy/http/answer.h"
 #include "proxy/exchange/exchange_cache.h"
-
-#define ODD_FIELDS_LOG_MS 1000 /* at most one line in this time, a thread */
-
-/* '_' and '.' in names are a way to smuggle fields past a filter: they are dropped, not silently.
- */
-static void
-exchange_note_odd_fields(struct exchange *x)
-{
-	struct worker *w = x->worker;
-
-	if (x->request.n_odd == 0 || x->began_ms < w->odd_fields_logged_ms + ODD_FIELDS_LOG_MS)
-		return;
-	w->odd_fields_logged_ms = x->began_ms;
-	log_info("request fields with '_' or '.' in their names dropped",
-		kv_u("fields", x->request.n_odd), kv_slice("host", exchange_host(x)));
-}
 
 /* RFC 9110 section 15.5.14: known to be too large before a byte of it is read. */
 static bool
@@ -230,7 +213,6 @@ exchange_begin(struct exchange *x)
 	if (http_body_done(&x->request_body))
 		front_settle(x->front);
 	exchange_find_client(x);
-	exchange_note_odd_fields(x);
 	if (exchange_is_shed(x))
 		return;
 	if (r->form == HTTP_FORM_ASTERISK) {

@@ -5,6 +5,7 @@
  */
 #include "proxy/exchange/exchange.h"
 
+#include "core/log.h"
 #include "proxy/guard/client.h"
 #include "proxy/exchange/exchange_cache.h"
 #include "proxy/http/head_rules.h"
@@ -14,6 +15,8 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
+
+#define ODD_FIELDS_LOG_MS 1000 /* at most one line in this time, a thread */
 
 static void
 find_request_id(struct exchange *x)
@@ -147,6 +150,38 @@ exchange_rewrite_head(struct exchange *x, size_t from, struct buf *out)
 		.address = slice_str(x->upstream_text),
 		.port = x->target->port};
 	return rewrite_head(&w, from, &x->worker->text, out);
+}
+
+static bool
+passes(const struct exchange *x, struct slice name)
+{
+	return conf_heads_pass(&x->generation->conf->heads, name) ||
+	       (x->site && conf_heads_pass(&x->site->heads, name)) ||
+	       conf_heads_pass(&x->route->heads, name);
+}
+
+void
+exchange_judge_odd_fields(struct exchange *x)
+{
+	struct worker *w = x->worker;
+	struct http_request *r = &x->request;
+	unsigned dropped = 0;
+
+	for (size_t i = 0; r->n_odd > 0 && i < r->n_fields; i++) {
+		struct http_field *field = &r->fields[i];
+
+		if (!(field->flags & HTTP_FIELD_ODD))
+			continue;
+		if (passes(x, http_request_slice(r, field->name)))
+			field->flags |= HTTP_FIELD_PASS;
+		else
+			dropped++;
+	}
+	if (dropped == 0 || x->began_ms < w->odd_fields_logged_ms + ODD_FIELDS_LOG_MS)
+		return;
+	w->odd_fields_logged_ms = x->began_ms;
+	log_info("request fields with '_' or '.' in their names dropped", kv_u("fields", dropped),
+		kv_slice("host", exchange_host(x)));
 }
 
 /* What the rules of a place may know. A request whose head was refused says nothing. */

@@ -85,6 +85,7 @@ exchange_start_relay(struct exchange *x)
 	x->interims = 0;
 	http_response_init(&x->response, x->request.method);
 	x->response.may_switch = x->request.websocket;
+	exchange_judge_odd_fields(x);
 	if (relay_build_head(x, &u->out) < 0) {
 		exchange_answer(x, 431, NULL, "head does not fit when forwarded");
 		return;

@@ -174,7 +174,8 @@ is_condition(uint8_t id)
 static bool
 is_forwarded(const struct forward_request *f, const struct http_field *field)
 {
-	if (field->flags || (http_name_what(field->id) & HTTP_HOP))
+	if ((field->flags && field->flags != (HTTP_FIELD_ODD | HTTP_FIELD_PASS)) ||
+		(http_name_what(field->id) & HTTP_HOP))
 		return false;
 	if (f->hides_login && field->id == HTTP_NAME_AUTHORIZATION)
 		return false;

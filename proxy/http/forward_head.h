@@ -7,7 +7,8 @@
  * X-Forwarded-For/-Proto/-Host/-Port/-Prefix and X-Request-Id from what we know; whatever the
  * client claimed is dropped, unless it is trusted: then X-Forwarded-For goes on with the peer
  * behind it, and the others are kept. Nothing that concerns the client's connection, nothing that
- * Connection lists, no name with '_' or '.', no Expect, and no Upgrade but to WebSocket.
+ * Connection lists, no name with '_' or '.' that the file does not name, no Expect, and no Upgrade
+ * but to WebSocket.
  *
  * Trailer goes on where trailers do, with the names that may (http_trailers.h).
  */

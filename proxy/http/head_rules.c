@@ -253,7 +253,9 @@ run_rules(struct run *run, const struct head_rules *r)
 		if (!heads || heads->n_side[r->side] == 0)
 			continue;
 		for (size_t k = 0; k < heads->n_rules; k++)
-			if (heads->rules[k].side == r->side && run_rule(run, &heads->rules[k]) < 0)
+			if (heads->rules[k].side == r->side &&
+				heads->rules[k].verb != CONF_HEADER_PASS &&
+				run_rule(run, &heads->rules[k]) < 0)
 				return -1;
 	}
 	return 0;
@@ -306,7 +308,8 @@ head_rules_effect(const struct head_rules *r, struct slice name)
 		for (size_t k = 0; r->places[i] && k < r->places[i]->n_rules; k++) {
 			const struct conf_header_rule *rule = &r->places[i]->rules[k];
 
-			if (rule->side == r->side && slice_ieq(slice_str(rule->name), name))
+			if (rule->side == r->side && rule->verb != CONF_HEADER_PASS &&
+				slice_ieq(slice_str(rule->name), name))
 				effect = rule_effect(rule, effect);
 		}
 	return effect;

@@ -185,7 +185,8 @@ struct http_span {
 };
 
 #define HTTP_FIELD_LISTED 1u /* a Connection field names it: not forwarded */
-#define HTTP_FIELD_ODD 2u    /* '_' or '.' in the name: never forwarded to a backend */
+#define HTTP_FIELD_ODD 2u    /* '_' or '.' in the name: not forwarded to a backend */
+#define HTTP_FIELD_PASS 4u   /* but this one is: the file says so */
 
 struct http_field {
 	struct http_span name, value; /* the value without blanks around it */

@@ -230,6 +230,8 @@ static bool
 tls_covers(X509 *leaf, const char *host)
 {
 	char below[CONF_HOST_MAX + sizeof("any")];
+	struct slice address = slice_str(host);
+	struct addr addr;
 
 	if (strcmp(host, "*") == 0)
 		return true;
@@ -237,6 +239,10 @@ tls_covers(X509 *leaf, const char *host)
 		(void)snprintf(below, sizeof(below), "any%s", host + 1);
 		host = below;
 	}
+	if (host[0] == '[') /* and ends in "]" */
+		address = slice_of(host + 1, address.n - 2);
+	if (addr_parse(address, &addr) == 0)
+		return X509_check_ip(leaf, addr.bytes, addr_len(&addr), 0) == 1;
 	return X509_check_host(leaf, host, 0, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, NULL) == 1;
 }
 

@@ -203,6 +203,18 @@ def test_dropped_names_are_told(sluice, origin):
     wait_for(lambda: re.search(r"names dropped\" fields=2 host=a\.example", s.log), what="the log line")
 
 
+def test_names_that_a_route_lets_through(sluice, origin):
+    conf = CONF.replace("site a.example {", "site a.example {\n header request pass X_Y").replace(
+        "inner/", "inner/ { header request pass Soap.Action ; header request remove X_Y }")
+    s = sluice(conf, port_back=origin.port)
+    sent = [("x_Y", "1"), ("SOAP.Action", "2"), ("X_Z", "3"), ("X-Y", "4")]
+    s.get("/", headers=sent)
+    s.get("/app/", headers=sent)
+    names = ("x_y", "soap.action", "x_z", "x-y")
+    assert [[r.header(n) for n in names] for r in origin.requests()] == [["1", None, None, "4"], [None, "2", None, "4"]]
+    wait_for(lambda: re.search(r"names dropped\" fields=[12] host=a\.example", s.log), what="the log line")
+
+
 def test_a_refused_method_names_the_allowed_ones(sluice, origin):
     s = sluice(CONF, port_back=origin.port)
     assert "GET" in s.get("/", method="TRACE").header("allow")

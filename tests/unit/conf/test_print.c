@@ -188,7 +188,7 @@ put_heads(struct maker *m)
 {
 	static const char *const rules[] = {"request X-A $host", "request add X-A \"a  b\"",
 		"request remove X-A", "response add add add", "response X \"${host}$$\"",
-		"response remove remove"};
+		"response remove remove", "request pass X_A"};
 	uint32_t rule;
 
 	if (pick(m, 3) == 0)

@@ -51,6 +51,12 @@ hosts_and_wildcards(void **state)
 	GOOD(value_site_host, "Example.ORG");
 	GOOD(value_site_host, "192.0.2.1");
 	GOOD(value_site_host, "localhost");
+	GOOD(value_site_host, "[2001:DB8::1]");
+	BAD(value_site_host, "::1");
+	BAD(value_site_host, "[::1]:80");
+	BAD(value_site_host, "[::1");
+	BAD(value_site_host, "[]");
+	BAD(value_site_host, "[1.2.3.4]");
 	BAD(value_site_host, "*.");
 	BAD(value_site_host, "**");
 	BAD(value_site_host, "*.*.org");

@@ -143,6 +143,20 @@ address_and_port(void **state)
 }
 
 static void
+literals_have_one_spelling(void **state)
+{
+	static const char *const wrong[] = {
+		"", "[", "[]", "::1", "[::1", "::1]", "[1.2.3.4]", "[::ffff:1.2.3.4]", "[[::1]]"};
+	char text[ADDR_PORT_TEXT_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		assert_int_equal(addr_fold_literal(slice_str(wrong[i]), text), 0);
+	assert_int_equal(addr_fold_literal(SLICE_LIT("[2001:DB8:0::7]"), text), 13);
+	assert_string_equal(text, "[2001:db8::7]");
+}
+
+static void
 socket_addresses_and_back(void **state)
 {
 	static const char *const texts[] = {"192.0.2.7", "2001:db8::7"};
@@ -191,6 +205,7 @@ main(void)
 		cmocka_unit_test(a_prefix_contains_its_network_only),
 		cmocka_unit_test(order_is_family_then_bytes),
 		cmocka_unit_test(address_and_port),
+		cmocka_unit_test(literals_have_one_spelling),
 		cmocka_unit_test(socket_addresses_and_back),
 		cmocka_unit_test(a_mapped_socket_address_becomes_ipv4),
 	};

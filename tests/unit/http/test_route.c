@@ -56,7 +56,7 @@ static struct conf_route star_routes[] = {
 };
 
 static char *main_hosts[] = {(char[]){"example.org"}, (char[]){"www.example.org"}};
-static char *few_hosts[] = {(char[]){"few.example"}};
+static char *few_hosts[] = {(char[]){"few.example"}, (char[]){"[2001:db8::7]"}};
 static char *wild_hosts[] = {(char[]){"*.example.org"}};
 static char *deep_hosts[] = {(char[]){"*.deep.example.org"}};
 static char *star_hosts[] = {(char[]){"*"}};
@@ -76,7 +76,7 @@ static struct conf_site sites[SITE_COUNT] = {
 		.routes = main_routes,
 		.n_routes = ARRAY_SIZE(main_routes)},
 	[SITE_FEW] = {.hosts = few_hosts,
-		.n_hosts = 1,
+		.n_hosts = 2,
 		.certificate = 0,
 		.routes = few_routes,
 		.n_routes = ARRAY_SIZE(few_routes)},
@@ -158,6 +158,9 @@ sites_are_found_by_name(void **state)
 		{"", -1},
 		{".", -1},
 		{"[::1]", -1},
+		{"[2001:db8::7]", SITE_FEW},
+		{"[2001:DB8:0:0::7]", SITE_FEW},
+		{"2001:db8::7", -1},
 	};
 	struct route_index *with_star = make_index(SITE_COUNT);
 	struct route_index *without = make_index(SITE_STAR);
