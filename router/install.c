@@ -8,6 +8,7 @@
 #include "core/log.h"
 #include "core/own.h"
 #include "router/conntrack.h"
+#include "router/nft_tally.h"
 #include "router/plan_guard.h"
 
 #include <string.h>
@@ -179,6 +180,7 @@ install_ruleset(struct router *r, struct ruleset *to, struct err *e)
 			kv_u("added", ruleset_count(&diff.add)),
 			kv_u("removed", ruleset_count(&diff.del)));
 		forget_flows(r, &diff, to);
+		nft_tally_forget(&r->nft, &diff, to);
 		ruleset_clear(&r->ruleset);
 		r->ruleset = *to;
 		*to = (struct ruleset){0};

@@ -308,6 +308,10 @@ set_attributes(struct nftnl_set *s, enum ruleset_set set, const struct ruleset_l
 	}
 	if (info->kind == RULESET_KIND_COUNTED)
 		set_counter(s);
+	if (info->kind == RULESET_KIND_TALLIED) {
+		flags |= NFT_SET_EVAL;
+		nftnl_set_set_u32(s, NFTNL_SET_DESC_SIZE, RULESET_TALLIES_MAX);
+	}
 	if (info->kind == RULESET_KIND_DYNAMIC) {
 		flags |= dynamic_flags(set, limits);
 		nftnl_set_set_u32(s, NFTNL_SET_DESC_SIZE,

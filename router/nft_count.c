@@ -2,6 +2,8 @@
  */
 #include "router/nft_count.h"
 
+#include "router/nft_tally.h"
+
 #include <endian.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -136,34 +138,17 @@ find(const struct counted_list *l, const uint8_t *key)
 	return bsearch(&wanted, l->v, l->n, sizeof(*l->v), compare_keys);
 }
 
-/* A map's key ends in protocol and port; its data is an address and a port. The target's key is
- * the protocol, the data's port, the data's address. */
-static void
-target_key(
-	enum ruleset_set set, const struct ruleset_elem *elem, uint8_t ret[static RULESET_KEY_MAX])
-{
-	const struct ruleset_set_info *info = ruleset_set_info(set);
-	size_t addr_size = ruleset_part_size(info->data[0]),
-	       size = ruleset_part_size(RULESET_PART_PORT);
-
-	memset(ret, 0, RULESET_KEY_MAX);
-	memcpy(ret, elem->key + info->key_size - 2 * size, size);
-	memcpy(ret + size, elem->data + addr_size, size);
-	memcpy(ret + 2 * size, elem->data, addr_size);
-}
-
 struct counts {
 	struct nft_count *v;
 	size_t n, cap;
 };
 
-/* Elements of one directive mostly follow each other. */
+/* Elements of one directive mostly follow each other; the others are joined in the end. */
 static struct nft_count *
 count_of(struct counts *c, uint32_t ordinal)
 {
-	for (size_t i = c->n; i-- > 0;)
-		if (c->v[i].ordinal == ordinal)
-			return &c->v[i];
+	if (c->n && c->v[c->n - 1].ordinal == ordinal)
+		return &c->v[c->n - 1];
 	if (c->n == c->cap) {
 		size_t cap = c->cap ? c->cap * 2 : 64;
 		struct nft_count *v = realloc(c->v, cap * sizeof(*v));
@@ -188,7 +173,7 @@ add_up(struct counts *c, const struct ruleset_elems *s, const struct counted_lis
 
 		if (!count)
 			return -1;
-		target_key(map->set, &s->v[i], key);
+		nft_tally_key(map->set, &s->v[i], key);
 		carried = find(targets, key);
 		count->hits += hits ? hits->packets : 0;
 		count->packets += carried ? carried->packets : 0;
@@ -201,9 +186,8 @@ static int
 count_map(struct nft *n, const struct ruleset *r, enum ruleset_set set, struct counts *c,
 	struct err *e)
 {
-	bool v6 = ruleset_set_info(set)->data[0] == RULESET_PART_IPV6;
 	struct counted_list map = {.set = set};
-	struct counted_list targets = {.set = v6 ? RULESET_TARGETS6 : RULESET_TARGETS4};
+	struct counted_list targets = {.set = nft_tally_set(set)};
 	int rc = 0;
 
 	if (r->sets[set].n == 0)
@@ -225,22 +209,38 @@ compare_ordinals(const void *a, const void *b)
 	return x->ordinal < y->ordinal ? -1 : x->ordinal > y->ordinal;
 }
 
+static void
+join_ordinals(struct counts *c)
+{
+	size_t n = 0;
+
+	if (c->n)
+		qsort(c->v, c->n, sizeof(*c->v), compare_ordinals);
+	for (size_t i = 0; i < c->n; i++) {
+		if (n == 0 || c->v[n - 1].ordinal != c->v[i].ordinal) {
+			c->v[n++] = c->v[i];
+			continue;
+		}
+		c->v[n - 1].hits += c->v[i].hits;
+		c->v[n - 1].packets += c->v[i].packets;
+		c->v[n - 1].bytes += c->v[i].bytes;
+	}
+	c->n = n;
+}
+
 int
 nft_count_forwards(struct nft *n, const struct ruleset *r, struct nft_count **ret, size_t *ret_n,
 	struct err *e)
 {
-	static const enum ruleset_set maps[] = {RULESET_FWD4, RULESET_FWD6, RULESET_FWDAT4,
-		RULESET_FWDAT6, RULESET_FWDIF4, RULESET_FWDIF6};
 	struct counts c = {0};
 
-	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
-		if (count_map(n, r, maps[i], &c, e) < 0) {
+	for (size_t i = 0; i < NFT_TALLY_MAPS; i++) {
+		if (count_map(n, r, nft_tally_maps[i], &c, e) < 0) {
 			free(c.v);
 			return -1;
 		}
 	}
-	if (c.n)
-		qsort(c.v, c.n, sizeof(*c.v), compare_ordinals);
+	join_ordinals(&c);
 	*ret = c.v;
 	*ret_n = c.n;
 	return 0;

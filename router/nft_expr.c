@@ -184,13 +184,16 @@ rule_post_masq(struct expr_builder *b, const struct recipe *r)
 	expr_add(b, "masq");
 }
 
-/* ct status dnat ct direction original meta nfproto ipv4
- * meta l4proto . th dport . ip daddr @targets4 */
+/* ct status dnat ct direction original meta nfproto ipv4 meta l4proto != icmp
+ * add @targets4 { meta l4proto . th dport . ip daddr counter }
+ * An ICMP error belongs to the flow that it speaks of, but has no ports: whoever sends it would
+ * choose keys as they like. */
 static void
 rule_count(struct expr_builder *b, const struct recipe *r)
 {
-	struct nftnl_expr *x;
+	struct nftnl_expr *x, *counter;
 	uint8_t direction = (uint8_t)r->key;
+	uint8_t icmp = r->family == &expr_v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP;
 
 	expr_ct_bits(b, NFT_CT_STATUS, IPS_DST_NAT);
 	x = expr_add(b, "ct");
@@ -200,8 +203,22 @@ rule_count(struct expr_builder *b, const struct recipe *r)
 	nftnl_expr_set_u32(x, NFTNL_EXPR_CT_DREG, NFT_REG_1);
 	expr_cmp(b, NFT_CMP_EQ, &direction, sizeof(direction));
 	expr_family_is(b, r->family);
+	expr_meta(b, NFT_META_L4PROTO, NFT_REG_1);
+	expr_cmp(b, NFT_CMP_NEQ, &icmp, sizeof(icmp));
 	target(b, r->family, direction == IP_CT_DIR_REPLY);
-	expr_lookup(b, r->family->targets, false);
+	x = expr_add(b, "dynset");
+	counter = nftnl_expr_alloc("counter");
+	if (!x || !counter) {
+		b->failed = true;
+		if (counter)
+			nftnl_expr_free(counter);
+		return;
+	}
+	nftnl_expr_set_u32(x, NFTNL_EXPR_DYNSET_SREG_KEY, NFT_REG_1);
+	nftnl_expr_set_u32(x, NFTNL_EXPR_DYNSET_OP, NFT_DYNSET_OP_ADD);
+	nftnl_expr_set_str(
+		x, NFTNL_EXPR_DYNSET_SET_NAME, ruleset_set_info(r->family->targets)->name);
+	nftnl_expr_set(x, NFTNL_EXPR_DYNSET_EXPR, counter, 0);
 }
 
 /* iifname @bridges ip daddr @nets4 meta l4proto . th dport @services return */

@@ -214,7 +214,7 @@ read_elements(struct nft *n, struct reading *reading, struct netlink_error *ret)
 {
 	const struct ruleset_set_info *info = ruleset_set_info(reading->set);
 
-	if (info->kind == RULESET_KIND_TIMEOUT || info->kind == RULESET_KIND_DYNAMIC)
+	if (!ruleset_set_has_value(reading->set))
 		return 0;
 	if (read_set(n, reading, ret) < 0)
 		return info->family == RULESET_FAMILY_BRIDGE ||

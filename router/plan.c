@@ -255,21 +255,18 @@ forward_map(const struct conf_forward *f, bool v6)
 	return v6 ? RULESET_FWD6 : RULESET_FWD4;
 }
 
-/* What is counted, and where the source is hidden, is known by the target. Two forwards to the same
- * one are one element. */
+/* Where the source is hidden is known by the target. Two forwards to the same one are one
+ * element. */
 static int
-plan_target_port(struct ruleset *r, const struct conf_forward *f, const struct addr *target,
+plan_masquerade(struct ruleset *r, const struct conf_forward *f, const struct addr *target,
 	uint16_t port, struct err *e)
 {
-	bool v6 = target->family == AF_INET6;
 	struct ruleset_elem elem = {.ordinal = f->ordinal};
 	size_t at = ruleset_put_port(
 		elem.key, ruleset_put_proto(elem.key, 0, proto_number(f->proto)), port);
 
 	ruleset_put_addr(elem.key, at, target);
-	if (f->masquerade && ruleset_add(r, v6 ? RULESET_MASQ6 : RULESET_MASQ4, &elem, e) < 0)
-		return -1;
-	return ruleset_add(r, v6 ? RULESET_TARGETS6 : RULESET_TARGETS4, &elem, e);
+	return ruleset_add(r, target->family == AF_INET6 ? RULESET_MASQ6 : RULESET_MASQ4, &elem, e);
 }
 
 static int
@@ -289,8 +286,9 @@ plan_ports(
 			(uint16_t)(f->low + i));
 		at = ruleset_put_addr(elem.data, 0, target);
 		ruleset_put_port(elem.data, at, port);
-		if (ruleset_add(r, set, &elem, e) < 0 ||
-			plan_target_port(r, f, target, port, e) < 0)
+		if (ruleset_add(r, set, &elem, e) < 0)
+			return -1;
+		if (f->masquerade && plan_masquerade(r, f, target, port, e) < 0)
 			return -1;
 	}
 	return 0;
@@ -419,8 +417,6 @@ plan_build(const struct plan_input *in, struct ruleset *ret, struct err *e)
 	ruleset_sort(&r);
 	ruleset_unite(&r, RULESET_MASQ4);
 	ruleset_unite(&r, RULESET_MASQ6);
-	ruleset_unite(&r, RULESET_TARGETS4);
-	ruleset_unite(&r, RULESET_TARGETS6);
 	plan_guard_unite(&r);
 	*ret = r;
 	return 0;

@@ -152,6 +152,22 @@ ruleset_limit_ports(size_t slot)
 }
 
 bool
+ruleset_set_has_value(enum ruleset_set set)
+{
+	switch (set_infos[set].kind) {
+	case RULESET_KIND_PLAIN:
+	case RULESET_KIND_COUNTED:
+	case RULESET_KIND_INTERVAL:
+		return true;
+	case RULESET_KIND_TIMEOUT:
+	case RULESET_KIND_DYNAMIC:
+	case RULESET_KIND_TALLIED:
+		break;
+	}
+	return false;
+}
+
+bool
 ruleset_set_optional(enum ruleset_set set)
 {
 	return set >= RULESET_GUARDED;

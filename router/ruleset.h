@@ -30,6 +30,7 @@
 #define RULESET_FLOWS_MAX 32768            /* of UDP, from containers to containers */
 #define RULESET_FLOWS_S 600                /* a silent one is forgotten */
 #define RULESET_LIMIT_SOURCES 65536 /* in each set of a limit; who comes beyond is not limited */
+#define RULESET_TALLIES_MAX 32768   /* targets with traffic, in each set; others are not counted */
 #define RULESET_TEXT_MAX (32 * 1024 * 1024)
 
 /* The parts that keys and data are made of. */
@@ -53,11 +54,11 @@ enum ruleset_family {
 };
 
 /* X(id, name, key's parts (NONE for those that are not), data's parts, kind: PLAIN; COUNTED, whose
- * elements count the packets that look them up; INTERVAL; or TIMEOUT, DYNAMIC, whose elements
- * are no part of a ruleset's value: bans come and go by themselves, sources of limits are the
- * kernel's own). The sets of a limit stand only where it does, and those of what is open where
- * anything is shut. No name is a word of nft's language:
- * the kernel would take it, but `nft -f` could not read a saved ruleset. */
+ * elements count the packets that look them up; INTERVAL; or TIMEOUT, DYNAMIC, TALLIED, whose
+ * elements are no part of a ruleset's value: bans come and go by themselves, sources of limits are
+ * the kernel's own, and so is a tally, which its first packet makes). The sets of a limit stand
+ * only where it does, and those of what is open where anything is shut. No name is a word of nft's
+ * language: the kernel would take it, but `nft -f` could not read a saved ruleset. */
 /* clang-format off */
 #define RULESET_LIMIT_SETS(X, slot) \
 	X(LIMIT##slot##_4, "limit" #slot "v4", (IPV4, NONE, NONE), (NONE, NONE), DYNAMIC) \
@@ -110,8 +111,8 @@ enum ruleset_family {
 	X(FWDIF6,     "fwdif6",     (IFNAME, PROTO, PORT), (IPV6, PORT), COUNTED) \
 	X(MASQ4,      "masq4",      (PROTO, PORT, IPV4),  (NONE, NONE), PLAIN) \
 	X(MASQ6,      "masq6",      (PROTO, PORT, IPV6),  (NONE, NONE), PLAIN) \
-	X(TARGETS4,   "targets4",   (PROTO, PORT, IPV4),  (NONE, NONE), COUNTED) \
-	X(TARGETS6,   "targets6",   (PROTO, PORT, IPV6),  (NONE, NONE), COUNTED) \
+	X(TARGETS4,   "targets4",   (PROTO, PORT, IPV4),  (NONE, NONE), TALLIED) \
+	X(TARGETS6,   "targets6",   (PROTO, PORT, IPV6),  (NONE, NONE), TALLIED) \
 	X(BLOCK4,     "block4",     (IPV4, NONE, NONE),   (NONE, NONE), INTERVAL) \
 	X(BLOCK6,     "block6",     (IPV6, NONE, NONE),   (NONE, NONE), INTERVAL) \
 	X(BAN4,       "ban4",       (IPV4, NONE, NONE),   (NONE, NONE), TIMEOUT) \
@@ -135,6 +136,7 @@ enum ruleset_kind {
 	RULESET_KIND_INTERVAL,
 	RULESET_KIND_TIMEOUT,
 	RULESET_KIND_DYNAMIC,
+	RULESET_KIND_TALLIED,
 };
 
 enum ruleset_set {
@@ -313,10 +315,10 @@ enum ruleset_chain {
 	X(MASQ4_WANS, NAT_POST, "ip saddr @nets4 ip daddr != @nets4 oifname @wans masquerade") \
 	X(MASQ6_WANS, NAT_POST, "ip6 saddr @nets6 ip6 daddr != @nets6 oifname @wans masquerade") \
 	/* what forwards carry, both ways */ \
-	X(COUNT_OUT4, FILTER_FWD, "ct status dnat ct direction original meta nfproto ipv4 meta l4proto . th dport . ip daddr @targets4") \
-	X(COUNT_OUT6, FILTER_FWD, "ct status dnat ct direction original meta nfproto ipv6 meta l4proto . th dport . ip6 daddr @targets6") \
-	X(COUNT_BACK4, FILTER_FWD, "ct status dnat ct direction reply meta nfproto ipv4 meta l4proto . th sport . ip saddr @targets4") \
-	X(COUNT_BACK6, FILTER_FWD, "ct status dnat ct direction reply meta nfproto ipv6 meta l4proto . th sport . ip6 saddr @targets6") \
+	X(COUNT_OUT4, FILTER_FWD, "ct status dnat ct direction original meta nfproto ipv4 meta l4proto != icmp add @targets4 { meta l4proto . th dport . ip daddr counter }") \
+	X(COUNT_OUT6, FILTER_FWD, "ct status dnat ct direction original meta nfproto ipv6 meta l4proto != ipv6-icmp add @targets6 { meta l4proto . th dport . ip6 daddr counter }") \
+	X(COUNT_BACK4, FILTER_FWD, "ct status dnat ct direction reply meta nfproto ipv4 meta l4proto != icmp add @targets4 { meta l4proto . th sport . ip saddr counter }") \
+	X(COUNT_BACK6, FILTER_FWD, "ct status dnat ct direction reply meta nfproto ipv6 meta l4proto != ipv6-icmp add @targets6 { meta l4proto . th sport . ip6 saddr counter }") \
 	/* containers that may not go anywhere: what they begin with the world, or by a forward, and with \
 	 * the host, whose bridge gives them names and addresses */ \
 	X(LEAVE4, LEAVE, "meta nfproto ipv4 ether saddr . ip daddr . meta l4proto . th dport @egress4 accept") \
@@ -448,6 +450,8 @@ bool ruleset_has_set(const struct ruleset *r, enum ruleset_set set);
 size_t ruleset_count_rules(const struct ruleset *r);
 /* Whether the set is one of a limit, and then its slot. */
 bool ruleset_set_slot(enum ruleset_set set, size_t *ret_slot);
+/* Whether its elements are part of a ruleset's value: planned, compared and read back. */
+bool ruleset_set_has_value(enum ruleset_set set);
 /* Whether the set stands in some rulesets only. */
 bool ruleset_set_optional(enum ruleset_set set);
 enum ruleset_set ruleset_limit_set(size_t slot, bool v6);

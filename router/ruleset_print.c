@@ -295,6 +295,9 @@ ruleset_print_set(const struct ruleset *r, enum ruleset_set set, struct buf *out
 		return -1;
 	if (info->kind == RULESET_KIND_COUNTED && buf_append_str(out, "\t\tcounter\n") < 0)
 		return -1;
+	if (info->kind == RULESET_KIND_TALLIED &&
+		buf_printf(out, "\t\tsize %d\n\t\tflags dynamic\n", RULESET_TALLIES_MAX) < 0)
+		return -1;
 	if (info->kind == RULESET_KIND_DYNAMIC && print_dynamic(r, set, out) < 0)
 		return -1;
 	if (print_elements(r, set, out) < 0)

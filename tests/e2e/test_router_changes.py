@@ -146,6 +146,29 @@ def test_a_changed_address_is_one_batch_within_fifty_milliseconds(net):
     assert min(took) < SECONDS_OF_A_CHANGE, took
 
 
+def test_what_targets_carried_is_forgotten_with_them(net, servers):
+    """Their numbers are made by the first packet (by ICMP's answers none); few and many targets go, others keep theirs."""
+    router = net.router(CONF + "forward udp 3000-3039 -> web:3000\nforward tcp 81 -> other:80\n")
+    web, other = net.container(101), net.container(102)
+    servers.enter_context(Server(web, "web", 22))
+    servers.enter_context(Server(other, "other", 80))
+    assert elements(net.edge, "targets4") == []
+    assert tcp(net.wan, EDGE, 2222) == f"web {WAN}" and tcp(net.wan, EDGE, 81) == f"other {WAN}"
+    assert elements(net.edge, "targets4") == ["tcp . 22 . 10.7.3.101", "tcp . 80 . 10.7.3.102"]
+    router.load(CONF.replace("web:22", "other:22") +
+                "forward udp 3000-3039 -> web:3000\nforward tcp 81 -> other:80\n")
+    assert elements(net.edge, "targets4") == ["tcp . 80 . 10.7.3.102"]
+    with net.wan.net():
+        client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with client:
+        for port in range(3000, 3040):
+            client.sendto(b"x", (EDGE, port))
+    assert wait_for(lambda: len(elements(net.edge, "targets4")) == 41, 5)
+    router.load(CONF + "forward tcp 81 -> other:80\n")
+    assert elements(net.edge, "targets4") == ["tcp . 80 . 10.7.3.102"]
+    assert "packets 0" not in net.edge.run("nft", "list", "set", "inet", "sluice", "targets4").stdout
+
+
 @pytest.mark.parametrize("program", ["iptables-nft", "iptables-legacy"])
 def test_docker_s_tables_and_ours_side_by_side(net, servers, box, program):
     """Each forwards its own; a change of ours cuts no flow of theirs, nor a flush of theirs ours."""
