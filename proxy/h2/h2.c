@@ -201,6 +201,8 @@ h2_on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *b
 		return h2_stream_body(s, slice_of((const char *)bytes, n)) == 0
 			       ? 0
 			       : NGHTTP2_ERR_CALLBACK_FAILURE;
+	if (s)
+		h2_stream_drain(s, n);
 	/* Nobody wants it: the connection's window must not shrink for it. */
 	return nghttp2_session_consume_connection(session, n) == 0 ? 0
 								   : NGHTTP2_ERR_CALLBACK_FAILURE;
@@ -247,20 +249,11 @@ h2_note_goaway(struct h2 *h2, uint32_t error)
 		conn_violation(h2->conn, VIOLATION_PROTOCOL);
 }
 
-/* The answer is complete before the request is: the client need not send the rest (RFC 9113
- * section 8.1). */
-static void
-h2_end_unread(nghttp2_session *session, int32_t id)
-{
-	struct h2_stream *s = h2_find(session, id);
-
-	if (s && !s->ended)
-		(void)nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, NGHTTP2_NO_ERROR);
-}
-
 static int
 h2_on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *ctx)
 {
+	struct h2_stream *s;
+
 	switch (frame->hd.type) {
 	case NGHTTP2_RST_STREAM:
 		if (is_fault(frame->rst_stream.error_code))
@@ -271,8 +264,9 @@ h2_on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *ctx
 		break;
 	case NGHTTP2_DATA:
 	case NGHTTP2_HEADERS:
-		if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM)
-			h2_end_unread(session, frame->hd.stream_id);
+		s = h2_find(session, frame->hd.stream_id);
+		if (s && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
+			h2_stream_answered(s);
 		break;
 	default:
 		break;

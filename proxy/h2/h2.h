@@ -35,6 +35,10 @@
 #define H2_BUDGET_BYTES 1024 /* moved in either direction give one back */
 #define H2_COST_FRAME 1
 #define H2_COST_RESET 8
+/* What a client may go on sending behind a complete answer, before it is told to stop: what is on
+ * its way is still judged by the protocol's rules, and small bodies just end. */
+#define H2_LINGER_MS 500
+#define H2_LINGER_MAX 16384
 #define H2_DRAIN_MS                                                                                \
 	1000 /* between the first GOAWAY and the one that counts (RFC 9113 section 6.8) */
 
@@ -66,12 +70,14 @@ struct h2_stream {
 	struct list node;  /* in h2.streams */
 	struct list ready; /* in h2.ready */
 	int32_t id;
-	bool open;      /* the session knows it */
-	bool ended;     /* the client has sent END_STREAM */
-	bool answered;  /* the final head was submitted */
-	bool finished;  /* END_STREAM was handed to the session */
-	bool driving;   /* h2_stream_drive is on the stack */
-	bool deferred;  /* the session asks for no more of the answer until it is told */
+	bool open;         /* the session knows it */
+	bool ended;        /* the client has sent END_STREAM */
+	bool answered;     /* the final head was submitted */
+	bool finished;     /* END_STREAM was handed to the session */
+	bool driving;      /* h2_stream_drive is on the stack */
+	bool lingers;      /* all of the answer is out, and the request has not ended */
+	uint32_t lingered; /* bytes of it that have come since */
+	bool deferred;     /* the session asks for no more of the answer until it is told */
 	char *trailers; /* of the answer, as lines; NULL: none, or the exchange is not there yet */
 	size_t n_trailers;
 	/* A request that says how long its body is may be wrong until END_STREAM has come, and a
@@ -129,6 +135,10 @@ int h2_stream_body(struct h2_stream *s, struct slice bytes);
 void h2_stream_trailer(struct h2_stream *s, struct slice name, struct slice value);
 /* The client ends its body. */
 void h2_stream_end(struct h2_stream *s);
+/* All of its answer is out. */
+void h2_stream_answered(struct h2_stream *s);
+/* Bytes of a body that nobody wants. */
+void h2_stream_drain(struct h2_stream *s, size_t n);
 /* The session has closed it. */
 void h2_stream_closed(struct h2_stream *s, uint32_t error);
 /* Ends the exchange and forgets the stream, without a word to the session. */

@@ -33,14 +33,26 @@ h2_stream_bury(struct grave *g)
 	h2_memory_put(s->memory, s);
 }
 
+/* The client need not send the rest (RFC 9113 section 8.1). */
+static void
+h2_stream_stop(struct h2_stream *s)
+{
+	s->lingers = false;
+	(void)nghttp2_submit_rst_stream(s->h2->session, NGHTTP2_FLAG_NONE, s->id, NGHTTP2_NO_ERROR);
+	h2_want_run(s->h2);
+}
+
 static void
 h2_stream_on_timeout(struct timer *t)
 {
 	struct h2_stream *s = list_entry(t, struct h2_stream, front.timer);
 	struct front *f = &s->front;
 
-	if (!f->exchange)
+	if (!f->exchange) {
+		if (s->lingers)
+			h2_stream_stop(s);
 		return;
+	}
 	switch (f->wait) {
 	case CONN_WAIT_NOTHING:
 	case CONN_WAIT_HANDSHAKE:
@@ -145,6 +157,22 @@ h2_stream_closed(struct h2_stream *s, uint32_t error)
 		return;
 	}
 	h2_stream_drop(s, CONN_CLOSE_CLIENT_ABORT);
+}
+
+void
+h2_stream_answered(struct h2_stream *s)
+{
+	s->lingers = !s->ended;
+	if (s->lingers && !s->front.exchange)
+		front_set_wait(&s->front, CONN_WAIT_LINGER, H2_LINGER_MS);
+}
+
+void
+h2_stream_drain(struct h2_stream *s, size_t n)
+{
+	s->lingered += (uint32_t)n;
+	if (s->lingers && s->lingered > H2_LINGER_MAX)
+		h2_stream_stop(s);
 }
 
 static uint32_t
@@ -565,8 +593,11 @@ h2_stream_drive(struct h2_stream *s)
 	iobuf_release(&f->in, &f->conn->worker->blocks);
 	iobuf_release(&s->more, &f->conn->worker->blocks);
 	h2_stream_give_back(s);
-	if (s->open)
+	if (s->open) {
+		if (s->lingers)
+			front_set_wait(f, CONN_WAIT_LINGER, H2_LINGER_MS);
 		return;
+	}
 	/* Nobody is at work on it, and the next one finds its memory in the processor's cache. */
 	h2_stream_end_all(s, CONN_CLOSE_DONE);
 	h2_memory_put(s->memory, s);

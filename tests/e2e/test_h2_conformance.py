@@ -282,3 +282,21 @@ def test_what_the_rfcs_say(served, table):
 
 def test_how_a_connection_must_begin(served):
     assert [w for w in (tell(served.port, row, b"") for row in PREFACES) if w] == []
+
+
+def test_what_comes_behind_an_early_answer_is_judged_and_then_stopped(sluice):
+    s = sluice(CONF, port_back=1)
+    with Connection(s.port) as c:
+        for stream, more in ((1, frame(DATA, END_STREAM, 1, b"longer")), (3, request(3, [("x", "y")], END_HEADERS, head=[])),
+                             (5, frame(DATA, 0, 5, b"longer"))):
+            c.send(request(stream, [("content-length", "3")], END_HEADERS, method="POST"))
+            assert c.until(lambda: stream in c.ended) and c.statuses[stream] == 203
+            c.send(more)
+            assert c.until(lambda: stream in c.resets)
+        for stream, more in ((7, b""), (9, b"x" * 16384 * 2)):
+            c.send(request(stream, [("content-length", "99999")], END_HEADERS, method="POST"))
+            c.send(b"".join(frame(DATA, 0, stream, more[k:k + 16384]) for k in range(0, len(more), 16384)))
+            assert c.until(lambda: stream in c.resets)
+        c.send(request(11, [("content-length", "3")], END_HEADERS, method="POST") + frame(DATA, END_STREAM, 11, b"end"))
+        assert c.until(lambda: 11 in c.ended) and c.alive() and 11 not in c.resets
+        assert c.resets == {1: "PROTOCOL_ERROR", 3: "PROTOCOL_ERROR", 5: "PROTOCOL_ERROR", 7: "NO_ERROR", 9: "NO_ERROR"}
