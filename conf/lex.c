@@ -45,6 +45,15 @@ lex_next(struct lex *l)
 		l->state = l->state.run(l);
 }
 
+bool
+lex_first_on_line(const struct lex *l, const struct word *w)
+{
+	for (uint32_t i = 0; i + 1 < w->col; i++)
+		if (l->line_start[i] != ' ' && l->line_start[i] != '\t')
+			return false;
+	return true;
+}
+
 static bool
 at_newline(const struct lex *l, const char *p)
 {
@@ -99,7 +108,8 @@ bad_control(struct lex *l, const char *from)
 	if (c == 0)
 		return bad(l, from, "a NUL byte; the file must be text");
 	if (c == '\r')
-		return bad(l, from, "a carriage return that no newline follows");
+		return bad(l, from,
+			"a carriage return that no newline follows; end lines with LF or CR LF");
 	(void)snprintf(why, sizeof(why), "control byte 0x%02x; the file must be text", c);
 	return bad(l, from, why);
 }
@@ -126,8 +136,11 @@ file_start(struct lex *l)
 
 	if (n >= 3 && memcmp(l->at, "\xef\xbb\xbf", 3) == 0)
 		return bad(l, l->at, "a byte order mark; save the file as UTF-8 without one");
-	if (n >= 2 && (memcmp(l->at, "\xff\xfe", 2) == 0 || memcmp(l->at, "\xfe\xff", 2) == 0))
-		return bad(l, l->at, "a UTF-16 byte order mark; save the file as UTF-8");
+	if (n >= 2 && (memcmp(l->at, "\xff\xfe", 2) == 0 || memcmp(l->at, "\xfe\xff", 2) == 0)) {
+		(void)bad(l, l->at, "a UTF-16 byte order mark; save the file as UTF-8");
+		l->at = l->end;
+		l->token.opens = false;
+	}
 	return STATE(line_part);
 }
 
@@ -194,7 +207,7 @@ static struct lex_state
 comment(struct lex *l)
 {
 	while (l->at < l->end && *l->at != '\n') {
-		if (*l->at == '\0')
+		if (*l->at == '\0' || (*l->at == '\r' && !at_newline(l, l->at)))
 			return bad_control(l, l->at);
 		l->at++;
 	}

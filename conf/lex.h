@@ -58,5 +58,7 @@ struct lex {
 void lex_init(struct lex *l, struct slice text, struct arena *arena);
 /* Reads the next token into l->token; after TOKEN_EOF it stays there. */
 void lex_next(struct lex *l);
+/* Whether only blanks stand before a token of the line that is being read. */
+bool lex_first_on_line(const struct lex *l, const struct word *w);
 
 #endif

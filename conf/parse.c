@@ -7,6 +7,7 @@
  */
 #include "conf/parse.h"
 
+#include "conf/braces.h"
 #include "conf/setters.h"
 #include "conf/suggest.h"
 #include "core/own.h"
@@ -23,8 +24,8 @@ static int parse_file(struct parse *p, const char *name, struct slice text);
 
 /* ---- tokens ---- */
 
-static const struct token *
-peek(struct parse *p)
+const struct token *
+parse_peek(struct parse *p)
 {
 	if (!p->file->held)
 		lex_next(&p->file->lex);
@@ -32,8 +33,8 @@ peek(struct parse *p)
 	return &p->file->lex.token;
 }
 
-static void
-take(struct parse *p)
+void
+parse_take(struct parse *p)
 {
 	p->file->held = false;
 }
@@ -46,7 +47,7 @@ skip_block(struct parse *p, const struct word *opened)
 	unsigned depth = 1;
 
 	while (depth > 0) {
-		const struct token *t = peek(p);
+		const struct token *t = parse_peek(p);
 
 		if (t->kind == TOKEN_EOF) {
 			parse_error(p, opened, "this block is never closed; a \"}\" is missing");
@@ -56,7 +57,7 @@ skip_block(struct parse *p, const struct word *opened)
 			depth++;
 		else if (t->kind == TOKEN_CLOSE)
 			depth--;
-		take(p);
+		parse_take(p);
 	}
 }
 
@@ -65,16 +66,16 @@ static void
 skip_directive(struct parse *p)
 {
 	for (;;) {
-		const struct token *t = peek(p);
+		const struct token *t = parse_peek(p);
 		struct word at = t->word;
 
 		if (t->kind == TOKEN_EOF || t->kind == TOKEN_CLOSE)
 			return;
 		if (t->kind == TOKEN_END) {
-			take(p);
+			parse_take(p);
 			return;
 		}
-		take(p);
+		parse_take(p);
 		if (t->kind == TOKEN_OPEN || (t->kind == TOKEN_BAD && t->opens)) {
 			skip_block(p, &at);
 			return;
@@ -123,7 +124,7 @@ read_words(struct parse *p, struct directive *d)
 	size_t arrow = 0;
 
 	for (;;) {
-		const struct token *t = peek(p);
+		const struct token *t = parse_peek(p);
 
 		d->after = t->word;
 		if (t->kind == TOKEN_BAD) {
@@ -148,11 +149,11 @@ read_words(struct parse *p, struct directive *d)
 		} else if (add_word(p, &t->word) < 0) {
 			return -1;
 		}
-		take(p);
+		parse_take(p);
 	}
 	d->has_block = p->file->lex.token.kind == TOKEN_OPEN;
 	if (d->has_block || p->file->lex.token.kind == TOKEN_END)
-		take(p);
+		parse_take(p);
 	d->words = p->words;
 	d->n = d->has_arrow ? arrow : p->n_words;
 	d->target = p->words + d->n;
@@ -162,26 +163,50 @@ read_words(struct parse *p, struct directive *d)
 
 /* ---- one directive ---- */
 
+/* A word that no directive has, and nothing near it. */
+static int
+strange_directive(struct parse *p, const struct directive *d)
+{
+	const struct word *name = &d->words[0];
+
+	if (suggest_has_odd_blank(name->text))
+		return parse_error(p, name,
+			"\"%.*s\" has a no-break space in it; type an ordinary one",
+			WORD_ARG(name));
+	if (d->has_block && suggest_is_host(name->text))
+		return parse_error(p, name, "unknown directive \"%.*s\"; write: site %.*s { ... }",
+			WORD_ARG(name), WORD_ARG(name));
+	return parse_error(p, name, "unknown directive \"%.*s\" %s", WORD_ARG(name),
+		schema_context_name(p->scopes[p->depth].context));
+}
+
+/* A word that no directive has: what was meant. */
+static int
+no_such_directive(struct parse *p, const struct directive *d)
+{
+	const struct word *name = &d->words[0];
+	const char *hint = suggest_foreign(name->text);
+	const char *near;
+
+	if (hint)
+		return parse_error(p, name, "unknown directive \"%.*s\"; %s", WORD_ARG(name), hint);
+	near = suggest_directive(p->scopes[p->depth].context, name->text);
+	if (near)
+		return parse_error(p, name, "unknown directive \"%.*s\"; did you mean \"%s\"?",
+			WORD_ARG(name), near);
+	return strange_directive(p, d);
+}
+
 static int
 unknown_directive(struct parse *p, const struct directive *d)
 {
 	const struct word *name = &d->words[0];
-	enum context context = p->scopes[p->depth].context;
-	const char *hint = suggest_foreign(name->text);
-	const char *near;
 	char contexts[96];
 
-	if (schema_contexts(name->text, contexts, sizeof(contexts)))
-		return parse_error(p, name, "\"%.*s\" can't stand %s; it belongs %s",
-			WORD_ARG(name), schema_context_name(context), contexts);
-	if (hint)
-		return parse_error(p, name, "unknown directive \"%.*s\"; %s", WORD_ARG(name), hint);
-	near = suggest_directive(context, name->text);
-	if (near)
-		return parse_error(p, name, "unknown directive \"%.*s\"; did you mean \"%s\"?",
-			WORD_ARG(name), near);
-	return parse_error(p, name, "unknown directive \"%.*s\" %s", WORD_ARG(name),
-		schema_context_name(context));
+	if (!schema_contexts(name->text, contexts, sizeof(contexts)))
+		return no_such_directive(p, d);
+	return parse_error(p, name, "\"%.*s\" can't stand %s; it belongs %s", WORD_ARG(name),
+		schema_context_name(p->scopes[p->depth].context), contexts);
 }
 
 static int
@@ -200,8 +225,72 @@ parse_surplus(struct parse *p, const struct directive *d, const struct word *w)
 			"\"%.*s\" begins another directive; the one before it ends with \";\" when "
 			"both stand in one line",
 			WORD_ARG(w));
+	for (const struct word *word = &d->words[1]; word <= w; word++)
+		if (suggest_is_odd_quote(word->text))
+			return parse_error(p, word,
+				"%.*s begins with a mark that is no quote; words with blanks stand "
+				"in \"...\"",
+				WORD_ARG(word));
 	return parse_error(p, w, "\"%.*s\" is one word too many; write: %s %s", WORD_ARG(w),
 		row->name, row->arguments);
+}
+
+/* What people write where the language wants "->" as a word of its own. 0 when w is nothing of the
+ * kind. */
+static int
+check_arrow_word(struct parse *p, const struct word *w)
+{
+	struct slice text = w->text;
+
+	if (slice_eq_str(text, "=>") || slice_eq_str(text, "-->") ||
+		slice_eq_str(text, "\xe2\x86\x92"))
+		return parse_error(p, w, "\"%.*s\" is no arrow; write \"->\"", WORD_ARG(w));
+	if (slice_starts(text, SLICE_LIT("->")))
+		return parse_error(p, w,
+			"\"->\" is a word of its own, with a blank behind it: -> %.*s",
+			SLICE_ARG(slice_head(slice_skip(text, 2), WORD_SHOWN)));
+	if (text.n > 2 && slice_eq_str(slice_skip(text, text.n - 2), "->"))
+		return parse_error(p, w,
+			"\"->\" is a word of its own, with a blank in front of it: %.*s ->",
+			SLICE_ARG(slice_head(slice_head(text, text.n - 2), WORD_SHOWN)));
+	return 0;
+}
+
+static int
+check_arrow(struct parse *p, const struct directive *d)
+{
+	int ret = 0;
+
+	for (size_t i = 1; ret == 0 && i < d->n; i++)
+		ret = check_arrow_word(p, &d->words[i]);
+	return ret;
+}
+
+/* No target: one without its arrow is shown. Always -1. */
+static int
+no_target(struct parse *p, const struct directive *d)
+{
+	const struct word *last = &d->words[d->n - 1];
+
+	if (d->n > 2 && slice_index(last->text, ':') < last->text.n && last->text.p[0] != '/')
+		return parse_error(p, last, "\"->\" is missing in front of \"%.*s\"; write: %s %s",
+			WORD_ARG(last), d->row->name, d->row->arguments);
+	return wrong_shape(p, d, &d->words[0], "the target is missing");
+}
+
+/* A word that the directive has elsewhere, or will have, but does not know. 0 when there is none.
+ */
+static int
+check_foreign_words(struct parse *p, const struct directive *d)
+{
+	for (size_t i = 1; i < d->n; i++) {
+		const char *hint = suggest_foreign_word(d->row->name, d->words[i].text);
+
+		if (hint)
+			return parse_error(p, &d->words[i], "unknown word \"%.*s\"; %s",
+				WORD_ARG(&d->words[i]), hint);
+	}
+	return 0;
 }
 
 /* Compares the directive with its row. 0 or -1. */
@@ -211,6 +300,10 @@ check_shape(struct parse *p, const struct directive *d)
 	const struct schema_row *row = d->row;
 	char what[96];
 
+	if (row->target != PART_NO && !d->has_arrow && check_arrow(p, d) < 0)
+		return -1;
+	if (check_foreign_words(p, d) < 0)
+		return -1;
 	if (d->n - 1 < row->min) {
 		(void)snprintf(what, sizeof(what), "\"%s\" needs %s", row->name,
 			d->n == 1 ? "an argument" : "more arguments");
@@ -219,7 +312,7 @@ check_shape(struct parse *p, const struct directive *d)
 	if (d->n - 1 > row->max)
 		return parse_surplus(p, d, &d->words[row->max + 1]);
 	if (row->target == PART_MUST && !d->has_arrow)
-		return wrong_shape(p, d, &d->words[0], "the target is missing");
+		return no_target(p, d);
 	if (d->has_arrow && row->target == PART_NO) {
 		(void)snprintf(what, sizeof(what), "\"%s\" has no target", row->name);
 		return wrong_shape(p, d, d->n_target ? &d->target[0] : &d->after, what);
@@ -257,6 +350,7 @@ open_block(struct parse *p, const struct directive *d)
 	p->scopes[++p->depth] = (struct scope){
 		.context = d->row->opens,
 		.ordinal = d->ordinal,
+		.first = d->first,
 		.opened = d->after,
 	};
 }
@@ -268,10 +362,13 @@ static bool
 set_directive(struct parse *p, struct directive *d)
 {
 	d->row = schema_find(p->scopes[p->depth].context, d->words[0].text);
+	if (!d->row && braces_find_place(p, &d->words[0]))
+		d->row = schema_find(p->scopes[p->depth].context, d->words[0].text);
 	if (!d->row) {
 		unknown_directive(p, d);
 		return false;
 	}
+	braces_on_fit(p);
 	if (check_shape(p, d) < 0 || check_once(p, d) < 0)
 		return false;
 	d->row->set(p, d);
@@ -282,14 +379,13 @@ set_directive(struct parse *p, struct directive *d)
 static void
 run_directive(struct parse *p, struct directive *d)
 {
-	bool has_block = d->has_block;
-	const struct word after = d->after;
+	struct word after = d->after;
 	bool fits;
 
 	if (d->n == 0) {
 		parse_error(p, d->n_target ? &d->target[0] : &d->after,
 			"a directive must begin with its name");
-		if (has_block)
+		if (d->has_block)
 			skip_block(p, &after);
 		return;
 	}
@@ -298,8 +394,9 @@ run_directive(struct parse *p, struct directive *d)
 		p->traces[d->ordinal - 1].col = d->words[1].col;
 	}
 	fits = set_directive(p, d);
-	if (p->stopped || !has_block)
+	if (p->stopped || !d->has_block)
 		return;
+	after = d->after;
 	if (fits)
 		open_block(p, d);
 	else
@@ -307,63 +404,51 @@ run_directive(struct parse *p, struct directive *d)
 }
 
 static void
-close_block(struct parse *p, const struct word *at, size_t base)
+close_block(struct parse *p, const struct word *at)
 {
-	if (p->depth == base)
+	if (p->depth == p->file->base) {
 		parse_error(p, at, "a \"}\" without a \"{\"");
-	else
-		p->depth--;
-}
-
-/* The file ends inside blocks. */
-static void
-close_all(struct parse *p, size_t base)
-{
-	for (; p->depth > base && !p->stopped; p->depth--) {
-		const struct scope *scope = &p->scopes[p->depth];
-		const struct reference opened = {
-			.ordinal = scope->ordinal,
-			.line = scope->opened.line,
-			.col = scope->opened.col,
-		};
-
-		parse_error_reference(p, &opened, "this block is never closed; a \"}\" is missing");
+		return;
 	}
+	braces_on_close(p, at);
+	p->depth--;
 }
 
 static void
 parse_directive(struct parse *p)
 {
 	struct directive d = {0};
-	struct word at = peek(p)->word;
+	struct word at = parse_peek(p)->word;
 
 	p->n_words = 0;
 	if (add_ordinal(p, &at, &d.ordinal) < 0)
 		return;
-	if (read_words(p, &d) == 0)
+	d.first = lex_first_on_line(&p->file->lex, &at);
+	if (read_words(p, &d) == 0) {
+		braces_find_block(p, &d);
 		run_directive(p, &d);
-	/* Its words are done with; a token that was looked at beyond them is no word. */
-	arena_reset(p->arena);
+	}
+	/* Its words are done with, but for one that was looked at beyond them. */
+	if (!p->file->held || p->file->lex.token.kind != TOKEN_WORD)
+		arena_reset(p->arena);
 }
 
 static void
 parse_directives(struct parse *p)
 {
-	size_t base = p->depth;
-
 	while (!p->stopped) {
-		const struct token *t = peek(p);
+		const struct token *t = parse_peek(p);
 
 		switch (t->kind) {
 		case TOKEN_END:
-			take(p);
+			parse_take(p);
 			break;
 		case TOKEN_CLOSE:
-			close_block(p, &t->word, base);
-			take(p);
+			close_block(p, &t->word);
+			parse_take(p);
 			break;
 		case TOKEN_EOF:
-			close_all(p, base);
+			braces_on_end(p);
 			return;
 		case TOKEN_NONE:
 		case TOKEN_WORD:
@@ -400,6 +485,8 @@ parse_file(struct parse *p, const char *name, struct slice text)
 	if (add_file(p, name, &file.index) < 0)
 		return -1;
 	file.depth = file.outer ? file.outer->depth + 1 : 0;
+	file.base = p->depth;
+	file.text = text;
 	p->file = &file;
 	if (text.n > CONF_TEXT_MAX - p->bytes) {
 		parse_error(

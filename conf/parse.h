@@ -19,6 +19,7 @@ struct directive {
 	size_t n_target;
 	bool has_arrow;
 	bool has_block;
+	bool first; /* nothing stands in front of it on its line */
 	uint32_t ordinal;
 	struct word after; /* the place where the directive ends */
 };
@@ -28,6 +29,7 @@ struct scope {
 	enum context context;
 	uint32_t seen[SCHEMA_ROWS_MAX]; /* ordinal of the row's first directive here, or 0 */
 	uint32_t ordinal;               /* of the directive whose block it is */
+	bool first;                     /* that directive begins its line */
 	struct word opened;             /* the place of its { */
 };
 
@@ -59,6 +61,12 @@ struct trace {
 	bool failed;        /* an error was reported for it */
 };
 
+/* A block whose } stands so far left that it may be another block's. */
+struct braces_suspect {
+	uint32_t ordinal; /* of its directive; 0: none */
+	uint32_t line, col;
+};
+
 /* A file that is being read; they stand on the C stack, the including one below. */
 struct source_file {
 	struct source_file *outer;
@@ -66,6 +74,16 @@ struct source_file {
 	unsigned depth;
 	struct lex lex;
 	bool held; /* lex.token was looked at and is still to be taken */
+
+	/* for braces.c */
+	struct slice text;
+	size_t base;  /* p->depth around it */
+	bool counted; /* excess is known */
+	long excess;  /* { beyond } that no error was reported of */
+	struct braces_suspect suspect;
+	struct scope closed; /* the one that was closed last, when nothing has come since */
+	uint32_t closed_line;
+	bool has_closed;
 };
 
 struct parse {
@@ -95,6 +113,10 @@ struct parse {
 
 	struct names names;
 };
+
+/* The next token of the open file, which stays; and its end. */
+const struct token *parse_peek(struct parse *p);
+void parse_take(struct parse *p);
 
 /* Reports an error at a word of the open file and returns -1. */
 int parse_error(struct parse *p, const struct word *at, const char *fmt, ...)

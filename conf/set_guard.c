@@ -112,7 +112,6 @@ set_rate_limit(struct parse *p, const struct directive *d)
 {
 	struct conf_rate *rate = &open_guard(p)->rate;
 	const struct word *w = &d->words[1];
-	uint64_t count;
 
 	rate->ordinal = d->ordinal;
 	if (slice_eq_str(w->text, "off")) {
@@ -120,12 +119,8 @@ set_rate_limit(struct parse *p, const struct directive *d)
 			return parse_error(p, &d->words[2], "nothing may follow \"off\"");
 		return 0;
 	}
-	if (num_parse_rate(w->text, RATE_COUNT_MAX, &count, &rate->period_ms) < 0)
-		return parse_error(p, w,
-			"\"%.*s\" is not a rate; write how many in a second, minute or hour, from "
-			"1 to %d: 20/s, 600/m or 5/h",
-			WORD_ARG(w), RATE_COUNT_MAX);
-	rate->count = (uint32_t)count;
+	if (word_read_rate(p, w, RATE_COUNT_MAX, &rate->count, &rate->period_ms) < 0)
+		return -1;
 	rate->burst = rate->count;
 	return d->n > 2 ? set_burst(p, d, rate) : 0;
 }

@@ -291,7 +291,7 @@ check_words(struct parse *p, const struct directive *d, const struct conf_header
 			"the value is missing; write: header %s add NAME VALUE", side);
 	if (d->n > want && rule->verb == CONF_HEADER_SET)
 		return parse_error(p, &d->words[want],
-			"\"%.*s\" is one word too many; a value with blanks stands in quotes",
+			"\"%.*s\" is one word too many; a value with blanks stands in \"...\"",
 			WORD_ARG(&d->words[want]));
 	if (d->n > want)
 		return parse_error(p, &d->words[want],

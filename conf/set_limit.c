@@ -33,15 +33,10 @@ static int
 read_rate(struct reader *r, struct conf_source_limit *limit)
 {
 	const struct word *w = next_word(r);
-	uint64_t count;
 
-	if (num_parse_rate(w->text, CONF_LIMIT_COUNT_MAX, &count, &limit->period_ms) < 0)
-		return parse_error(r->p, w,
-			"\"%.*s\" is not a rate; write how many in a second, minute or hour, from "
-			"1 to %d: 20/s, 600/m or 5/h",
-			WORD_ARG(w), CONF_LIMIT_COUNT_MAX);
+	if (word_read_rate(r->p, w, CONF_LIMIT_COUNT_MAX, &limit->count, &limit->period_ms) < 0)
+		return -1;
 	r->at++;
-	limit->count = (uint32_t)count;
 	limit->burst = limit->period_ms == MS_PER_S && limit->count > CONF_LIMIT_BURST_MIN
 			       ? limit->count
 			       : CONF_LIMIT_BURST_MIN;

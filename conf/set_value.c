@@ -12,6 +12,28 @@
 
 #define SIZE_LIMIT ((uint64_t)1 << 40)
 
+/* The word is none of its kind: what was meant, or how such a one is written. Always -1. */
+static int
+bad_value(struct parse *p, const struct word *w, enum suggest_kind kind)
+{
+	static const struct {
+		const char *name, *how;
+	} kinds[] = {
+		[SUGGEST_SIZE] = {"size", "write bytes or, upper case, 64K, 10M or 1G"},
+		[SUGGEST_TIME] = {"time", "write it with its unit, lower case: 500ms, 90s, 15m, "
+					  "24h or 7d"},
+		[SUGGEST_RATE] = {"rate", ""},
+	};
+	char text[SUGGEST_VALUE_MAX];
+	const char *meant = suggest_value(kind, w->text, text);
+
+	if (meant)
+		return parse_error(p, w, "\"%.*s\" is not a %s; did you mean \"%s\"?", WORD_ARG(w),
+			kinds[kind].name, meant);
+	return parse_error(
+		p, w, "\"%.*s\" is not a %s; %s", WORD_ARG(w), kinds[kind].name, kinds[kind].how);
+}
+
 int
 word_read_size(struct parse *p, const struct word *w, uint64_t min, uint64_t *ret)
 {
@@ -21,9 +43,7 @@ word_read_size(struct parse *p, const struct word *w, uint64_t min, uint64_t *re
 	if (num_parse_size(w->text, min, SIZE_LIMIT, ret) == 0)
 		return 0;
 	if (num_parse_size(w->text, 0, UINT64_MAX, &size) < 0)
-		return parse_error(p, w,
-			"\"%.*s\" is not a size; write bytes or, upper case, 64K, 10M or 1G",
-			WORD_ARG(w));
+		return bad_value(p, w, SUGGEST_SIZE);
 	return parse_error(p, w, "%.*s is out of range; it must be %s to %s", WORD_ARG(w),
 		num_print_size(min, low), num_print_size(SIZE_LIMIT, high));
 }
@@ -38,12 +58,28 @@ word_read_time(
 	if (num_parse_time(w->text, range_ms[0], range_ms[1], ret_ms) == 0)
 		return 0;
 	if (num_parse_time(w->text, 0, UINT64_MAX, &ms) < 0)
-		return parse_error(p, w,
-			"\"%.*s\" is not a time; write it with its unit, lower case: 500ms, 90s, "
-			"15m, 24h or 7d",
-			WORD_ARG(w));
+		return bad_value(p, w, SUGGEST_TIME);
 	return parse_error(p, w, "%.*s is out of range; it must be %s to %s", WORD_ARG(w),
 		num_print_time(range_ms[0], low), num_print_time(range_ms[1], high));
+}
+
+int
+word_read_rate(struct parse *p, const struct word *w, uint32_t max, uint32_t *ret_count,
+	uint64_t *ret_period_ms)
+{
+	char text[SUGGEST_VALUE_MAX];
+	uint64_t count;
+
+	if (num_parse_rate(w->text, max, &count, ret_period_ms) == 0) {
+		*ret_count = (uint32_t)count;
+		return 0;
+	}
+	if (suggest_value(SUGGEST_RATE, w->text, text))
+		return bad_value(p, w, SUGGEST_RATE);
+	return parse_error(p, w,
+		"\"%.*s\" is not a rate; write how many in a second, minute or hour, from "
+		"1 to %" PRIu32 ": 20/s, 600/m or 5/h",
+		WORD_ARG(w), max);
 }
 
 int

@@ -21,6 +21,9 @@ struct word;
 /* Kinds of words that several setters read (set_value.c). Each returns 0 with *ret written, or -1
  * with the error reported. */
 int word_read_size(struct parse *p, const struct word *w, uint64_t min, uint64_t *ret);
+/* A rate like 20/s, at most max of it. 0 or -1. */
+int word_read_rate(struct parse *p, const struct word *w, uint32_t max, uint32_t *ret_count,
+	uint64_t *ret_period_ms);
 int word_read_time(
 	struct parse *p, const struct word *w, const uint64_t range_ms[static 2], uint64_t *ret_ms);
 int word_read_number(
