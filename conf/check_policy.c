@@ -40,6 +40,12 @@ check_egress(struct parse *p, const struct conf_container *c)
 		parse_error_ordinal(p, c->policy.egress_ordinal,
 			"what containers send is looked at on a bridge; write for example: bridge "
 			"lxcbr0 10.0.3.1/24");
+	/* Under another MAC it would be nobody whom a rule knows. */
+	if (c->policy.egress_ordinal && c->policy.spoofing == CONF_SPOOFING_ALLOW)
+		parse_error_ordinal(p, c->policy.egress_ordinal,
+			"egress knows the container by its MAC, and spoofing allow lets it take "
+			"any "
+			"other one; leave one of the two out");
 }
 
 void

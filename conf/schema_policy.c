@@ -26,7 +26,9 @@ static const struct schema_row rows[] = {
 			"in "
 			"both directions: they need a link to it, and it one, or an allow, to "
 			"them. "
-			"What is established when the rule comes stays.",
+			"What is established when the rule comes stays. The container is known by "
+			"its "
+			"MAC, so that spoofing allow cannot stand beside.",
 		.example = "egress deny\negress allow 192.0.2.0/24 198.51.100.7:443 "
 			   "[2001:db8::/32]:443\n"
 			   "egress allow wiki:5432",

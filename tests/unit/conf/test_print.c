@@ -533,7 +533,7 @@ every_difference_counts(void **state)
 		"listing on } }\n"
 		"container k { address 10.0.3.2 ; memory 2M swap 3M ; cpus 0 ; autostart order 1 "
 		"delay 5s ;"
-		" mount /m n rw ; stop-timeout 5s ; spoofing drop ; egress deny ; egress allow "
+		" mount /m n rw ; stop-timeout 5s ; egress deny ; egress allow "
 		"9.0.0.0/8:1-2 "
 		"[fd00::/8]:3 8.8.8.8 ; egress allow m:5 ; privileged no ; image template "
 		"t arg }\n"
@@ -546,7 +546,7 @@ every_difference_counts(void **state)
 		"buffers 4 32K busy 64K file 5G\n"
 		"cache static default-ttl 5m\ncache memory 9M\ncache disk 99M /cd free 7M\n"
 		"connections 99\nbuffer-memory 8M\nmin-rate 1K\nblock 8.0.0.0/8 confirm\n"
-		"container m { }\nisolate\nlink m -> k:7 9-10 both\n"
+		"container m { spoofing drop }\nisolate\nlink m -> k:7 9-10 both\n"
 		"unblock 8.8.8.8\nblock-list /bl confirm\nopen tcp 22-23 from 10.9.0.0/16\n"
 		"open protocol gre\nconfirm-within 90s\n"
 		"limit rate 20/s burst 40 per source to 22 70-75\n";
