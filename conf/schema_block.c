@@ -69,8 +69,9 @@ static const struct schema_row rows[] = {
 			"written is as many as in a second, at least 5. For each limit 65,536 "
 			"sources are kept in mind of each family; those beyond are not limited. "
 			"What containers and the host itself send is not looked at. Where there "
-			"is a limit, packets that belong to no connection and begin none are "
-			"dropped. There may be six limits of rates and connections, and two of "
+			"is a limit, a bridge or a forward, packets to the host that belong to no "
+			"connection and begin none are dropped. There may be six limits of rates "
+			"and connections, and two of "
 			"SYNs. A change of a limit forgets what was counted.",
 		.example = "limit connections 50 per source\n"
 			   "limit rate 20/s burst 40 per source to 2222\n"

@@ -23,9 +23,9 @@
 #include <netinet/in.h>
 #include <string.h>
 
-/* "fib daddr type local jump nat_lookup" */
+/* "fib daddr type local" */
 static void
-local_jump(struct expr_builder *b, enum ruleset_chain chain)
+local_address(struct expr_builder *b)
 {
 	struct nftnl_expr *x = expr_add(b, "fib");
 	uint32_t type = RTN_LOCAL;
@@ -36,6 +36,13 @@ local_jump(struct expr_builder *b, enum ruleset_chain chain)
 	nftnl_expr_set_u32(x, NFTNL_EXPR_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE);
 	nftnl_expr_set_u32(x, NFTNL_EXPR_FIB_DREG, NFT_REG_1);
 	expr_cmp(b, NFT_CMP_EQ, &type, sizeof(type));
+}
+
+/* "fib daddr type local jump nat_lookup" */
+static void
+local_jump(struct expr_builder *b, enum ruleset_chain chain)
+{
+	local_address(b);
 	expr_verdict(b, NFT_JUMP, ruleset_chain_name(chain));
 }
 
@@ -351,6 +358,15 @@ rule_ct(struct expr_builder *b, const struct recipe *r)
 	expr_verdict(b, r->code, NULL);
 }
 
+/* ct state invalid fib daddr type local drop */
+static void
+rule_invalid(struct expr_builder *b, const struct recipe *r __attribute__((unused)))
+{
+	expr_ct_bits(b, NFT_CT_STATE, NF_CT_STATE_INVALID_BIT);
+	local_address(b);
+	expr_verdict(b, NF_DROP, NULL);
+}
+
 /* fib daddr type local jump nat_lookup */
 static void
 rule_local(struct expr_builder *b, const struct recipe *r __attribute__((unused)))
@@ -597,7 +613,7 @@ static const struct recipe recipes[RULESET_RULE_LIMITS] = {
 	[RULESET_RULE_BAN6_DROP]   = { .build = rule_ban6 },
 	[RULESET_RULE_LIMITS_LOOP] = { .build = rule_early_loop },
 	[RULESET_RULE_LIMITS_BRIDGES] = { .build = rule_leave_bridges },
-	[RULESET_RULE_LIMITS_INVALID] = CT_STATE(NF_CT_STATE_INVALID_BIT, NF_DROP),
+	[RULESET_RULE_LIMITS_INVALID] = { .build = rule_invalid },
 	[RULESET_RULE_FROM4]       = { .build = rule_from, .family = &expr_v4 },
 	[RULESET_RULE_FROM6]       = { .build = rule_from, .family = &expr_v6 },
 	[RULESET_RULE_DNAT4]       = { .build = rule_dnat, .family = &expr_v4 },

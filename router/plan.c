@@ -23,7 +23,7 @@
 		RULESET_RULE_BIT(BAN4_DROP) | RULESET_RULE_BIT(BAN6_DROP) |                        \
 		RULESET_RULE_BIT(BLOCK4_DROP) | RULESET_RULE_BIT(BLOCK6_DROP))
 
-/* The rules in front of those of limits. */
+/* The rules in front of those of limits; they stand without any, where addresses are translated. */
 #define RULES_LIMITS                                                                               \
 	(RULESET_RULE_BIT(LIMITS_LOOP) | RULESET_RULE_BIT(LIMITS_BRIDGES) |                        \
 		RULESET_RULE_BIT(LIMITS_INVALID))
@@ -71,7 +71,7 @@ plan_rules(const struct plan_input *in)
 	/* Where only these are wanted, neither translation nor the forward hook is touched. */
 	if (!conf_needs_forwarding(in->conf))
 		return rules;
-	rules |= RULES_FORWARDING;
+	rules |= RULES_FORWARDING | RULES_LIMITS;
 	if (in->wans.n > 0)
 		rules |= RULESET_RULE_BIT(PRE_BRIDGES) | RULESET_RULE_BIT(PRE_WANS);
 	else

@@ -276,7 +276,9 @@ enum ruleset_chain {
 	/* new connections, once conntrack has looked at them; the rules of limits stand behind these */ \
 	X(LIMITS_LOOP, LIMITS, "iifname \"lo\" return") \
 	X(LIMITS_BRIDGES, LIMITS, "iifname @bridges return") \
-	X(LIMITS_INVALID, LIMITS, "ct state invalid drop") \
+	/* what conntrack cannot place is not translated: the host would take a packet of a forwarded \
+	 * or masqueraded connection for its own, and end that connection by a reset */ \
+	X(LIMITS_INVALID, LIMITS, "ct state invalid fib daddr type local drop") \
 	/* a forward with `from` is for those sources alone */ \
 	X(FROM4, NAT_LOOKUP, "meta nfproto ipv4 meta l4proto . th dport @restricted meta l4proto . th dport . ip saddr != @from4 drop") \
 	X(FROM6, NAT_LOOKUP, "meta nfproto ipv6 meta l4proto . th dport @restricted meta l4proto . th dport . ip6 saddr != @from6 drop") \

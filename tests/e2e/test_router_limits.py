@@ -172,8 +172,9 @@ def test_limits_alone_change_no_parameter(net, servers):
     assert net.edge.sysctl("net/ipv4/ip_forward") == "0"
 
 
-def test_packets_of_no_connection_are_dropped(net, servers):
-    with_servers(net, servers, "limit syn 1000/s per source\n")
+@pytest.mark.parametrize("limit", ["", "limit syn 1000/s per source\n"], ids=["forwards alone", "a limit"])
+def test_packets_of_no_connection_are_dropped(net, servers, limit):
+    with_servers(net, servers, limit)
     net.edge.run("nft", "add", "table", "inet", "watch")
     net.edge.run("nft", "add chain inet watch c { type filter hook prerouting priority 0; }")
     net.edge.run("nft", "add rule inet watch c tcp dport 8080 counter")
