@@ -137,12 +137,16 @@ state_text(const struct control_container *c)
 static json_t *
 container_json(const struct control_container *c)
 {
+	/* The name that is kept for its next start is nobody's yet. */
+	bool up = c->state == CONTAINER_RUNNING || c->state == CONTAINER_FROZEN ||
+		  c->state == CONTAINER_STOPPING;
+
 	return json_pack("{s:o, s:s, s:b, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "name",
 		text_str(c->name), "state", state_text(c), "managed", c->managed, "address",
 		text_str(c->address), "address6", text_str(c->address6), "pid", (json_int_t)c->pid,
 		"restarts", (json_int_t)c->restarts, "changed", (json_int_t)c->changed_ms, "mac",
-		text_str(c->mac), "interface", text_str(c->veth), "job", text_str(c->job), "notes",
-		lines_to_array(slice_str(c->notes)));
+		text_str(c->mac), "interface", text_str(up ? c->veth : ""), "job", text_str(c->job),
+		"notes", lines_to_array(slice_str(c->notes)));
 }
 
 /* What the file says of a container that lxc has not spoken of yet. */

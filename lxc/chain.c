@@ -278,7 +278,7 @@ start_run(struct task *t)
 {
 	struct err e;
 
-	if (setup_mounts_exist(t->guest, &e) < 0) {
+	if (setup_mounts_exist(t->guest, &e) < 0 || setup_start_args(t->guest, &t->args, &e) < 0) {
 		ending_restart_later(t->guest, 0);
 		fail(t, &e);
 		return;

@@ -200,7 +200,7 @@ engine_view(struct engine *n, struct job_view *ret, struct err *e)
 /* --- what is done with it --- */
 
 int
-engine_start(struct engine *n, struct err *e)
+engine_start(struct engine *n, const char *port, struct err *e)
 {
 	enum container_state now = ask_state(n);
 
@@ -211,6 +211,9 @@ engine_start(struct engine *n, struct err *e)
 	now = ask_state(n);
 	if (now == CONTAINER_RUNNING || now == CONTAINER_FROZEN)
 		return 0;
+	/* For this start alone: the file stays as it is. */
+	if (port[0] && !n->c->set_config_item(n->c, "lxc.net.0.veth.pair", port))
+		return fail(n, e, "the name of its port");
 	n->c->want_daemonize(n->c, true);
 	/* The monitor lives as long as the container: none of our descriptors is for it. */
 	n->c->want_close_all_fds(n->c, true);

@@ -25,8 +25,9 @@ struct engine *engine_open(const char *lxc_path, const char *name, struct err *e
 
 /* Waits a little while it is between two states. */
 int engine_view(struct engine *n, struct job_view *ret, struct err *e);
-/* Also succeeds when it already runs; waits for one that is just stopping. */
-int engine_start(struct engine *n, struct err *e);
+/* Also succeeds when it already runs; waits for one that is just stopping. port: the name of the
+ * host's end of its first interface, "" for one of liblxc's choice. */
+int engine_start(struct engine *n, const char *port, struct err *e);
 int engine_shutdown(struct engine *n, struct err *e);
 int engine_kill(struct engine *n, struct err *e);
 int engine_freeze(struct engine *n, struct err *e);

@@ -261,6 +261,8 @@ guest_seen(struct guest *g, const struct job_view *view)
 		(void)snprintf(g->mac, sizeof(g->mac), "%s", view->mac);
 		changed = true;
 	}
+	if (view->veth[0])
+		(void)snprintf(g->port, sizeof(g->port), "%s", view->veth);
 	guest_event(g, event_of(view->state));
 	/* Between two states: look again soon. */
 	if (view->state == CONTAINER_STARTING || view->state == CONTAINER_STOPPING)
@@ -381,7 +383,9 @@ guest_send(const struct guest *g, enum role to)
 	msg_put_str(&m, address);
 	msg_put_str(&m, address6);
 	msg_put_str(&m, g->mac);
-	msg_put_str(&m, guest_is_up(g) ? g->view.veth : "");
+	/* While it is down, too: one that starts, by us or by a reboot of its own, comes with it,
+	 * and the router guards the port before the first frame. */
+	msg_put_str(&m, guest_is_up(g) ? g->view.veth : g->port);
 	msg_put_str(&m, g->job);
 	put_notes(&m, g);
 	(void)chan_send(g->lxc->parent, &m);

@@ -52,16 +52,18 @@ struct guest {
 
 	struct job_view view; /* what a helper last said */
 	char mac[JOB_MAC_MAX];
-	uint32_t restarts;      /* started again after an unexpected end */
-	uint32_t failures;      /* in a row: the back-off */
-	uint64_t started_ms;    /* monotonic, of the last start */
-	struct event *restart;  /* timer of the back-off */
-	struct event *deciding; /* timer: how its init ended is waited for */
-	struct event *look;     /* timer: ask again, it was between two states */
-	bool has_status;        /* liblxc has said how its init ended */
-	int status;             /* as of wait */
-	bool held;              /* stopped on purpose: not started again by us */
-	bool just_started;      /* by its last START, not merely found running */
+	char port[JOB_IFNAME_MAX]; /* the host's end, seen last or that of the start under way */
+	bool port_written;         /* its configuration names it */
+	uint32_t restarts;         /* started again after an unexpected end */
+	uint32_t failures;         /* in a row: the back-off */
+	uint64_t started_ms;       /* monotonic, of the last start */
+	struct event *restart;     /* timer of the back-off */
+	struct event *deciding;    /* timer: how its init ended is waited for */
+	struct event *look;        /* timer: ask again, it was between two states */
+	bool has_status;           /* liblxc has said how its init ended */
+	int status;                /* as of wait */
+	bool held;                 /* stopped on purpose: not started again by us */
+	bool just_started;         /* by its last START, not merely found running */
 
 	unsigned dropped_limits; /* bits of enum limit_kind: ours before, no longer asked for */
 

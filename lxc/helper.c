@@ -146,6 +146,34 @@ put_view(struct engine *n, struct buf *result, struct err *e)
 	return job_view_print(&view, result) < 0 ? err_set(e, "result too long") : 0;
 }
 
+static int
+read_port(int fd, char ret[static JOB_IFNAME_MAX], struct err *e)
+{
+	struct slice rest, key, value;
+	struct memfd_map args;
+	int rc = 0;
+
+	ret[0] = '\0';
+	if (memfd_map(fd, JOB_TEXT_MAX, &args, e) < 0)
+		return -1;
+	for (rest = args.bytes; rc == 0 && job_next(&rest, &key, &value);)
+		if (!slice_eq_str(key, "veth") || text_copy(ret, JOB_IFNAME_MAX, value) < 0)
+			rc = err_set(e, "start: bad arguments");
+	memfd_unmap(&args);
+	return rc;
+}
+
+static int
+run_start(const struct helper *h, struct engine *n, struct buf *result, struct err *e)
+{
+	char port[JOB_IFNAME_MAX];
+
+	if (read_port(h->fd, port, e) < 0)
+		return -1;
+	set_usual_limits();
+	return engine_start(n, port, e) < 0 ? -1 : put_view(n, result, e);
+}
+
 /* The verbs that are one call of liblxc. */
 static int
 run_engine(const struct helper *h, struct buf *result, struct err *e)
@@ -158,8 +186,7 @@ run_engine(const struct helper *h, struct buf *result, struct err *e)
 	case JOB_QUERY:
 		return put_view(n, result, e);
 	case JOB_START:
-		set_usual_limits();
-		return engine_start(n, e) < 0 ? -1 : put_view(n, result, e);
+		return run_start(h, n, result, e);
 	case JOB_SHUTDOWN:
 		return engine_shutdown(n, e);
 	case JOB_KILL:

@@ -6,7 +6,7 @@
  *	query     -                                             a view
  *	create    template PATH, arg WORD*, idmap START?        -
  *	destroy   -                                             -
- *	start     -                                             a view
+ *	start     veth NAME?                                    a view
  *	shutdown  -                                             -
  *	kill      -                                             -
  *	freeze    -                                             a view

@@ -14,8 +14,10 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -190,6 +192,45 @@ is_mac(struct slice s)
 			return false;
 	}
 	return true;
+}
+
+/* Whether the host's end has a name that is not liblxc's to choose. */
+static void
+find_port(struct guest *g, struct slice config)
+{
+	struct slice name;
+
+	g->port_written = config_get(config, "lxc.net.0.veth.pair", &name) && name.n > 0 &&
+			  name.n < sizeof(g->port);
+	if (!g->port_written || slice_eq_str(name, g->port))
+		return;
+	(void)text_copy(g->port, sizeof(g->port), name);
+	guest_announce(g);
+}
+
+/* A name that no interface had before. */
+static int
+choose_port(char ret[static JOB_IFNAME_MAX], struct err *e)
+{
+	uint32_t number;
+
+	if (getrandom(&number, sizeof(number), 0) != (ssize_t)sizeof(number))
+		return err_errno(e, errno, "getrandom");
+	(void)snprintf(ret, JOB_IFNAME_MAX, "veth%08" PRIx32, number);
+	return 0;
+}
+
+int
+setup_start_args(struct guest *g, struct buf *args, struct err *e)
+{
+	if (!g->lxc->conf->bridge || g->port_written)
+		return 0;
+	if (choose_port(g->port, e) < 0)
+		return -1;
+	guest_announce(g);
+	return job_put(args, "veth", slice_str(g->port)) < 0
+		       ? err_set(e, "the arguments of the start are too long")
+		       : 0;
 }
 
 static void
@@ -397,6 +438,7 @@ read_edit(struct guest *g, struct edit *edit, struct err *e)
 		return err_set(e, "out of memory");
 	(void)store_read(state_of(g), g->name, "owned", &edit->owned_before);
 	find_mac(g, buf_slice(&edit->before));
+	find_port(g, buf_slice(&edit->before));
 	return 0;
 }
 

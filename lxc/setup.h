@@ -21,6 +21,9 @@ struct guest;
 bool setup_exists(const struct guest *g);
 /* The arguments of CREATE; chooses its range of ids. 0 or -1 with e filled. */
 int setup_create_args(struct guest *g, struct buf *args, struct err *e);
+/* The arguments of START: a new name for its port of the bridge, which is told to everybody before
+ * it is there. 0 or -1 with e filled. */
+int setup_start_args(struct guest *g, struct buf *args, struct err *e);
 /* Remembers that it was created by us, and from what. */
 int setup_record_created(const struct guest *g, struct err *e);
 /* Brings its configuration up to date, keeping config.before-sluice when it was somebody else's;

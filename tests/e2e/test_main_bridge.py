@@ -91,7 +91,16 @@ def port_of(lab, s, name):
     return found[1] if found else ""
 
 
-def test_policies_hold_for_real_containers(lab, sluice):
+def note_guarded(s, box, name):
+    """Has LXC write down, at each start and before the container's first program runs, whose frames are looked at."""
+    seen = box.path("guarded")
+    hook = box.write("hook", f"#!/bin/sh\nnft list set bridge sluice macs >{seen}\n", 0o755)
+    with open(s.lxc_path / name / "config", "a", encoding="ascii") as config:
+        config.write(f"lxc.hook.start-host = {hook}\n")
+    return seen
+
+
+def test_policies_hold_for_real_containers(lab, sluice, box):
     s = appliance.start(sluice, lab, conf=CONF, names=("web", "db", "other"), boot=True)
     for netfilter in ("0", "1"):
         for family in ("ip", "ip6"):
@@ -102,9 +111,11 @@ def test_policies_hold_for_real_containers(lab, sluice):
     port = port_of(lab, s, "db")
     s.write(CONF.replace(f"10.0.3.{102}", "10.0.3.112"))
     s.reload()
+    guarded = note_guarded(s, box, "db")
     s.ctl("container", "restart", "db")
     wait_for(lambda: port_of(lab, s, "db") not in ("", port), 20, "another port")
     appliance.wait_address(lab, "db")
+    assert f'"{port_of(lab, s, "db")}" . {s.container("db")["mac"]}' in guarded.read_text()
     assert wait_for(lambda: fetches(lab, "web", "10.0.3.112"), 10)
     assert not pings(lab, "db", WAN) and not pings(lab, "other", "10.0.3.112")
     # Somebody flushes everything, and the daemon dies: it holds.
