@@ -358,7 +358,7 @@ run_conntrack(const struct ctl_line *line)
 static int
 run_ban(const struct ctl_line *line)
 {
-	bool add = line->command == CTL_BAN_ADD;
+	bool add = line->command != CTL_BAN_RM;
 	const char *address = line->args[0], *how_long = line->n_args == 3 ? line->args[2] : NULL;
 	char path[PATH_TEXT_MAX];
 	struct err e = {0};
@@ -502,6 +502,7 @@ run(const struct ctl_line *line)
 		return run_conntrack(line);
 	case CTL_BAN_LS:
 		return ctl_show(line, "GET", "/v1/bans", ctl_show_bans);
+	case CTL_BAN:
 	case CTL_BAN_ADD:
 	case CTL_BAN_RM:
 		return run_ban(line);

@@ -315,7 +315,7 @@ ctl_complete(int argc, char *const *argv, struct buf *out, bool *ret_names)
 		     (argc == n || strstr(rows[command].arguments, "NAME…"));
 	if (command == CTL_CONTAINER_EXEC && argc == n + 1)
 		return buf_append_str(out, "--\n");
-	if (command == CTL_BAN_ADD && argc == n + 1)
+	if ((command == CTL_BAN_ADD || command == CTL_BAN) && argc == n + 1)
 		return buf_append_str(out, "for\n");
 	return 0;
 }

@@ -36,6 +36,7 @@
 	X(BAN_ADD,           "ban add",           "ADDRESS [for TIME]", "drop all packets of an address, or of the /64 of an IPv6 address") \
 	X(BAN_RM,            "ban rm",            "ADDRESS", "let an address in again") \
 	X(BAN_CLEAR,         "ban clear",         "", "let all in again") \
+	X(BAN,               "ban",               "ADDRESS [for TIME]", "short for ban add") \
 	X(CACHE_STATUS,      "cache status",      "", "hits, misses and memory of the cache") \
 	X(CACHE_LS,          "cache ls",          "[PREFIX]", "what is stored, of all URLs or of those that begin so") \
 	X(CACHE_SHOW,        "cache show",        "URL", "the stored answers of a URL, with their heads") \
