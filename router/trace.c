@@ -1,6 +1,8 @@
 /*
- * The tracing itself: a table with the flag owner and one rule, and the group of trace events. The
- * rule marks one packet a second at most, so that a client in full flight does no harm.
+ * The tracing itself: a table with the flag owner and one rule in each family that has tables of
+ * ours, and the group of trace events. A rule marks one packet a second at most, so that a client in
+ * full flight does no harm. What a container sends is marked on the bridge, before anything can drop
+ * it there, and keeps the mark on its way through the host.
  */
 #include "router/trace.h"
 
@@ -14,6 +16,7 @@
 #include <libnftnl/expr.h>
 #include <libnftnl/rule.h>
 #include <libnftnl/table.h>
+#include <linux/if_ether.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -43,6 +46,9 @@ struct tracing {
 	size_t n;
 };
 
+/* NFPROTO_INET or NFPROTO_BRIDGE */
+typedef uint16_t family_number;
+
 /* --- the rule -------------------------------------------------------------------------------- */
 
 static struct nftnl_expr *
@@ -56,7 +62,7 @@ add(struct nftnl_rule *r, const char *name)
 }
 
 static void
-ask_meta(struct nftnl_rule *r, uint32_t key, uint8_t value)
+ask_meta(struct nftnl_rule *r, uint32_t key, const void *value, uint32_t size)
 {
 	struct nftnl_expr *x = add(r, "meta");
 
@@ -69,7 +75,7 @@ ask_meta(struct nftnl_rule *r, uint32_t key, uint8_t value)
 		return;
 	nftnl_expr_set_u32(x, NFTNL_EXPR_CMP_SREG, NFT_REG_1);
 	nftnl_expr_set_u32(x, NFTNL_EXPR_CMP_OP, NFT_CMP_EQ);
-	nftnl_expr_set(x, NFTNL_EXPR_CMP_DATA, &value, sizeof(value));
+	nftnl_expr_set(x, NFTNL_EXPR_CMP_DATA, value, size);
 }
 
 struct field {
@@ -122,11 +128,25 @@ mark(struct nftnl_rule *r)
 	}
 }
 
+/* A packet of this version; on a bridge the frame says it. */
+static void
+ask_version(struct nftnl_rule *r, family_number family, bool v6)
+{
+	uint8_t version = v6 ? NFPROTO_IPV6 : NFPROTO_IPV4;
+	uint16_t type = htons(v6 ? ETH_P_IPV6 : ETH_P_IP);
+
+	if (family == NFPROTO_BRIDGE)
+		ask_meta(r, NFT_META_PROTOCOL, &type, sizeof(type));
+	else
+		ask_meta(r, NFT_META_NFPROTO, &version, sizeof(version));
+}
+
 /* ip saddr ADDRESS meta l4proto PROTOCOL th dport PORT … */
 static void
-fill_rule(struct nftnl_rule *r, const struct router_trace *ask)
+fill_rule(struct nftnl_rule *r, const struct router_trace *ask, family_number family)
 {
 	bool v6 = ask->from.family == AF_INET6;
+	uint8_t protocol = ask->udp ? IPPROTO_UDP : IPPROTO_TCP;
 	uint16_t port = htons(ask->port);
 	struct field source = {.base = NFT_PAYLOAD_NETWORK_HEADER,
 		.at = v6 ? offsetof(struct ip6_hdr, ip6_src) : offsetof(struct iphdr, saddr),
@@ -137,53 +157,86 @@ fill_rule(struct nftnl_rule *r, const struct router_trace *ask)
 		.value = &port,
 		.size = sizeof(port)};
 
-	nftnl_rule_set_u32(r, NFTNL_RULE_FAMILY, NFPROTO_INET);
+	nftnl_rule_set_u32(r, NFTNL_RULE_FAMILY, family);
 	nftnl_rule_set_str(r, NFTNL_RULE_TABLE, TRACE_TABLE);
 	nftnl_rule_set_str(r, NFTNL_RULE_CHAIN, TRACE_CHAIN);
-	ask_meta(r, NFT_META_NFPROTO, v6 ? NFPROTO_IPV6 : NFPROTO_IPV4);
+	ask_version(r, family, v6);
 	ask_field(r, &source);
-	ask_meta(r, NFT_META_L4PROTO, ask->udp ? IPPROTO_UDP : IPPROTO_TCP);
+	ask_meta(r, NFT_META_L4PROTO, &protocol, sizeof(protocol));
 	ask_field(r, &dport);
 	mark(r);
 }
 
 /* --- the table ------------------------------------------------------------------------------- */
 
+/* A batch that is being filled for one family. */
+struct filling {
+	struct nftnl_batch *batch;
+	struct netlink *netlink;
+	family_number family;
+};
+
 static struct nlmsghdr *
-begin(struct nftnl_batch *b, struct netlink *n, uint16_t type, uint16_t flags)
+begin(const struct filling *f, uint16_t type, uint16_t flags)
 {
-	return nftnl_nlmsg_build_hdr(
-		nftnl_batch_buffer(b), type, NFPROTO_INET, NLM_F_CREATE | flags, ++n->seq);
+	return nftnl_nlmsg_build_hdr(nftnl_batch_buffer(f->batch), type, f->family,
+		NLM_F_CREATE | flags, ++f->netlink->seq);
 }
 
 static void
-put_table(struct nftnl_batch *b, struct netlink *n, struct nftnl_table *t)
+put_table(const struct filling *f, struct nftnl_table *t)
 {
-	nftnl_table_set_u32(t, NFTNL_TABLE_FAMILY, NFPROTO_INET);
+	nftnl_table_set_u32(t, NFTNL_TABLE_FAMILY, f->family);
 	nftnl_table_set_str(t, NFTNL_TABLE_NAME, TRACE_TABLE);
 	nftnl_table_set_u32(t, NFTNL_TABLE_FLAGS, NFT_TABLE_F_OWNER);
-	nftnl_table_nlmsg_build_payload(begin(b, n, NFT_MSG_NEWTABLE, NLM_F_EXCL), t);
-	(void)nftnl_batch_update(b);
+	nftnl_table_nlmsg_build_payload(begin(f, NFT_MSG_NEWTABLE, NLM_F_EXCL), t);
+	(void)nftnl_batch_update(f->batch);
 }
 
+/* Both families have the number of their prerouting hook in common. */
 static void
-put_chain(struct nftnl_batch *b, struct netlink *n, struct nftnl_chain *c)
+put_chain(const struct filling *f, struct nftnl_chain *c)
 {
-	nftnl_chain_set_u32(c, NFTNL_CHAIN_FAMILY, NFPROTO_INET);
+	nftnl_chain_set_u32(c, NFTNL_CHAIN_FAMILY, f->family);
 	nftnl_chain_set_str(c, NFTNL_CHAIN_TABLE, TRACE_TABLE);
 	nftnl_chain_set_str(c, NFTNL_CHAIN_NAME, TRACE_CHAIN);
 	nftnl_chain_set_str(c, NFTNL_CHAIN_TYPE, "filter");
 	nftnl_chain_set_u32(c, NFTNL_CHAIN_HOOKNUM, NF_INET_PRE_ROUTING);
 	nftnl_chain_set_s32(c, NFTNL_CHAIN_PRIO, TRACE_PRIORITY);
-	nftnl_chain_nlmsg_build_payload(begin(b, n, NFT_MSG_NEWCHAIN, 0), c);
-	(void)nftnl_batch_update(b);
+	nftnl_chain_nlmsg_build_payload(begin(f, NFT_MSG_NEWCHAIN, 0), c);
+	(void)nftnl_batch_update(f->batch);
 }
 
+/* The last message of the batch is acknowledged. */
 static void
-put_rule(struct nftnl_batch *b, struct netlink *n, struct nftnl_rule *r)
+put_rule(const struct filling *f, struct nftnl_rule *r, uint16_t flags)
 {
-	nftnl_rule_nlmsg_build_payload(begin(b, n, NFT_MSG_NEWRULE, NLM_F_APPEND | NLM_F_ACK), r);
-	(void)nftnl_batch_update(b);
+	nftnl_rule_nlmsg_build_payload(begin(f, NFT_MSG_NEWRULE, NLM_F_APPEND | flags), r);
+	(void)nftnl_batch_update(f->batch);
+}
+
+/* 0, or -1 when memory is short. */
+static int
+put_family(const struct filling *f, const struct router_trace *ask, uint16_t flags)
+{
+	struct nftnl_table *table = nftnl_table_alloc();
+	struct nftnl_chain *chain = nftnl_chain_alloc();
+	struct nftnl_rule *rule = nftnl_rule_alloc();
+	int rc = table && chain && rule ? 0 : -1;
+
+	if (rc == 0) {
+		fill_rule(rule, ask, f->family);
+		put_table(f, table);
+		put_chain(f, chain);
+		put_rule(f, rule, flags);
+	}
+	if (rule)
+		nftnl_rule_free(rule);
+	if (chain)
+		nftnl_chain_free(chain);
+	if (table)
+		nftnl_table_free(table);
+	return rc;
 }
 
 /* The first answer is an error, or the acknowledgement of the rule. */
@@ -219,36 +272,37 @@ send_batch(struct netlink *n, struct nftnl_batch *b, struct err *e)
 }
 
 static int
-make_table(struct tracing *t, struct err *e)
+make_tables(struct tracing *t, bool bridge, struct err *e)
 {
 	struct nftnl_batch *b = nftnl_batch_alloc(TRACE_BATCH_SIZE, TRACE_BATCH_SIZE);
-	struct nftnl_table *table = nftnl_table_alloc();
-	struct nftnl_chain *chain = nftnl_chain_alloc();
-	struct nftnl_rule *rule = nftnl_rule_alloc();
-	int rc = -1;
+	struct filling inet = {.batch = b, .netlink = &t->commands, .family = NFPROTO_INET};
+	struct filling frames = {.batch = b, .netlink = &t->commands, .family = NFPROTO_BRIDGE};
+	int rc;
 
-	if (!b || !table || !chain || !rule) {
-		err_set(e, "out of memory");
+	if (!b)
+		return err_set(e, "out of memory");
+	nftnl_batch_begin(nftnl_batch_buffer(b), ++t->commands.seq);
+	(void)nftnl_batch_update(b);
+	rc = bridge ? put_family(&frames, t->ask, 0) : 0;
+	if (rc < 0 || put_family(&inet, t->ask, NLM_F_ACK) < 0) {
+		rc = err_set(e, "out of memory");
 	} else {
-		nftnl_batch_begin(nftnl_batch_buffer(b), ++t->commands.seq);
-		(void)nftnl_batch_update(b);
-		fill_rule(rule, t->ask);
-		put_table(b, &t->commands, table);
-		put_chain(b, &t->commands, chain);
-		put_rule(b, &t->commands, rule);
 		nftnl_batch_end(nftnl_batch_buffer(b), ++t->commands.seq);
 		(void)nftnl_batch_update(b);
 		rc = send_batch(&t->commands, b, e);
 	}
-	if (rule)
-		nftnl_rule_free(rule);
-	if (chain)
-		nftnl_chain_free(chain);
-	if (table)
-		nftnl_table_free(table);
-	if (b)
-		nftnl_batch_free(b);
+	nftnl_batch_free(b);
 	return rc;
+}
+
+/* Whether a table of ours sees frames. Where there is none, the kernel need not have its family. */
+static bool
+guards_bridge(const struct nft_rules *rules)
+{
+	for (size_t i = 0; i < rules->n; i++)
+		if (rules->v[i].family == RULESET_FAMILY_BRIDGE)
+			return true;
+	return false;
 }
 
 /* --- the packet ------------------------------------------------------------------------------ */
@@ -260,7 +314,8 @@ on_event(const struct nlmsghdr *h, void *ctx)
 	struct tracing *t = ctx;
 	struct trace_step s;
 
-	if (t->n == TRACE_STEPS_MAX || !trace_parse(h, &s) || (t->n && s.id != t->steps[0].id))
+	if (t->n == TRACE_STEPS_MAX || !trace_parse(h, &s) ||
+		(t->n && !trace_goes_on(&t->steps[t->n - 1], &s)))
 		return;
 	t->steps[t->n++] = s;
 }
@@ -329,7 +384,7 @@ trace(struct tracing *t, struct err *e)
 	nft_close(&n);
 	if (netlink_open(&t->events, NETLINK_NETFILTER, true, e) < 0 ||
 		netlink_join(&t->events, NFNLGRP_NFTRACE, e) < 0 ||
-		netlink_open(&t->commands, NETLINK_NETFILTER, false, e) < 0 || make_table(t, e) < 0)
+		netlink_open(&t->commands, NETLINK_NETFILTER, false, e) < 0 || make_tables(t, guards_bridge(&t->rules), e) < 0)
 		return -1;
 	return follow(t, e);
 }

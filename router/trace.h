@@ -24,6 +24,9 @@ struct trace_step {
 
 /* Pure, for tests. Reads an event; false when it tells nothing of interest. */
 bool trace_parse(const struct nlmsghdr *h, struct trace_step *ret);
+/* Whether it may be the next step of the packet whose last one is known. The kernel gives a packet
+ * another number when it leaves a bridge for the host. */
+bool trace_goes_on(const struct trace_step *last, const struct trace_step *next);
 /* One line of it in words; rules: those of table inet sluice. 0 or -1. */
 int trace_print_step(const struct trace_step *s, const struct nft_rules *rules, struct buf *out);
 /* Why it was dropped, and what is to be done. 0 or -1. */

@@ -75,6 +75,14 @@ trace_parse(const struct nlmsghdr *h, struct trace_step *ret)
 	return taken;
 }
 
+bool
+trace_goes_on(const struct trace_step *last, const struct trace_step *next)
+{
+	if (last->id == next->id)
+		return true;
+	return strcmp(last->family, "bridge") == 0 && strcmp(next->family, "bridge") != 0;
+}
+
 static bool
 is_ours(const struct trace_step *s)
 {

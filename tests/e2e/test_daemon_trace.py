@@ -4,6 +4,7 @@ import contextlib
 import socket
 import subprocess
 
+import bridge_frames as frames
 import daemon
 import pytest
 from lab import wait_for
@@ -32,12 +33,15 @@ def net(box):
     made.remove()
 
 
-def trace(net, port, source=CLIENT, proto="tcp", send=True):
-    """(exit status, text) of a trace during which packets are sent."""
+def trace(net, port, source=CLIENT, proto="tcp", send=True, frame=None):
+    """(exit status, text) of a trace during which packets are sent: frame by a container, or the client's."""
     p = net.edge.popen(daemon.BIN / "sluice", "trace", source, proto, port, "for", "20s" if send else "1s",
                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def sent():
+        if frame:
+            frame()
+            return p.poll() is not None
         with net.wan.net(), contextlib.suppress(OSError):
             kind = socket.SOCK_DGRAM if proto == "udp" else socket.SOCK_STREAM
             with socket.socket(socket.AF_INET, kind) as s:
@@ -77,6 +81,35 @@ def test_a_table_of_others_is_named(net):
     status, text = trace(net, 2222)
     assert status == 1 and "  ip filter FORWARD: policy drop\n" in text, text
     assert text.endswith("dropped by table ip filter of another program, chain FORWARD; `sluice doctor` says how to mend that\n")
+
+
+@pytest.fixture(params=["0", "1"], ids=["plain bridge", "br_netfilter"])
+def bridged(net, request):
+    """Two containers whose ports are looked at, kept apart; the MACs of the first and of the host."""
+    for family in ("ip", "ip6"):
+        net.edge.sysctl(f"net/bridge/bridge-nf-call-{family}tables", request.param)
+    net.routers[0].load(CONF + "container db { address 10.7.3.102 }\nisolate\n")
+    hosts = {"web": net.hosts[-1], "db": net.container(102)}
+    for name, number in (("web", 101), ("db", 102)):
+        net.routers[0].container(name, f"10.7.3.{number}", "-", frames.mac_of(hosts[name]), hosts[name].port)
+    wire = frames.Wire(hosts["web"])
+    yield wire, {name: frames.mac_of(h) for name, h in hosts.items()} | {"host": frames.mac_of(net.edge, "rtbr0")}
+    wire.close()
+
+
+@pytest.mark.parametrize("to, source, target, last", [
+    ("host", "10.7.3.102", "203.0.113.2", "dropped: a container sent it with a source that is not its own"),
+    ("db", "10.7.3.101", "10.7.3.102", "dropped: a container sent it to another one; isolate forbids that"),
+    ("host", "10.7.3.101", "203.0.113.2", "it passes all of nftables"),
+])
+def test_what_a_container_sends_is_followed_from_its_port(net, bridged, to, source, target, last):
+    wire, macs = bridged
+    packet = frames.ip4(source, target, frames.udp(1000, 7777), frames.UDP)
+    status, text = trace(net, 7777, source, "udp",
+                         frame=lambda: wire.send(frames.ether(macs["web"], macs[to], frames.IP4, packet)))
+    assert text.startswith(f"a packet of {source} to udp port 7777 came in by veth101\n"), text
+    assert text.splitlines()[-1].startswith(last) and status == ("passes" not in last), text
+    assert "passes" not in last or "bridge sluice guard" in text and "inet sluice filter_fwd" in text, text
 
 
 def test_udp_and_no_packet_at_all(net):
