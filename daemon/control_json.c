@@ -314,6 +314,23 @@ control_json_forwards(const struct control_state *s)
 	return array;
 }
 
+/* The first forward of this ordinal, or where it would be: they are in the file's order. */
+static size_t
+first_forward(const struct conf *conf, uint32_t ordinal)
+{
+	size_t low = 0, high = conf->n_forwards;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (conf->forwards[middle].ordinal < ordinal)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 /* The list is in the order of the configuration's forwards, whose ordinals the router names. */
 void
 control_json_count_forward(const struct control_state *s, json_t *list, uint32_t ordinal,
@@ -321,10 +338,11 @@ control_json_count_forward(const struct control_state *s, json_t *list, uint32_t
 {
 	const struct conf *conf = s->conf;
 
-	for (size_t i = 0; conf && i < conf->n_forwards && i < json_array_size(list); i++) {
+	for (size_t i = conf ? first_forward(conf, ordinal) : 0;
+		conf && i < conf->n_forwards && conf->forwards[i].ordinal == ordinal; i++) {
 		json_t *of = json_array_get(list, i);
 
-		if (conf->forwards[i].ordinal != ordinal)
+		if (!of)
 			continue;
 		json_object_set_new(of, "connections", json_integer((json_int_t)counts[0]));
 		json_object_set_new(of, "packets", json_integer((json_int_t)counts[1]));

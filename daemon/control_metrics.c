@@ -63,15 +63,15 @@ static const struct family families[] = {
 
 static const char *const class_names[] = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
 
-static int
-put_head(struct buf *out, const char *name, const char *type, const char *help)
+int
+metrics_put_head(struct buf *out, const char *name, const char *type, const char *help)
 {
 	return buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
 /* A label's value: backslash, quote and line feed are escaped. */
 static int
-put_label_text(struct buf *out, const char *s)
+put_text(struct buf *out, const char *s)
 {
 	for (; *s; s++) {
 		int rc = *s == '\\' || *s == '"' ? buf_printf(out, "\\%c", *s)
@@ -84,14 +84,14 @@ put_label_text(struct buf *out, const char *s)
 	return 0;
 }
 
-static int
-put_label_value(struct buf *out, const json_t *value)
+int
+metrics_put_value(struct buf *out, const json_t *value)
 {
 	const char *s = json_string_value(value);
 
 	if (json_is_integer(value))
 		return buf_printf(out, "%lld", (long long)json_integer_value(value));
-	return put_label_text(out, s ? s : "");
+	return put_text(out, s ? s : "");
 }
 
 /* Whole numbers exactly; 17 digits are enough for any other. */
@@ -111,7 +111,7 @@ put_member(const struct family *f, const json_t *object, struct buf *out)
 	if (!value)
 		return 0;
 	if (buf_printf(out, "%s{%s=\"", f->name, f->label) < 0 ||
-		put_label_value(out, json_object_get(object, f->by)) < 0 ||
+		metrics_put_value(out, json_object_get(object, f->by)) < 0 ||
 		buf_append_str(out, "\"}") < 0)
 		return -1;
 	return put_value(out, json_integer_value(value), f->divisor);
@@ -124,7 +124,7 @@ put_family(const struct family *f, const json_t *usage, struct buf *out)
 
 	if (json_array_size(array) == 0)
 		return 0;
-	if (put_head(out, f->name, f->type, f->help) < 0)
+	if (metrics_put_head(out, f->name, f->type, f->help) < 0)
 		return -1;
 	for (size_t i = 0; i < json_array_size(array); i++)
 		if (put_member(f, json_array_get(array, i), out) < 0)
@@ -162,11 +162,10 @@ put_facts(const json_t *usage, struct buf *out)
 {
 	const char *version = json_string_value(json_object_get(usage, "version"));
 
-	if (put_head(out, "sluice_build_info", "gauge", "The version that runs.") < 0 ||
+	if (metrics_put_head(out, "sluice_build_info", "gauge", "The version that runs.") < 0 ||
 		buf_append_str(out, "sluice_build_info{version=\"") < 0 ||
-		put_label_text(out, version ? version : "") < 0 ||
-		buf_append_str(out, "\"} 1\n") < 0 ||
-		put_head(out, "sluice_generation", "gauge",
+		put_text(out, version ? version : "") < 0 || buf_append_str(out, "\"} 1\n") < 0 ||
+		metrics_put_head(out, "sluice_generation", "gauge",
 			"Number of the configuration that runs.") < 0)
 		return -1;
 	return buf_printf(out, "sluice_generation %lld\n",
@@ -181,7 +180,8 @@ put_states(const json_t *usage, struct buf *out)
 
 	if (json_array_size(containers) == 0)
 		return 0;
-	if (put_head(out, "sluice_container_state", "gauge", "1 for the container's state.") < 0)
+	if (metrics_put_head(
+		    out, "sluice_container_state", "gauge", "1 for the container's state.") < 0)
 		return -1;
 	for (size_t i = 0; i < json_array_size(containers); i++) {
 		const json_t *o = json_array_get(containers, i);
@@ -191,7 +191,7 @@ put_states(const json_t *usage, struct buf *out)
 			const char *name = container_state_name((enum container_state)s);
 
 			if (buf_append_str(out, "sluice_container_state{container=\"") < 0 ||
-				put_label_value(out, json_object_get(o, "name")) < 0 ||
+				metrics_put_value(out, json_object_get(o, "name")) < 0 ||
 				buf_printf(out, "\",state=\"%s\"} %d\n", name,
 					strcmp(name, now) == 0) < 0)
 				return -1;
@@ -207,9 +207,9 @@ put_route_labels(struct buf *out, const char *name, const json_t *route)
 	bool exact = json_is_true(json_object_get(route, "exact"));
 
 	if (buf_printf(out, "%s{site=\"", name) < 0 ||
-		put_label_value(out, json_object_get(route, "site")) < 0 ||
+		metrics_put_value(out, json_object_get(route, "site")) < 0 ||
 		buf_printf(out, "\",route=\"%s", exact ? "= " : "") < 0 ||
-		put_label_value(out, json_object_get(route, "path")) < 0)
+		metrics_put_value(out, json_object_get(route, "path")) < 0)
 		return -1;
 	return buf_append_byte(out, '"');
 }
@@ -293,17 +293,17 @@ put_routes(const json_t *usage, struct buf *out)
 
 	if (json_array_size(routes) == 0)
 		return 0;
-	if (put_head(out, "sluice_route_requests_total", "counter",
+	if (metrics_put_head(out, "sluice_route_requests_total", "counter",
 		    "Requests of the route by the class of their status; none: the client went "
 		    "before.") < 0 ||
 		put_each(routes, put_route_classes, out) < 0 ||
-		put_head(out, "sluice_route_sent_bytes_total", "counter",
+		metrics_put_head(out, "sluice_route_sent_bytes_total", "counter",
 			"Body bytes sent to clients.") < 0 ||
 		put_each(routes, put_route_sent, out) < 0 ||
-		put_head(out, "sluice_route_received_bytes_total", "counter",
+		metrics_put_head(out, "sluice_route_received_bytes_total", "counter",
 			"Body bytes received from clients.") < 0 ||
 		put_each(routes, put_route_received, out) < 0 ||
-		put_head(out, "sluice_route_duration_seconds", "histogram",
+		metrics_put_head(out, "sluice_route_duration_seconds", "histogram",
 			"From a request's first byte to the last one of its answer.") < 0)
 		return -1;
 	for (size_t i = 0; i < json_array_size(routes); i++)
@@ -317,7 +317,7 @@ static int
 put_target(const json_t *target, const char *name, json_int_t value, struct buf *out)
 {
 	if (put_route_labels(out, name, target) < 0 || buf_append_str(out, ",target=\"") < 0 ||
-		put_label_value(out, json_object_get(target, "target")) < 0)
+		metrics_put_value(out, json_object_get(target, "target")) < 0)
 		return -1;
 	return buf_printf(out, "\"} %lld\n", (long long)value);
 }
@@ -359,16 +359,16 @@ put_targets(const json_t *usage, struct buf *out)
 
 	if (json_array_size(targets) == 0)
 		return 0;
-	if (put_head(out, "sluice_target_up", "gauge",
+	if (metrics_put_head(out, "sluice_target_up", "gauge",
 		    "1 while the target of a route gets its share of requests.") < 0 ||
 		put_each(targets, put_target_up, out) < 0 ||
-		put_head(out, "sluice_target_requests_active", "gauge",
+		metrics_put_head(out, "sluice_target_requests_active", "gauge",
 			"Requests under way to the target.") < 0 ||
 		put_each(targets, put_target_active, out) < 0 ||
-		put_head(out, "sluice_target_requests_total", "counter",
+		metrics_put_head(out, "sluice_target_requests_total", "counter",
 			"Requests that the target was chosen for.") < 0 ||
 		put_each(targets, put_target_requests, out) < 0 ||
-		put_head(out, "sluice_target_failures_total", "counter",
+		metrics_put_head(out, "sluice_target_failures_total", "counter",
 			"Requests that failed at the target.") < 0)
 		return -1;
 	return put_each(targets, put_target_failures, out);
@@ -382,7 +382,7 @@ control_metrics_print(const json_t *usage, struct buf *out)
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
 		if (put_family(&families[i], usage, out) < 0)
 			return -1;
-	if (put_states(usage, out) < 0 || put_routes(usage, out) < 0)
+	if (put_states(usage, out) < 0 || put_routes(usage, out) < 0 || put_targets(usage, out) < 0)
 		return -1;
-	return put_targets(usage, out);
+	return control_metrics_router(usage, out);
 }

@@ -17,11 +17,7 @@
 
 #include <string.h>
 
-#define USAGE_SHIFT 8 /* of wait.awaited */
-#define TARGETS_SHIFT 16
-
-_Static_assert(ROLE_COUNT <= USAGE_SHIFT && ROLE_COUNT <= TARGETS_SHIFT - USAGE_SHIFT,
-	"the bits of roles do not overlap");
+_Static_assert((int)ROLE_COUNT <= (int)WAIT_PART_USAGE, "the bits of roles do not overlap");
 
 static void
 wait_free(struct wait *w)
@@ -331,9 +327,8 @@ control_wait_on_cache(struct control *c, struct msg_in *m)
 	}
 }
 
-/* Asks one process; what it owes us is noted in w->awaited. */
-static void
-ask(struct wait *w, enum msg_type question, enum role role, unsigned shift)
+void
+control_wait_ask(struct wait *w, enum msg_type question, enum role role, enum wait_part part)
 {
 	struct control *c = w->control;
 	struct msg_out m;
@@ -342,7 +337,7 @@ ask(struct wait *w, enum msg_type question, enum role role, unsigned shift)
 		return;
 	msg_put_u64(&m, w->id);
 	if (chan_send(c->chan, &m) == 0)
-		w->awaited |= (UINT32_C(1) << role) << shift;
+		w->awaited |= UINT64_C(1) << role << part;
 	msg_out_clear(&m);
 }
 
@@ -362,11 +357,13 @@ control_wait_gather(struct control *c, struct evhttp_request *req, enum wait_kin
 		return;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(counting); i++)
-		ask(w, MSG_STATS_GET, counting[i], 0);
+		control_wait_ask(w, MSG_STATS_GET, counting[i], WAIT_PART_STATS);
 	for (size_t i = 0; i < ARRAY_SIZE(using); i++)
-		ask(w, MSG_USAGE_GET, using[i], USAGE_SHIFT);
-	if (kind == WAIT_METRICS)
-		ask(w, MSG_TARGETS_GET, ROLE_PROXY, TARGETS_SHIFT);
+		control_wait_ask(w, MSG_USAGE_GET, using[i], WAIT_PART_USAGE);
+	if (kind == WAIT_METRICS) {
+		control_wait_ask(w, MSG_TARGETS_GET, ROLE_PROXY, WAIT_PART_TARGETS);
+		control_wait_ask_forwards(w);
+	}
 	if (w->awaited == 0)
 		answer_gathered(w);
 }
@@ -383,7 +380,7 @@ control_wait_routes(struct control *c, struct evhttp_request *req)
 		control_wait_finish(w, 500, control_json_error("out of memory"));
 		return;
 	}
-	ask(w, MSG_TARGETS_GET, ROLE_PROXY, 0);
+	control_wait_ask(w, MSG_TARGETS_GET, ROLE_PROXY, WAIT_PART_STATS);
 	if (w->awaited == 0)
 		answer_routes(w);
 }
@@ -444,10 +441,10 @@ find_gathering(struct control *c, uint64_t id)
 	return NULL;
 }
 
-static void
-take_off(struct wait *w, enum role from, unsigned shift)
+void
+control_wait_came(struct wait *w, enum role from, enum wait_part part)
 {
-	w->awaited &= ~((UINT32_C(1) << from) << shift);
+	w->awaited &= ~(UINT64_C(1) << from << part);
 	if (w->awaited == 0)
 		answer_gathered(w);
 }
@@ -460,7 +457,9 @@ control_wait_on_stats(struct control *c, struct msg_in *m)
 	if (!w)
 		return;
 	control_usage_counters(w->usage, m);
-	take_off(w, m->from, 0);
+	if (w->kind == WAIT_METRICS && m->from == ROLE_ROUTER)
+		control_wait_ask_flows(w);
+	control_wait_came(w, m->from, WAIT_PART_STATS);
 }
 
 void
@@ -480,7 +479,7 @@ control_wait_on_targets(struct control *c, struct msg_in *m)
 	if (routes && last)
 		answer_routes(routes);
 	if (metrics && last)
-		take_off(metrics, m->from, TARGETS_SHIFT);
+		control_wait_came(metrics, m->from, WAIT_PART_TARGETS);
 }
 
 static void
@@ -510,7 +509,7 @@ control_wait_on_usage(struct control *c, struct msg_in *m)
 		control_usage_containers(w->usage, m);
 	else
 		take_report(w, m->fd);
-	take_off(w, m->from, USAGE_SHIFT);
+	control_wait_came(w, m->from, WAIT_PART_USAGE);
 }
 
 void

@@ -4,10 +4,14 @@
 #include "core/memfd.h"
 #include "core/nft_view.h"
 #include "core/own.h"
+#include "core/stats.h"
 #include "daemon/control_json.h"
 #include "daemon/control_usage.h"
 
 #include <string.h>
+
+#define METRICS_FORWARDS_MAX 1000
+#define METRICS_FLOWS_MAX 100000
 
 /* A wait for the router; NULL: answered. */
 static struct wait *
@@ -120,22 +124,60 @@ control_wait_forwards(struct control *c, struct evhttp_request *req)
 	control_wait_send(w, &m);
 }
 
+/* More samples than a scrape should have. */
+void
+control_wait_ask_forwards(struct wait *w)
+{
+	const struct control_state *s = &w->control->state;
+
+	if (!s->conf || s->conf->n_forwards == 0 || s->conf->n_forwards > METRICS_FORWARDS_MAX)
+		return;
+	json_object_set_new(w->usage, "forwards", control_json_forwards(s));
+	control_wait_ask(w, MSG_FORWARDS_GET, ROLE_ROUTER, WAIT_PART_FORWARDS);
+}
+
 void
 control_wait_on_forwards(struct control *c, struct msg_in *m)
 {
-	struct wait *w = control_wait_find(c, msg_get_u64(m), WAIT_FORWARDS);
+	uint64_t id = msg_get_u64(m);
+	struct wait *w = control_wait_find(c, id, WAIT_FORWARDS),
+		    *metrics = control_wait_find(c, id, WAIT_METRICS);
+	json_t *list = w ? w->usage : metrics ? json_object_get(metrics->usage, "forwards") : NULL;
 	bool more = msg_get_u8(m) != 0;
 
-	while (w && msg_more(m) && !m->bad) {
+	while (list && msg_more(m) && !m->bad) {
 		uint32_t ordinal = msg_get_u32(m);
 		uint64_t counts[3];
 
 		for (size_t i = 0; i < 3; i++)
 			counts[i] = msg_get_u64(m);
-		control_json_count_forward(&c->state, w->usage, ordinal, counts);
+		control_json_count_forward(&c->state, list, ordinal, counts);
 	}
 	if (w && !more)
 		control_wait_finish(w, 200, json_incref(w->usage));
+	if (metrics && !more)
+		control_wait_came(metrics, m->from, WAIT_PART_FORWARDS);
+}
+
+/* The router walks through all flows for it, and does nothing else meanwhile. */
+void
+control_wait_ask_flows(struct wait *w)
+{
+	const struct conf *conf = w->control->state.conf;
+	const json_t *entries = json_object_get(
+		json_object_get(w->usage, "counters"), stats_name(STAT_CONNTRACK_ENTRIES));
+	struct msg_out m;
+
+	if (!conf || conf->n_containers == 0 || !entries ||
+		json_integer_value(entries) > METRICS_FLOWS_MAX ||
+		msg_out_init(&m, MSG_CONNTRACK_GET, ROLE_ROUTER) < 0)
+		return;
+	json_object_set_new(w->usage, "flows", json_array());
+	msg_put_u64(&m, w->id);
+	msg_put_slice(&m, (struct slice){0});
+	if (chan_send(w->control->chan, &m) == 0)
+		w->awaited |= UINT64_C(1) << ROLE_ROUTER << WAIT_PART_FLOWS;
+	msg_out_clear(&m);
 }
 
 void
@@ -183,13 +225,18 @@ control_wait_on_conntrack(struct control *c, struct msg_in *m)
 void
 control_wait_on_conntrack_counts(struct control *c, struct msg_in *m)
 {
-	struct wait *w = control_wait_find(c, msg_get_u64(m), WAIT_CONNTRACK);
+	uint64_t id = msg_get_u64(m);
+	struct wait *w = control_wait_find(c, id, WAIT_CONNTRACK),
+		    *metrics = control_wait_find(c, id, WAIT_METRICS);
+	json_t *list = w ? w->usage : metrics ? json_object_get(metrics->usage, "flows") : NULL;
 	bool more = msg_get_u8(m) != 0;
 	uint64_t now = msg_get_u64(m), most = msg_get_u64(m);
 	_free_ char *why = slice_dup(msg_get_slice(m));
 
-	if (w)
-		control_usage_flow_counts(w->usage, m);
+	if (list)
+		control_usage_flow_counts(list, m);
+	if (metrics && !more)
+		control_wait_came(metrics, m->from, WAIT_PART_FLOWS);
 	if (!w || more || !why)
 		return;
 	if (why[0])

@@ -1,8 +1,8 @@
 /*
  * The tracing itself: a table with the flag owner and one rule in each family that has tables of
- * ours, and the group of trace events. A rule marks one packet a second at most, so that a client in
- * full flight does no harm. What a container sends is marked on the bridge, before anything can drop
- * it there, and keeps the mark on its way through the host.
+ * ours, and the group of trace events. A rule marks one packet a second at most, so that a client
+ * in full flight does no harm. What a container sends is marked on the bridge, before anything can
+ * drop it there, and keeps the mark on its way through the host.
  */
 #include "router/trace.h"
 
@@ -384,7 +384,8 @@ trace(struct tracing *t, struct err *e)
 	nft_close(&n);
 	if (netlink_open(&t->events, NETLINK_NETFILTER, true, e) < 0 ||
 		netlink_join(&t->events, NFNLGRP_NFTRACE, e) < 0 ||
-		netlink_open(&t->commands, NETLINK_NETFILTER, false, e) < 0 || make_tables(t, guards_bridge(&t->rules), e) < 0)
+		netlink_open(&t->commands, NETLINK_NETFILTER, false, e) < 0 ||
+		make_tables(t, guards_bridge(&t->rules), e) < 0)
 		return -1;
 	return follow(t, e);
 }

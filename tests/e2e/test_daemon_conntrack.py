@@ -2,6 +2,7 @@
 
 import socket
 
+import prometheus
 import pytest
 from appliance import EDGE
 from lab import wait_for
@@ -36,6 +37,13 @@ def test_flows_of_a_container_are_shown_and_counted(lab, sluice):
     assert source in s.ctl("conntrack", "web").stdout
     counts = {c["container"]: c for c in s.ctl("conntrack", json=True)["containers"]}
     assert counts["web"]["in"] >= 1 and counts["idle"]["in"] == 0
+    samples = prometheus.check(s.api("GET", "/v1/metrics")[1])
+    forward = (("protocol", "udp"), ("port", "5000"), ("on", ""), ("container", "web"), ("target", "5001"))
+    assert samples["sluice_forward_connections_total", forward] == 1
+    assert samples["sluice_forward_packets_total", forward] >= 1
+    assert samples["sluice_forward_bytes_total", forward] >= 29
+    assert samples["sluice_container_flows", (("container", "web"), ("direction", "in"))] >= 1
+    assert samples["sluice_container_flows", (("container", "idle"), ("direction", "in"))] == 0
     # Many are counted, some are shown.
     for _ in range(MOST + 100):
         with lab.wan.net():
