@@ -72,6 +72,7 @@ static int
 set_store_disk(struct parse *p, const struct directive *d, size_t i)
 {
 	struct conf_cache_store *store = &p->conf->cache_store;
+	const uint64_t range[] = {CONF_CACHE_DISK_MIN, CONF_CACHE_DISK_MAX};
 	char where[PARSE_WHERE_MAX];
 
 	if (store->disk_ordinal)
@@ -81,10 +82,8 @@ set_store_disk(struct parse *p, const struct directive *d, size_t i)
 	if (i + 2 >= d->n)
 		return parse_error(p, &d->words[i],
 			"size and folder are missing; write: disk 2G /var/cache/sluice");
-	if (word_read_size(p, &d->words[i + 1], CONF_CACHE_DISK_MIN, &store->disk) < 0)
+	if (word_read_size_up_to(p, &d->words[i + 1], range, &store->disk) < 0)
 		return -1;
-	if (store->disk > CONF_CACHE_DISK_MAX)
-		return parse_error(p, &d->words[i + 1], "at most 256G");
 	if (word_read_file(p, &d->words[i + 2], &store->disk_path) < 0)
 		return -1;
 	return i + 3 < d->n ? set_store_free(p, d, i + 3) : 0;

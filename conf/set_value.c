@@ -37,15 +37,22 @@ bad_value(struct parse *p, const struct word *w, enum suggest_kind kind)
 int
 word_read_size(struct parse *p, const struct word *w, uint64_t min, uint64_t *ret)
 {
+	return word_read_size_up_to(p, w, (const uint64_t[]){min, SIZE_LIMIT}, ret);
+}
+
+int
+word_read_size_up_to(
+	struct parse *p, const struct word *w, const uint64_t range[static 2], uint64_t *ret)
+{
 	char low[NUM_TEXT_MAX], high[NUM_TEXT_MAX];
 	uint64_t size;
 
-	if (num_parse_size(w->text, min, SIZE_LIMIT, ret) == 0)
+	if (num_parse_size(w->text, range[0], range[1], ret) == 0)
 		return 0;
 	if (num_parse_size(w->text, 0, UINT64_MAX, &size) < 0)
 		return bad_value(p, w, SUGGEST_SIZE);
 	return parse_error(p, w, "%.*s is out of range; it must be %s to %s", WORD_ARG(w),
-		num_print_size(min, low), num_print_size(SIZE_LIMIT, high));
+		num_print_size(range[0], low), num_print_size(range[1], high));
 }
 
 int

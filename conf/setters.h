@@ -24,6 +24,8 @@ int word_read_size(struct parse *p, const struct word *w, uint64_t min, uint64_t
 /* A rate like 20/s, at most max of it. 0 or -1. */
 int word_read_rate(struct parse *p, const struct word *w, uint32_t max, uint32_t *ret_count,
 	uint64_t *ret_period_ms);
+int word_read_size_up_to(
+	struct parse *p, const struct word *w, const uint64_t range[static 2], uint64_t *ret);
 int word_read_time(
 	struct parse *p, const struct word *w, const uint64_t range_ms[static 2], uint64_t *ret_ms);
 int word_read_number(
