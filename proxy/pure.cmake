@@ -12,6 +12,7 @@ add_library(sluice_http STATIC
 	cache/cache_control.c
 	cache/cache_disk_format.c
 	cache/cache_disk_index.c
+	cache/cache_far.c
 	cache/cache_flight.c
 	cache/cache_head.c
 	cache/cache_object.c

@@ -103,7 +103,7 @@ decide_range(const struct http_request *r, const struct cache_object *o, struct 
 
 	if (r->method != HTTP_METHOD_GET || !range.p || !range_applies(r, o))
 		return false;
-	switch (parse_range(range, cache_object_body(o).n, ret)) {
+	switch (parse_range(range, o->length, ret)) {
 	case RANGE_PART:
 		ret->status = 206;
 		ret->body = true;
@@ -128,7 +128,7 @@ cache_answer_decide(
 	}
 	if (o->status == 200 && decide_range(request, o, ret))
 		return;
-	ret->length = cache_object_body(o).n;
+	ret->length = o->length;
 	ret->body = ret->length > 0 && request->method == HTTP_METHOD_GET;
 }
 
@@ -174,15 +174,14 @@ append_fields(const struct cache_answer *a, const struct cache_object *o, struct
 static int
 append_framing(const struct cache_answer *a, const struct cache_object *o, struct buf *out)
 {
-	size_t size = cache_object_body(o).n;
-
 	if (a->status == 206)
 		return buf_printf(out,
-			"Content-Range: bytes %" PRIu64 "-%" PRIu64
-			"/%zu\r\nContent-Length: %" PRIu64 "\r\n",
-			a->start, a->start + a->length - 1, size, a->length);
+			"Content-Range: bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64
+			"\r\nContent-Length: %" PRIu64 "\r\n",
+			a->start, a->start + a->length - 1, o->length, a->length);
 	if (a->status == 416)
-		return buf_printf(out, "Content-Range: bytes */%zu\r\nContent-Length: 0\r\n", size);
+		return buf_printf(out,
+			"Content-Range: bytes */%" PRIu64 "\r\nContent-Length: 0\r\n", o->length);
 	/* RFC 9110 section 8.6: neither with 204 nor, here, with 304. */
 	if (a->status == 304 || a->status == 204)
 		return 0;

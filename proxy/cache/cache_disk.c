@@ -57,6 +57,7 @@ cache_disk_new(struct cache_store *store, struct err *e)
 	(void)pthread_condattr_destroy(&monotonic);
 	(void)pthread_cond_init(&d->to_read, NULL);
 	list_init(&d->jobs);
+	list_init(&d->parts);
 	list_init(&d->queue);
 	for (size_t i = 0; i < DISK_READ_BUCKETS; i++)
 		list_init(&d->reads[i]);
@@ -199,11 +200,12 @@ cache_disk_find(struct cache_disk *d, const struct cache_key *key,
 	struct disk_read *r;
 	struct list *bucket;
 
-	if (!disk_index_find(d->index, key, request, cache_store_object_max(d->store), &found))
+	if (!disk_index_find(d->index, key, request, DISK_BODY_MAX, &found))
 		return false;
 	bucket = &d->reads[found.serial % DISK_READ_BUCKETS];
 	list_init(&w->node);
 	w->job = NULL;
+	w->piece = NULL;
 	w->waiting = false;
 	pthread_mutex_lock(&d->lock);
 	r = find_read(bucket, &found);
@@ -254,6 +256,8 @@ disk_job_free(struct cache_disk *d, struct disk_job *job)
 	list_remove(&job->node);
 	disk_index_release(d->index, &job->entry);
 	cache_object_unref(&job->object);
+	cache_body_unref(&job->bytes);
+	disk_part_unref(&job->part);
 	free(job);
 }
 
@@ -286,7 +290,18 @@ is_kill_of_all(struct list *node)
 {
 	const struct disk_job *job = list_entry(node, struct disk_job, node);
 
-	return !job->entry && job->kind == DISK_KILL_PREFIX && job->n == 0;
+	return disk_job_is_kill(job) && job->kind == DISK_KILL_PREFIX && job->n == 0;
+}
+
+/* Under the lock. */
+static void
+await(struct disk_job *job, struct disk_waiter *w)
+{
+	list_init(&w->node);
+	w->job = job;
+	w->piece = NULL;
+	w->waiting = true;
+	job->waiter = w;
 }
 
 /* Behind all that is queued. With too many, all that is written before it goes. */
@@ -306,46 +321,63 @@ queue_kill(struct cache_disk *d, struct disk_job *job, struct disk_waiter *w)
 	} else {
 		d->n_kills++;
 		list_append(&d->jobs, &job->node);
-		job->waiter = w;
-		if (w) {
-			list_init(&w->node);
-			w->job = job;
-			w->waiting = true;
-		}
+		if (w)
+			await(job, w);
 		pthread_cond_signal(&d->to_write);
 	}
 	pthread_mutex_unlock(&d->lock);
 }
 
-/* False: the queue is full. */
-static bool
-queue_answer(struct cache_disk *d, struct disk_job *job)
+void
+disk_kill_url(struct cache_disk *d, struct slice url)
 {
-	uint64_t n = cache_object_body(job->object).n + job->object->size;
-	uint64_t max = cache_store_object_max(d->store) * CACHE_OBJECT_SHARE / DISK_QUEUE_SHARE;
-	bool fits;
+	queue_kill(d, kill_new(DISK_KILL_URL, url, false), NULL);
+}
 
-	/* What waits is charged to the memory tier, which is to have room for others. */
+uint64_t
+disk_job_bytes(const struct disk_job *job)
+{
+	uint64_t n = job->bytes ? job->bytes->cap : 0;
+
+	return job->object ? n + cache_object_body(job->object).n + job->object->size : n;
+}
+
+bool
+disk_queue_answer(
+	struct cache_disk *d, struct disk_job *job, struct disk_waiter *w, bool *ret_waits)
+{
+	uint64_t max = cache_store_object_max(d->store) * CACHE_OBJECT_SHARE / DISK_QUEUE_SHARE;
+	uint64_t n = disk_job_bytes(job);
+	bool fits, taken;
+
+	if (job->part && max < DISK_PIECES_MIN * CACHE_FAR_PIECE)
+		max = DISK_PIECES_MIN * CACHE_FAR_PIECE;
+	/* What waits is charged to the memory tier, which is to have room for others. Who brings a
+	 * large one stops when it is enough. */
 	pthread_mutex_lock(&d->lock);
-	fits = d->n_answers < DISK_WRITES_MAX && (d->n_answers == 0 || d->job_bytes + n <= max);
-	if (fits) {
+	fits = d->n_answers == 0 || d->job_bytes + n <= max;
+	taken = d->n_answers < DISK_WRITES_MAX && (fits || job->part);
+	*ret_waits = taken && !fits && w;
+	if (taken) {
 		d->n_answers++;
 		d->job_bytes += n;
 		list_append(&d->jobs, &job->node);
+		if (*ret_waits)
+			await(job, w);
 		pthread_cond_signal(&d->to_write);
 	}
 	pthread_mutex_unlock(&d->lock);
-	return fits;
+	return taken;
 }
 
-/* It is not written. An older one with the same keys must not come back in its place. */
-static void
-drop_answer(struct cache_disk *d, struct disk_job *job)
+/* An older one with the same keys must not come back in its place. */
+void
+disk_drop_answer(struct cache_disk *d, struct disk_job *job)
 {
 	disk_index_drop(d->index, job->entry);
 	if (job->replaced ||
 		atomic_load_explicit(&d->state, memory_order_relaxed) != DISK_STATE_OPEN)
-		queue_kill(d, kill_new(DISK_KILL_URL, job->object->url, false), NULL);
+		disk_kill_url(d, job->object->url);
 	list_init(&job->node);
 	disk_job_free(d, job);
 }
@@ -355,6 +387,7 @@ cache_disk_store(struct cache_disk *d, struct cache_object *o, const struct cach
 {
 	uint64_t max = atomic_load_explicit(&d->budget, memory_order_relaxed) / DISK_OBJECT_SHARE;
 	struct disk_job *job;
+	bool waits;
 
 	if (!takes_answers(d))
 		return;
@@ -370,10 +403,10 @@ cache_disk_store(struct cache_disk *d, struct cache_object *o, const struct cach
 	}
 	job->object = cache_object_ref(o);
 	if (o->size + cache_object_body(o).n > max) {
-		drop_answer(d, job);
-	} else if (!queue_answer(d, job)) {
+		disk_drop_answer(d, job);
+	} else if (!disk_queue_answer(d, job, NULL, &waits)) {
 		disk_bump(d, DISK_COUNTER_DROPPED);
-		drop_answer(d, job);
+		disk_drop_answer(d, job);
 	}
 }
 
@@ -383,10 +416,11 @@ cache_disk_freshen(struct cache_disk *d, const struct cache_object *old, struct 
 {
 	const struct cache_terms *a = &old->terms, *b = &o->terms;
 
-	/* What is stale now would be so after a restart as well: nothing is lost. */
-	if (a->lifetime_s == b->lifetime_s && a->while_s == b->while_s &&
-		a->if_error_s == b->if_error_s && a->no_cache == b->no_cache &&
-		b->lifetime_s - b->born_s < DISK_FRESH_MIN)
+	/* What is stale now would be so after a restart as well: nothing is lost. And nobody writes
+	 * a large one for the sake of a minute. */
+	if (o->far || (a->lifetime_s == b->lifetime_s && a->while_s == b->while_s &&
+			      a->if_error_s == b->if_error_s && a->no_cache == b->no_cache &&
+			      b->lifetime_s - b->born_s < DISK_FRESH_MIN))
 		return;
 	cache_disk_store(d, o, mark);
 }

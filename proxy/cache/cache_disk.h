@@ -13,6 +13,8 @@
 
 #include "core/stats.h"
 #include "proxy/cache/cache_disk_index.h"
+#include "proxy/cache/cache_far.h"
+#include "proxy/cache/cache_flight.h"
 
 /* Read when the tier is made: says which boot of the machine this is. */
 #define CACHE_DISK_BOOT_FILE "/proc/sys/kernel/random/boot_id"
@@ -20,9 +22,16 @@
 #define DISK_READS_MAX 1024  /* answers being read, or waiting for it */
 #define DISK_WRITES_MAX 1024 /* answers waiting to be written, */
 #define DISK_QUEUE_SHARE 8   /* and their bytes: this part of the memory tier's budget */
+#define DISK_PIECES_MIN 4    /* of large ones at least so many pieces; then their relaying waits */
 #define DISK_KILLS_MAX 4096  /* purges waiting to be written; beyond, all is purged */
-#define DISK_OBJECT_SHARE 8  /* one answer takes at most an eighth of the budget */
-#define DISK_FRESH_MIN 60    /* seconds: validations that bring less are not written */
+#define DISK_OBJECT_SHARE 8  /* one answer takes at most an eighth of the budget, */
+#define DISK_LARGE_SHARE 4   /* and one that is too large for memory a quarter */
+#define DISK_PARTS_MAX 32    /* of those are being written at a time */
+#define DISK_STREAM_SHARE                                                                          \
+	4                  /* what is read of them for clients: this part of the memory's budget   \
+			    */
+#define DISK_STREAMS_MIN 2 /* but always so many clients */
+#define DISK_FRESH_MIN 60  /* seconds: validations that bring less are not written */
 
 /* X(id, what the tier does) */
 #define DISK_STATE_TABLE(X)                                                                        \
@@ -40,12 +49,15 @@ enum disk_state {
 
 struct cache_disk;
 struct disk_job;
+struct disk_part;
 
 /* Who waits. All but the function is the tier's own. */
 struct disk_waiter {
 	struct list node;
 	struct disk_job *job;
 	bool waiting;
+	struct cache_body
+		*piece; /* cache_disk_read_piece's: what was read; NULL: it is not to be had */
 	/* It is over, by whatever thread, under a lock: it must do no more than pass it on. */
 	void (*on_done)(struct disk_waiter *w);
 };
@@ -81,6 +93,34 @@ void cache_disk_store(struct cache_disk *d, struct cache_object *o, const struct
 /* The same for one that a validation has made out of another, when there is something to it. */
 void cache_disk_freshen(struct cache_disk *d, const struct cache_object *old,
 	struct cache_object *o, const struct cache_mark *mark);
+/* --- answers that are too large for memory --------------------------------------------------- */
+
+/* The largest body that is taken; 0: the tier does not work now. */
+uint64_t cache_disk_large_max(struct cache_disk *d);
+/* Such an answer is written while it comes. texts_n: the bytes of its keys, tags and head, at most;
+ * body_n: of its body, at most. NULL: not now. */
+struct disk_part *cache_disk_part_new(struct cache_disk *d, size_t texts_n, uint64_t body_n);
+/* The next bytes of its body: whole pieces (CACHE_FAR_PIECE), but for the last ones; taken over.
+ * *ret_waits: enough is on its way, nothing more comes before w is told. w may be NULL: nobody
+ * waits. False: it has come to nothing, and *bytes stays the caller's. */
+bool cache_disk_part_add(struct cache_disk *d, struct disk_part *part, struct cache_body **bytes,
+	struct disk_waiter *w, bool *ret_waits);
+/* All of it was added: o is the answer, without the body, whose length it has. It is put into the
+ * memory tier when it stands in its file; then the flight ends, which is taken over. Leaves NULL
+ * behind. */
+void cache_disk_part_end(struct cache_disk *d, struct disk_part **part, struct cache_object *o,
+	const struct cache_mark *mark, struct cache_flights *flights, struct flight **flight);
+/* It comes to nothing. Leaves NULL behind; *part may be NULL. */
+void cache_disk_part_drop(struct disk_part **part);
+
+/* A client begins to get one. False: there are enough. */
+bool cache_disk_stream_begin(struct cache_disk *d);
+void cache_disk_stream_end(struct cache_disk *d);
+/* Reads one piece into *buffer, which has room for CACHE_FAR_PIECE bytes and is taken over; w is
+ * told, and has it then. False: there is too much to do, and *buffer stays the caller's. */
+bool cache_disk_read_piece(struct cache_disk *d, struct cache_far *far, uint64_t number,
+	struct cache_body **buffer, struct disk_waiter *w);
+
 /* Takes out all answers of the URL, between cache_store_forbid_url and cache_store_invalidate.
  * True: w is told when that holds whatever happens. w may be NULL: nobody waits. */
 bool cache_disk_invalidate(struct cache_disk *d, struct slice url, struct disk_waiter *w);

@@ -2,6 +2,7 @@
 #include "proxy/cache/cache_disk_file.h"
 
 #include "core/own.h"
+#include "proxy/cache/cache_far.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -53,7 +54,7 @@ disk_folder_open(struct disk_folder *f, int at, struct err *e)
 	f->fd = steal_fd(&fd);
 	f->lock_fd = steal_fd(&lock);
 	f->bytes = f->n_segments = 0;
-	f->last_number = f->last_serial = 0;
+	f->last_number = f->last_serial = f->n_large = 0;
 	f->unsynced = false;
 	return 0;
 }
@@ -66,6 +67,7 @@ forget_segment(struct disk_folder *f, struct disk_segment *s)
 		buf_reset(&f->footer);
 	}
 	list_remove(&s->node);
+	atomic_store(&s->gone, true);
 	f->n_segments--;
 	f->bytes -= s->bytes;
 	disk_segment_unref(&s);
@@ -129,7 +131,8 @@ segment_enter(struct disk_folder *f, struct disk_segment *s)
 static int
 segment_create(struct disk_folder *f)
 {
-	struct disk_segment_head head = {.number = f->last_number + 1};
+	struct disk_segment_head head = {
+		.number = (f->last_number / DISK_NUMBER_STEP + 1) * DISK_NUMBER_STEP};
 	unsigned char bytes[DISK_SEGMENT_HEAD];
 	char name[NAME_MAX_LEN];
 	struct disk_segment *s;
@@ -153,6 +156,7 @@ segment_create(struct disk_folder *f)
 	fd = -1;
 	segment_enter(f, s);
 	f->active = s;
+	f->n_large = 0;
 	buf_reset(&f->footer);
 	return 0;
 }
@@ -179,11 +183,32 @@ disk_folder_seal(struct disk_folder *f)
 	buf_reset(&f->footer);
 }
 
+struct disk_segment *
+disk_folder_last(struct disk_folder *f)
+{
+	struct list *at = f->segments.prev;
+
+	while (at != &f->segments &&
+		disk_segment_is_large(list_entry(at, struct disk_segment, node)))
+		at = at->prev;
+	return at == &f->segments ? NULL : list_entry(at, struct disk_segment, node);
+}
+
+/* How many numbers before that of the active one are in use. */
+static uint64_t
+count_large(const struct disk_folder *f, const struct disk_segment *active)
+{
+	uint64_t below = active->number - DISK_NUMBER_STEP;
+	struct list *at = active->node.prev;
+	const struct disk_segment *before = list_entry(at, struct disk_segment, node);
+
+	return at != &f->segments && before->number > below ? before->number - below : 0;
+}
+
 int
 disk_folder_reopen(struct disk_folder *f, uint64_t end, struct buf *footer)
 {
-	struct list *last = list_last(&f->segments);
-	struct disk_segment *s = last ? list_entry(last, struct disk_segment, node) : NULL;
+	struct disk_segment *s = disk_folder_last(f);
 
 	if (!s || end > s->bytes || ftruncate(s->fd, (off_t)end) < 0)
 		return -1;
@@ -193,6 +218,7 @@ disk_folder_reopen(struct disk_folder *f, uint64_t end, struct buf *footer)
 	f->footer = *footer;
 	buf_init(footer, DISK_FOOTER_MAX);
 	f->active = s;
+	f->n_large = count_large(f, s);
 	return 0;
 }
 
@@ -363,6 +389,125 @@ disk_folder_append(struct disk_folder *f, const struct disk_record *r, struct sl
 	return 0;
 }
 
+/* --- large answers --------------------------------------------------------------------------- */
+
+/* A number before that of the active one, which there is then. 0 or -1 with errno. */
+static int
+large_number(struct disk_folder *f, uint64_t *ret)
+{
+	if (f->n_large >= DISK_NUMBER_STEP - 1)
+		disk_folder_seal(f);
+	if (!f->active && segment_create(f) < 0)
+		return -1;
+	*ret = f->active->number - DISK_NUMBER_STEP + ++f->n_large;
+	return 0;
+}
+
+int
+disk_folder_begin_large(struct disk_folder *f, size_t room, struct disk_segment **ret)
+{
+	struct disk_segment_head head;
+	char name[NAME_MAX_LEN];
+	struct disk_segment *s;
+	_fd_ int fd = -1;
+
+	if (large_number(f, &head.number) < 0 || siphash_key_new(&head.key) < 0)
+		return -1;
+	fd = openat(f->fd, segment_name(head.number, name),
+		O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -1;
+	s = segment_new(&head, fd, DISK_SEGMENT_HEAD + room);
+	if (!s) {
+		(void)unlinkat(f->fd, name, 0);
+		errno = ENOMEM;
+		return -1;
+	}
+	fd = -1;
+	s->body_at = s->bytes;
+	f->bytes += s->bytes;
+	*ret = s;
+	return 0;
+}
+
+int
+disk_folder_add_large(struct disk_folder *f, struct disk_segment *s, struct slice bytes)
+{
+	if (write_both(s->fd, (struct slice){0}, bytes, s->bytes) < 0)
+		return -1;
+	s->bytes += bytes.n;
+	f->bytes += bytes.n;
+	return 0;
+}
+
+/* What makes it a segment: the record's head before the body, the footer behind it, and last the
+ * segment's head, without which nobody takes it for one. 0 or -1 with errno. */
+static int
+large_finish(struct disk_folder *f, struct disk_segment *s, const struct disk_record *r,
+	struct slice sums, struct buf *footer)
+{
+	const struct disk_segment_head head = {.number = s->number, .key = s->key};
+	unsigned char bytes[DISK_SEGMENT_HEAD];
+	uint64_t offset;
+
+	buf_reset(&f->meta);
+	errno = ENOMEM;
+	if (disk_record_write_sums(&s->key, r, sums, &f->meta) < 0 ||
+		buf_len(&f->meta) > s->body_at - DISK_SEGMENT_HEAD)
+		return -1;
+	offset = s->body_at - buf_len(&f->meta);
+	if (disk_entry_write(r, offset, footer) < 0 || disk_footer_end(&s->key, footer) < 0)
+		return -1;
+	disk_segment_head_write(&head, bytes);
+	return write_both(s->fd, buf_slice(&f->meta), (struct slice){0}, offset) < 0 ||
+			       write_both(s->fd, buf_slice(footer), (struct slice){0}, s->bytes) <
+				       0 ||
+			       write_both(s->fd, slice_of((const char *)bytes, sizeof(bytes)),
+				       (struct slice){0}, 0) < 0
+		       ? -1
+		       : 0;
+}
+
+int
+disk_folder_end_large(struct disk_folder *f, struct disk_segment *s, const struct disk_record *r,
+	struct slice sums, struct disk_place *ret, int *ret_errno)
+{
+	struct disk_record numbered = *r;
+	struct buf footer;
+	int rc;
+
+	buf_init(&footer, DISK_FOOTER_MAX);
+	numbered.serial = ++f->last_serial;
+	rc = large_finish(f, s, &numbered, sums, &footer);
+	*ret_errno = errno;
+	if (rc == 0) {
+		*ret = (struct disk_place){.segment = s,
+			.serial = numbered.serial,
+			.offset = s->body_at - buf_len(&f->meta),
+			.meta_n = buf_len(&f->meta)};
+		f->bytes -= s->bytes; /* segment_enter counts all of it */
+		s->bytes += buf_len(&footer);
+		segment_enter(f, disk_segment_ref(s));
+	}
+	buf_clear(&footer);
+	return rc;
+}
+
+void
+disk_folder_drop_large(struct disk_folder *f, struct disk_segment **s)
+{
+	struct disk_segment *gone = steal_ptr(s);
+	char name[NAME_MAX_LEN];
+
+	atomic_store(&gone->gone, true);
+	if (unlinkat(f->fd, segment_name(gone->number, name), 0) < 0)
+		(void)ftruncate(gone->fd, 0);
+	f->bytes -= gone->bytes;
+	disk_segment_unref(&gone);
+}
+
+/* --- reading --------------------------------------------------------------------------------- */
+
 /* 0, 1 when the file ends before, -1 with errno. */
 static int
 read_both(int fd, struct slice meta, struct slice body, uint64_t at)
@@ -386,12 +531,11 @@ read_both(int fd, struct slice meta, struct slice body, uint64_t at)
 	return 0;
 }
 
-int
-disk_file_read(
-	const struct disk_found *found, struct buf *meta, char *body, struct disk_record *ret)
+/* The bytes before the body, and the body's where `whole` has room for it. */
+static int
+read_record(const struct disk_found *found, struct buf *meta, struct slice whole,
+	struct disk_record *ret)
 {
-	const struct siphash_key *key = &found->segment->key;
-	struct slice whole = slice_of(body, (size_t)found->body_n);
 	char *room;
 	int rc;
 
@@ -403,9 +547,48 @@ disk_file_read(
 	if (rc != 0)
 		return rc;
 	buf_commit(meta, found->meta_n);
-	if (disk_record_read(key, buf_slice(meta), ret) < 0 || ret->kind != DISK_ANSWER ||
-		ret->serial != found->serial || ret->body_n != found->body_n ||
-		!disk_body_is_right(key, buf_slice(meta), whole))
+	return disk_record_read(&found->segment->key, buf_slice(meta), ret) < 0 ||
+			       ret->kind != DISK_ANSWER || ret->serial != found->serial ||
+			       ret->body_n != found->body_n
+		       ? 1
+		       : 0;
+}
+
+int
+disk_file_read(
+	const struct disk_found *found, struct buf *meta, char *body, struct disk_record *ret)
+{
+	struct slice whole = slice_of(body, (size_t)found->body_n);
+	int rc = read_record(found, meta, whole, ret);
+
+	if (rc == 0 && !disk_body_is_right(&found->segment->key, buf_slice(meta), whole))
 		return 1;
-	return 0;
+	return rc;
+}
+
+int
+disk_file_read_head(const struct disk_found *found, struct buf *meta, struct disk_record *ret)
+{
+	return read_record(found, meta, (struct slice){0}, ret);
+}
+
+int
+cache_far_read(const struct cache_far *far, uint64_t number, char *to, size_t *ret_n)
+{
+	const struct disk_found *found = &far->found;
+	uint64_t at = number * CACHE_FAR_PIECE;
+	size_t n;
+	int rc;
+
+	if (at >= found->body_n)
+		return 1;
+	n = found->body_n - at < CACHE_FAR_PIECE ? (size_t)(found->body_n - at) : CACHE_FAR_PIECE;
+	atomic_store_explicit(&found->segment->used, true, memory_order_relaxed);
+	rc = read_both(found->segment->fd, slice_of(to, n), (struct slice){0},
+		found->offset + found->meta_n + at);
+	if (rc == 0 && !disk_chunk_is_right(&found->segment->key, slice_of(far->sums, far->n),
+			       number, slice_of(to, n)))
+		rc = 1;
+	*ret_n = n;
+	return rc;
 }

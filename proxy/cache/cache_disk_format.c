@@ -3,7 +3,7 @@
 
 #include <endian.h>
 
-#define SEGMENT_MAGIC UINT64_C(0x31306c6373756c53) /* "Sluscl01" */
+#define SEGMENT_MAGIC UINT64_C(0x32306c6373756c53) /* "Sluscl02" */
 #define RECORD_MAGIC UINT32_C(0x52637353)
 #define TAIL_MAGIC UINT64_C(0x31306c6961746c53)
 #define FLAG_CODED 1
@@ -214,23 +214,71 @@ append_sum(const struct siphash_key *key, struct slice bytes, struct buf *out)
 	return buf_append(out, sum, sizeof(sum));
 }
 
+static int
+append_texts_and_head(const struct disk_record *r, struct buf *out)
+{
+	unsigned char head[DISK_RECORD_HEAD];
+
+	if (!is_writable(r))
+		return -1;
+	head_write(r, head);
+	return buf_append(out, head, sizeof(head)) < 0 || append_texts(r, out) < 0
+		       ? -1
+		       : buf_append_slice(out, r->head);
+}
+
 int
 disk_record_write(const struct siphash_key *key, const struct disk_record *r, struct slice body,
 	struct buf *out)
 {
-	unsigned char head[DISK_RECORD_HEAD];
 	size_t from = buf_len(out);
 
-	if (!is_writable(r) || r->body_n != body.n)
-		return -1;
-	head_write(r, head);
-	if (buf_append(out, head, sizeof(head)) < 0 || append_texts(r, out) < 0 ||
-		buf_append_slice(out, r->head) < 0)
+	if (r->body_n != body.n || append_texts_and_head(r, out) < 0)
 		return -1;
 	for (; body.n > 0; body = slice_skip(body, DISK_CHUNK))
-		if (append_sum(key, slice_head(body, DISK_CHUNK), out) < 0)
+		if (disk_chunk_sum(key, slice_head(body, DISK_CHUNK), out) < 0)
 			return -1;
 	return append_sum(key, slice_skip(buf_slice(out), from), out);
+}
+
+int
+disk_record_write_sums(const struct siphash_key *key, const struct disk_record *r,
+	struct slice sums, struct buf *out)
+{
+	size_t from = buf_len(out);
+
+	if (sums.n != sums_of(r->body_n) * DISK_SUM || append_texts_and_head(r, out) < 0 ||
+		buf_append_slice(out, sums) < 0)
+		return -1;
+	return append_sum(key, slice_skip(buf_slice(out), from), out);
+}
+
+int
+disk_chunk_sum(const struct siphash_key *key, struct slice chunk, struct buf *out)
+{
+	return append_sum(key, chunk, out);
+}
+
+bool
+disk_chunk_is_right(
+	const struct siphash_key *key, struct slice sums, uint64_t number, struct slice chunk)
+{
+	return number < sums.n / DISK_SUM &&
+	       get64(sums.p + (size_t)number * DISK_SUM) == siphash(key, chunk);
+}
+
+struct slice
+disk_record_sums(struct slice meta, uint64_t body_n)
+{
+	size_t n = sums_of(body_n) * DISK_SUM;
+
+	return slice_head(slice_skip(meta, meta.n - DISK_SUM - n), n);
+}
+
+size_t
+disk_record_room(size_t texts_n, uint64_t body_n)
+{
+	return DISK_RECORD_HEAD + texts_n + (sums_of(body_n) + 1) * DISK_SUM;
 }
 
 void
@@ -290,9 +338,9 @@ disk_body_is_right(const struct siphash_key *key, struct slice meta, struct slic
 
 	if (meta.n < DISK_RECORD_HEAD + (n + 1) * DISK_SUM || get64(meta.p + 80) != body.n)
 		return false;
-	sums = slice_skip(meta, meta.n - (n + 1) * DISK_SUM);
-	for (; body.n > 0; body = slice_skip(body, DISK_CHUNK), sums = slice_skip(sums, DISK_SUM))
-		if (get64(sums.p) != siphash(key, slice_head(body, DISK_CHUNK)))
+	sums = disk_record_sums(meta, body.n);
+	for (uint64_t i = 0; body.n > 0; body = slice_skip(body, DISK_CHUNK), i++)
+		if (!disk_chunk_is_right(key, sums, i, slice_head(body, DISK_CHUNK)))
 			return false;
 	return true;
 }

@@ -5,7 +5,8 @@
  * (a purge). Pure: bytes in, values out.
  *
  *	segment   head (64 bytes), records, [footer: entries, tail (32 bytes)]
- *	record    head (88 bytes), url, scope, vary, key, tags, answer's head, a sum of each chunk
+ *	large     a segment of one record, for whose length in front room was left; always with
+ *footer record    head (88 bytes), url, scope, vary, key, tags, answer's head, a sum of each chunk
  *of the body, a sum of all that stands before it; then the body entry     the same head, the
  *record's place, url, scope, vary, key, tags
  *
@@ -23,8 +24,8 @@
 #define DISK_RECORD_HEAD 88
 #define DISK_TAIL 32
 #define DISK_SUM 8
-#define DISK_CHUNK (1024 * 1024)          /* bytes of a body that have one sum */
-#define DISK_BODY_MAX (UINT64_C(1) << 30) /* bytes of a body */
+#define DISK_CHUNK (128 * 1024)           /* bytes of a body that have one sum */
+#define DISK_BODY_MAX (UINT64_C(4) << 30) /* bytes of a body */
 #define DISK_TEXT_MAX (64 * 1024)         /* of each of the texts but the head */
 #define DISK_ANSWER_HEAD_MAX (32 * 1024)  /* CACHE_HEAD_MAX */
 #define DISK_FOOTER_MAX (4 * 1024 * 1024) /* a segment with a longer one is sealed */
@@ -66,6 +67,10 @@ struct disk_record {
 	uint64_t body_n;
 };
 
+/* The bytes that all but the body of such a record takes, for a body of body_n bytes and texts of
+ * texts_n in all, the answer's head among them. */
+size_t disk_record_room(size_t texts_n, uint64_t body_n);
+
 /* Where things stand in a record: the bytes before the body, and the body's. */
 struct disk_extent {
 	size_t meta;
@@ -83,6 +88,16 @@ void disk_record_extent(const struct disk_record *r, struct disk_extent *ret);
  * when something is longer than it may be, or memory is short. */
 int disk_record_write(const struct siphash_key *key, const struct disk_record *r, struct slice body,
 	struct buf *out);
+/* The same with the sums of a body that has been written already: disk_chunk_sum of each chunk. */
+int disk_record_write_sums(const struct siphash_key *key, const struct disk_record *r,
+	struct slice sums, struct buf *out);
+/* Appends the sum of one chunk. 0 or -1. */
+int disk_chunk_sum(const struct siphash_key *key, struct slice chunk, struct buf *out);
+/* Whether the chunk with this number is what the sums say. */
+bool disk_chunk_is_right(
+	const struct siphash_key *key, struct slice sums, uint64_t number, struct slice chunk);
+/* The sums in the bytes before a body; the record was read before. */
+struct slice disk_record_sums(struct slice meta, uint64_t body_n);
 /* From the first DISK_RECORD_HEAD bytes. 0 or -1: no record begins here. Nothing is checked yet but
  * that all lengths are possible. */
 int disk_record_measure(struct slice bytes, struct disk_extent *ret);

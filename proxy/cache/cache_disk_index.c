@@ -287,7 +287,7 @@ disk_index_begin(struct disk_index *ix, const struct cache_object *o, const stru
 		e->scope_hash = siphash(&ix->hash_key, o->scope);
 		e->key_hash = siphash(&ix->hash_key, o->key);
 		e->status = o->status;
-		e->body_n = cache_object_body(o).n;
+		e->body_n = o->length;
 		e->born_s = (uint32_t)o->terms.born_s;
 		e->lifetime_s = (uint32_t)o->terms.lifetime_s;
 		e->came_wall_ms = came_wall_ms;

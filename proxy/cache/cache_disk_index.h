@@ -22,7 +22,10 @@ struct disk_segment {
 	_Atomic uint32_t refs;
 	int fd;
 	uint64_t number;
-	uint64_t bytes; /* of the file; the writer's */
+	uint64_t bytes;    /* of the file; the writer's */
+	uint64_t body_at;  /* of a large one that is being written */
+	_Atomic bool gone; /* the file is not the tier's any more */
+	_Atomic bool used; /* large ones: it was read since this was last asked */
 	struct siphash_key key;
 	struct list entries; /* under the index's lock, like n */
 	size_t n;

@@ -188,13 +188,28 @@ go_on(struct disk_folder *f, struct reading *r)
 		disk_folder_seal(f);
 }
 
+/* One large answer: it has its footer, or it never was complete. No purge is in there. */
 static int
-load_segment(struct loading *l, struct disk_segment *s)
+load_large(struct loading *l, struct disk_segment *s)
 {
-	bool last = list_last(&l->folder->segments) == &s->node;
 	struct reading r = {.segment = s};
 	int rc;
 
+	buf_init(&r.entries, DISK_FOOTER_MAX);
+	rc = read_footer(&r) == 0 ? take_entries(l, &r) : disk_folder_remove(l->folder, s);
+	buf_clear(&r.entries);
+	return rc;
+}
+
+static int
+load_segment(struct loading *l, struct disk_segment *s)
+{
+	bool last = disk_folder_last(l->folder) == s;
+	struct reading r = {.segment = s};
+	int rc;
+
+	if (disk_segment_is_large(s))
+		return load_large(l, s);
 	buf_init(&r.entries, DISK_FOOTER_MAX);
 	rc = read_footer(&r) == 0 ? 0 : scan(&r);
 	if (rc == 0 && r.ragged && !last) {

@@ -10,7 +10,8 @@
 
 /* The answer as the memory tier has it, its age as of now. NULL: no room. */
 static struct cache_object *
-make_object(struct cache_disk *d, struct disk_record *r, struct cache_body **body)
+make_object(struct cache_disk *d, struct disk_record *r, struct cache_far *far,
+	struct cache_body **body)
 {
 	struct cache_object_parts parts = {.url = r->url,
 		.scope = r->scope,
@@ -20,7 +21,9 @@ make_object(struct cache_disk *d, struct disk_record *r, struct cache_body **bod
 		.head = r->head,
 		.status = r->status,
 		.coded = r->coded,
-		.came_ms = clock_mono_ms()};
+		.came_ms = clock_mono_ms(),
+		.far = far,
+		.length = r->body_n};
 
 	disk_record_grow_old(r, d->boot, (int64_t)clock_wall_ms(), parts.came_ms,
 		atomic_load(&d->latest_wall_ms));
@@ -30,25 +33,61 @@ make_object(struct cache_disk *d, struct disk_record *r, struct cache_body **bod
 
 /* What is wrong on disk is not asked for again. */
 static void
-on_bad(struct cache_disk *d, const struct disk_read *read, int rc)
+on_bad(struct cache_disk *d, const struct disk_found *found, int rc)
 {
 	int errnum = errno;
 
-	disk_index_forget(d->index, &read->found);
+	disk_index_forget(d->index, found);
 	if (rc > 0) {
 		disk_bump(d, DISK_COUNTER_CORRUPTED);
 		log_warn("a stored answer is damaged, it is fetched anew",
-			kv_u("segment", read->found.segment->number),
-			kv_u("offset", read->found.offset));
+			kv_u("segment", found->segment->number), kv_u("offset", found->offset));
 		return;
 	}
 	disk_bump(d, DISK_COUNTER_ERRORS);
-	log_warn("a stored answer cannot be read", kv_u("segment", read->found.segment->number),
+	log_warn("a stored answer cannot be read", kv_u("segment", found->segment->number),
 		kv_s("error", strerrordesc_np(errnum)));
 }
 
+/* A piece of a body that stays on disk. What cannot be had leaves NULL. */
 static void
-read_one(struct cache_disk *d, const struct disk_read *read, struct buf *meta)
+read_piece(struct cache_disk *d, struct disk_read *read)
+{
+	int rc = cache_far_read(read->far, read->number, read->piece->data, &read->piece->n);
+
+	if (rc == 0)
+		return;
+	/* A file that has gone meanwhile is no damage. */
+	if (cache_far_is_there(read->far))
+		on_bad(d, &read->far->found, rc);
+	cache_body_unref(&read->piece);
+}
+
+/* The head of an answer whose body stays on disk. */
+static void
+read_head(struct cache_disk *d, const struct disk_read *read, struct buf *meta)
+{
+	struct cache_body *none = NULL;
+	struct cache_object *o = NULL;
+	struct cache_far *far;
+	struct disk_record r;
+	int rc = disk_file_read_head(&read->found, meta, &r);
+
+	if (rc != 0) {
+		on_bad(d, &read->found, rc);
+		return;
+	}
+	far = cache_far_new(d->store, &read->found, disk_record_sums(buf_slice(meta), r.body_n));
+	if (far)
+		o = make_object(d, &r, far, &none);
+	if (o && cache_store_insert(d->store, o, &read->mark))
+		disk_bump(d, DISK_COUNTER_HITS);
+	cache_object_unref(&o);
+	cache_far_unref(&far);
+}
+
+static void
+read_whole(struct cache_disk *d, const struct disk_read *read, struct buf *meta)
 {
 	struct cache_body *body = NULL;
 	struct cache_object *o = NULL;
@@ -63,13 +102,24 @@ read_one(struct cache_disk *d, const struct disk_read *read, struct buf *meta)
 	}
 	rc = disk_file_read(&read->found, meta, body ? body->data : NULL, &r);
 	if (rc == 0)
-		o = make_object(d, &r, &body);
+		o = make_object(d, &r, NULL, &body);
 	else
-		on_bad(d, read, rc);
+		on_bad(d, &read->found, rc);
 	if (o && cache_store_insert(d->store, o, &read->mark))
 		disk_bump(d, DISK_COUNTER_HITS);
 	cache_object_unref(&o);
 	cache_body_unref(&body);
+}
+
+static void
+read_one(struct cache_disk *d, struct disk_read *read, struct buf *meta)
+{
+	if (read->far)
+		read_piece(d, read);
+	else if (read->found.body_n > cache_store_object_max(d->store))
+		read_head(d, read, meta);
+	else
+		read_whole(d, read, meta);
 }
 
 static struct disk_read *
@@ -99,9 +149,12 @@ end_read(struct cache_disk *d, struct disk_read *read)
 
 		list_remove(node);
 		w->waiting = false;
+		w->piece = steal_ptr(&read->piece);
 		w->on_done(w);
 	}
 	pthread_mutex_unlock(&d->lock);
+	cache_body_unref(&read->piece);
+	cache_far_unref(&read->far);
 	disk_segment_unref(&read->found.segment);
 	free(read);
 }

@@ -46,9 +46,8 @@ note_bytes(struct cache_disk *d)
 	atomic_store(&d->bytes, d->folder.bytes);
 }
 
-/* Said once until something works again. */
-static void
-complain(struct cache_disk *d, const char *what, int errnum)
+void
+disk_complain(struct cache_disk *d, const char *what, int errnum)
 {
 	disk_bump(d, DISK_COUNTER_ERRORS);
 	if (!d->complained)
@@ -63,11 +62,11 @@ static void
 end_job(struct cache_disk *d, struct disk_job *job)
 {
 	pthread_mutex_lock(&d->lock);
-	if (job->entry) {
-		d->n_answers--;
-		d->job_bytes -= cache_object_body(job->object).n + job->object->size;
-	} else {
+	if (disk_job_is_kill(job)) {
 		d->n_kills--;
+	} else {
+		d->n_answers--;
+		d->job_bytes -= disk_job_bytes(job);
 	}
 	disk_job_tell(job);
 	pthread_mutex_unlock(&d->lock);
@@ -96,7 +95,9 @@ drop_jobs(struct cache_disk *d)
 	while ((job = take_job(d)) != NULL) {
 		if (job->entry)
 			disk_index_drop(d->index, job->entry);
-		else
+		if (job->part)
+			atomic_store(&job->part->failed, true);
+		if (disk_job_is_kill(job))
 			d->owes_clear = true;
 		end_job(d, job);
 	}
@@ -118,7 +119,7 @@ remove_segment(struct cache_disk *d, struct disk_segment *s)
 	}
 	if (disk_folder_remove(&d->folder, s) == 0)
 		return 0;
-	complain(d, "a file cannot be deleted", errno);
+	disk_complain(d, "a file cannot be deleted", errno);
 	return -1;
 }
 
@@ -146,7 +147,30 @@ is_used(struct cache_disk *d, const struct disk_entry *e)
 	       cache_store_holds(d->store, e->hash, disk_entry_url(e));
 }
 
-/* The oldest file goes; up to half of it is written again. */
+/* What is void of the large ones takes room for nothing. True: some has gone. */
+static bool
+remove_void(struct cache_disk *d)
+{
+	struct disk_found where;
+	struct disk_entry *e;
+	bool some = false;
+
+	list_each(node, &d->folder.segments)
+	{
+		struct disk_segment *s = list_entry(node, struct disk_segment, node);
+
+		if (!disk_segment_is_large(s))
+			continue;
+		e = disk_index_first_of(d->index, s, &where);
+		if (!e)
+			some |= remove_segment(d, s) == 0;
+		disk_index_release(d->index, &e);
+	}
+	return some;
+}
+
+/* The oldest file goes; up to half of it is written again. A large answer that was read lately
+ * becomes the newest instead. */
 static int
 evict(struct cache_disk *d, bool keep)
 {
@@ -157,6 +181,11 @@ evict(struct cache_disk *d, bool keep)
 	struct disk_entry *e;
 	struct buf meta;
 
+	if (keep && disk_segment_is_large(s) && atomic_exchange(&s->used, false)) {
+		list_remove(&s->node);
+		list_append(&d->folder.segments, &s->node);
+		return 0;
+	}
 	buf_init(&meta, DISK_META_MAX);
 	while (room > 0 && (e = disk_index_first_of(d->index, s, &where)) != NULL) {
 		uint64_t n = where.meta_n + where.body_n;
@@ -198,6 +227,8 @@ make_room(struct cache_disk *d, uint64_t n)
 		if (d->folder.bytes + n <= allowance(d) && counts.objects <= DISK_OBJECTS_MAX &&
 			d->folder.n_segments < DISK_SEGMENTS_MAX)
 			return true;
+		if (remove_void(d))
+			continue;
 		if (d->folder.n_segments == 0 || evict(d, true) < 0)
 			return false;
 	}
@@ -229,10 +260,11 @@ write_kill(struct cache_disk *d, enum disk_kind kind, struct slice what)
 static void
 fail(struct cache_disk *d, const char *what, int errnum)
 {
-	complain(d, what, errnum);
+	disk_complain(d, what, errnum);
 	set_state(d, DISK_STATE_FAILED);
 	disk_index_set_ready(d->index, false);
 	(void)disk_index_kill(d->index, DISK_KILL_PREFIX, (struct slice){0}, UINT64_MAX, true);
+	disk_parts_sweep(d, true);
 	disk_folder_close(&d->folder);
 	note_bytes(d);
 	d->next_try_ms = clock_mono_ms() + RETRY_MS;
@@ -296,7 +328,7 @@ run_answer(struct cache_disk *d, struct disk_job *job)
 		return;
 	}
 	if (errnum)
-		complain(d, "an answer cannot be written", errnum);
+		disk_complain(d, "an answer cannot be written", errnum);
 	disk_bump(d, DISK_COUNTER_DROPPED);
 	disk_index_drop(d->index, job->entry);
 	if (job->replaced && write_kill(d, DISK_KILL_URL, o->url) < 0) {
@@ -323,6 +355,7 @@ static void
 leave_folder(struct cache_disk *d, bool keep)
 {
 	disk_index_set_ready(d->index, false);
+	disk_parts_sweep(d, true);
 	if (d->folder.fd >= 0 && !keep)
 		(void)remove_all(d);
 	/* Those that wait stay: they are for what comes. */
@@ -386,7 +419,7 @@ apply_queued_kills(struct cache_disk *d)
 	{
 		const struct disk_job *job = list_entry(node, struct disk_job, node);
 
-		if (!job->entry)
+		if (disk_job_is_kill(job))
 			(void)disk_index_kill(d->index, job->kind, slice_of(job->text, job->n),
 				UINT64_MAX, false);
 	}
@@ -490,6 +523,8 @@ next_errand(struct cache_disk *d)
 			errand = ERRAND_JOB;
 		else if (d->changed)
 			errand = ERRAND_SETTINGS;
+		else if (!waits && atomic_load(&d->sweep))
+			errand = ERRAND_TICK;
 		else if (d->ending)
 			errand = ERRAND_END;
 		else if (rc == 0 && wait_ms > 0) {
@@ -506,7 +541,7 @@ static void
 sync_if_due(struct cache_disk *d)
 {
 	if (d->folder.unsynced && clock_mono_ms() >= d->sync_ms && disk_folder_sync(&d->folder) < 0)
-		complain(d, "what was written cannot be made safe", errno);
+		disk_complain(d, "what was written cannot be made safe", errno);
 }
 
 static void
@@ -521,7 +556,9 @@ run_job(struct cache_disk *d)
 	job = take_job(d);
 	if (!job)
 		return;
-	if (job->entry)
+	if (job->part)
+		disk_part_run(d, job, make_room);
+	else if (job->entry)
 		run_answer(d, job);
 	else
 		run_kill(d, job);
@@ -533,9 +570,11 @@ run_job(struct cache_disk *d)
 static void
 tick(struct cache_disk *d)
 {
+	disk_parts_sweep(d, false);
 	switch (state_of(d)) {
 	case DISK_STATE_OPEN:
 		sync_if_due(d);
+		(void)remove_void(d);
 		(void)make_room(d, 0);
 		note_bytes(d);
 		break;

@@ -135,7 +135,8 @@ list_one(const struct cache_object *o, void *ctx)
 		.type = o->type,
 		.head = l->with_heads ? o->head : (struct slice){0},
 		.status = o->status,
-		.size = cache_object_body(o).n};
+		.size = o->length,
+		.on_disk = o->far != NULL};
 	int64_t age;
 
 	if (!matches(o, &l->about) || ++l->n > CACHE_LISTED_MAX)

@@ -2,6 +2,7 @@
 #include "proxy/cache/cache_object.h"
 
 #include "core/own.h"
+#include "proxy/cache/cache_far.h"
 #include "proxy/cache/cache_head.h"
 #include "proxy/cache/cache_store.h"
 
@@ -123,6 +124,8 @@ cache_object_new(
 	o->terms = p->terms;
 	o->came_ms = p->came_ms;
 	o->body = steal_ptr(body);
+	o->far = cache_far_ref(p->far);
+	o->length = o->body ? o->body->n : p->length;
 	cache_head_index(o);
 	return o;
 }
@@ -143,6 +146,7 @@ cache_object_unref(struct cache_object **o)
 		return;
 	assert(gone->queue == CACHE_QUEUE_NONE);
 	cache_body_unref(&gone->body);
+	cache_far_unref(&gone->far);
 	cache_store_release(gone->store, gone->size);
 	free(gone);
 }

@@ -1,7 +1,8 @@
 /*
  * A stored answer: immutable, counted by references, shared by all threads. Its head is kept as
  * lines that go out as they are; its body is one allocation, which several heads may share, because
- * a validation brings a new head for the same bytes.
+ * a validation brings a new head for the same bytes. One that is too large for memory stays on
+ * disk (cache_far.h).
  *
  * Whatever is allocated here is charged to the store's budget until it is freed, whoever holds it.
  */
@@ -18,6 +19,7 @@
 #define CACHE_OVERHEAD 64          /* what the allocator and the tables take for each */
 #define CACHE_USES_MAX 3
 
+struct cache_far;
 struct cache_store;
 
 struct cache_body {
@@ -58,7 +60,9 @@ struct cache_object {
 	bool coded; /* compressed here: its ETag is ours */
 	struct cache_terms terms;
 	uint64_t came_ms;        /* monotonic: the moment that the terms count from */
-	struct cache_body *body; /* NULL: it has none */
+	struct cache_body *body; /* NULL: it has none, or it stays on disk */
+	struct cache_far *far;   /* there; NULL: it does not */
+	uint64_t length;         /* of the body, wherever it is */
 	char text[];
 };
 
@@ -69,6 +73,9 @@ struct cache_object_parts {
 	bool coded;
 	struct cache_terms terms;
 	uint64_t came_ms;
+	struct cache_far
+		*far;    /* gets one more reference; NULL: the body is in memory, or nowhere yet */
+	uint64_t length; /* of a body that is not in memory */
 };
 
 /* One reference, and *body is NULL afterwards; or NULL, when memory or budget are short: then the

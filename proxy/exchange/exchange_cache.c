@@ -6,6 +6,7 @@
 #include "proxy/exchange/exchange_cache.h"
 
 #include "core/clock.h"
+#include "proxy/cache/cache_far.h"
 #include "proxy/cache/cache_fetch.h"
 
 #include <inttypes.h>
@@ -14,6 +15,7 @@
 #define RESCUE_MS 2000                       /* for so long a backend that failed is left alone */
 #define SCOPE_MAX (8 * 1024)                 /* bytes of what a trusted peer says, and the target */
 #define STATUS_LINE_MAX 256                  /* one Cache-Status line */
+#define DETAIL_DISK "disk"                   /* a hit all the same */
 #define STORED_FIRST_MAX CONN_TLS_RECORD_MAX /* head and content that go in one write */
 
 /* --- the key --------------------------------------------------------------------------------- */
@@ -95,6 +97,22 @@ find_key(struct exchange *x, struct cache_key *ret)
 
 /* --- finding --------------------------------------------------------------------------------- */
 
+/* What the memory tier has for the request. A body that has gone from the disk is as if it had
+ * never been there. */
+static enum cache_miss
+find_stored(struct exchange *x)
+{
+	struct exchange_cache *c = x->cached;
+	enum cache_miss why;
+
+	c->object = cache_store_find(x->worker->cache, &c->key, &x->request, &why);
+	if (!c->object || !c->object->far || cache_far_is_there(c->object->far))
+		return why;
+	cache_store_remove(x->worker->cache, c->object);
+	cache_object_unref(&c->object);
+	return CACHE_MISS_URL;
+}
+
 static int64_t
 age_now(const struct cache_object *o)
 {
@@ -161,8 +179,8 @@ use_object(struct exchange *x)
 	switch (cache_terms_use(&c->object->terms, age_now(c->object))) {
 	case CACHE_USE_FRESH:
 		stats_add(&x->worker->stats, STAT_CACHE_HITS, 1);
-		if (c->from_disk)
-			c->detail = "disk";
+		if (c->from_disk || c->object->far)
+			c->detail = DETAIL_DISK;
 		exchange_cache_serve(x);
 		return true;
 	case CACHE_USE_REFRESH:
@@ -201,9 +219,8 @@ static bool
 look_up(struct exchange *x)
 {
 	struct exchange_cache *c = x->cached;
-	enum cache_miss why;
+	enum cache_miss why = find_stored(x);
 
-	c->object = cache_store_find(x->worker->cache, &c->key, &x->request, &why);
 	if (c->object ? use_object(x) : exchange_disk_find(x))
 		return true;
 	return miss(x, why);
@@ -217,7 +234,7 @@ exchange_cache_was_read(struct exchange *x)
 	bool taken;
 
 	c->mark = cache_store_mark(x->worker->cache, &c->key);
-	c->object = cache_store_find(x->worker->cache, &c->key, &x->request, &why);
+	why = find_stored(x);
 	c->from_disk = c->object != NULL;
 	taken = c->object && use_object(x);
 	c->from_disk = false;
@@ -234,7 +251,7 @@ exchange_cache_look_again(struct exchange *x)
 	cache_object_unref(&c->object);
 	c->conditions = (struct slice){0};
 	c->mark = cache_store_mark(x->worker->cache, &c->key);
-	c->object = cache_store_find(x->worker->cache, &c->key, &x->request, &why);
+	why = find_stored(x);
 	if (!c->object) {
 		c->forward =
 			why == CACHE_MISS_VARY ? CACHE_FORWARD_VARY_MISS : CACHE_FORWARD_URI_MISS;
@@ -317,13 +334,17 @@ exchange_cache_serve(struct exchange *x)
 	struct buf out;
 	size_t before;
 
+	cache_answer_decide(&x->request, c->object, &c->answer);
+	c->at = c->answer.start;
+	c->left = c->answer.body ? c->answer.length : 0;
+	if (c->left > 0 && c->object->far && !c->far) {
+		exchange_far_begin(x);
+		return;
+	}
 	front_set_wait(x->front, CONN_WAIT_NOTHING, 0);
 	x->keep_alive = x->keep_alive && http_body_done(&x->request_body);
 	manner.keep_alive = x->keep_alive;
 	c->serving = true;
-	cache_answer_decide(&x->request, c->object, &c->answer);
-	c->at = c->answer.start;
-	c->left = c->answer.body ? c->answer.length : 0;
 	out = exchange_out(x);
 	before = buf_len(&out);
 	if (!out.data || cache_answer_head(&c->answer, c->object, &manner, &out) < 0 ||
@@ -338,9 +359,22 @@ exchange_cache_serve(struct exchange *x)
 	exchange_set_state(x, EXCHANGE_STORED);
 }
 
+/* What can be sent of the body now: of one on disk, what is left of a piece; empty while that is
+ * being read. */
+static struct slice
+stored_run(struct exchange *x)
+{
+	struct exchange_cache *c = x->cached;
+
+	if (c->left == 0)
+		return (struct slice){0};
+	return c->far ? exchange_far_run(x)
+		      : slice_of(c->object->body->data + c->at, (size_t)c->left);
+}
+
 /* Copies the next part behind what is queued. False: memory is short. */
 static bool
-stored_fill(struct exchange *x)
+stored_fill(struct exchange *x, struct slice run)
 {
 	struct exchange_cache *c = x->cached;
 	struct iobuf *out = &x->front->out;
@@ -352,10 +386,10 @@ stored_fill(struct exchange *x)
 	/* One full record with the head; what follows is sent from where it is. */
 	if (front_can_send(x->front))
 		room = iobuf_len(out) < STORED_FIRST_MAX ? STORED_FIRST_MAX - iobuf_len(out) : 0;
-	if (room > c->left)
-		room = (size_t)c->left;
+	if (room > run.n)
+		room = run.n;
 	if (room)
-		(void)iobuf_append(out, slice_of(c->object->body->data + c->at, room));
+		(void)iobuf_append(out, slice_head(run, room));
 	c->at += room;
 	c->left -= room;
 	x->body_sent += room;
@@ -364,11 +398,11 @@ stored_fill(struct exchange *x)
 
 /* Head and first part in one write, then part by part. */
 static enum front_io
-stored_send_buffered(struct exchange *x)
+stored_send_buffered(struct exchange *x, struct slice run)
 {
 	struct front *f = x->front;
 
-	if (x->cached->left > 0 && (!f->out.data || iobuf_room(&f->out) > 0) && !stored_fill(x))
+	if (run.n > 0 && (!f->out.data || iobuf_room(&f->out) > 0) && !stored_fill(x, run))
 		return FRONT_IO_CLOSED;
 	f->complete = x->cached->left == 0;
 	return front_flush(f);
@@ -376,12 +410,11 @@ stored_send_buffered(struct exchange *x)
 
 /* From where it is, without a copy. */
 static enum front_io
-stored_send_direct(struct exchange *x)
+stored_send_direct(struct exchange *x, struct slice run)
 {
 	struct exchange_cache *c = x->cached;
 	size_t n = 0;
-	enum front_io result =
-		front_send(x->front, slice_of(c->object->body->data + c->at, (size_t)c->left), &n);
+	enum front_io result = front_send(x->front, run, &n);
 
 	c->at += n;
 	c->left -= n;
@@ -396,12 +429,17 @@ exchange_cache_send(struct exchange *x)
 	struct front *f = x->front;
 	size_t queued = iobuf_len(&f->out);
 	uint64_t left = c->left;
+	struct slice run = stored_run(x);
 	enum front_io result;
 
-	if (queued == 0 && left > 0 && front_can_send(f))
-		result = stored_send_direct(x);
+	if (run.n == 0 && left > 0 && exchange_far_has_failed(x)) {
+		front_close(f, CONN_CLOSE_FILE_CUT);
+		return false;
+	}
+	if (queued == 0 && run.n > 0 && front_can_send(f))
+		result = stored_send_direct(x, run);
 	else
-		result = stored_send_buffered(x);
+		result = stored_send_buffered(x, run);
 	if (result == FRONT_IO_CLOSED) {
 		front_close(f, CONN_CLOSE_CLIENT_ABORT);
 		return false;
@@ -411,6 +449,10 @@ exchange_cache_send(struct exchange *x)
 			queued != iobuf_len(&f->out))
 			(void)exchange_wait_for_client(
 				x, CONN_WAIT_CLIENT, x->limits->timeout_ms[CONF_TIMEOUT_SEND]);
+		return false;
+	}
+	if (run.n == 0 && c->left > 0) {
+		front_set_wait(f, CONN_WAIT_NOTHING, 0); /* until the disk has answered */
 		return false;
 	}
 	if (c->left > 0 || iobuf_len(&f->out) > 0)
@@ -466,7 +508,7 @@ exchange_cache_result(const struct exchange_cache *c)
 {
 	switch (c->forward) {
 	case CACHE_FORWARD_HIT:
-		return c->detail ? "stale" : "hit";
+		return c->detail && strcmp(c->detail, DETAIL_DISK) != 0 ? "stale" : "hit";
 	case CACHE_FORWARD_BYPASS:
 	case CACHE_FORWARD_METHOD:
 		return "bypass";

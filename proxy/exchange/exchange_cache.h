@@ -34,7 +34,9 @@ struct cache_fill {
 	struct cache_terms terms;
 	uint64_t came_ms;
 	uint16_t status;
-	struct cache_body *body; /* NULL: it has none */
+	struct cache_body *body; /* NULL: it has none; of one that goes to disk, its next piece */
+	struct disk_part *part;  /* it is too large for memory; NULL: it is not */
+	uint64_t n;              /* bytes that were taken in */
 };
 
 struct exchange_cache {
@@ -56,6 +58,7 @@ struct exchange_cache {
 	struct flight *flight;        /* that it leads; NULL: none */
 	struct flight_ticket *ticket; /* behind another's; NULL: none */
 	struct disk_ticket *disk;     /* it waits for the disk; NULL: it does not */
+	struct far_stream *far;       /* the body is sent from disk; NULL: it is not */
 	bool from_disk;               /* what is about to be served was read for it */
 	bool joined;    /* it has been asked whether it leads or waits: once is enough */
 	bool collapsed; /* its answer came from another's request */
@@ -102,6 +105,7 @@ void exchange_cache_was_read(struct exchange *x);
 /* --- exchange_disk.c ------------------------------------------------------------------------- */
 
 #define CACHE_DISK_WAIT_MS 2000 /* for a disk that does not answer; then as if it had nothing */
+#define CACHE_DISK_WRITE_MS 500 /* for one that does not keep up; then nothing is stored */
 
 /* The memory tier has nothing for the request. True: it waits for the disk. */
 bool exchange_disk_find(struct exchange *x);
@@ -117,6 +121,41 @@ exchange_cache_holds(const struct exchange *x)
 {
 	return x->cached && x->cached->disk;
 }
+
+/* Sends bytes of what is being stored to the disk, see cache_disk_part_add; where that is enough
+ * for now, nothing more of the answer is read before they are written. False: it comes to nothing.
+ */
+bool exchange_disk_write(struct exchange *x, struct cache_body **bytes);
+/* Reads a piece of the object's body, see cache_disk_read_piece. */
+bool exchange_disk_read(
+	struct exchange *x, uint64_t number, struct cache_body **buffer, uint64_t wait_ms);
+
+/* --- exchange_far.c -------------------------------------------------------------------------- */
+
+#define CACHE_DISK_PIECE_MS 30000 /* for a disk in the middle of an answer; then it is cut off */
+
+/* The object's body stays on disk: its first piece is read before it is served. */
+void exchange_far_begin(struct exchange *x);
+/* A piece has been read, and is taken over; or *piece is NULL. */
+void exchange_far_was_read(struct exchange *x, struct cache_body **piece);
+/* What can be sent next; empty: it is still being read. */
+struct slice exchange_far_run(struct exchange *x);
+bool exchange_far_has_failed(const struct exchange *x);
+void exchange_far_release(struct exchange *x);
+
+/* --- exchange_spill.c ------------------------------------------------------------------------ */
+
+/* The largest body that may be stored. */
+uint64_t exchange_spill_max(const struct exchange *x);
+/* What is being stored is, or has become, too large for memory: from now on it goes to disk. 0 or
+ * -1: it cannot. */
+int exchange_spill_begin(struct exchange *x);
+/* The next bytes of it. 0 or -1: it comes to nothing. */
+int exchange_spill_feed(struct exchange *x, struct slice payload);
+/* The disk does not keep up. */
+void exchange_spill_drop(struct exchange *x);
+/* All of it has come; o: without its body. Ends what the request leads. */
+void exchange_spill_end(struct exchange *x, struct cache_object *o);
 
 /* --- exchange_collapse.c --------------------------------------------------------------------- */
 

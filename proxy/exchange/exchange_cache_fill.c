@@ -18,6 +18,7 @@ static void
 fill_clear(struct cache_fill *f)
 {
 	cache_body_unref(&f->body);
+	cache_disk_part_drop(&f->part);
 	buf_clear(&f->head);
 	buf_clear(&f->vary);
 	*f = (struct cache_fill){.wanted = false};
@@ -35,6 +36,7 @@ void
 exchange_cache_release(struct exchange *x)
 {
 	exchange_disk_leave(x);
+	exchange_far_release(x);
 	exchange_collapse_leave(x);
 	exchange_collapse_end(x, FLIGHT_END_LOST);
 	fill_clear(&x->cached->fill);
@@ -96,7 +98,9 @@ remake(struct exchange *x, struct slice head, const struct cache_terms *terms)
 		.status = old->status,
 		.coded = old->coded,
 		.terms = *terms,
-		.came_ms = clock_mono_coarse_ms()};
+		.came_ms = clock_mono_coarse_ms(),
+		.far = old->far,
+		.length = old->length};
 	struct cache_body *body = cache_body_ref(old->body);
 	struct cache_object *o = cache_object_new(x->worker->cache, &parts, &body);
 
@@ -262,8 +266,7 @@ refuse_length(const struct exchange *x)
 	/* Nobody can tell such a body's end from its being cut off. */
 	if (r->body == HTTP_BODY_UNTIL_CLOSE)
 		return "no length";
-	if (r->body == HTTP_BODY_LENGTH &&
-		r->content_length > cache_store_object_max(x->worker->cache))
+	if (r->body == HTTP_BODY_LENGTH && r->content_length > exchange_spill_max(x))
 		return "too large";
 	return NULL;
 }
@@ -397,6 +400,11 @@ exchange_cache_begin(struct exchange *x)
 	}
 	if (r->body == HTTP_BODY_NONE || (known && r->content_length == 0))
 		return;
+	if (known && !f->coded && r->content_length > cache_store_object_max(x->worker->cache)) {
+		if (exchange_spill_begin(x) < 0)
+			fill_drop(x);
+		return;
+	}
 	if (known && (!f->coded || r->content_length < cap))
 		cap = (size_t)r->content_length;
 	f->body = cache_body_new(x->worker->cache, cap);
@@ -404,28 +412,37 @@ exchange_cache_begin(struct exchange *x)
 		fill_drop(x);
 }
 
+/* Room for n bytes more in memory; where that would be too much, the disk takes it from here on. 0
+ * or -1. */
+static int
+fill_grow(struct exchange *x, size_t n)
+{
+	struct cache_fill *f = &x->cached->fill;
+	size_t max = cache_store_object_max(x->worker->cache), cap;
+
+	if (n <= f->body->cap - f->body->n)
+		return 0;
+	cap = 2 * f->body->cap > max ? max : 2 * f->body->cap;
+	if (cap < f->body->n + n)
+		cap = f->body->n + n;
+	return cap > max ? exchange_spill_begin(x) : cache_body_resize(&f->body, cap);
+}
+
 void
 exchange_cache_feed(struct exchange *x, struct slice payload, bool coded)
 {
 	struct cache_fill *f = &x->cached->fill;
-	size_t max, cap;
 
 	if (!f->wanted || payload.n == 0 || coded != f->coded)
 		return;
-	if (!f->body) {
+	f->n += payload.n;
+	if (!f->body || (!f->part && fill_grow(x, payload.n) < 0) ||
+		(f->part && exchange_spill_feed(x, payload) < 0)) {
 		fill_drop(x);
 		return;
 	}
-	if (payload.n > f->body->cap - f->body->n) {
-		max = cache_store_object_max(x->worker->cache);
-		cap = 2 * f->body->cap > max ? max : 2 * f->body->cap;
-		if (cap < f->body->n + payload.n)
-			cap = f->body->n + payload.n;
-		if (cap > max || cache_body_resize(&f->body, cap) < 0) {
-			fill_drop(x);
-			return;
-		}
-	}
+	if (f->part)
+		return;
 	memcpy(f->body->data + f->body->n, payload.p, payload.n);
 	f->body->n += payload.n;
 }
@@ -442,7 +459,9 @@ fill_object(struct exchange *x, struct cache_fill *f)
 		.status = f->status,
 		.coded = f->coded,
 		.terms = f->terms,
-		.came_ms = f->came_ms};
+		.came_ms = f->came_ms,
+		.length = f->part ? f->n : 0};
+	struct cache_body *none = NULL, **body = f->part ? &none : &f->body;
 	struct cache_object *o = NULL;
 	struct buf key, tags;
 
@@ -452,9 +471,9 @@ fill_object(struct exchange *x, struct cache_fill *f)
 	if (cache_vary_key(parts.vary, &x->request, &key) == 0) {
 		parts.key = buf_slice(&key);
 		parts.tags = buf_slice(&tags);
-		if (f->body && f->body->cap - f->body->n > f->body->cap / 8)
-			(void)cache_body_resize(&f->body, f->body->n);
-		o = cache_object_new(x->worker->cache, &parts, &f->body);
+		if (*body && (*body)->cap - (*body)->n > (*body)->cap / 8)
+			(void)cache_body_resize(body, (*body)->n);
+		o = cache_object_new(x->worker->cache, &parts, body);
 	}
 	buf_clear(&key);
 	buf_clear(&tags);
@@ -474,7 +493,9 @@ exchange_cache_complete(struct exchange *x, bool coded)
 	if (!f->wanted || coded != f->coded)
 		return;
 	o = x->spoiled ? NULL : fill_object(x, f);
-	if (o && cache_store_insert(x->worker->cache, o, &c->mark) && x->worker->disk)
+	if (f->part)
+		exchange_spill_end(x, o);
+	else if (o && cache_store_insert(x->worker->cache, o, &c->mark) && x->worker->disk)
 		cache_disk_store(x->worker->disk, o, &c->mark);
 	exchange_collapse_end(x, o ? FLIGHT_END_STORED : FLIGHT_END_PASSED);
 	cache_object_unref(&o);

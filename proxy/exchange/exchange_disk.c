@@ -33,6 +33,7 @@ exchange_disk_free(struct disk_ticket *t)
 {
 	if (!t)
 		return;
+	cache_body_unref(&t->waiter.piece);
 	free(t->command);
 	free(t);
 }
@@ -58,10 +59,10 @@ ticket_new(struct exchange *x)
 }
 
 static void
-wait_for_disk(struct exchange *x, struct disk_ticket *t)
+wait_for_disk(struct exchange *x, struct disk_ticket *t, uint64_t wait_ms)
 {
 	x->cached->disk = t;
-	timer_set(&x->worker->timers, &x->retry, clock_mono_coarse_ms() + CACHE_DISK_WAIT_MS);
+	timer_set(&x->worker->timers, &x->retry, clock_mono_coarse_ms() + wait_ms);
 }
 
 bool
@@ -80,8 +81,40 @@ exchange_disk_find(struct exchange *x)
 		return false;
 	}
 	front_set_wait(x->front, CONN_WAIT_NOTHING, 0);
-	wait_for_disk(x, t);
+	wait_for_disk(x, t, CACHE_DISK_WAIT_MS);
 	exchange_set_state(x, EXCHANGE_DISK);
+	return true;
+}
+
+bool
+exchange_disk_write(struct exchange *x, struct cache_body **bytes)
+{
+	struct disk_ticket *t = x->cached->disk ? NULL : ticket_new(x);
+	bool waits = false;
+	bool taken = cache_disk_part_add(
+		x->worker->disk, x->cached->fill.part, bytes, t ? &t->waiter : NULL, &waits);
+
+	if (waits)
+		wait_for_disk(x, t, CACHE_DISK_WRITE_MS);
+	else
+		exchange_disk_free(t);
+	return taken;
+}
+
+bool
+exchange_disk_read(
+	struct exchange *x, uint64_t number, struct cache_body **buffer, uint64_t wait_ms)
+{
+	struct disk_ticket *t = ticket_new(x);
+
+	if (!t)
+		return false;
+	if (!cache_disk_read_piece(
+		    x->worker->disk, x->cached->object->far, number, buffer, &t->waiter)) {
+		exchange_disk_free(t);
+		return false;
+	}
+	wait_for_disk(x, t, wait_ms);
 	return true;
 }
 
@@ -96,7 +129,7 @@ exchange_disk_invalidate(struct exchange *x, struct slice url)
 	exchange_disk_leave(x);
 	t = ticket_new(x);
 	if (cache_disk_invalidate(x->worker->disk, url, t ? &t->waiter : NULL))
-		wait_for_disk(x, t);
+		wait_for_disk(x, t, CACHE_DISK_WAIT_MS);
 	else
 		exchange_disk_free(t);
 }
@@ -114,9 +147,11 @@ exchange_disk_leave(struct exchange *x)
 }
 
 static void
-go_on(struct exchange *x)
+go_on(struct exchange *x, struct cache_body **piece)
 {
-	if (x->state == EXCHANGE_DISK)
+	if (x->cached->far)
+		exchange_far_was_read(x, piece);
+	else if (x->state == EXCHANGE_DISK)
 		exchange_cache_was_read(x);
 }
 
@@ -129,13 +164,17 @@ exchange_on_disk(struct disk_ticket *t)
 		return;
 	timer_off(&x->retry);
 	x->cached->disk = NULL;
-	go_on(x);
+	go_on(x, &t->waiter.piece);
 	front_drive(x->front);
 }
 
 void
 exchange_disk_timeout(struct exchange *x)
 {
+	struct cache_body *none = NULL;
+
 	exchange_disk_leave(x);
-	go_on(x);
+	if (x->cached->fill.part)
+		exchange_spill_drop(x);
+	go_on(x, &none);
 }

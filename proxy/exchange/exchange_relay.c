@@ -630,7 +630,7 @@ relay_answer_body(struct exchange *x)
 	bool moved = false;
 
 	for (int turn = 0; !http_body_done(&x->answer_body) || x->run_used > 0; turn++) {
-		if (turn == RELAY_TURN_MAX || !relay_body_turn(x))
+		if (turn == RELAY_TURN_MAX || exchange_cache_holds(x) || !relay_body_turn(x))
 			return moved;
 		moved = true;
 		if (x->front->closed || x->state != EXCHANGE_RELAY || !x->answer_begun)

@@ -5,6 +5,7 @@
 
 #include "core/own.h"
 #include "proxy/cache/cache_disk_load.h"
+#include "proxy/cache/cache_far.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -129,7 +130,7 @@ get(struct world *w, const char *url)
 static void
 segment_path(struct world *w, unsigned number, char path[static 128])
 {
-	(void)snprintf(path, 128, "%s/%016x.seg", w->path, number);
+	(void)snprintf(path, 128, "%s/%016x.seg", w->path, number * DISK_NUMBER_STEP);
 }
 
 static size_t
@@ -319,6 +320,182 @@ a_damaged_file_voids_what_is_older(void **state)
 	world_free(&w);
 }
 
+/* A body of two pieces and a bit, which differ. */
+#define LARGE_N (2 * DISK_CHUNK + 100)
+
+static char
+large_byte(size_t i)
+{
+	return (char)('a' + i / 1000 % 26 + i / DISK_CHUNK);
+}
+
+static struct disk_segment *
+begin_large(struct world *w, struct buf *sums)
+{
+	char *body = calloc(1, LARGE_N);
+	struct slice rest = slice_of(body, LARGE_N);
+	struct disk_segment *s = NULL;
+
+	for (size_t i = 0; i < LARGE_N; i++)
+		body[i] = large_byte(i);
+	buf_init(sums, 1024);
+	assert_int_equal(
+		disk_folder_begin_large(&w->folder, disk_record_room(100, LARGE_N), &s), 0);
+	for (; rest.n > 0; rest = slice_skip(rest, DISK_CHUNK)) {
+		assert_int_equal(disk_chunk_sum(&s->key, slice_head(rest, DISK_CHUNK), sums), 0);
+		assert_int_equal(
+			disk_folder_add_large(&w->folder, s, slice_head(rest, DISK_CHUNK)), 0);
+	}
+	free(body);
+	return s;
+}
+
+static void
+end_large(struct world *w, struct disk_segment *s, struct buf *sums, const char *url)
+{
+	struct disk_record r = {.kind = DISK_ANSWER,
+		.url = slice_str(url),
+		.head = SLICE_LIT("HTTP/1.1 200 OK\r\n"),
+		.status = 200,
+		.body_n = LARGE_N};
+	struct disk_place place;
+	int errnum;
+
+	assert_int_equal(
+		disk_folder_end_large(&w->folder, s, &r, buf_slice(sums), &place, &errnum), 0);
+	disk_segment_unref(&s);
+	buf_clear(sums);
+}
+
+/* How many of its pieces can be had; 0: nothing is found. */
+static size_t
+count_pieces(struct world *w, const char *url)
+{
+	static char piece[CACHE_FAR_PIECE];
+	struct http_request request;
+	struct cache_key key = {.url = slice_str(url)};
+	struct disk_found found;
+	struct cache_far *far;
+	struct disk_record r;
+	struct buf meta;
+	size_t good = 0, n;
+
+	http_request_init(&request);
+	key.hash = cache_store_hash(w->store, key.url);
+	if (!disk_index_find(w->index, &key, &request, UINT64_MAX, &found))
+		return 0;
+	buf_init(&meta, DISK_META_MAX);
+	assert_int_equal(disk_file_read_head(&found, &meta, &r), 0);
+	far = cache_far_new(w->store, &found, disk_record_sums(buf_slice(&meta), r.body_n));
+	for (uint64_t i = 0; i < 3; i++) {
+		if (cache_far_read(far, i, piece, &n) != 0)
+			continue;
+		good++;
+		assert_int_equal(n, i < 2 ? CACHE_FAR_PIECE : 100);
+		for (size_t k = 0; k < n; k++)
+			if (piece[k] != large_byte(i * CACHE_FAR_PIECE + k))
+				fail_msg("a wrong byte");
+	}
+	cache_far_unref(&far);
+	buf_clear(&meta);
+	disk_segment_unref(&found.segment);
+	return good;
+}
+
+static void
+a_large_one_is_there_when_it_is_complete(void **state)
+{
+	struct disk_segment *s, *other;
+	struct buf sums, other_sums;
+	struct world w;
+
+	(void)state;
+	world_new(&w);
+	load(&w);
+	s = begin_large(&w, &sums);
+	other = begin_large(&w, &other_sums);
+	end_large(&w, s, &sums, "http://a/large");
+	append(&w, DISK_ANSWER, "http://a/small", "small");
+	/* The process ends now: one of them is not complete. */
+	load(&w);
+	assert_int_equal(w.loaded.damaged, 0);
+	assert_int_equal(w.loaded.answers, 2);
+	assert_int_equal(count_pieces(&w, "http://a/large"), 3);
+	assert_string_equal(get(&w, "http://a/small"), "small");
+	disk_segment_unref(&other);
+	buf_clear(&other_sums);
+	/* The next one gets another number. */
+	s = begin_large(&w, &sums);
+	end_large(&w, s, &sums, "http://a/more");
+	load(&w);
+	assert_int_equal(count_pieces(&w, "http://a/more"), 3);
+	assert_int_equal(count_pieces(&w, "http://a/large"), 3);
+	world_free(&w);
+}
+
+/* Begun before it, begun and ended before it, begun before it and ended behind it. */
+static void
+a_purge_is_about_what_was_complete_before_it(void **state)
+{
+	struct disk_segment *one, *two;
+	struct buf sums_one, sums_two;
+	struct world w;
+
+	(void)state;
+	world_new(&w);
+	load(&w);
+	one = begin_large(&w, &sums_one);
+	two = begin_large(&w, &sums_two);
+	end_large(&w, one, &sums_one, "http://a/one");
+	append(&w, DISK_KILL_PREFIX, "http://a/", "");
+	append(&w, DISK_ANSWER, "http://a/small", "small");
+	disk_folder_seal(&w.folder);
+	append(&w, DISK_ANSWER, "http://a/next", "next");
+	end_large(&w, two, &sums_two, "http://a/two");
+	load(&w);
+	assert_int_equal(count_pieces(&w, "http://a/one"), 0);
+	assert_int_equal(count_pieces(&w, "http://a/two"), 3);
+	assert_string_equal(get(&w, "http://a/small"), "small");
+	append(&w, DISK_KILL_URL, "http://a/two", "");
+	load(&w);
+	assert_int_equal(count_pieces(&w, "http://a/two"), 0);
+	assert_string_equal(get(&w, "http://a/next"), "next");
+	world_free(&w);
+}
+
+static void
+a_damaged_piece_is_not_served(void **state)
+{
+	struct disk_segment *s;
+	struct buf sums;
+	struct world w;
+	char path[128], byte;
+	int fd;
+
+	(void)state;
+	world_new(&w);
+	load(&w);
+	append(&w, DISK_ANSWER, "http://a/small", "small");
+	s = begin_large(&w, &sums);
+	(void)snprintf(path, sizeof(path), "%s/%016lx.seg", w.path, (unsigned long)s->number);
+	end_large(&w, s, &sums, "http://a/large");
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_int_equal(pread(fd, &byte, 1, DISK_SEGMENT_HEAD + DISK_CHUNK + 1000), 1);
+	byte ^= 4;
+	assert_int_equal(pwrite(fd, &byte, 1, DISK_SEGMENT_HEAD + DISK_CHUNK + 1000), 1);
+	load(&w);
+	assert_int_equal(count_pieces(&w, "http://a/large"), 2);
+	/* Without its end it is nothing, and nothing else is harmed. */
+	assert_int_equal(ftruncate(fd, DISK_SEGMENT_HEAD + 3 * DISK_CHUNK / 2), 0);
+	close_fd(fd);
+	load(&w);
+	assert_int_equal(w.loaded.damaged, 0);
+	assert_int_equal(count_pieces(&w, "http://a/large"), 0);
+	assert_string_equal(get(&w, "http://a/small"), "small");
+	assert_int_equal(access(path, F_OK), -1);
+	world_free(&w);
+}
+
 static void
 records_go_on_in_the_next_file(void **state)
 {
@@ -359,6 +536,9 @@ main(void)
 		cmocka_unit_test(no_wrong_byte_is_served),
 		cmocka_unit_test(a_footer_says_the_same_as_the_records),
 		cmocka_unit_test(a_damaged_file_voids_what_is_older),
+		cmocka_unit_test(a_large_one_is_there_when_it_is_complete),
+		cmocka_unit_test(a_purge_is_about_what_was_complete_before_it),
+		cmocka_unit_test(a_damaged_piece_is_not_served),
 		cmocka_unit_test(records_go_on_in_the_next_file),
 	};
 
