@@ -26,6 +26,7 @@ add_library(sluice_http STATIC
 	file/file_range.c
 	http/forward_head.c
 	h2/h2_guard.c
+	h2/h2_priority.c
 	h2/h2_head.c
 	http/head_rules.c
 	upstream/health.c

@@ -164,6 +164,21 @@ h2_on_data_frame(struct h2 *h2, const nghttp2_frame *frame)
 		h2_stream_end(s);
 }
 
+/* RFC 9218 section 7.1. */
+static void
+h2_on_priority_update(struct h2 *h2, const nghttp2_ext_priority_update *update)
+{
+	struct h2_stream *s = h2_find(h2->session, update->stream_id);
+	struct h2_priority priority = h2_priority_parse(
+		slice_of((const char *)update->field_value, update->field_value_len));
+
+	h2->prioritized = true;
+	if (s)
+		h2_stream_set_priority(s, priority);
+	else
+		h2_priorities_keep(&h2->priorities, update->stream_id, priority);
+}
+
 static int
 h2_on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *ctx)
 {
@@ -179,6 +194,10 @@ h2_on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *ctx)
 		break;
 	case NGHTTP2_RST_STREAM:
 		h2_spend(h2, H2_COST_RESET);
+		break;
+	case NGHTTP2_PRIORITY_UPDATE:
+		h2_on_priority_update(h2, frame->ext.payload);
+		h2_spend(h2, H2_COST_FRAME);
 		break;
 	default:
 		if (!(frame->hd.flags & NGHTTP2_FLAG_ACK))
@@ -499,6 +518,7 @@ h2_pack(struct h2 *h2)
 	struct conn *c = h2->conn;
 	struct iobuf *out = &c->front.out;
 
+	h2->drained = false;
 	while (nghttp2_session_want_write(h2->session)) {
 		const uint8_t *bytes;
 		ssize_t n;
@@ -517,6 +537,19 @@ h2_pack(struct h2 *h2)
 	return true;
 }
 
+/* Behind those that are as urgent or more; where the client has said nothing, in turn. */
+static void
+h2_line_up(const struct h2 *h2, struct list *line, struct list *node)
+{
+	uint8_t urgency = list_entry(node, struct h2_stream, ready)->urgency;
+	struct list *before = line->prev;
+
+	while (h2->prioritized && before != line &&
+		list_entry(before, struct h2_stream, ready)->urgency > urgency)
+		before = before->prev;
+	list_prepend(before, node);
+}
+
 static bool
 h2_drive_ready(struct h2 *h2)
 {
@@ -526,9 +559,10 @@ h2_drive_ready(struct h2 *h2)
 
 	/* Those that wake themselves again have their next turn later. */
 	list_init(&now);
+	h2->starving = false;
 	while ((node = list_first(&h2->ready)) != NULL) {
 		list_remove(node);
-		list_append(&now, node);
+		h2_line_up(h2, &now, node);
 	}
 	while (h2->conn->state != CONN_CLOSED && (node = list_first(&now)) != NULL) {
 		list_remove(node);
@@ -568,6 +602,9 @@ h2_write(struct h2 *h2, bool *ret_moved)
 		*ret_moved = *ret_moved || iobuf_len(&c->front.out) < before;
 		h2->moved += before - iobuf_len(&c->front.out);
 		if (result == FRONT_IO_BLOCKED)
+			break;
+		/* The urgent ones get more bytes before the others have their turn. */
+		if (h2->prioritized && !list_empty(&h2->ready))
 			break;
 	}
 	if (c->front.out.data && iobuf_len(&c->front.out) == 0)

@@ -17,6 +17,7 @@
 #include "proxy/h2/h2_guard.h"
 #include "proxy/h2/h2_head.h"
 #include "proxy/h2/h2_memory.h"
+#include "proxy/h2/h2_priority.h"
 #include "proxy/h2/h2_recall.h"
 #include "proxy/http/http_head.h"
 
@@ -56,6 +57,11 @@ struct h2 {
 	bool asked;      /* a request has come since the timer was set */
 	bool draining, goaway_sent;
 	bool last_called; /* draining: the GOAWAY that counts was submitted */
+	bool prioritized; /* the client has said which of its requests are urgent */
+	/* Then: a stream has sent all that it has, and will have more when it has been driven.
+	 * Until that, no frame of another follows; `starving`: it is in `ready`. */
+	bool drained, starving;
+	struct h2_priorities priorities;
 	struct timer last_call;
 	uint32_t budget;
 	uint64_t budget_ms; /* when time last gave some back */
@@ -70,6 +76,7 @@ struct h2_stream {
 	struct list node;  /* in h2.streams */
 	struct list ready; /* in h2.ready */
 	int32_t id;
+	uint8_t urgency;
 	bool open;         /* the session knows it */
 	bool ended;        /* the client has sent END_STREAM */
 	bool answered;     /* the final head was submitted */
@@ -135,6 +142,8 @@ int h2_stream_body(struct h2_stream *s, struct slice bytes);
 void h2_stream_trailer(struct h2_stream *s, struct slice name, struct slice value);
 /* The client ends its body. */
 void h2_stream_end(struct h2_stream *s);
+/* The client has changed it. */
+void h2_stream_set_priority(struct h2_stream *s, struct h2_priority p);
 /* All of its answer is out. */
 void h2_stream_answered(struct h2_stream *s);
 /* Bytes of a body that nobody wants. */

@@ -174,6 +174,10 @@ take_regular(struct h2_head *h, struct slice name, struct slice value)
 		h->empty = slice_eq(value, SLICE_LIT("0"));
 		stage_line(h, name, value);
 	} else {
+		if (id == HTTP_NAME_OTHER && slice_eq(name, SLICE_LIT("priority"))) {
+			h->has_priority = true;
+			h->priority = h2_priority_parse(value);
+		}
 		stage_line(h, name, value);
 	}
 }

@@ -10,6 +10,7 @@
 #define PROXY_H2_HEAD_H
 
 #include "core/buf.h"
+#include "proxy/h2/h2_priority.h"
 #include "proxy/http/http_field.h"
 
 #define H2_HEAD_STAGE_MAX 20480 /* bytes staged of one request's head, in each of two halves */
@@ -31,6 +32,8 @@ struct h2_head {
 	enum http_reason reason;
 	bool regular;           /* a regular field has come: no pseudo-header may follow */
 	bool has_length, empty; /* content-length was given; it is 0 */
+	bool has_priority;
+	struct h2_priority priority; /* where it has one */
 	struct h2_part method, scheme, authority, path, protocol, host, cookie;
 };
 

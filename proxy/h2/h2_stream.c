@@ -254,6 +254,31 @@ h2_hold_head(struct h2_stream *s, struct slice text)
 }
 
 void
+h2_stream_set_priority(struct h2_stream *s, struct h2_priority p)
+{
+	nghttp2_extpri library = {.urgency = p.urgency, .inc = p.incremental};
+
+	s->urgency = p.urgency;
+	/* It would take the head's word again when that is over, so it is to take ours alone. */
+	(void)nghttp2_session_change_extpri_stream_priority(s->h2->session, s->id, &library, 1);
+}
+
+/* An update that came before its stream is newer than what the head says (RFC 9218 section 7). */
+static void
+h2_find_priority(struct h2_stream *s)
+{
+	struct h2 *h2 = s->h2;
+	struct h2_priority p = {.urgency = H2_URGENCY_DEFAULT};
+
+	if (h2->head.has_priority)
+		p = h2->head.priority;
+	h2->prioritized = h2->prioritized || h2->head.has_priority;
+	s->urgency = p.urgency;
+	if (h2->prioritized && h2_priorities_find(&h2->priorities, s->id, &p))
+		h2_stream_set_priority(s, p);
+}
+
+void
 h2_stream_begin(struct h2_stream *s, bool ended)
 {
 	struct h2_head *h = &s->h2->head;
@@ -265,6 +290,7 @@ h2_stream_begin(struct h2_stream *s, bool ended)
 	size_t n = 0;
 
 	s->ended = ended;
+	h2_find_priority(s);
 	stats_add(&f->conn->worker->stats, STAT_H2_STREAMS, 1);
 	f->conn->requests++;
 	f->exchange = exchange_new(f);
@@ -446,10 +472,12 @@ h2_on_read(nghttp2_session *session, int32_t id, uint8_t *to, size_t max, uint32
 	struct h2_stream *s = nghttp2_session_get_stream_user_data(session, id);
 	struct front *f = s ? &s->front : NULL;
 	size_t n = f ? iobuf_len(&f->out) : 0;
+	const struct h2 *h2 = ctx;
 
 	(void)source;
 	(void)to;
-	(void)ctx;
+	if (h2->drained || h2->starving)
+		return NGHTTP2_ERR_PAUSE;
 	if (!s) /* given up: its end is on the way */
 		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 	s->deferred = n == 0 && !f->complete;
@@ -487,6 +515,10 @@ h2_stream_send(struct h2_stream *s, const uint8_t head[static H2_FRAME_HEAD], si
 	s->front.moved = true;
 	if (!s->driving)
 		h2_wake(s);
+	if (s->h2->prioritized && iobuf_len(from) == 0 && !s->front.complete) {
+		s->h2->drained = true;
+		s->h2->starving = s->h2->starving || !s->driving;
+	}
 	return 0;
 }
 
