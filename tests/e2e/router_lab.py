@@ -60,13 +60,17 @@ class Router:
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
 
+    def next_line(self):
+        """None: there are no more."""
+        try:
+            return self._lines.get(timeout=ANSWER_SECONDS)
+        except queue.Empty:
+            raise AssertionError(f"no line; seen {self.seen}\n{self.log}") from None
+
     def expect(self, *words):
         """The next line that begins with one of the words; the others are kept in seen."""
         while True:
-            try:
-                line = self._lines.get(timeout=ANSWER_SECONDS)
-            except queue.Empty:
-                raise AssertionError(f"no {words}; seen {self.seen}\n{self.log}") from None
+            line = self.next_line()
             assert line is not None, f"router_host ended; seen {self.seen}\n{self.log}"
             self.seen.append(line)
             if line.split(" ", 1)[0] in words:
