@@ -169,7 +169,7 @@ def test_rules_change_in_place(net, box):
     """A table, chain or set that is made anew is empty for a moment, even in one transaction."""
     router = net.router(CONF)
     wanted, before = table(net.edge), handles(net.edge)
-    assert len(before) == (1 + 7 + 29) + (1 + 6 + 21)  # tables, chains, sets
+    assert len(before) == (1 + 8 + 29) + (1 + 6 + 21)  # tables, chains, sets
     router.load(CONF.replace("wan wan0\n", ""))
     assert table(net.edge) != wanted and handles(net.edge) == before
     router.load(CONF)
