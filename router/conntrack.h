@@ -31,6 +31,7 @@
 struct conntrack_flow {
 	uint8_t proto;
 	bool dnat;          /* its destination was changed */
+	bool snat;          /* its source was */
 	struct addr source; /* of the first packet */
 	struct addr dest;   /* where it was sent to */
 	uint16_t source_port, dest_port;
@@ -48,6 +49,8 @@ struct conntrack_change {
 	const struct ruleset_diff *diff;
 	const struct ruleset *to;
 	const struct link_snapshot *links; /* the host's addresses */
+	bool unknown; /* what stood before is not known, or was away for a while: every flow is
+		       * judged by `to` alone */
 };
 
 /* Flows that the kernel finds by itself, without telling us of all the others. */
@@ -63,12 +66,14 @@ struct conntrack_filter {
 /* Whether there can be any stale flow at all. */
 bool conntrack_needed(const struct conntrack_change *change);
 /* Pure. A flow is stale when its forward went elsewhere or away, when its source may no longer
- * use the forward, or when it is a UDP flow to the host from before its port was forwarded. */
+ * use the forward, or when it is a UDP flow to the host from before its port was forwarded. When
+ * the change is unknown: also when it is translated to a container by no forward, and a UDP flow of
+ * a container's to the world that began without translation. */
 bool conntrack_stale(const struct conntrack_change *change, const struct conntrack_flow *flow);
 /* Pure. Says the stale flows of a small change as filters. False when they cannot be said so: too
- * many elements changed, sources did, or another forward takes some of these flows. A filter
- * of translated flows does not ask whether their destination is the host's: others who translate
- * this port to this very target have no other route to it. */
+ * many elements changed, sources did, nobody knows what did, or another forward takes some of these
+ * flows. A filter of translated flows does not ask whether their destination is the host's: others
+ * who translate this port to this very target have no other route to it. */
 bool conntrack_filters(const struct conntrack_change *change,
 	struct conntrack_filter ret[static CONNTRACK_FILTERS_MAX], size_t *ret_n);
 /* Forgets all stale flows. *ret_deleted says how many, where the kernel does. n is a

@@ -117,7 +117,7 @@ conntrack_filters(const struct conntrack_change *change,
 {
 	struct filters f = {.change = change, .v = ret};
 
-	if (conntrack_sources_narrowed(change->diff))
+	if (change->unknown || conntrack_sources_narrowed(change->diff))
 		return false;
 	for (size_t i = 0; i < CONNTRACK_MAPS; i++)
 		if (!put_map(&f, i, false) || !put_map(&f, i, true))

@@ -50,7 +50,7 @@ conntrack_needed(const struct conntrack_change *change)
 {
 	const struct ruleset *del = &change->diff->del, *add = &change->diff->add;
 
-	if (conntrack_sources_narrowed(change->diff))
+	if (change->unknown || conntrack_sources_narrowed(change->diff))
 		return true;
 	for (size_t i = 0; i < CONNTRACK_MAPS; i++)
 		for (size_t v6 = 0; v6 < 2; v6++) {
@@ -181,7 +181,7 @@ source_lost(const struct conntrack_change *change, const struct conntrack_flow *
 	for (size_t i = 0; i < CONNTRACK_MAPS; i++) {
 		enum ruleset_set ports = restrictions[i].ports[v6], from = restrictions[i].from[v6];
 
-		if (!any_holds(&change->diff->add, ports, f) &&
+		if (!change->unknown && !any_holds(&change->diff->add, ports, f) &&
 			!any_holds(&change->diff->del, from, f))
 			continue;
 		if (any_holds(change->to, ports, f) && !any_holds(change->to, from, f))
@@ -190,19 +190,57 @@ source_lost(const struct conntrack_change *change, const struct conntrack_flow *
 	return false;
 }
 
+static bool
+is_containers(const struct ruleset *r, const struct addr *a)
+{
+	const struct ruleset_elems *nets =
+		&r->sets[a->family == AF_INET6 ? RULESET_NETS6 : RULESET_NETS4];
+
+	for (size_t i = 0; i < nets->n; i++)
+		if (memcmp(nets->v[i].key, a->bytes, addr_len(a)) <= 0 &&
+			memcmp(a->bytes, nets->v[i].end, addr_len(a)) <= 0)
+			return true;
+	return false;
+}
+
+/* A flow to the world is masqueraded by its first packet, or never. */
+static bool
+left_as_it_was(const struct ruleset *to, const struct conntrack_flow *f)
+{
+	static const ruleset_rules masquerades[] = {
+		RULESET_RULE_BIT(MASQ4_ANY) | RULESET_RULE_BIT(MASQ4_WANS),
+		RULESET_RULE_BIT(MASQ6_ANY) | RULESET_RULE_BIT(MASQ6_WANS),
+	};
+
+	return f->proto == IPPROTO_UDP && !f->snat &&
+	       (to->rules & masquerades[f->source.family == AF_INET6]) &&
+	       is_containers(to, &f->source) && !is_containers(to, &f->target);
+}
+
+/* Where the change is unknown, another program may have translated the flow: to a container, and
+ * by a port that we do not forward, a connection of TCP may be its. */
+static bool
+forward_lost(const struct conntrack_change *change, const struct conntrack_flow *f)
+{
+	if (takes(change->to, f, true))
+		return source_lost(change, f);
+	if (!change->unknown)
+		return takes(&change->diff->del, f, true);
+	return is_containers(change->to, &f->target) &&
+	       (f->proto == IPPROTO_UDP || takes(change->to, f, false));
+}
+
 bool
 conntrack_stale(const struct conntrack_change *change, const struct conntrack_flow *f)
 {
 	if (!link_is_local(change->links, &f->dest))
-		return false;
-	if (f->dnat) {
-		if (takes(change->to, f, true))
-			return source_lost(change, f);
-		return takes(&change->diff->del, f, true);
-	}
+		return change->unknown && left_as_it_was(change->to, f);
+	if (f->dnat)
+		return forward_lost(change, f);
 	/* TCP to the host itself is left alone: a connection of the administrator's must not
 	 * die because its port is forwarded from now on, and new ones begin new flows. */
-	return f->proto == IPPROTO_UDP && takes(&change->diff->add, f, false);
+	return f->proto == IPPROTO_UDP &&
+	       takes(change->unknown ? change->to : &change->diff->add, f, false);
 }
 
 struct tuple {
@@ -262,6 +300,7 @@ conntrack_parse(const struct nlmsghdr *h, struct conntrack_flow *ret)
 	(void)netlink_u32(attrs[CTA_STATUS], &status);
 	f.proto = sent.proto;
 	f.dnat = ntohl(status) & IPS_DST_NAT;
+	f.snat = ntohl(status) & IPS_SRC_NAT;
 	f.source = sent.source;
 	f.dest = sent.dest;
 	f.source_port = sent.source_port;

@@ -87,11 +87,16 @@ install_check(struct router *r, const struct conf *c, struct err *e)
 		"which this needs; load the module nf_tables and its family, or leave this out");
 }
 
+/* unknown: what stood before may be no longer what the flows began under. A router that died
+ * between a change and this left them as they were, and a flow that began while the table was away
+ * is not translated for as long as its packets come. */
 static void
-forget_flows(struct router *r, const struct ruleset_diff *diff, const struct ruleset *to)
+forget_flows(
+	struct router *r, const struct ruleset_diff *diff, const struct ruleset *to, bool unknown)
 {
 	struct link_snapshot links;
-	struct conntrack_change change = {.diff = diff, .to = to, .links = &links};
+	struct conntrack_change change = {
+		.diff = diff, .to = to, .links = &links, .unknown = unknown};
 	struct err e = {0};
 	size_t deleted = 0;
 
@@ -110,12 +115,14 @@ forget_flows(struct router *r, const struct ruleset_diff *diff, const struct rul
 		log_info("stale flows forgotten", kv_u("flows", deleted));
 }
 
-/* Sends what makes `to` of `from`. */
+/* Sends what makes `to` of `from`. *ret_missing: the table was not there, or not whole. */
 static int
-send_diff(
-	struct router *r, const struct ruleset_diff *diff, const struct ruleset *to, struct err *e)
+send_diff(struct router *r, const struct ruleset_diff *diff, const struct ruleset *to,
+	bool *ret_missing, struct err *e)
 {
 	bool missing = false;
+
+	*ret_missing = false;
 
 	/* Chains come and go with the table only. */
 	if (!r->installed || !ruleset_same_frame(&r->ruleset, to))
@@ -126,6 +133,7 @@ send_diff(
 		return 0;
 	if (!missing)
 		return -1;
+	*ret_missing = true;
 	log_warn("the nftables table is not as it was left, installing it whole");
 	return nft_install(&r->nft, to, e);
 }
@@ -160,6 +168,7 @@ static int
 install_ruleset(struct router *r, struct ruleset *to, struct err *e)
 {
 	struct ruleset_diff diff;
+	bool missing;
 	int ret;
 
 	if (ruleset_diff(&r->ruleset, to, &diff, e) < 0)
@@ -171,7 +180,7 @@ install_ruleset(struct router *r, struct ruleset *to, struct err *e)
 		*to = (struct ruleset){0};
 		return 0;
 	}
-	ret = send_diff(r, &diff, to, e);
+	ret = send_diff(r, &diff, to, &missing, e);
 	if (r->nft.unsure)
 		router_retry(r);
 	if (ret == 0) {
@@ -179,7 +188,7 @@ install_ruleset(struct router *r, struct ruleset *to, struct err *e)
 		log_info("ruleset committed", kv_u("elements", ruleset_count(to)),
 			kv_u("added", ruleset_count(&diff.add)),
 			kv_u("removed", ruleset_count(&diff.del)));
-		forget_flows(r, &diff, to);
+		forget_flows(r, &diff, to, missing || !r->installed);
 		nft_tally_forget(&r->nft, &diff, to);
 		ruleset_clear(&r->ruleset);
 		r->ruleset = *to;
@@ -254,6 +263,7 @@ repair_allowed(struct router *r)
 void
 install_repair(struct router *r)
 {
+	const struct ruleset_diff nothing = {0};
 	struct err e = {0};
 
 	if (!r->installed || !repair_allowed(r))
@@ -267,4 +277,5 @@ install_repair(struct router *r)
 	log_warn("nftables table was changed by another program, put back",
 		kv_s("table", "inet " RULESET_TABLE));
 	router_event(r, "ruleset reinstalled", "table", "inet " RULESET_TABLE);
+	forget_flows(r, &nothing, &r->ruleset, true);
 }

@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import os
+import signal
 import socket
 import struct
 import threading
@@ -401,6 +403,38 @@ def test_a_udp_flow_from_before_its_forward(net, servers):
         assert wait_for(lambda: send(s), 5) == f"edge {WAN}"
         router.load(CONF)
         assert wait_for(lambda: (answer := send(s)) and answer.startswith("web"), 5)
+
+
+def test_a_udp_flow_that_began_while_the_table_was_away(net, servers):
+    """The kernel has it down as one to the host itself, and its packets would go there for as long as they come."""
+    with_web(net, servers)
+    router = net.routers[0]
+    # Somebody else has the kernel track connections, too.
+    net.edge.run("nft", "-f", "-", input="table inet other {\n chain in {\n type filter hook input priority 0;\n"
+                 "ct state new counter\n }\n }\n")
+    os.kill(router.pid, signal.SIGSTOP)
+    with datagrams(net.wan, EDGE, 5000) as s:
+        net.edge.run("nft", "delete", "table", "inet", "sluice")
+        assert not send(s)
+        os.kill(router.pid, signal.SIGCONT)
+        wait_for(lambda: router.stats()["ruleset_reinstalled"] == 1)
+        assert wait_for(lambda: send(s), 3) == f"web {WAN}"
+
+
+def test_a_router_that_died_before_it_forgot_flows(net, servers):
+    """The new target is in the kernel already: the next router finds no difference there."""
+    with_web(net, servers)
+    other = net.container(102)
+    servers.enter_context(Server(other, "other", 5001, socket.SOCK_DGRAM))
+    with datagrams(net.wan, EDGE, 5000) as s, connect(net.wan, EDGE, 2222) as kept:
+        assert ask(kept) and wait_for(lambda: send(s), 5) == f"web {WAN}"
+        net.routers[0].kill()
+        net.edge.run("nft", "-f", "-", input="delete element inet sluice fwd4 { udp . 5000 }\n"
+                     "add element inet sluice fwd4 { udp . 5000 : 10.7.3.102 . 5001 }\n")
+        assert send(s) == f"web {WAN}"
+        net.router(CONF.replace("5000 -> web", "5000 -> other"))
+        assert wait_for(lambda: (answer := send(s)) and answer.startswith("other"), 3)
+        assert ask(kept) == f"web {WAN}"
 
 
 def test_changes_of_one_forward_leave_other_flows_alone(net, servers):

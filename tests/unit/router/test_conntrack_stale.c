@@ -365,10 +365,51 @@ a_flow_is_shown_with_its_state_and_what_it_carried(void **state)
 	assert_string_equal(flow_state(&f), "unknown");
 }
 
+/* Nothing differs, but nobody knows what the flows began under. */
+static void
+when_the_change_is_unknown_every_flow_is_judged(void **state)
+{
+	struct change *c = *state;
+	struct ruleset_elem net = {0};
+	struct addr first = address("10.0.3.0"), last = address("10.0.3.255");
+	struct conntrack_flow f = forwarded(80, "10.0.3.2");
+	struct err e;
+
+	ruleset_put_addr(net.key, 0, &first);
+	ruleset_put_addr(net.end, 0, &last);
+	assert_int_equal(ruleset_add(&c->to, RULESET_NETS4, &net, &e), 0);
+	c->to.rules = RULESET_RULE_BIT(MASQ4_ANY);
+	ruleset_diff_clear(&c->diff);
+	c->change.unknown = true;
+	assert_true(conntrack_needed(&c->change));
+	assert_true(conntrack_stale(&c->change, &f)); /* to the old place */
+	f = forwarded(80, "10.0.3.3");
+	assert_false(conntrack_stale(&c->change, &f));
+	f = forwarded(99, "10.0.3.2"); /* perhaps another program's */
+	assert_false(conntrack_stale(&c->change, &f));
+	f.proto = IPPROTO_UDP;
+	assert_true(conntrack_stale(&c->change, &f));
+	f.target = address("172.17.0.2");
+	assert_false(conntrack_stale(&c->change, &f));
+	f = forwarded(53, "203.0.113.1"); /* began while the table was away */
+	f.dnat = false;
+	f.proto = IPPROTO_UDP;
+	assert_true(conntrack_stale(&c->change, &f));
+	f = forwarded(53, "8.8.8.8"); /* a container's, that was not masqueraded */
+	f.dnat = false;
+	f.proto = IPPROTO_UDP;
+	f.source = address("10.0.3.2");
+	f.dest = address("8.8.8.8");
+	assert_true(conntrack_stale(&c->change, &f));
+	f.snat = true;
+	assert_false(conntrack_stale(&c->change, &f));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(when_the_change_is_unknown_every_flow_is_judged),
 		cmocka_unit_test(flows_to_the_old_place_are_stale_and_no_others),
 		cmocka_unit_test(a_removed_forwards_flows_are_stale),
 		cmocka_unit_test(udp_to_the_host_is_stale_once_its_port_is_forwarded),
