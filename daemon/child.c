@@ -178,6 +178,8 @@ env_fill(struct environment *env, const struct child *c)
 	env_add(env, "SLUICE_STORES", stores ? stores : conf->cache_store.disk_path);
 	env_add(env, "SLUICE_SPOOL", p->spool_folder);
 	env_add(env, "TZ", secure_getenv("TZ"));
+	if (c->role == ROLE_ROUTER)
+		env_add(env, "SLUICE_TABLE_OWNER", secure_getenv("SLUICE_TABLE_OWNER"));
 	/* Templates of lxc are shell scripts that call programs by name. */
 	if (c->role == ROLE_LXC) {
 		env_add(env, "PATH",

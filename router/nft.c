@@ -150,6 +150,10 @@ nft_commit(struct nft *n, struct nft_batch *b, struct netlink_error *ret_error, 
 	if (buf_len(&b->bytes) > NFT_QUIET_BYTES ? send_quietly(n, b, ret_error) == 0
 						 : batch_send(n, b, ret_error) == 0)
 		return 0;
+	if (ret_error->errnum == EPERM && (nft_owned_by_other(n, RULESET_FAMILY_INET) ||
+						  nft_owned_by_other(n, RULESET_FAMILY_BRIDGE)))
+		return err_set(e,
+			"another process owns table " RULESET_TABLE " (a second sluiced?); end it");
 	netlink_err(e, ret_error,
 		nft_batch_family(b, ret_error->seq) == RULESET_FAMILY_BRIDGE
 			? "the kernel refuses this in table bridge " RULESET_TABLE
@@ -164,6 +168,8 @@ struct table_work {
 	const struct ruleset *to;
 	bool anew[RULESET_FAMILY_COUNT]; /* whatever is there goes, and it is made again */
 	bool drop[RULESET_FAMILY_COUNT];
+	bool adopt[RULESET_FAMILY_COUNT]; /* it stands as it is, and becomes ours */
+	uint32_t flags;
 };
 
 /* A packet that is on its way through two chains of one hook just then may miss both: it sees the
@@ -176,9 +182,12 @@ add_tables(struct nft_batch *b, const struct table_work *work)
 
 		if (work->drop[i])
 			nft_batch_drop_table(b, family);
-		if (!work->anew[i])
+		if (!work->anew[i]) {
+			if (work->adopt[i])
+				nft_batch_adopt_table(b, family, work->flags);
 			continue;
-		nft_batch_new_table(b, family);
+		}
+		nft_batch_new_table(b, family, work->flags);
 		nft_batch_sets(b, work->to, family);
 		nft_batch_chains(b, work->to, family);
 	}
@@ -302,7 +311,7 @@ install(struct nft *n, const struct table_work *work, struct err *e)
 int
 nft_install(struct nft *n, const struct ruleset *r, struct err *e)
 {
-	struct table_work work = {.to = r}, whole = {.to = r};
+	struct table_work work = {.to = r, .flags = n->table_flags}, whole = work;
 
 	for (size_t i = 0; i < RULESET_FAMILY_COUNT; i++) {
 		enum ruleset_family family = (enum ruleset_family)i;
@@ -310,6 +319,7 @@ nft_install(struct nft *n, const struct ruleset *r, struct err *e)
 
 		whole.anew[i] = ruleset_has_family(r, family);
 		work.anew[i] = whole.anew[i] && !stands;
+		work.adopt[i] = whole.anew[i] && stands && n->table_flags;
 		work.drop[i] = whole.drop[i] = !whole.anew[i] && there;
 	}
 	/* What stands in a table that is not there yet needs no reading of the other. */
@@ -341,6 +351,9 @@ nft_try(struct nft *n, const struct ruleset *r, struct err *e)
 	int ret;
 
 	for (size_t i = 0; i < RULESET_FAMILY_COUNT; i++)
+		if (nft_owned_by_other(n, (enum ruleset_family)i))
+			return 0;
+	for (size_t i = 0; i < RULESET_FAMILY_COUNT; i++)
 		work.anew[i] = ruleset_has_family(r, (enum ruleset_family)i);
 	nft_batch_init(&b, n->commands.seq + 1);
 	nft_batch_begin(&b);
@@ -361,15 +374,29 @@ nft_try_bridge(struct nft *n, struct err *e)
 	struct nft_batch b;
 	int ret;
 
+	if (nft_owned_by_other(n, RULESET_FAMILY_BRIDGE))
+		return 0;
 	nft_batch_init(&b, n->commands.seq + 1);
 	nft_batch_begin(&b);
-	nft_batch_new_table(&b, RULESET_FAMILY_BRIDGE);
+	nft_batch_new_table(&b, RULESET_FAMILY_BRIDGE, 0);
 	nft_batch_sets(&b, &r, RULESET_FAMILY_BRIDGE);
 	nft_batch_chains(&b, &r, RULESET_FAMILY_BRIDGE);
 	nft_batch_rules(&b, r.rules, &r.limits);
 	ret = send_unended(n, &b, e);
 	nft_batch_clear(&b);
 	return ret;
+}
+
+void
+nft_own(struct nft *n)
+{
+	struct nft_batch b;
+
+	nft_batch_init(&b, n->commands.seq + 1);
+	nft_batch_begin(&b);
+	nft_batch_probe_table(&b, NFT_OWNED);
+	n->table_flags = send_unended(n, &b, NULL) == 0 ? NFT_OWNED : 0;
+	nft_batch_clear(&b);
 }
 
 int

@@ -12,20 +12,28 @@
 
 #include <stdbool.h>
 
+/* The flags owner and persist: nobody else changes the table, and it stays when its owner is gone,
+ * who may then be anybody. The kernel has both since 6.9; a table with an owner alone would go with
+ * it. */
+#define NFT_OWNED 0x6U
+
 struct nft {
 	struct netlink commands;
 	struct netlink events;   /* NFNLGRP_NFTABLES */
 	const struct bans *bans; /* the owner's: what every installation puts into the sets of bans;
 				  * NULL: nothing */
 	const struct ruleset_limits
-		*limits; /* the owner's: what its rules of limits are; NULL: none */
-	bool unsure;     /* somebody may have changed the table while nobody listened */
+		*limits;      /* the owner's: what its rules of limits are; NULL: none */
+	uint32_t table_flags; /* NFT_OWNED, or 0 where the kernel lacks it or it is not wanted */
+	bool unsure;          /* somebody may have changed the table while nobody listened */
 };
 
 /* Opens both sockets. 0 or -1. */
 int nft_open(struct nft *n, struct err *e);
 void nft_close(struct nft *n);
 
+/* From now on the tables that are made have an owner, us, where the kernel knows how to. */
+void nft_own(struct nft *n);
 /* Makes the tables hold r, whatever they hold now: in place where a table's chains and sets are
  * ours, otherwise by deleting it and making it anew, in one transaction. 0, or -1 with e filled,
  * its ordinal that of the element the kernel refused. */
@@ -46,7 +54,7 @@ int nft_restore_bans(struct nft *n);
  * is not there. */
 int nft_read_bans(struct nft *n, struct bans *ret, uint64_t now_ms, struct err *e);
 /* Whether the kernel would take r, in a transaction that is not committed. 0, or -1 with e filled.
- */
+ * A table that another process owns is not touched: that the kernel takes such ones is seen. */
 int nft_try(struct nft *n, const struct ruleset *r, struct err *e);
 /* Deletes the tables; that one is not there is no error. */
 int nft_delete(struct nft *n, struct err *e);
@@ -57,6 +65,8 @@ int nft_try_bridge(struct nft *n, struct err *e);
 int nft_read(struct nft *n, struct ruleset *ret, size_t *ret_rules, struct err *e);
 /* Whether the kernel holds exactly r. */
 bool nft_holds(struct nft *n, const struct ruleset *r);
+/* Whether the table has an owner, and it is not us. */
+bool nft_owned_by_other(struct nft *n, enum ruleset_family family);
 /* Whether this table is there with all the chains and sets that we make for r, and no others;
  * *ret_there whether there is one of this name at all. */
 bool nft_frame_stands(

@@ -156,8 +156,10 @@ nft_batch_end(struct nft_batch *b)
 		end(b, nftnl_batch_end(at, b->seq));
 }
 
+/* flags: of the message; table_flags: NFT_TABLE_F_..., 0 leaves those of a table that is there. */
 static void
-table_message(struct nft_batch *b, enum ruleset_family family, uint16_t type, uint16_t flags)
+table_message(struct nft_batch *b, enum ruleset_family family, uint16_t type, uint16_t flags,
+	uint32_t table_flags)
 {
 	struct nftnl_table *t = nftnl_table_alloc();
 	struct nlmsghdr *h = begin(b, family, type, flags);
@@ -167,6 +169,8 @@ table_message(struct nft_batch *b, enum ruleset_family family, uint16_t type, ui
 	} else {
 		nftnl_table_set_u32(t, NFTNL_TABLE_FAMILY, nft_family_number(family));
 		nftnl_table_set_str(t, NFTNL_TABLE_NAME, RULESET_TABLE);
+		if (table_flags)
+			nftnl_table_set_u32(t, NFTNL_TABLE_FLAGS, table_flags);
 		nftnl_table_nlmsg_build_payload(h, t);
 		end(b, h);
 	}
@@ -177,16 +181,35 @@ table_message(struct nft_batch *b, enum ruleset_family family, uint16_t type, ui
 void
 nft_batch_drop_table(struct nft_batch *b, enum ruleset_family family)
 {
-	table_message(b, family, NFT_MSG_NEWTABLE, NLM_F_CREATE);
-	table_message(b, family, NFT_MSG_DELTABLE, NLM_F_ACK);
+	table_message(b, family, NFT_MSG_NEWTABLE, NLM_F_CREATE, 0);
+	table_message(b, family, NFT_MSG_DELTABLE, NLM_F_ACK, 0);
 }
 
 void
-nft_batch_new_table(struct nft_batch *b, enum ruleset_family family)
+nft_batch_new_table(struct nft_batch *b, enum ruleset_family family, uint32_t table_flags)
 {
-	table_message(b, family, NFT_MSG_NEWTABLE, NLM_F_CREATE);
-	table_message(b, family, NFT_MSG_DELTABLE, 0);
-	table_message(b, family, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_ACK);
+	table_message(b, family, NFT_MSG_NEWTABLE, NLM_F_CREATE, 0);
+	table_message(b, family, NFT_MSG_DELTABLE, 0, 0);
+	table_message(b, family, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_ACK, table_flags);
+}
+
+void
+nft_batch_adopt_table(struct nft_batch *b, enum ruleset_family family, uint32_t table_flags)
+{
+	table_message(b, family, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_ACK, table_flags);
+}
+
+void
+nft_batch_probe_table(struct nft_batch *b, uint32_t table_flags)
+{
+	struct nlmsghdr *h =
+		begin(b, RULESET_FAMILY_INET, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_ACK);
+
+	if (!h)
+		return;
+	mnl_attr_put_strz(h, NFTA_TABLE_NAME, RULESET_TABLE "_probe");
+	mnl_attr_put_u32(h, NFTA_TABLE_FLAGS, htonl(table_flags));
+	end(b, h);
 }
 
 static uint32_t

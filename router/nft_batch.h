@@ -36,8 +36,13 @@ void nft_batch_clear(struct nft_batch *b);
 void nft_batch_begin(struct nft_batch *b);
 /* Closes the batch; the last message before it asks for an acknowledgement. */
 void nft_batch_end(struct nft_batch *b);
-/* add table; delete table; add table: whatever was there goes, in the same transaction. */
-void nft_batch_new_table(struct nft_batch *b, enum ruleset_family family);
+/* add table; delete table; add table: whatever was there goes, in the same transaction. The new one
+ * has these flags (NFT_TABLE_F_...). */
+void nft_batch_new_table(struct nft_batch *b, enum ruleset_family family, uint32_t table_flags);
+/* Becomes the owner of a table that is there and whose owner is gone, or is us. */
+void nft_batch_adopt_table(struct nft_batch *b, enum ruleset_family family, uint32_t table_flags);
+/* A table of another name, for a batch that is not ended: does the kernel know these flags? */
+void nft_batch_probe_table(struct nft_batch *b, uint32_t table_flags);
 /* add table; delete table. */
 void nft_batch_drop_table(struct nft_batch *b, enum ruleset_family family);
 /* Those that r has in this table. */

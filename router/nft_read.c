@@ -290,6 +290,8 @@ nft_holds(struct nft *n, const struct ruleset *r)
 
 /* The table's chains and sets as we make them, and what of them was found. */
 struct frame {
+	uint32_t flags, port; /* as we make it, and whose it may be */
+	bool owned_by_other;
 	struct nft_part parts[PARTS];
 	size_t n, found;
 	bool there; /* there is a table of this name */
@@ -382,13 +384,19 @@ on_table(const struct nlmsghdr *h, void *ctx)
 	const struct nlattr *attrs[NFTA_TABLE_MAX + 1];
 	struct frame *f = ctx;
 	char name[NFT_NAME_MAXLEN];
+	uint32_t flags, owner;
 
 	netlink_attrs(h, sizeof(struct nfgenmsg), attrs, NFTA_TABLE_MAX);
 	if (!netlink_name(attrs[NFTA_TABLE_NAME], name, sizeof(name)) ||
 		strcmp(name, RULESET_TABLE) != 0)
 		return 0;
 	f->there = true;
-	f->table = number(attrs[NFTA_TABLE_FLAGS]) == 0 && number(attrs[NFTA_TABLE_USE]) == f->n;
+	flags = number(attrs[NFTA_TABLE_FLAGS]);
+	owner = number(attrs[NFTA_TABLE_OWNER]);
+	f->owned_by_other = flags & NFT_TABLE_F_OWNER && owner != f->port;
+	/* One that outlived its owner has it no more. */
+	flags |= f->flags & NFT_TABLE_F_OWNER;
+	f->table = flags == f->flags && !f->owned_by_other && number(attrs[NFTA_TABLE_USE]) == f->n;
 	return 0;
 }
 
@@ -422,6 +430,8 @@ nft_frame_stands(
 
 	if (frame_init(&f, r, family) < 0)
 		return false;
+	f.flags = n->table_flags;
+	f.port = n->commands.port;
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		char request[NETLINK_REQUEST_MAX];
 		struct netlink_error error;
@@ -438,4 +448,17 @@ nft_frame_stands(
 		found += f.found;
 	}
 	return f.table && found == f.n;
+}
+
+bool
+nft_owned_by_other(struct nft *n, enum ruleset_family family)
+{
+	char request[NETLINK_REQUEST_MAX];
+	struct frame f = {.port = n->commands.port};
+	struct netlink_dump dump = {.on_each = on_table, .ctx = &f};
+	struct netlink_error error;
+
+	return netlink_dump(&n->commands, nft_begin_read_of(n, family, request, NFT_MSG_GETTABLE),
+		       &dump, &error) == 0 &&
+	       f.owned_by_other;
 }

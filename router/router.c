@@ -370,6 +370,14 @@ log_from_environment(void)
 		log_set_format(LOG_FORMAT_JSON);
 }
 
+/* SLUICE_TABLE_OWNER=yes: nobody else shall change the tables, not even an administrator. */
+static bool
+own_tables(void)
+{
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
+	return slice_eq_str(slice_str(getenv("SLUICE_TABLE_OWNER")), "yes");
+}
+
 static int
 open_sockets(struct router *r, struct err *e)
 {
@@ -426,6 +434,8 @@ start(struct router *r, struct err *e)
 		return err_set(e, "out of memory");
 	if (open_sockets(r, e) < 0 || add_events(r, e) < 0)
 		return -1;
+	if (own_tables())
+		nft_own(&r->nft);
 	r->nft.bans = &r->bans;
 	r->nft.limits = &r->ruleset.limits;
 	r->chan = chan_new(r->base, PROC_FD_CHANNEL, ROLE_ROUTER, ROLE_PARENT, &chan_ops, r, e);

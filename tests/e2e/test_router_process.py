@@ -6,6 +6,7 @@ import re
 import time
 
 import pytest
+from daemon import BIN
 from lab import run, wait_for
 from router_lab import COMMON, CONF, HOST, Net, elements, table
 
@@ -161,7 +162,7 @@ def handles(host):
     """The kernel's numbers of our chains and sets: new ones when they were made anew."""
     text = "".join(host.run("nft", "-a", "list", "table", family, "sluice").stdout
                    for family in ("inet", "bridge"))
-    return [line.strip() for line in text.splitlines()
+    return [line.strip().removesuffix(" progname router_host") for line in text.splitlines()
             if re.match(r"\s*(table|chain|set|map) ", line)]
 
 
@@ -217,6 +218,41 @@ def test_own_changes_and_those_of_other_tables_are_no_disturbance(net, box):
     net.edge.run("nft", "flush", "table", "inet", "other")
     router.load(CONF + "forward tcp 2223 -> other:22\n")
     assert router.stats()["ruleset_reinstalled"] == 0
+
+
+def test_tables_with_an_owner(net, box, monkeypatch):
+    """Nobody else changes them, a flush least of all; they outlive their owner, and the next one adopts them."""
+    monkeypatch.setenv("SLUICE_TABLE_OWNER", "yes")
+    router = net.router(CONF)
+    net.edge.sysctl("net/bridge/bridge-nf-call-iptables", 0)
+    before = handles(net.edge)
+    assert net.edge.run("nft", "list", "tables").stdout.count("sluice") == 2
+    assert table(net.edge).count("\tflags owner\n") == 2
+    net.edge.run("nft", "flush", "ruleset")
+    for family in ("inet", "bridge"):
+        refused = run(*net.edge.prefix, "nft", "delete", "table", family, "sluice", check=False)
+        assert "Operation not permitted" in refused.stderr
+    assert handles(net.edge) == before and router.stats()["ruleset_reinstalled"] == 0
+    # Others only look: the doctor, and the rehearsal of an upgrade. A second one is refused.
+    done = run(*net.edge.prefix, BIN / "sluice", "-s", box.path("none.sock"), "doctor",
+               box.write("doctor.conf", CONF), check=False)
+    assert done.stdout == "nothing stands in the way\n", done
+    second = net.router()
+    assert second.offer(CONF).startswith("ready")
+    refused = second.commit()
+    assert "another process owns table sluice" in refused and handles(net.edge) == before
+    assert second.end() == 0
+    router.load(CONF.replace("wan wan0\n", "") + "forward tcp 2223 -> other:22\n")
+    assert "tcp . 2223 : 10.7.3.102 . 22" in elements(net.edge, "fwd4") and handles(net.edge) == before
+    router.kill()
+    assert handles(net.edge) == before and table(net.edge).count("\tflags owner\n") == 0
+    third = net.router(CONF)
+    assert handles(net.edge) == before and table(net.edge).count("\tflags owner\n") == 2
+    # Without an owner they are made anew, and whose owner is gone is anybody's.
+    assert third.end() == 0
+    monkeypatch.setenv("SLUICE_TABLE_OWNER", "no")
+    net.router(CONF)
+    assert "flags owner" not in table(net.edge) and handles(net.edge) != before
 
 
 def test_a_flood_of_foreign_events_loses_nothing(net, box):

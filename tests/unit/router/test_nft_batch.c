@@ -310,7 +310,7 @@ rules_and_elements_are_no_parts(void **state)
 
 	(void)state;
 	nft_batch_init(&b, 1);
-	nft_batch_new_table(&b, RULESET_FAMILY_BRIDGE);
+	nft_batch_new_table(&b, RULESET_FAMILY_BRIDGE, 0);
 	nft_batch_flush_rules(&b, RULESET_FAMILY_INET);
 	nft_batch_rules(&b, 1, &every_limit);
 	each_message(&b, not_a_part, NULL);
