@@ -57,6 +57,7 @@
 #define CONF_PORTS_MAX 16384         /* forwarded ports, ranges counted port by port */
 #define CONF_BOUND_FORWARDS_MAX 1024 /* forwards with an address or interface of the host */
 
+#define CONF_DEFAULT_FILE "/etc/sluice/sluice.conf" /* of the service */
 #define CONF_DEFAULT_CONTROL "/run/sluice/control.sock"
 #define CONF_DEFAULT_STATE "/var/lib/sluice"
 #define CONF_DEFAULT_LXC_PATH "/var/lib/lxc"

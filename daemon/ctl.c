@@ -3,6 +3,8 @@
  * (or, for exec and console, one packet of the exec socket); what it prints is the answer, as a
  * table for people or as it came with --json.
  */
+#include "conf/conf.h"
+#include "conf/suggest.h"
 #include "core/addr.h"
 #include "core/file.h"
 #include "core/num.h"
@@ -15,6 +17,7 @@
 #include "daemon/ctl_commands.h"
 #include "daemon/ctl_doctor.h"
 #include "daemon/ctl_exec.h"
+#include "daemon/ctl_help.h"
 #include "daemon/ctl_import.h"
 #include "daemon/ctl_router.h"
 #include "daemon/ctl_show.h"
@@ -22,6 +25,7 @@
 #include "daemon/ctl_upgrade.h"
 #include "daemon/unix_socket.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <locale.h>
 #include <stdio.h>
@@ -167,11 +171,84 @@ run_reload(const struct ctl_line *line)
 }
 
 static int
+check_file(const struct ctl_line *line, const char *file)
+{
+	return line->json ? command_check_json(file) : command_check(file);
+}
+
+/* Before its first start the daemon can't be asked: then its ordinary file is meant. */
+static bool
+nobody_to_ask(const struct ctl_line *line)
+{
+	int fd = line->socket_given ? -1 : unix_socket_connect(line->socket, SOCK_STREAM);
+	bool nobody = !line->socket_given && fd < 0 && (errno == ENOENT || errno == ECONNREFUSED);
+
+	close_fd(fd);
+	return nobody;
+}
+
+static int
 run_check(const struct ctl_line *line)
 {
-	if (line->n_args == 0)
+	if (line->n_args > 0)
+		return check_file(line, line->args[0]);
+	if (!nobody_to_ask(line))
 		return run_outcome(line, "/v1/check", "the file is right");
-	return line->json ? command_check_json(line->args[0]) : command_check(line->args[0]);
+	(void)fprintf(stderr, "sluice: sluiced does not run; checking %s\n", CONF_DEFAULT_FILE);
+	return check_file(line, CONF_DEFAULT_FILE);
+}
+
+static int
+run_status(const struct ctl_line *line)
+{
+	struct err e = {0};
+	json_t *status = NULL, *containers = NULL;
+	enum ctl_exit asked = ctl_ask(line, "GET", "/v1/status", &status, &e);
+	struct buf out;
+	int rc = (int)asked;
+
+	buf_init(&out, CTL_OUTPUT_MAX);
+	if (asked != CTL_OK) {
+		rc = ctl_complain(asked, &e);
+	} else if (!line->json) {
+		(void)ctl_ask(line, "GET", "/v1/containers", &containers, &e);
+		rc = ctl_show_status(status, containers, &out) < 0 ? CTL_FAILED
+								   : ctl_print(buf_slice(&out));
+	}
+	buf_clear(&out);
+	json_decref(containers);
+	json_decref(status);
+	return rc;
+}
+
+/* Adds the name that was probably meant, when this one is no container's. */
+static void
+suggest_container(const struct ctl_line *line, const char *name, struct err *e)
+{
+	struct ctl_line quiet = *line;
+	const char *near = NULL;
+	unsigned best = SUGGEST_NONE;
+	struct err unasked = {0};
+	json_t *all = NULL;
+
+	quiet.json = false;
+	if (ctl_ask(&quiet, "GET", "/v1/containers", &all, &unasked) != CTL_OK) {
+		json_decref(all);
+		return;
+	}
+	for (size_t i = 0; i < json_array_size(all); i++) {
+		const char *other =
+			json_string_value(json_object_get(json_array_get(all, i), "name"));
+
+		if (other && strcmp(other, name) == 0)
+			best = 0;
+		else if (other && suggest_better(slice_str(name), slice_str(other), &best))
+			near = other;
+	}
+	unasked = *e;
+	if (near && best > 0)
+		err_set(e, "%s; did you mean \"%s\"?", unasked.msg, near);
+	json_decref(all);
 }
 
 static int
@@ -192,6 +269,7 @@ run_job(const struct ctl_line *line, const char *container)
 	json_decref(answer);
 	if (status == CTL_OK)
 		return CTL_OK;
+	suggest_container(line, container, &e);
 	err_prefix(&e, "%s", container);
 	return ctl_complain(status, &e);
 }
@@ -409,8 +487,10 @@ run_exec(const struct ctl_line *line)
 	struct err e = {0};
 	int status = ctl_exec(line->socket, kind, line->args + 1, line->args[0], &e);
 
-	if (e.msg[0])
+	if (e.msg[0]) {
+		suggest_container(line, line->args[0], &e);
 		(void)fprintf(stderr, "sluice: %s\n", e.msg);
+	}
 	return status;
 }
 
@@ -454,13 +534,13 @@ run_complete(const struct ctl_line *line)
 }
 
 static int
-run_help(void)
+run_help(const struct ctl_line *line)
 {
 	struct buf out;
 	int rc;
 
 	buf_init(&out, CTL_OUTPUT_MAX);
-	rc = ctl_print_usage(&out) < 0 ? CTL_FAILED : ctl_print(buf_slice(&out));
+	rc = ctl_print_help(line, &out) < 0 ? CTL_FAILED : ctl_print(buf_slice(&out));
 	buf_clear(&out);
 	return rc;
 }
@@ -470,7 +550,7 @@ run(const struct ctl_line *line)
 {
 	switch (line->command) {
 	case CTL_STATUS:
-		return ctl_show(line, "GET", "/v1/status", ctl_show_status);
+		return run_status(line);
 	case CTL_TOP:
 		return run_top(line);
 	case CTL_CHECK:
@@ -542,7 +622,7 @@ run(const struct ctl_line *line)
 	case CTL_COUNT:
 		break;
 	}
-	return run_help();
+	return run_help(line);
 }
 
 int

@@ -51,9 +51,22 @@ show(const struct ctl_line *line, const struct question *q, ctl_show_fn *print)
 	return rc;
 }
 
+static bool
+counts_bytes(const char *key)
+{
+	static const char *const keys[] = {
+		"limit", "disk_limit", "bytes", "memory", "disk_bytes", "disk_index"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		if (strcmp(key, keys[i]) == 0)
+			return true;
+	return false;
+}
+
 static int
 print_status(const json_t *answer, struct buf *out)
 {
+	char text[CTL_BYTES_MAX];
 	const char *key;
 	json_t *value;
 
@@ -64,7 +77,11 @@ print_status(const json_t *answer, struct buf *out)
 	{
 		if (!json_is_integer(value))
 			continue;
-		if (buf_printf(out, "%-16s %lld\n", key, (long long)json_integer_value(value)) < 0)
+		if (buf_printf(out, "%-16s %lld", key, (long long)json_integer_value(value)) < 0 ||
+			(counts_bytes(key) && json_integer_value(value) >= 1024 &&
+				buf_printf(out, " (%s)",
+					ctl_bytes_print(json_integer_value(value), text)) < 0) ||
+			buf_append_byte(out, '\n') < 0)
 			return -1;
 	}
 	return 0;
@@ -86,6 +103,24 @@ print_list(const json_t *answer, struct buf *out)
 	return ctl_table_print(columns, ARRAY_SIZE(columns), answer, out);
 }
 
+/* URLs are compared whole, so that one without its beginning is none of what is stored. A prefix
+ * may end inside of it. */
+static int
+check_url(const char *url, bool prefix)
+{
+	static const char *const schemes[] = {"https://", "http://"};
+	size_t n = strlen(url);
+
+	for (size_t i = 0; i < ARRAY_SIZE(schemes); i++)
+		if (strncmp(url, schemes[i], strlen(schemes[i])) == 0 ||
+			(prefix && strncmp(url, schemes[i], n) == 0))
+			return CTL_OK;
+	(void)fprintf(stderr,
+		"sluice: \"%.200s\" is no URL; it is written whole, as in https://HOST/PATH\n",
+		url);
+	return CTL_USAGE;
+}
+
 int
 ctl_cache_ls(const struct ctl_line *line)
 {
@@ -94,6 +129,8 @@ ctl_cache_ls(const struct ctl_line *line)
 		.key = line->n_args ? "prefix" : NULL,
 		.value = line->args[0]};
 
+	if (line->n_args && check_url(line->args[0], true) != CTL_OK)
+		return CTL_USAGE;
 	return show(line, &q, print_list);
 }
 
@@ -123,6 +160,8 @@ ctl_cache_show(const struct ctl_line *line)
 	const struct question q = {
 		.method = "GET", .path = "/v1/cache/objects", .key = "url", .value = line->args[0]};
 
+	if (check_url(line->args[0], false) != CTL_OK)
+		return CTL_USAGE;
 	return show(line, &q, print_heads);
 }
 
@@ -143,16 +182,20 @@ ctl_cache_purge(const struct ctl_line *line)
 		q.key = NULL;
 		return show(line, &q, print_purged);
 	}
-	q.value = line->args[0];
-	if (line->n_args == 2) {
-		q.key = strcmp(line->args[0], "--prefix") == 0 ? "prefix" : "tag";
+	if (line->n_args == 1 && line->args[0][0] != '-') {
+		q.value = line->args[0];
+	} else if (line->n_args == 2 && strcmp(line->args[0], "--prefix") == 0) {
+		q.key = "prefix";
 		q.value = line->args[1];
-	}
-	if (line->n_args == 2 && strcmp(line->args[0], "--prefix") != 0 &&
-		strcmp(line->args[0], "--tag") != 0) {
+	} else if (line->n_args == 2 && strcmp(line->args[0], "--tag") == 0) {
+		q.key = "tag";
+		q.value = line->args[1];
+	} else {
 		(void)fprintf(stderr,
 			"sluice: usage: sluice cache purge URL | --prefix URL | --tag TAG\n");
 		return CTL_USAGE;
 	}
+	if (strcmp(q.key, "tag") != 0 && check_url(q.value, strcmp(q.key, "prefix") == 0) != CTL_OK)
+		return CTL_USAGE;
 	return show(line, &q, print_purged);
 }

@@ -5,22 +5,24 @@
 
 #include "conf/conf.h"
 #include "core/own.h"
+#include "daemon/ctl_help.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define WORDS_MAX 2 /* of a command */
-#define WIDTH 44    /* of the left column of the usage text */
 
-struct row {
-	const char *words, *arguments, *what;
-};
-
-static const struct row rows[] = {
+static const struct ctl_row rows[CTL_COUNT] = {
 #define ROW(id, words, arguments, what) {words, arguments, what},
 	CTL_TABLE(ROW)
 #undef ROW
 };
+
+const struct ctl_row *
+ctl_row(enum ctl_command command)
+{
+	return &rows[command];
+}
 
 const char *
 ctl_verb(enum ctl_command command)
@@ -48,8 +50,8 @@ match_words(const char *words, int argc, char *const *argv)
 	return n;
 }
 
-static int
-find_command(int argc, char *const *argv, enum ctl_command *ret)
+int
+ctl_find(int argc, char *const *argv, enum ctl_command *ret)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		int n = match_words(rows[i].words, argc, argv);
@@ -70,7 +72,7 @@ takes(enum ctl_command command, const struct ctl_line *line)
 	size_t behind = line->n_args - before;
 	const char *arguments = rows[command].arguments;
 
-	if (command == CTL_COMPLETE)
+	if (command == CTL_COMPLETE || command == CTL_HELP)
 		return true;
 	if (command == CTL_CACHE_PURGE)
 		return !line->dashes && (before == 1 || before == 2);
@@ -94,160 +96,137 @@ takes(enum ctl_command command, const struct ctl_line *line)
 	return strstr(arguments, "…") ? before >= 1 : before == 1;
 }
 
-/* Options that stand for commands. */
+/* Whether the command has this option: its arguments name it. */
 static bool
-asks_about_us(const char *option)
+knows_option(enum ctl_command command, const char *option)
 {
-	return strcmp(option, "--help") == 0 || strcmp(option, "-h") == 0 ||
-	       strcmp(option, "--version") == 0;
+	size_t n = strlen(option);
+
+	for (const char *at = strstr(rows[command].arguments, option); at;
+		at = strstr(at + 1, option))
+		if (strchr(" |]", at[n])) /* which its end is, too */
+			return true;
+	return false;
 }
 
-/* Options before the command. Returns the number of words taken, or -1. */
+/* A word that begins with "-" in front of `--` is an option, never a name or a file. */
 static int
-parse_options(int argc, char *const *argv, struct ctl_line *line, struct err *e)
+check_options(const struct ctl_line *line, struct err *e)
 {
-	int i = 0;
+	size_t before = line->dashes ? line->dashes_at : line->n_args;
+	const struct ctl_row *row = &rows[line->command];
 
-	while (i < argc && argv[i][0] == '-') {
-		if (strcmp(argv[i], "--json") == 0) {
-			line->json = true;
-			i++;
-		} else if (strcmp(argv[i], "-s") == 0 && i + 1 < argc) {
-			line->socket = argv[i + 1];
-			i += 2;
-		} else if (asks_about_us(argv[i])) {
-			return i;
-		} else {
-			return err_set(e, "unknown option %s; see `sluice help`", argv[i]);
-		}
-	}
-	return i;
+	for (size_t i = 0; i < before && line->command != CTL_COMPLETE; i++)
+		if (line->args[i][0] == '-' && line->args[i][1] &&
+			!knows_option(line->command, line->args[i]))
+			return err_set(e, "unknown option %s; usage: sluice %s%s%s", line->args[i],
+				row->words, row->arguments[0] ? " " : "", row->arguments);
+	return 0;
 }
 
-static void
-unknown_command(int argc, char *const *argv, struct err *e)
-{
-	bool group = false;
-
-	if (argc == 0) {
-		err_set(e, "what shall be done? See `sluice help`");
-		return;
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		group = group || (strncmp(rows[i].words, argv[0], strlen(argv[0])) == 0 &&
-					 rows[i].words[strlen(argv[0])] == ' ');
-	err_set(e, "unknown command \"%s%s%s\"; see `sluice help`", argv[0],
-		group && argc > 1 ? " " : "", group && argc > 1 ? argv[1] : "");
-}
-
-/* The words behind the command: `--json` may stand anywhere before `--`. */
+/* What stands anywhere in front of `--`: takes the option at argv[i]. The words taken, 0 when it is
+ * none of ours, -1. */
 static int
-take_arguments(int argc, char *const *argv, struct ctl_line *line)
+take_option(int argc, char *const *argv, struct ctl_line *line, struct err *e)
 {
-	line->args = calloc((size_t)argc + 1, sizeof(char *));
-	if (!line->args)
-		return -1;
+	if (strcmp(argv[0], "--json") == 0) {
+		line->json = true;
+		return 1;
+	}
+	if (strcmp(argv[0], "-h") == 0 || strcmp(argv[0], "--help") == 0) {
+		line->help = true;
+		return 1;
+	}
+	if (strcmp(argv[0], "-s") != 0)
+		return 0;
+	if (argc < 2)
+		return err_set(e, "-s needs a socket: sluice -s SOCKET COMMAND");
+	line->socket = argv[1];
+	line->socket_given = true;
+	return 2;
+}
+
+/* The words of argv that are no options of ours, into line->args, which has room. 0 or -1. What
+ * follows `complete` is somebody else's line. */
+static int
+take_words(int argc, char *const *argv, struct ctl_line *line, struct err *e)
+{
+	bool theirs = false;
+
 	for (int i = 0; i < argc; i++) {
-		if (!line->dashes && strcmp(argv[i], "--") == 0) {
-			line->dashes = true;
-			line->dashes_at = line->n_args;
-		} else if (!line->dashes && strcmp(argv[i], "--json") == 0 &&
-			   line->command != CTL_COMPLETE) {
-			line->json = true;
-		} else {
-			line->args[line->n_args++] = argv[i];
+		int taken = theirs ? 0 : take_option(argc - i, argv + i, line, e);
+
+		if (taken < 0)
+			return -1;
+		if (taken > 0) {
+			i += taken - 1;
+			continue;
 		}
+		if (!theirs && strcmp(argv[i], "--") == 0) {
+			line->dashes = theirs = true;
+			line->dashes_at = line->n_args;
+			continue;
+		}
+		theirs = theirs || (line->n_args == 0 && strcmp(argv[i], "complete") == 0);
+		line->args[line->n_args++] = argv[i];
 	}
 	return 0;
 }
 
-/* A command of two words with `--json` between them still is that command. */
-static int
-parse_command(int argc, char *const *argv, struct ctl_line *line, struct err *e)
+/* Takes the command's own words off line->args. */
+static void
+drop_words(struct ctl_line *line, size_t n)
 {
-	char *words[WORDS_MAX] = {NULL};
-	int at[WORDS_MAX] = {0}, n = 0, taken;
+	memmove(line->args, line->args + n, (line->n_args - n + 1) * sizeof(*line->args));
+	line->n_args -= n;
+	if (line->dashes)
+		line->dashes_at -= n < line->dashes_at ? n : line->dashes_at;
+}
 
-	for (int i = 0; i < argc && n < WORDS_MAX && strcmp(argv[i], "--") != 0; i++) {
-		if (strcmp(argv[i], "--json") == 0)
-			continue;
-		at[n] = i;
-		words[n++] = argv[i];
+static int
+parse_words(struct ctl_line *line, struct err *e)
+{
+	size_t before = line->dashes ? line->dashes_at : line->n_args;
+	int n = ctl_find(
+		(int)(before < WORDS_MAX ? before : WORDS_MAX), line->args, &line->command);
+
+	if (n == 0 && before > 0 && strcmp(line->args[0], "--version") == 0) {
+		line->command = CTL_VERSION;
+		drop_words(line, 1);
+		n = 1;
+	} else if (n > 0) {
+		drop_words(line, (size_t)n);
 	}
-	taken = find_command(n, words, &line->command);
-	if (taken == 0) {
-		unknown_command(n, words, e);
+	/* `sluice help container start` is `sluice container start --help`. */
+	if (line->help || (n > 0 && line->command == CTL_HELP)) {
+		line->help_of = n > 0 && line->command != CTL_HELP ? (int)line->command : -1;
+		line->command = CTL_HELP;
+		return 0;
+	}
+	if (n == 0)
+		return ctl_unknown((int)before, line->args, e);
+	if (check_options(line, e) < 0)
 		return -1;
-	}
-	for (int i = 0; i < at[taken - 1]; i++)
-		line->json = line->json || strcmp(argv[i], "--json") == 0;
-	return at[taken - 1] + 1;
+	if (takes(line->command, line))
+		return 0;
+	return err_set(e, "usage: sluice %s%s%s", rows[line->command].words,
+		rows[line->command].arguments[0] ? " " : "", rows[line->command].arguments);
 }
 
 int
 ctl_parse(int argc, char *const *argv, struct ctl_line *ret, struct err *e)
 {
-	struct ctl_line line = {.socket = CONF_DEFAULT_CONTROL};
-	int n = parse_options(argc, argv, &line, e);
+	struct ctl_line line = {.socket = CONF_DEFAULT_CONTROL, .help_of = -1};
 
-	if (n < 0)
-		return -1;
-	if (n < argc && argv[n][0] == '-') {
-		line.command = strcmp(argv[n], "--version") == 0 ? CTL_VERSION : CTL_HELP;
-		*ret = line;
-		return 0;
-	}
-	argc -= n;
-	argv += n;
-	n = parse_command(argc, argv, &line, e);
-	if (n < 0)
-		return -1;
-	if (take_arguments(argc - n, argv + n, &line) < 0) {
-		err_set(e, "out of memory");
-		return -1;
-	}
-	if (!takes(line.command, &line)) {
-		err_set(e, "usage: sluice %s%s%s", rows[line.command].words,
-			rows[line.command].arguments[0] ? " " : "", rows[line.command].arguments);
+	line.args = calloc((size_t)argc + 1, sizeof(char *));
+	if (!line.args)
+		return err_set(e, "out of memory");
+	if (take_words(argc, argv, &line, e) < 0 || parse_words(&line, e) < 0) {
 		free(line.args);
 		return -1;
 	}
 	*ret = line;
 	return 0;
-}
-
-/* Characters, not bytes: the table says "…". */
-static int
-width_of(const char *s)
-{
-	int n = 0;
-
-	for (; *s; s++)
-		n += ((unsigned char)*s & 0xc0) != 0x80;
-	return n;
-}
-
-int
-ctl_print_usage(struct buf *out)
-{
-	if (buf_append_str(out, "usage: sluice [-s SOCKET] [--json] COMMAND\n\n") < 0)
-		return -1;
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		int width = width_of(rows[i].words) + 1 + width_of(rows[i].arguments);
-		int pad = width < WIDTH ? WIDTH - width : 1;
-
-		if (i == CTL_COMPLETE)
-			continue;
-		if (buf_printf(out, "  %s %s%*s%s\n", rows[i].words, rows[i].arguments, pad, "",
-			    rows[i].what) < 0)
-			return -1;
-	}
-	return buf_printf(out,
-		"\n  -s SOCKET   the daemon's control socket (%s)\n"
-		"  --json      print the daemon's answer as it is\n\n"
-		"exit status: 0 done, 1 failed, 2 wrong usage, 3 the daemon does not answer,\n"
-		"4 no right to ask it; of `exec` the command's\n",
-		CONF_DEFAULT_CONTROL);
 }
 
 /* Whether a first word was printed already, as of another row. */
@@ -290,6 +269,39 @@ complete_second(const char *first, struct buf *out)
 	return 0;
 }
 
+/* The options that the command's arguments name. */
+static int
+complete_options(enum ctl_command command, struct buf *out)
+{
+	const char *at = rows[command].arguments;
+
+	while ((at = strstr(at, "--"))) {
+		size_t n = strcspn(at, " |]");
+
+		if (n > 2 && buf_printf(out, "%.*s\n", (int)n, at) < 0)
+			return -1;
+		at += n;
+	}
+	return 0;
+}
+
+/* What may stand behind so many arguments, names of containers apart. */
+static int
+complete_argument(enum ctl_command command, size_t n_before, struct buf *out)
+{
+	bool bans = command == CTL_BAN_ADD || command == CTL_BAN;
+
+	if (n_before == 0 && complete_options(command, out) < 0)
+		return -1;
+	if (command == CTL_IMPORT && n_before == 0)
+		return buf_append_str(out, "iptables\nnft\nlxc-net\n");
+	if (command == CTL_CONTAINER_EXEC && n_before == 1)
+		return buf_append_str(out, "--\n");
+	if (bans && n_before == 1)
+		return buf_append_str(out, "for\n");
+	return 0;
+}
+
 int
 ctl_complete(int argc, char *const *argv, struct buf *out, bool *ret_names)
 {
@@ -307,15 +319,15 @@ ctl_complete(int argc, char *const *argv, struct buf *out, bool *ret_names)
 	}
 	if (argc == 0)
 		return complete_first(out);
-	n = find_command(argc, argv, &command);
+	n = ctl_find(argc, argv, &command);
+	if (n > 0 && command == CTL_HELP)
+		return argc == n ? complete_first(out) : complete_second(argv[n], out);
+	if (argc == 1 && complete_second(argv[0], out) < 0)
+		return -1;
 	if (n == 0)
-		return argc == 1 ? complete_second(argv[0], out) : 0;
+		return 0;
 	*ret_names = (strncmp(rows[command].arguments, "NAME", 4) == 0 ||
 			     strcmp(rows[command].arguments, "[NAME]") == 0) &&
 		     (argc == n || strstr(rows[command].arguments, "NAME…"));
-	if (command == CTL_CONTAINER_EXEC && argc == n + 1)
-		return buf_append_str(out, "--\n");
-	if ((command == CTL_BAN_ADD || command == CTL_BAN) && argc == n + 1)
-		return buf_append_str(out, "for\n");
-	return 0;
+	return complete_argument(command, (size_t)(argc - n), out);
 }

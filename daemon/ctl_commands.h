@@ -15,7 +15,7 @@
 
 /* clang-format off */
 #define CTL_TABLE(X) \
-	X(STATUS,            "status",            "", "version, generation, processes, limits that were reached and counters of the daemon") \
+	X(STATUS,            "status",            "", "version, generation, what needs attention, processes, certificates, limits and counters of the daemon") \
 	X(TOP,               "top",               "[--once]", "requests, latency, processes and containers, live; --once: one table of one second") \
 	X(CHECK,             "check",             "[FILE]", "check FILE, or the daemon's own file, and change nothing") \
 	X(RELOAD,            "reload",            "[--confirm]", "read the file again; waits until the new configuration runs or is refused; --confirm: what it shuts is meant") \
@@ -52,7 +52,7 @@
 	X(SHUTDOWN,          "shutdown",          "", "stop all containers in reverse order, then end the daemon") \
 	X(QUIT,              "quit",              "[--drain TIME]", "end the daemon; containers and rules stay; --drain: open connections get this time") \
 	X(COMPLETE,          "complete",          "[WORD…]", "the words that may come next, for the shell's completion") \
-	X(HELP,              "help",              "", "this text") \
+	X(HELP,              "help",              "[COMMAND]", "this text, or that of one command") \
 	X(VERSION,           "version",           "", "the version of sluice")
 /* clang-format on */
 
@@ -72,12 +72,21 @@ struct ctl_line {
 	size_t n_args;
 	bool dashes; /* a `--` stood before args[dashes_at] */
 	size_t dashes_at;
+	bool socket_given; /* by -s */
+	bool help;
+	int help_of; /* HELP: a command, or -1: of those that args begin with, or of all */
+};
+
+/* One row of the table. */
+struct ctl_row {
+	const char *words, *arguments, *what;
 };
 
 /* Pure. argv without argv[0]. 0 with *ret (free args), or -1 with e filled. */
 int ctl_parse(int argc, char *const *argv, struct ctl_line *ret, struct err *e);
-/* The usage text. 0 or -1. */
-int ctl_print_usage(struct buf *out);
+const struct ctl_row *ctl_row(enum ctl_command command);
+/* How many of argv's words are those of a command, which is *ret then; 0: of none. */
+int ctl_find(int argc, char *const *argv, enum ctl_command *ret);
 /* The candidates for the word behind these, one a line. *ret_names: a container's name may come
  * next. 0 or -1. */
 int ctl_complete(int argc, char *const *argv, struct buf *out, bool *ret_names);

@@ -14,7 +14,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define DEFAULT_FILE "/etc/sluice/sluice.conf"
 #define ERRORS_TEXT_MAX (256 * 1024)
 
 static int
@@ -121,7 +120,7 @@ ctl_doctor(const struct ctl_line *line)
 	}
 	if (line->n_args == 0)
 		c = running(line);
-	if (!c && load(line->n_args ? line->args[0] : DEFAULT_FILE, &c) < 0)
+	if (!c && load(line->n_args ? line->args[0] : CONF_DEFAULT_FILE, &c) < 0)
 		return CTL_FAILED;
 	rc = examine(line, c);
 	conf_unref(&c);

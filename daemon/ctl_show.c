@@ -5,6 +5,7 @@
 
 #include "core/num.h"
 #include "core/own.h"
+#include "daemon/ctl_attention.h"
 #include "daemon/ctl_table.h"
 
 #include <stdio.h>
@@ -12,7 +13,6 @@
 #include <time.h>
 
 #define TIME_MAX 32
-#define NUMBER_MAX 32
 
 static const char *
 print_time(json_int_t ms, char out[static TIME_MAX])
@@ -81,19 +81,17 @@ show_certificates(const json_t *status, struct buf *out)
 	return rc;
 }
 
-/* Memory counts in KiB. */
 static void
 show_bytes(json_t *limit)
 {
 	static const char *const keys[] = {"now", "most"};
 	const char *name = json_string_value(json_object_get(limit, "name"));
-	char text[NUMBER_MAX];
+	char text[CTL_BYTES_MAX];
 
 	for (size_t i = 0; name && strcmp(name, "buffer-memory") == 0 && i < 2; i++) {
 		json_int_t bytes = json_integer_value(json_object_get(limit, keys[i]));
 
-		(void)snprintf(text, sizeof(text), "%lldK", (long long)bytes / 1024);
-		json_object_set_new(limit, keys[i], json_string(text));
+		json_object_set_new(limit, keys[i], json_string(ctl_bytes_print(bytes, text)));
 	}
 }
 
@@ -164,19 +162,20 @@ ctl_show_policy(const json_t *answer, struct buf *out)
 }
 
 int
-ctl_show_status(const json_t *status, struct buf *out)
+ctl_show_status(const json_t *status, const json_t *containers, struct buf *out)
 {
 	static const struct ctl_column threads[] = {{"THREAD", "thread"}, {"CONNECTIONS", "open"},
 		{"ACCEPTED", "accepted"}, {"REQUESTS", "requests"}};
-	const json_t *containers = json_object_get(status, "containers");
+	const json_t *counts = json_object_get(status, "containers");
 	const char *version = json_string_value(json_object_get(status, "version"));
 	int rc = buf_printf(out, "sluiced %s, generation %lld, %lld of %lld containers run\n\n",
 		version ? version : "?",
 		(long long)json_integer_value(json_object_get(status, "generation")),
-		(long long)json_integer_value(json_object_get(containers, "running")),
-		(long long)json_integer_value(json_object_get(containers, "managed")));
+		(long long)json_integer_value(json_object_get(counts, "running")),
+		(long long)json_integer_value(json_object_get(counts, "managed")));
 
-	if (rc == 0 && ctl_show_policy(status, out) < 0)
+	if (rc == 0 && (ctl_show_policy(status, out) < 0 ||
+			       ctl_show_attention(status, containers, out) < 0))
 		rc = -1;
 	if (rc < 0 || show_processes(status, out) < 0 || show_certificates(status, out) < 0 ||
 		buf_append_byte(out, '\n') < 0 ||

@@ -7,8 +7,8 @@
 
 #include <jansson.h>
 
-/* Each 0 or -1. */
-int ctl_show_status(const json_t *status, struct buf *out);
+/* Each 0 or -1. containers: the answer about them, or NULL. */
+int ctl_show_status(const json_t *status, const json_t *containers, struct buf *out);
 int ctl_show_containers(const json_t *containers, struct buf *out);
 int ctl_show_routes(const json_t *routes, struct buf *out);
 int ctl_show_forwards(const json_t *forwards, struct buf *out);

@@ -5,6 +5,7 @@
 
 #include "core/own.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define COLUMNS_MAX 12
@@ -135,4 +136,21 @@ ctl_table_print(const struct ctl_column *columns, size_t n, const json_t *array,
 		if (append_row(columns, n, widths, json_array_get(array, i), out) < 0)
 			return -1;
 	return 0;
+}
+
+const char *
+ctl_bytes_print(json_int_t bytes, char out[static CTL_BYTES_MAX])
+{
+	static const char units[] = "KMGT";
+	double value = (double)bytes;
+	size_t unit = 0;
+
+	if (bytes < 1024) {
+		(void)snprintf(out, CTL_BYTES_MAX, "%lld", (long long)bytes);
+		return out;
+	}
+	for (value /= 1024; value >= 1024 && unit + 2 < sizeof(units); value /= 1024)
+		unit++;
+	(void)snprintf(out, CTL_BYTES_MAX, value < 10 ? "%.1f%c" : "%.0f%c", value, units[unit]);
+	return out;
 }

@@ -19,4 +19,8 @@ int ctl_table_print(
 /* One value as a table shows it. 0 or -1. */
 int ctl_value_print(const json_t *value, struct buf *out);
 
+/* "512", "64.0M": bytes as people read them. */
+#define CTL_BYTES_MAX 32
+const char *ctl_bytes_print(json_int_t bytes, char out[static CTL_BYTES_MAX]);
+
 #endif

@@ -5,7 +5,7 @@ _sluice() {
 
 	COMPREPLY=()
 	case ${COMP_WORDS[COMP_CWORD - 1]} in
-	-s | check)
+	-s | check | doctor | iptables | nft | lxc-net | upgrade)
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return
 		;;

@@ -158,7 +158,7 @@ def test_the_commands_show_the_disk(sluice, origin):
     listed = site.ctl("cache", "ls", json=True)
     assert sorted(o["tier"] for o in listed) == ["disk"] * 4 + ["memory"]
     text = site.ctl("cache", "status").stdout
-    assert "disk_objects     5" in text and "disk_hits        1" in text and "disk_limit       67108864" in text
+    assert "disk_objects     5" in text and "disk_hits        1" in text and "disk_limit       67108864 (64M)" in text
     assert "5 purged" in site.ctl("cache", "purge", "--prefix", "http://a.example/s/").stdout
     assert "disk_objects     0" in site.ctl("cache", "status").stdout
 

@@ -6,6 +6,7 @@
 #include "daemon/control_route.h"
 #include "daemon/ctl_client.h"
 #include "daemon/ctl_commands.h"
+#include "daemon/ctl_help.h"
 #include "daemon/ctl_show.h"
 #include "tests/fuzz/require.h"
 
@@ -42,14 +43,15 @@ fuzz_line(int argc, char **argv)
 	struct buf out;
 	bool names;
 
+	buf_init(&out, OUTPUT_MAX);
 	if (ctl_parse(argc, argv, &line, &e) == 0) {
 		REQUIRE(line.command < CTL_COUNT);
 		REQUIRE(!line.dashes || line.dashes_at <= line.n_args);
+		(void)!ctl_print_help(&line, &out);
 		free(line.args);
 	} else {
 		REQUIRE(e.msg[0]);
 	}
-	buf_init(&out, OUTPUT_MAX);
 	(void)!ctl_complete(argc, argv, &out, &names);
 	buf_clear(&out);
 }

@@ -2,8 +2,10 @@
 #include "tests/unit/daemon/unit.h"
 
 #include "core/own.h"
+#include "daemon/ctl_attention.h"
 #include "daemon/ctl_client.h"
 #include "daemon/ctl_commands.h"
+#include "daemon/ctl_help.h"
 #include "daemon/ctl_show.h"
 #include "daemon/ctl_table.h"
 #include "daemon/unix_socket.h"
@@ -88,18 +90,24 @@ command_lines(void **state)
 }
 
 static void
-the_socket_stands_before_the_command(void **state)
+the_socket_stands_anywhere(void **state)
 {
+	static const char *const lines[] = {
+		"-s /tmp/x.sock status", "status -s /tmp/x.sock", "container -s /tmp/x.sock ls"};
 	struct ctl_line l;
 	struct words w;
 	struct err e = {0};
 
 	(void)state;
-	assert_int_equal(parse(&w, "-s /tmp/x.sock status", &l, &e), 0);
-	assert_string_equal(l.socket, "/tmp/x.sock");
-	free(l.args);
-	expect_error("status -s /tmp/x.sock", "usage: sluice status");
-	expect_error("-s", "unknown option");
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		assert_int_equal(parse(&w, lines[i], &l, &e), 0);
+		assert_string_equal(l.socket, "/tmp/x.sock");
+		assert_int_equal(l.n_args, 0);
+		free(l.args);
+	}
+	expect("container exec web -- ls -s x", CTL_CONTAINER_EXEC, false, 4);
+	expect_error("-s", "-s needs a socket");
+	expect_error("status -s", "-s needs a socket");
 }
 
 static void
@@ -107,10 +115,20 @@ wrong_lines_say_what_would_be_right(void **state)
 {
 	(void)state;
 	expect_error("", "`sluice help`");
-	expect_error("frobnicate", "unknown command \"frobnicate\"");
-	expect_error("container", "unknown command \"container\"");
-	expect_error("container explode", "unknown command \"container explode\"");
+	expect_error("frobnicate", "unknown command \"frobnicate\"; see `sluice help`");
+	expect_error("container", "`sluice container` needs a further word: ls, start, stop, "
+				  "restart, freeze, thaw, exec or console");
+	expect_error("container frobnicate", "unknown command \"container frobnicate\"; behind "
+					     "container may stand ls, start");
+	expect_error("statsu", "did you mean \"status\"?");
+	expect_error("container stat web", "did you mean \"container start\"?");
+	expect_error("contianer ls", "did you mean \"container ls\"?");
+	expect_error("container list", "here it is: sluice container ls");
+	expect_error("container attach web", "sluice container exec NAME -- sh");
+	expect_error("ps", "here it is: sluice container ls");
+	expect_error("configtest", "here it is: sluice check");
 	expect_error("--wrong status", "unknown option --wrong");
+	expect_error("-V", "unknown option -V");
 	expect_error("container start", "usage: sluice container start NAME");
 	expect_error("container exec web ls", "usage: sluice container exec NAME -- COMMAND");
 	expect_error("container exec web --", "usage: sluice container exec");
@@ -119,6 +137,69 @@ wrong_lines_say_what_would_be_right(void **state)
 	expect_error("confirm now", "usage: sluice confirm");
 	expect_error("reload now please", "usage: sluice reload [--confirm]");
 	expect_error("check a b", "usage: sluice check [FILE]");
+}
+
+static void
+an_unknown_option_is_no_name(void **state)
+{
+	(void)state;
+	expect_error("container stop --all", "unknown option --all; usage: sluice container stop");
+	expect_error("check --strict", "unknown option --strict; usage: sluice check [FILE]");
+	expect_error("reload --confrim", "unknown option --confrim");
+	expect_error("ban add -4", "unknown option -4");
+	expect_error("cache purge --pre x", "unknown option --pre");
+	expect("reload --confirm", CTL_RELOAD, false, 1);
+	expect("quit --drain 30s", CTL_QUIT, false, 2);
+	expect("nft show --diff", CTL_NFT_SHOW, false, 1);
+	expect("cache purge --tag x", CTL_CACHE_PURGE, false, 2);
+	expect("container exec web -- ls --all", CTL_CONTAINER_EXEC, false, 3);
+}
+
+static void
+expect_help(const char *line, const char *begin, const char *part)
+{
+	struct ctl_line l;
+	struct words w;
+	struct err e = {0};
+	struct buf out;
+
+	if (parse(&w, line, &l, &e) < 0)
+		fail_msg("%s: %s", line, e.msg);
+	assert_int_equal(l.command, CTL_HELP);
+	buf_init(&out, 64 * 1024);
+	assert_int_equal(ctl_print_help(&l, &out), 0);
+	assert_int_equal(buf_append_byte(&out, '\0'), 0);
+	if (strncmp(out.data, begin, strlen(begin)) != 0 || !strstr(out.data, part))
+		fail_msg("%s: %s", line, out.data);
+	buf_clear(&out);
+	free(l.args);
+}
+
+static void
+help_is_asked_for_behind_every_command(void **state)
+{
+	char line[128], begin[128];
+
+	(void)state;
+	for (int i = 0; i < CTL_COUNT; i++) {
+		const struct ctl_row *row = ctl_row((enum ctl_command)i);
+
+		if (i == CTL_COMPLETE || i == CTL_HELP)
+			continue;
+		(void)snprintf(line, sizeof(line), "%s --help", row->words);
+		(void)snprintf(begin, sizeof(begin), "usage: sluice %s", row->words);
+		expect_help(line, begin, row->what);
+		(void)snprintf(line, sizeof(line), "help %s", row->words);
+		expect_help(line, begin, row->what);
+	}
+	expect_help("shutdown -h", "usage: sluice shutdown", "stop all containers");
+	expect_help("container start web -h", "usage: sluice container start", "start containers");
+	expect_help("container -h", "usage: sluice container COMMAND", "container thaw");
+	expect_help("help cache", "usage: sluice cache COMMAND", "cache purge");
+	expect_help("-h", "usage: sluice [-s SOCKET]", "exit status");
+	expect_help("help nonsense", "usage: sluice [-s SOCKET]", "exit status");
+	/* What is behind -- is the container's. */
+	expect("container exec web -- sh -h", CTL_CONTAINER_EXEC, false, 3);
 }
 
 static void
@@ -173,6 +254,69 @@ completion(void **state)
 	expect_candidates("container exec a", "--\n", false);
 	expect_candidates("status", "", false);
 	expect_candidates("nonsense", "", false);
+	expect_candidates("reload", "--confirm\n", false);
+	expect_candidates("nft show", "--planned\n--kernel\n--diff\n", false);
+	expect_candidates("import", "iptables\nnft\nlxc-net\n", false);
+	expect_candidates("help config", "show\n", false);
+	expect_candidates("ban", "ls\nadd\nrm\nclear\n", false);
+	expect_candidates("ban 192.0.2.1", "for\n", false);
+}
+
+/* What `sluice status` says first of these certificates and containers. */
+static void
+expect_attention(const char *certificates, const char *containers, const char *lines)
+{
+	json_t *status = json_pack("{s:o, s:[{s:s, s:s}]}", "certificates",
+		json_loads(certificates, 0, NULL), "processes", "name", "proxy", "note", "");
+	json_t *all = json_loads(containers, 0, NULL);
+	struct buf out;
+
+	assert_non_null(status);
+	assert_non_null(all);
+	buf_init(&out, 4096);
+	assert_int_equal(ctl_show_attention(status, all, &out), 0);
+	if (!slice_eq_str(buf_slice(&out), lines))
+		fail_msg("%.*s", SLICE_ARG(buf_slice(&out)));
+	buf_clear(&out);
+	json_decref(all);
+	json_decref(status);
+}
+
+static void
+what_needs_attention_comes_first(void **state)
+{
+	(void)state;
+	expect_attention("[{\"name\":\"default\",\"expires\":1795000000000,\"notes\":[]}]",
+		"[{\"name\":\"a\",\"state\":\"running\",\"managed\":true,\"notes\":[]},"
+		"{\"name\":\"b\",\"state\":\"stopped\",\"managed\":false,\"notes\":[]}]",
+		"");
+	expect_attention(
+		"[{\"name\":\"default\",\"expires\":1795000000000,\"notes\":[\"expires soon\","
+		"\"does not name a.example\"]}]",
+		"[{\"name\":\"a\",\"state\":\"stopped\",\"managed\":true,\"notes\":[]},"
+		"{\"name\":\"b\",\"state\":\"running\",\"managed\":true,\"notes\":[\"needs "
+		"restart\",\"x\\u001b\"]}]",
+		"NEEDS ATTENTION\n"
+		"certificate default expires soon (2026-11-18)\n"
+		"certificate default does not name a.example\n"
+		"container a is stopped\n"
+		"container b is running: needs restart; x?\n\n");
+	expect_attention("[]", "[]", "");
+}
+
+static void
+bytes_as_people_read_them(void **state)
+{
+	static const struct {
+		json_int_t bytes;
+		const char *text;
+	} cases[] = {{0, "0"}, {1023, "1023"}, {1024, "1.0K"}, {1536, "1.5K"}, {67108864, "64M"},
+		{3159490560, "2.9G"}, {INT64_C(5) << 50, "5120T"}};
+	char text[CTL_BYTES_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_string_equal(ctl_bytes_print(cases[i].bytes, text), cases[i].text);
 }
 
 static void
@@ -357,10 +501,14 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, unit_folder_new, unit_folder_clear)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(command_lines),
-		cmocka_unit_test(the_socket_stands_before_the_command),
+		cmocka_unit_test(the_socket_stands_anywhere),
 		cmocka_unit_test(wrong_lines_say_what_would_be_right),
+		cmocka_unit_test(an_unknown_option_is_no_name),
+		cmocka_unit_test(help_is_asked_for_behind_every_command),
 		cmocka_unit_test(usage_names_every_command),
 		cmocka_unit_test(completion),
+		cmocka_unit_test(what_needs_attention_comes_first),
+		cmocka_unit_test(bytes_as_people_read_them),
 		cmocka_unit_test(a_table_is_aligned),
 		cmocka_unit_test(an_event_is_a_line),
 		cmocka_unit_test(error_lines_are_taken_apart),
