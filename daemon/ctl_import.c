@@ -20,6 +20,7 @@
 #define READ_SIZE 65536
 #define NET_FILE "etc/default/lxc-net"
 #define LXC_FOLDER "var/lib/lxc"
+#define LEASES "var/lib/misc/dnsmasq.%s.leases"
 
 typedef void take_fn(struct import *i, struct slice name, struct slice text);
 
@@ -80,6 +81,30 @@ each_config(struct import *i, const char *root, take_fn *take)
 	free(entries);
 }
 
+/* A file of lxc-net's DHCP server, if it is there. */
+static void
+read_dhcp(struct import *i, const char *path, void (*take)(struct import *i, struct slice text))
+{
+	struct buf text;
+
+	buf_init(&text, IMPORT_TEXT_MAX);
+	if (file_read(path, &text, NULL) == 0)
+		take(i, buf_slice(&text));
+	buf_clear(&text);
+}
+
+static void
+import_dhcp(struct import *i, const char *root)
+{
+	char path[PATH_SIZE];
+
+	(void)snprintf(path, sizeof(path), "%s%s", root, i->dhcp_file);
+	if (i->dhcp_file[0] == '/')
+		read_dhcp(i, path, import_dhcp_hosts);
+	(void)snprintf(path, sizeof(path), "%s/" LEASES, root, i->bridge[0] ? i->bridge : "lxcbr0");
+	read_dhcp(i, path, import_dhcp_leases);
+}
+
 static int
 import_lxc(struct import *i, const char *root, struct err *e)
 {
@@ -93,9 +118,11 @@ import_lxc(struct import *i, const char *root, struct err *e)
 	if (rc == 0)
 		import_lxc_net(i, buf_slice(&text));
 	buf_clear(&text);
-	if (rc == 0)
-		each_config(i, root, import_lxc_container);
-	return rc;
+	if (rc < 0)
+		return -1;
+	each_config(i, root, import_lxc_container);
+	import_dhcp(i, root);
+	return 0;
 }
 
 static int

@@ -10,6 +10,7 @@
  *	import_nft.c       nft list ruleset
  *	import_json.c      nft -j list ruleset
  *	import_lxc.c       /etc/default/lxc-net, a container's config
+ *	import_dhcp.c      the fixed hosts and the leases of lxc-net's dnsmasq
  */
 #ifndef DAEMON_IMPORT_H
 #define DAEMON_IMPORT_H
@@ -27,6 +28,8 @@
 #define IMPORT_FORWARDS_MAX 4096
 #define IMPORT_BLOCKS_MAX 65536
 #define IMPORT_CONTAINERS_MAX 512
+#define IMPORT_MAC_MAX 18
+#define IMPORT_PATH_MAX 1024
 
 enum import_chain {
 	IMPORT_OTHER,
@@ -79,14 +82,16 @@ struct import_forward {
 struct import_container {
 	char name[CONF_NAME_MAX + 1];
 	struct addr v4, v6;
-	bool linked;           /* to the bridge: without a fixed address it has one by DHCP */
-	bool named;            /* it is there, whether a forward needs it or not */
-	struct buf directives; /* "    memory 750M\n" … */
+	char mac[IMPORT_MAC_MAX]; /* "" for none, lower case */
+	bool linked;              /* to the bridge: without a fixed address it has one by DHCP */
+	bool named;               /* it is there, whether a forward needs it or not */
+	struct buf directives;    /* "    memory 750M\n" … */
 };
 
 struct import {
 	char wan[CONF_IFNAME_MAX + 1];
 	char bridge[CONF_IFNAME_MAX + 1];
+	char dhcp_file[IMPORT_PATH_MAX]; /* of lxc-net's DHCP server; "" for none */
 	struct prefix net4, net6; /* the bridge's own address and length; family 0: not known */
 	struct import_forward *forwards;
 	size_t n_forwards, cap_forwards;
@@ -108,6 +113,9 @@ void import_iptables(struct import *i, struct slice text);
 void import_nft(struct import *i, struct slice text);
 void import_lxc_net(struct import *i, struct slice text);
 void import_lxc_container(struct import *i, struct slice name, struct slice text);
+/* The files of lxc-net's DHCP server, once all containers are there: what is fixed, then leases. */
+void import_dhcp_hosts(struct import *i, struct slice text);
+void import_dhcp_leases(struct import *i, struct slice text);
 /* Only the names of containers, for their addresses: of a container's config. */
 void import_lxc_name(struct import *i, struct slice name, struct slice text);
 /* Appends the directives. 0, or -1 with e filled. */
@@ -131,6 +139,8 @@ struct slice import_line(struct slice *text);
 /* Values of rules. Each 0 or -1. */
 int import_prefix(struct slice s, struct prefix *ret);
 int import_port_range(struct slice s, char mark, struct import_ports *ret);
+/* Lower case; *ret stays as it is when s is none. */
+void import_mac(struct slice s, char ret[static IMPORT_MAC_MAX]);
 int import_ifname(struct slice s, char ret[static CONF_IFNAME_MAX + 1]);
 
 #endif

@@ -93,6 +93,12 @@ net_line(struct import *i, struct lxc_net *n, struct slice line)
 			return;
 		}
 	}
+	if (slice_eq_str(key, "LXC_DHCP_CONFILE") && value.n < sizeof(i->dhcp_file)) {
+		memcpy(i->dhcp_file, value.p, value.n);
+		i->dhcp_file[value.n] = '\0';
+		import_note_done(i, "the addresses that it fixes are read", line);
+		return;
+	}
 	if (!slice_eq_str(key, "LXC_BRIDGE") || import_ifname(value, i->bridge) < 0)
 		import_note_unknown(i, "sluice has nothing like it", line);
 }
@@ -310,6 +316,9 @@ config_line(struct lxc_config *c, struct slice line)
 		import_note_unknown(c->import, "this is no assignment", line);
 		return;
 	}
+	/* It stays where it is, and says whose a lease is. */
+	if (slice_eq_str(key, "lxc.net.0.hwaddr") || slice_eq_str(key, "lxc.network.hwaddr"))
+		import_mac(value, c->container->mac);
 	for (size_t k = 0; k < ARRAY_SIZE(keys); k++) {
 		if (!slice_eq_str(key, keys[k].name))
 			continue;

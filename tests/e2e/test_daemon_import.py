@@ -44,6 +44,31 @@ def test_containers_files(box):
     assert "container dhcp {\n    address auto\n" in out
 
 
+def test_addresses_that_containers_had_by_dhcp(box):
+    root = box.path("root")
+    files = {
+        "etc/default/lxc-net": 'USE_LXC_BRIDGE="true"\nLXC_DHCP_CONFILE=/etc/lxc/dnsmasq.conf\n',
+        "etc/lxc/dnsmasq.conf": "dhcp-host=fixed,10.0.3.40\ndhcp-host=00:16:3E:00:00:05,10.0.3.41,12h\n"
+                                "dhcp-host=gone,10.0.3.42\nlog-queries\n",
+        "var/lib/misc/dnsmasq.lxcbr0.leases": "1700000000 00:16:3e:00:00:01 10.0.3.117 leased 01:00:16:3e:00:00:01\n"
+                                              "1700000000 00:16:3e:00:00:02 10.0.3.118 fixed *\n"
+                                              "1700000000 00:16:3e:00:00:03 10.0.3.119 otherwise *\n"
+                                              "1700000000 00:16:3e:00:00:09 10.0.3.120 nobody *\nduid 00:01\n",
+    }
+    for name, mac in (("leased", ""), ("fixed", "2"), ("renamed", "3"), ("bymac", "5"), ("never", "7")):
+        hwaddr = f"lxc.net.0.hwaddr = 00:16:3e:00:00:0{mac}\n" if mac else ""
+        files[f"var/lib/lxc/{name}/config"] = f"lxc.net.0.link = lxcbr0\n{hwaddr}"
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    out = run(SLUICE, "import", "lxc-net", root).stdout
+    got = dict(re.findall(r"(?m)^container (\S+) \{\n    address (\S+)$", out))
+    assert got == {"leased": "10.0.3.117", "fixed": "10.0.3.40", "renamed": "10.0.3.119",
+                   "bymac": "10.0.3.41", "never": "auto"}, out
+    assert "there is no container that it is for: dhcp-host=gone,10.0.3.42" in out
+    assert "no such setting of its DHCP and name server: log-queries" in out
+
+
 @pytest.mark.parametrize("argv, status, said", [
     (["import", "ufw"], 2, "usage: sluice import iptables|nft|lxc-net"),
     (["import", "iptables", "/nonexistent"], 1, "/nonexistent"),

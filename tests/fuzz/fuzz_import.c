@@ -13,6 +13,7 @@
 
 #define FRAME "listen 127.0.0.1:65535 plain\nsite * -> status 404\n"
 #define SIZE_MAX_INPUT 65536
+#define CONTAINER "lxc.net.0.link = lxcbr0\nlxc.net.0.hwaddr = 00:16:3e:00:00:"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -49,7 +50,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 1 || size > SIZE_MAX_INPUT)
 		return 0;
 	REQUIRE(import_init(&i) == 0);
-	switch (data[0] % 4) {
+	switch (data[0] % 5) {
 	case 0:
 		import_iptables(&i, text);
 		break;
@@ -59,9 +60,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	case 2:
 		import_lxc_net(&i, text);
 		break;
-	default:
+	case 3:
 		import_lxc_container(&i, SLICE_LIT("one"), text);
 		import_lxc_name(&i, SLICE_LIT("two"), text);
+		break;
+	default:
+		import_lxc_container(&i, SLICE_LIT("web"), SLICE_LIT(CONTAINER "11"));
+		import_lxc_container(&i, SLICE_LIT("db"), SLICE_LIT(CONTAINER "12"));
+		import_dhcp_hosts(&i, text);
+		import_dhcp_leases(&i, text);
 		break;
 	}
 	buf_init(&out, IMPORT_OUTPUT_MAX);
