@@ -33,6 +33,23 @@ buf_wipe(struct buf *b)
 	buf_clear(b);
 }
 
+static bool
+holds(const struct buf *b, const char *what)
+{
+	return buf_len(b) > 0 && memmem(buf_slice(b).p, buf_len(b), what, strlen(what));
+}
+
+/* What often goes wrong with two files that look alike. */
+static void
+explain_certificate(const struct buf *chain, const struct buf *key, struct err *e)
+{
+	struct err why = *e;
+
+	if (!holds(chain, "BEGIN CERTIFICATE") && holds(chain, "PRIVATE KEY") &&
+		holds(key, "BEGIN CERTIFICATE"))
+		err_set(e, "%s; the two files are swapped: the chain comes first", why.msg);
+}
+
 static void
 check_certificate(const struct conf *c, size_t index, check_certificate_fn *check,
 	char ret_type[CHECK_KEY_TYPE_MAX], struct conf_errors *errs)
@@ -40,12 +57,21 @@ check_certificate(const struct conf *c, size_t index, check_certificate_fn *chec
 	const struct conf_certificate *of = &c->certificates[index];
 	struct buf chain, key;
 	struct err e = {0};
+	int rc;
 
 	buf_init(&chain, CHECK_CERTIFICATE_MAX);
 	buf_init(&key, CHECK_CERTIFICATE_MAX);
-	if (file_read(of->chain_file, &chain, &e) < 0 || file_read(of->key_file, &key, &e) < 0 ||
-		(check && check(c, index, (struct slice[]){buf_slice(&chain), buf_slice(&key)},
-				  ret_type, &e) < 0))
+	if (file_read(of->chain_file, &chain, &e) < 0)
+		rc = err_prefix(&e, "cannot read the certificate's chain");
+	else if (file_read(of->key_file, &key, &e) < 0)
+		rc = err_prefix(&e, "cannot read the certificate's key");
+	else
+		rc = !check ? 0
+			    : check(c, index, (struct slice[]){buf_slice(&chain), buf_slice(&key)},
+				      ret_type, &e);
+	if (rc < 0)
+		explain_certificate(&chain, &key, &e);
+	if (rc < 0)
 		fail(errs, of->ordinal, &e);
 	buf_wipe(&key);
 	buf_clear(&chain);
@@ -128,9 +154,15 @@ check_passwords(const struct conf_password_file *file, struct conf_errors *errs)
 	struct buf b;
 
 	buf_init(&b, HTPASSWD_SIZE_MAX);
-	if (file_read(file->path, &b, &e) < 0 ||
-		htpasswd_parse(buf_slice(&b), file->path, &users, &e) < 0)
+	if (file_read(file->path, &b, &e) < 0) {
+		if (access(file->path, F_OK) < 0 && errno == ENOENT)
+			err_set(&e,
+				"%s: No such file or directory; make it: htpasswd -B -c %s NAME",
+				file->path, file->path);
 		fail(errs, file->ordinal, &e);
+	} else if (htpasswd_parse(buf_slice(&b), file->path, &users, &e) < 0) {
+		fail(errs, file->ordinal, &e);
+	}
 	htpasswd_clear(&users);
 	buf_wipe(&b);
 }
@@ -158,7 +190,10 @@ check_folder(const char *path, uint32_t ordinal, struct conf_errors *errs)
 	struct err e = {0};
 	struct stat st;
 
-	if (stat(path, &st) < 0)
+	if (stat(path, &st) < 0 && errno == ENOENT)
+		err_set(&e, "cannot serve %s: No such file or directory; make it: mkdir -p %s",
+			path, path);
+	else if (stat(path, &st) < 0)
 		err_errno(&e, errno, "cannot serve %s", path);
 	else if (!S_ISDIR(st.st_mode))
 		err_set(&e, "cannot serve %s: not a folder", path);
@@ -213,7 +248,12 @@ check_access_log(const struct conf *c, struct conf_errors *errs)
 	folder = strndup(c->access_log, (size_t)(slash - c->access_log));
 	if (!folder || access(folder, F_OK) == 0)
 		return;
-	err_errno(&e, errno, "cannot write %s", c->access_log);
+	if (errno == ENOENT)
+		err_set(&e,
+			"cannot write %s: No such file or directory; make its folder: mkdir -p %s",
+			c->access_log, folder);
+	else
+		err_errno(&e, errno, "cannot write %s", c->access_log);
 	fail(errs, c->access_ordinal, &e);
 }
 

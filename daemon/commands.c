@@ -42,8 +42,7 @@ load_checked(const char *file, struct load *l, struct conf_errors *errs)
 		return -1;
 	if (check_files(l->conf, &tls, errs) == 0)
 		return 0;
-	for (size_t i = 0; i < errs->n; i++)
-		conf_places_apply(l->places, NULL, 0, &errs->errors[i]);
+	load_place_errors(l, errs);
 	return -1;
 }
 

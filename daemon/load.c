@@ -271,6 +271,83 @@ text_of(void *ctx, const char *file)
 	return t ? slice_of(t->bytes, t->size) : SLICE_LIT("");
 }
 
+/* The line of a text, from 1; empty when there is none. */
+static struct slice
+line_of(struct slice text, uint32_t number)
+{
+	for (; number > 1 && text.n > 0; number--)
+		text = slice_skip(text, slice_index(text, '\n') + 1);
+	return slice_head(text, slice_index(text, '\n'));
+}
+
+/* The path that a message names, or nothing: its first word that begins with "/". */
+static struct slice
+path_in(const char *msg)
+{
+	struct slice rest = slice_str(msg);
+
+	while (rest.n > 0 && rest.p[0] != '/')
+		rest = slice_skip(rest, slice_index(rest, ' ') + 1);
+	rest = slice_head(rest, slice_index(rest, ' '));
+	if (rest.n > 0 && rest.p[rest.n - 1] == ':')
+		rest = slice_head(rest, rest.n - 1);
+	return rest;
+}
+
+static bool
+ends_word(struct slice line, size_t at)
+{
+	return at >= line.n || strchr(" \t\r;{}\"", line.p[at]);
+}
+
+/* Moves the place of an error from its directive to the path that it is about. */
+static void
+point_at_path(const struct load *l, struct err *e)
+{
+	const struct load_text *t = find_text(l, e->file);
+	struct slice path = path_in(e->msg);
+	struct slice line = t ? line_of(slice_of(t->bytes, t->size), e->line) : SLICE_LIT("");
+
+	if (!line.p || path.n == 0)
+		return;
+	for (size_t at = e->col; at + path.n <= line.n; at++)
+		if (memcmp(line.p + at, path.p, path.n) == 0 && ends_word(line, at - 1) &&
+			ends_word(line, at + path.n)) {
+			e->col = (uint32_t)at + 1;
+			return;
+		}
+}
+
+static bool
+stands_behind(const struct err *a, const struct err *b)
+{
+	int order = strcmp(a->file, b->file);
+
+	return order == 0 && (a->line > b->line || (a->line == b->line && a->col > b->col));
+}
+
+void
+load_place_errors(const struct load *l, struct conf_errors *errs)
+{
+	for (size_t i = 0; i < errs->n && l->places; i++) {
+		struct err *e = &errs->errors[i];
+
+		if (e->line > 0 || e->ordinal == 0)
+			continue;
+		conf_places_apply(l->places, NULL, 0, e);
+		if (e->line > 0)
+			point_at_path(l, e);
+	}
+	for (size_t i = 1; i < errs->n; i++)
+		for (size_t j = i; j > 0 && stands_behind(&errs->errors[j - 1], &errs->errors[j]);
+			j--) {
+			struct err later = errs->errors[j - 1];
+
+			errs->errors[j - 1] = errs->errors[j];
+			errs->errors[j] = later;
+		}
+}
+
 int
 load_print_errors(const struct load *l, const struct conf_errors *errs, struct buf *out)
 {

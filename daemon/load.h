@@ -34,6 +34,9 @@ struct load {
 int load_file(const char *path, struct load *ret, struct conf_errors *errs);
 /* Frees all; may be called twice. */
 void load_clear(struct load *l);
+/* Gives errors that name their directive its place; one that names a file or folder of the
+ * directive, the place of that word. Puts them into the order of the text. */
+void load_place_errors(const struct load *l, struct conf_errors *errs);
 /* Appends each error with its line and a caret. 0 or -1. */
 int load_print_errors(const struct load *l, const struct conf_errors *errs, struct buf *out);
 /* Appends each error as "file:line:col: text", one a line. 0 or -1. */

@@ -296,8 +296,7 @@ parse(struct parent *p, struct conf_errors *errs)
 	if (load_file(p->file, &p->load, errs) < 0)
 		return -1;
 	if (check_files(p->load.conf, NULL, errs) < 0) {
-		for (size_t i = 0; i < errs->n; i++)
-			conf_places_apply(p->load.places, NULL, 0, &errs->errors[i]);
+		load_place_errors(&p->load, errs);
 		return -1;
 	}
 	if (parse_as_root(p, &e) == 0)
@@ -438,10 +437,7 @@ transaction_check(struct parent *p, uint64_t id)
 	if (!errs)
 		return;
 	ok = load_file(p->file, &l, errs) == 0 && check_files(l.conf, NULL, errs) == 0;
-	if (l.places)
-		for (size_t i = 0; i < errs->n; i++)
-			if (errs->errors[i].line == 0)
-				conf_places_apply(l.places, NULL, 0, &errs->errors[i]);
+	load_place_errors(&l, errs);
 	buf_init(&text, PARENT_OUTCOME_MAX);
 	(void)load_print_lines(errs, &text);
 	transaction_answer(p, id, ok, buf_slice(&text));

@@ -35,14 +35,14 @@ def test_a_right_file(box, certs):
 
 
 def test_a_certificate_that_is_missing(box):
-    expect_error(box, f"{HEAD}certificate default /nonexistent/a /nonexistent/b\n{TAIL}", 2, 1,
-                 "/nonexistent/a", "No such file")
+    expect_error(box, f"{HEAD}certificate default /nonexistent/a /nonexistent/b\n{TAIL}", 2, 21,
+                 "cannot read the certificate's chain: /nonexistent/a", "No such file")
 
 
 def test_a_key_that_is_missing(box, certs):
     chain = certs.default().chain
-    expect_error(box, f"{HEAD}certificate default {chain} /nonexistent/b\n{TAIL}", 2, 1,
-                 "/nonexistent/b", "No such file")
+    expect_error(box, f"{HEAD}certificate default {chain} /nonexistent/b\n{TAIL}", 2,
+                 22 + len(str(chain)), "cannot read the certificate's key: /nonexistent/b", "No such file")
 
 
 def test_a_key_of_another_certificate(box, certs):
@@ -54,6 +54,24 @@ def test_a_file_that_is_no_certificate(box, certs):
     nonsense = box.write("nonsense", "this is no PEM\n")
     key = certs.default().key
     expect_error(box, f"{HEAD}certificate default {nonsense} {key}\n{TAIL}", 2, 1, "certificate")
+
+
+def test_a_chain_and_a_key_that_are_swapped(box, certs):
+    chain, key = certs.default().chain, certs.default().key
+    expect_error(box, f"{HEAD}certificate default {key} {chain}\n{TAIL}", 2, 1, "are swapped")
+
+
+def test_errors_of_files_in_the_order_of_the_text(box):
+    """Each points at the file that it is about, and says how to make what is easily made."""
+    path, done = check(box, "listen 8080 plain\nsite * {\n"
+                       "    auth basic /nonexistent/staff\n    route /b/ -> dir /nonexistent/b\n}\n"
+                       "log access /nonexistent/log/access.log\n")
+    said = [line for line in done.stderr.splitlines() if line.startswith(str(path))]
+    assert said == [
+        f"{path}:3:16: /nonexistent/staff: No such file or directory; make it: htpasswd -B -c /nonexistent/staff NAME",
+        f"{path}:4:22: cannot serve /nonexistent/b: No such file or directory; make it: mkdir -p /nonexistent/b",
+        f"{path}:6:12: cannot write /nonexistent/log/access.log: No such file or directory; "
+        "make its folder: mkdir -p /nonexistent/log"], done.stderr
 
 
 def test_an_include_that_is_missing(box):
@@ -88,13 +106,13 @@ def test_an_error_in_an_included_file_shows_that_line(box):
 
 
 def test_a_folder_that_is_missing(box):
-    expect_error(box, "listen 8080 plain\nsite * { route / -> dir /nonexistent }\n", 2, 10,
+    expect_error(box, "listen 8080 plain\nsite * { route / -> dir /nonexistent }\n", 2, 25,
                  "/nonexistent", "No such file")
 
 
 def test_a_folder_that_is_a_file(box):
     plain = box.write("plain", "")
-    expect_error(box, f"listen 8080 plain\nsite * {{ route / -> dir {plain} }}\n", 2, 10,
+    expect_error(box, f"listen 8080 plain\nsite * {{ route / -> dir {plain} }}\n", 2, 25,
                  "not a folder")
 
 
@@ -141,7 +159,7 @@ def test_the_command_line(box):
 def test_authorities_that_are_missing_or_none(box):
     conf = "listen 127.0.0.1:8080 plain\nupstream-ca @ca@\nsite * -> https://localhost:1\n"
     nothing = box.write("nothing.pem", "no certificate\n")
-    expect_error(box, conf.replace("@ca@", "/nonexistent/ca"), 2, 1, "/nonexistent/ca",
+    expect_error(box, conf.replace("@ca@", "/nonexistent/ca"), 2, 13, "/nonexistent/ca",
                  "No such file")
     expect_error(box, conf.replace("@ca@", str(nothing)), 2, 1, "no certificate in PEM")
 
@@ -162,4 +180,4 @@ def test_what_is_wrong_in_a_list_is_said_with_its_place_there(box, text, says):
                          ids=["empty", "ten megabytes"])
 def test_an_empty_and_an_enormous_list(box, text, says):
     listed = box.write("blocked.txt", text)
-    expect_error(box, f"listen 8080 plain\n{TAIL}block-list {listed}\n", 3, 1, str(listed), says)
+    expect_error(box, f"listen 8080 plain\n{TAIL}block-list {listed}\n", 3, 12, str(listed), says)
