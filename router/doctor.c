@@ -245,9 +245,22 @@ judge_kernel(const struct doctor_facts *f, struct findings *ret)
 	if (!f->refused[0])
 		return;
 	x = findings_add(ret, "kernel", true);
-	finding_what(x, "the kernel does not take the rules: %s", f->refused);
-	finding_mend(x, "modprobe -a nf_tables nf_conntrack nf_nat nft_ct nft_nat nft_masq "
-			"nft_chain_nat nft_fib_inet nft_limit nf_conntrack_netlink bridge veth");
+	finding_what(x, "the kernel does not take the rules: %s%s%s%s", f->refused,
+		f->denied            ? "; this root has no CAP_NET_ADMIN, as in some containers"
+		: f->modules_lost[0] ? "; and the modules of the running kernel are gone, as after "
+				       "its upgrade: /lib/modules/"
+				     : "",
+		f->denied ? "" : f->modules_lost,
+		f->denied || f->modules_lost[0] ? "" : " (a module is missing)");
+	if (f->denied)
+		finding_mend(x, "# run sluice on the host itself, not in a container of it");
+	else if (f->modules_lost[0])
+		finding_mend(x, "systemctl reboot");
+	else
+		finding_mend(x,
+			"modprobe -a nf_tables nf_conntrack nf_nat nft_ct nft_nat nft_masq "
+			"nft_chain_nat nft_fib_inet nft_limit nft_connlimit nf_conntrack_netlink "
+			"bridge veth");
 }
 
 static void

@@ -28,11 +28,13 @@ enum doctor_hook {
 /* Who keeps a table, as far as its names tell. */
 enum doctor_keeper { DOCTOR_ANYONE, DOCTOR_DOCKER, DOCTOR_UFW, DOCTOR_FIREWALLD };
 
-/* A table of others that drops in some hook what no rule of it accepts. */
+/* A table of others that drops in some hook what no rule of it accepts: by its policy, or by a
+ * rule for everything. */
 struct doctor_table {
 	bool legacy;                /* of iptables-legacy; otherwise nftables' */
 	bool v6;                    /* concerns IPv6 alone: ip6 */
 	bool v4;                    /* concerns IPv4 alone: ip */
+	bool frames;                /* concerns frames on bridges: bridge */
 	char name[DOCTOR_NAME_MAX]; /* "ip filter" */
 	enum doctor_keeper keeper;
 	bool drops[DOCTOR_HOOK_COUNT];
@@ -72,7 +74,10 @@ struct doctor_facts {
 	size_t n_routes;
 	struct doctor_intruder intruders[DOCTOR_INTRUDERS_MAX];
 	size_t n_intruders;
-	char refused[ERR_MSG_MAX]; /* what the kernel says of our rules; "" for nothing */
+	char refused[ERR_MSG_MAX];          /* what the kernel says of our rules; "" for nothing */
+	bool denied;                        /* this process may not change the network at all */
+	char modules_lost[DOCTOR_NAME_MAX]; /* the running kernel's release, when it loads modules
+					     * and their folder is gone; "" otherwise */
 };
 
 /* Pure: adds what is found in the facts. */

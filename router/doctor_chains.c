@@ -1,7 +1,7 @@
 /*
- * Tables of others in nftables: which of their base chains drop by policy, and whether a rule of
- * theirs accepts what goes through the bridge. Rules are looked at, not executed: one that asks
- * for the bridge and for nothing else counts for all of it.
+ * Tables of others in nftables: which of their base chains drop by policy or by a rule for
+ * everything, and whether a rule of theirs accepts what goes through the bridge. Rules are looked
+ * at, not executed: one that asks for the bridge and for nothing else counts for all of it.
  */
 #include "router/doctor.h"
 
@@ -16,7 +16,18 @@
 #include <stdio.h>
 #include <string.h>
 
+#define BASE_CHAINS_MAX 256
+
+/* A chain of a hook that looks at what is forwarded or comes to the host. */
+struct base_chain {
+	uint32_t family;
+	char table[DOCTOR_NAME_MAX], name[DOCTOR_NAME_MAX];
+	enum doctor_hook hook;
+};
+
 struct chains_reading {
+	struct base_chain bases[BASE_CHAINS_MAX];
+	size_t n_bases;
 	struct doctor_facts *facts;
 	const char *bridge; /* NULL: none */
 	uint32_t bridge_index;
@@ -32,15 +43,18 @@ family_name(uint32_t family)
 		return "ip";
 	case NFPROTO_IPV6:
 		return "ip6";
+	case NFPROTO_BRIDGE:
+		return "bridge";
 	default:
-		return NULL; /* arp, bridge, netdev: not what is routed */
+		return NULL; /* arp, netdev */
 	}
 }
 
 static bool
 is_ours(uint32_t family, const char *table)
 {
-	return family == NFPROTO_INET && strcmp(table, RULESET_TABLE) == 0;
+	return (family == NFPROTO_INET || family == NFPROTO_BRIDGE) &&
+	       strcmp(table, RULESET_TABLE) == 0;
 }
 
 static enum doctor_keeper
@@ -68,6 +82,7 @@ table_of(struct doctor_facts *f, uint32_t family, const char *table)
 	t = &f->tables[f->n_tables++];
 	*t = (struct doctor_table){.v4 = family == NFPROTO_IPV4,
 		.v6 = family == NFPROTO_IPV6,
+		.frames = family == NFPROTO_BRIDGE,
 		.keeper = keeper_of_table(table)};
 	memcpy(t->name, name, sizeof(name));
 	return t;
@@ -115,8 +130,28 @@ note_lxc(struct doctor_facts *f, uint32_t family, const char *table)
 }
 
 static void
-take_chain(struct doctor_facts *f, const struct nftnl_chain *c)
+note_base(struct chains_reading *r, const struct nftnl_chain *c, int hook)
 {
+	const char *type = nftnl_chain_get_str(c, NFTNL_CHAIN_TYPE);
+	struct base_chain *base = &r->bases[r->n_bases];
+
+	if ((hook != DOCTOR_INPUT && hook != DOCTOR_FORWARD) || r->n_bases == BASE_CHAINS_MAX ||
+		!type || strcmp(type, "filter") != 0 ||
+		nftnl_chain_get_u32(c, NFTNL_CHAIN_FAMILY) == NFPROTO_BRIDGE)
+		return;
+	base->family = nftnl_chain_get_u32(c, NFTNL_CHAIN_FAMILY);
+	base->hook = (enum doctor_hook)hook;
+	if (snprintf(base->table, DOCTOR_NAME_MAX, "%s",
+		    nftnl_chain_get_str(c, NFTNL_CHAIN_TABLE)) < DOCTOR_NAME_MAX &&
+		snprintf(base->name, DOCTOR_NAME_MAX, "%s",
+			nftnl_chain_get_str(c, NFTNL_CHAIN_NAME)) < DOCTOR_NAME_MAX)
+		r->n_bases++;
+}
+
+static void
+take_chain(struct chains_reading *r, const struct nftnl_chain *c)
+{
+	struct doctor_facts *f = r->facts;
 	uint32_t family = nftnl_chain_get_u32(c, NFTNL_CHAIN_FAMILY);
 	const char *table = nftnl_chain_get_str(c, NFTNL_CHAIN_TABLE);
 	const char *name = nftnl_chain_get_str(c, NFTNL_CHAIN_NAME);
@@ -125,7 +160,7 @@ take_chain(struct doctor_facts *f, const struct nftnl_chain *c)
 
 	if (!table || !name)
 		return;
-	f->installed = f->installed || is_ours(family, table);
+	f->installed = f->installed || (family == NFPROTO_INET && is_ours(family, table));
 	note_lxc(f, family, table);
 	t = table_of(f, family, table);
 	if (!t)
@@ -137,6 +172,7 @@ take_chain(struct doctor_facts *f, const struct nftnl_chain *c)
 	if (!nftnl_chain_is_set(c, NFTNL_CHAIN_HOOKNUM))
 		return;
 	hook = hook_of(nftnl_chain_get_u32(c, NFTNL_CHAIN_HOOKNUM));
+	note_base(r, c, hook);
 	if (hook < 0 || t->drops[hook] || !drops(c, t))
 		return;
 	/* Without rejecting rules of its own, only these two hooks of firewalld's matter. */
@@ -158,7 +194,7 @@ on_chain(const struct nlmsghdr *h, void *ctx)
 	if (!c)
 		return -1;
 	if (nftnl_chain_nlmsg_parse(h, c) >= 0)
-		take_chain(r->facts, c);
+		take_chain(r, c);
 	nftnl_chain_free(c);
 	return 0;
 }
@@ -169,7 +205,7 @@ struct rule_seen {
 	uint32_t interface; /* the register holds this: NFT_META_IIFNAME and its like; else none */
 	bool in, out;       /* it asks for the bridge */
 	bool more;          /* and for more */
-	bool accepts, trusts;
+	bool accepts, trusts, drops;
 };
 
 #define NO_META UINT32_MAX
@@ -218,7 +254,18 @@ see_verdict(struct rule_seen *s, const struct nftnl_expr *x)
 	if (nftnl_expr_get_u32(x, NFTNL_EXPR_IMM_DREG) != NFT_REG_VERDICT)
 		return;
 	s->accepts = nftnl_expr_get_u32(x, NFTNL_EXPR_IMM_VERDICT) == NF_ACCEPT;
+	s->drops = nftnl_expr_get_u32(x, NFTNL_EXPR_IMM_VERDICT) == NF_DROP;
 	s->trusts = chain && strstr(chain, "trusted");
+}
+
+/* One of iptables' own. */
+static void
+see_target(struct rule_seen *s, const char *target)
+{
+	if (target && strcmp(target, "REJECT") == 0)
+		s->drops = true;
+	else if (!target || strcmp(target, "LOG") != 0)
+		s->more = true;
 }
 
 static int
@@ -238,10 +285,30 @@ see_expr(struct nftnl_expr *x, void *ctx)
 		see_cmp(s, x);
 	} else if (strcmp(name, "immediate") == 0) {
 		see_verdict(s, x);
-	} else if (strcmp(name, "counter") != 0) {
+	} else if (strcmp(name, "reject") == 0) {
+		s->drops = true;
+	} else if (strcmp(name, "target") == 0) {
+		see_target(s, nftnl_expr_get_str(x, NFTNL_EXPR_TG_NAME));
+	} else if (strcmp(name, "counter") != 0 && strcmp(name, "log") != 0) {
 		s->more = true;
 	}
 	return 0;
+}
+
+/* Whatever comes to this rule ends here; a policy would do the same. */
+static void
+note_last_rule(const struct chains_reading *r, struct doctor_table *t, uint32_t family,
+	const char *table, const char *chain)
+{
+	for (size_t i = 0; i < r->n_bases; i++) {
+		const struct base_chain *base = &r->bases[i];
+
+		if (base->family != family || strcmp(base->table, table) != 0 ||
+			strcmp(base->name, chain) != 0 || t->drops[base->hook])
+			continue;
+		t->drops[base->hook] = true;
+		(void)snprintf(t->chains[base->hook], DOCTOR_NAME_MAX, "%s", chain);
+	}
 }
 
 static void
@@ -260,6 +327,8 @@ take_rule(struct chains_reading *r, const struct nftnl_rule *rule)
 		return;
 	(void)nftnl_expr_foreach((struct nftnl_rule *)(uintptr_t)rule, see_expr, &s);
 	t->trusts = t->trusts || (s.in && s.trusts);
+	if (s.drops && !s.in && !s.out && !s.more)
+		note_last_rule(r, t, nftnl_rule_get_u32(rule, NFTNL_RULE_FAMILY), table, chain);
 	if (!s.accepts)
 		return;
 	place = doctor_place_of(t, chain);

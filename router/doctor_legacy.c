@@ -138,6 +138,28 @@ struct walk {
 static const char *const hook_chains[DOCTOR_HOOK_COUNT] = {
 	"PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"};
 
+static bool
+drops_all(const struct entry *e)
+{
+	int verdict;
+
+	return target_is(e, "REJECT") || (standard_verdict(e, &verdict) && verdict == -NF_DROP - 1);
+}
+
+/* A rule for everything, in a chain of these hooks, is as good as a policy. */
+static void
+note_last_rule(const struct walk *w, struct doctor_table *t)
+{
+	static const enum doctor_hook hooks[] = {DOCTOR_INPUT, DOCTOR_FORWARD};
+
+	for (size_t i = 0; i < ARRAY_SIZE(hooks); i++) {
+		if (strcmp(w->chain, hook_chains[hooks[i]]) != 0)
+			continue;
+		t->drops[hooks[i]] = true;
+		(void)snprintf(t->chains[hooks[i]], DOCTOR_NAME_MAX, "%s", w->chain);
+	}
+}
+
 /* A rule that accepts, and asks for the bridge. */
 static void
 see_rule(const struct walk *w, const struct entry *e, struct doctor_table *t)
@@ -151,6 +173,8 @@ see_rule(const struct walk *w, const struct entry *e, struct doctor_table *t)
 		     u16_at(e->p, l->proto) == 0 && e->p[l->inverted] == 0;
 	int verdict;
 
+	if (plain && !e->p[l->in] && !e->p[l->out] && drops_all(e))
+		note_last_rule(w, t);
 	if (!standard_verdict(e, &verdict) || verdict != -NF_ACCEPT - 1)
 		return;
 	t->accepts_some_in = t->accepts_some_in || (place.input && in);

@@ -14,11 +14,14 @@
 #include "router/router.h"
 
 #include <arpa/inet.h>
+#include <linux/capability.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 
 #define PROC_ROOT "/proc"
 #define LXC_RUN "/run/lxc"
@@ -158,7 +161,7 @@ try_rules(struct doctor_facts *f)
 	struct err e = {0};
 	struct nft n;
 
-	if (!conf_needs_router(f->conf))
+	if (!conf_needs_router(f->conf) || f->refused[0])
 		return;
 	if (nft_open(&n, &e) < 0) {
 		(void)snprintf(f->refused, sizeof(f->refused), "%s", e.msg);
@@ -170,19 +173,40 @@ try_rules(struct doctor_facts *f)
 	nft_close(&n);
 }
 
+/* Why loading modules would not help: this process may not, or the kernel was replaced on disk and
+ * its modules with it. */
+static void
+read_rights(struct doctor_facts *f)
+{
+	struct utsname kernel;
+	struct stat found;
+	char path[PATH_SIZE];
+
+	f->denied = prctl(PR_CAPBSET_READ, CAP_NET_ADMIN) == 0;
+	if (uname(&kernel) < 0 || lstat(PROC_ROOT "/modules", &found) < 0)
+		return;
+	(void)snprintf(path, sizeof(path), "/lib/modules/%s", kernel.release);
+	if (stat(path, &found) < 0)
+		(void)snprintf(f->modules_lost, sizeof(f->modules_lost), "%.*s",
+			DOCTOR_NAME_MAX - 1, kernel.release);
+}
+
 /* --- all of it ------------------------------------------------------------------------------- */
 
 static int
 read_network(struct doctor_facts *f, struct err *e)
 {
 	struct netlink route = {0}, filter = {0};
+	struct err why = {0};
 	int rc = -1;
 
 	if (netlink_open(&route, NETLINK_ROUTE, false, e) == 0 &&
-		netlink_open(&filter, NETLINK_NETFILTER, false, e) == 0 &&
-		link_read(&route, &f->links, e) == 0 && read_routes(&route, f, e) == 0 &&
-		doctor_read_intruders(&route, f, e) == 0)
-		rc = doctor_read_chains(&filter, f, e);
+		link_read(&route, &f->links, e) == 0 && read_routes(&route, f, e) == 0)
+		rc = doctor_read_intruders(&route, f, e);
+	/* A kernel that knows nothing of nftables is a finding, not a failure. */
+	if (rc == 0 && (netlink_open(&filter, NETLINK_NETFILTER, false, &why) < 0 ||
+			       doctor_read_chains(&filter, f, &why) < 0))
+		(void)snprintf(f->refused, sizeof(f->refused), "%s", why.msg);
 	netlink_close(&route);
 	netlink_close(&filter);
 	return rc;
@@ -201,6 +225,7 @@ doctor_read(const struct conf *conf, struct doctor_facts *ret, struct err *e)
 		return -1;
 	doctor_read_legacy(PROC_ROOT, ret);
 	try_rules(ret);
+	read_rights(ret);
 	return 0;
 }
 

@@ -147,17 +147,21 @@ doctor_judge_tables(const struct doctor_facts *f, struct findings *ret)
 	for (size_t i = 0; i < f->n_tables; i++) {
 		const struct doctor_table *t = &f->tables[i];
 
-		if (t->v6 && !(b && b->v6.addr.family))
+		if ((t->v6 && !(b && b->v6.addr.family)) || (t->frames && !b))
 			continue;
 		for (size_t hook = 0; hook < DOCTOR_HOOK_COUNT; hook++) {
-			if (!t->drops[hook])
+			/* A rule that asks for the bridge of a frame is not for every kernel. */
+			bool routed =
+				!t->frames && (hook == DOCTOR_FORWARD || hook == DOCTOR_INPUT);
+
+			if (!t->drops[hook] || (routed && !b))
 				continue;
-			if (hook == DOCTOR_FORWARD && b)
-				judge_forward(t, b->name, ret);
-			else if (hook == DOCTOR_INPUT && b)
-				judge_input(t, b->name, ret);
-			else if (hook != DOCTOR_FORWARD && hook != DOCTOR_INPUT)
+			if (!routed)
 				judge_other(t, (enum doctor_hook)hook, ret);
+			else if (hook == DOCTOR_FORWARD)
+				judge_forward(t, b->name, ret);
+			else
+				judge_input(t, b->name, ret);
 		}
 	}
 }

@@ -1,6 +1,7 @@
 """`sluice doctor`: each thing that breaks a router is made for real, found, and mended by the command that it prints."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -95,7 +96,9 @@ def web(net, edge):
     "table inet fw { chain forwarded { type filter hook forward priority 10; policy drop; ct state established accept; } }",
     "table ip filter { chain DOCKER-USER { } chain FORWARD { type filter hook forward priority 0; policy drop;"
     " jump DOCKER-USER; } }",
-], ids=["iptables-nft", "nft", "docker"])
+    "table inet fw { chain forwarded { type filter hook forward priority 10; ct state established accept;"
+    " counter log reject with icmpx admin-prohibited; } }",
+], ids=["iptables-nft", "nft", "docker", "a rule at the end"])
 def test_a_foreign_policy_of_drop_is_found_and_mended(net, web, table):
     wait_for(lambda: passes(net))
     nft(net.edge, table)
@@ -116,6 +119,51 @@ def test_a_policy_of_iptables_legacy_is_found_and_mended(net, web, program):
     finding = mended(net, "forward-drop")
     assert finding["mend"].startswith(f"{program} -I FORWARD -i rtbr0 -j ACCEPT && ")
     assert passes(net)
+
+
+@pytest.mark.parametrize("program", ["iptables-nft", "iptables-legacy"])
+def test_a_last_rule_of_iptables_is_as_good_as_a_policy(net, web, program):
+    """As on the images of some hosters. A rule with a condition is none."""
+    if not shutil.which(program):
+        pytest.skip(f"{program} is not installed")
+    for chain in ("INPUT", "FORWARD"):
+        net.edge.run(program, "-A", chain, "-p", "tcp", "--dport", "9", "-j", "DROP")
+        net.edge.run(program, "-A", chain, "-i", "other0", "-j", "DROP")
+        net.edge.run(program, "-N", "mine-" + chain)
+        net.edge.run(program, "-A", "mine-" + chain, "-j", "DROP")
+    wait_for(lambda: passes(net))
+    assert findings(net) == []
+    net.edge.run(program, "-A", "FORWARD", "-j", "REJECT", "--reject-with", "icmp-host-prohibited")
+    assert not passes(net)
+    mended(net, "forward-drop")
+    assert passes(net)
+    net.edge.run(program, "-A", "INPUT", "-j", "DROP")
+    mended(net, "input-drop")
+    assert findings(net) == []
+
+
+def test_a_bridge_s_own_table_that_drops(net, edge):
+    nft(edge, "table bridge filter { chain INPUT { type filter hook input priority 0; policy drop; }"
+              " chain FORWARD { type filter hook forward priority 0; policy drop; }"
+              " chain OUTPUT { type filter hook output priority 0; policy drop; } }")
+    found = findings(net)
+    assert [f["id"] for f in found] == ["policy-drop"] * 3
+    for f in found:
+        edge.run("sh", "-e", "-c", f["mend"])
+    assert findings(net) == []
+
+
+@pytest.mark.parametrize("wrap, says, mend", [
+    (("strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=socket", "-e", "inject=socket:error=EPROTONOSUPPORT:when=2+"),
+     "Protocol not supported", "modprobe -a nf_tables|systemctl reboot"),
+    (("setpriv", "--bounding-set=-net_admin"), "no CAP_NET_ADMIN", "# run sluice on the host itself")],
+    ids=["no nftables", "no right"])
+def test_a_kernel_that_does_not_take_our_rules(net, edge, box, wrap, says, mend):
+    path = box.write("doctor.conf", CONF)
+    done = run(*edge.prefix, *wrap, SLUICE, "-s", box.path("none.sock"), "doctor", path, check=False,
+               env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"})
+    assert done.returncode == 1 and "error: the kernel does not take the rules: " in done.stdout, done
+    assert says in done.stdout and re.search(f"^    ({mend})", done.stdout, re.M)
 
 
 @pytest.mark.skipif(not shutil.which("iptables-legacy"), reason="iptables-legacy is not installed")

@@ -52,6 +52,23 @@ a_kernel_without_our_modules_is_told_to_load_them(void **state)
 }
 
 static void
+modules_that_are_gone_or_rights_that_are_missing_are_said(void **state)
+{
+	struct doctor_facts *f = *state;
+	struct findings found = {0}, denied = {0};
+
+	(void)snprintf(f->refused, sizeof(f->refused), "%s", "Operation not supported");
+	(void)snprintf(f->modules_lost, sizeof(f->modules_lost), "%s", "6.1.0-18-amd64");
+	doctor_judge(f, &found);
+	assert_string_equal(only(&found, "kernel")->mend, "systemctl reboot");
+	assert_non_null(strstr(found.v[0].what, "/lib/modules/6.1.0-18-amd64"));
+	f->denied = true;
+	doctor_judge(f, &denied);
+	assert_non_null(strstr(only(&denied, "kernel")->what, "CAP_NET_ADMIN"));
+	assert_null(strstr(denied.v[0].what, "/lib/modules"));
+}
+
+static void
 parameters_say_nothing_before_the_router_has_set_them(void **state)
 {
 	struct doctor_facts *f = *state;
@@ -116,6 +133,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			a_kernel_without_our_modules_is_told_to_load_them, make, clear),
+		cmocka_unit_test_setup_teardown(
+			modules_that_are_gone_or_rights_that_are_missing_are_said, make, clear),
 		cmocka_unit_test_setup_teardown(
 			parameters_say_nothing_before_the_router_has_set_them, make, clear),
 		cmocka_unit_test(a_rule_counts_where_its_chain_stands),
