@@ -82,6 +82,23 @@ worker_on_goodbye(struct timer *t)
 	exchange_drain_tunnels(list_entry(t, struct worker, goodbye));
 }
 
+static void
+worker_on_trim(struct timer *t)
+{
+	struct worker *w = list_entry(t, struct worker, trim);
+	bool blocks = block_pool_trim(&w->blocks), exchanges = exchange_trim_spares(w);
+
+	if (blocks || exchanges)
+		worker_trim_later(w);
+}
+
+void
+worker_trim_later(struct worker *w)
+{
+	if (w->trim.deadline_ms == 0)
+		timer_set(&w->timers, &w->trim, clock_mono_coarse_ms() + WORKER_TRIM_MS);
+}
+
 struct worker *
 worker_new(unsigned index, unsigned n_threads, struct tickets *tickets, struct mailbox *notes,
 	struct err *e)
@@ -98,6 +115,7 @@ worker_new(unsigned index, unsigned n_threads, struct tickets *tickets, struct m
 	list_init(&w->conns);
 	list_init(&w->tunnels);
 	timer_init(&w->goodbye, worker_on_goodbye);
+	timer_init(&w->trim, worker_on_trim);
 	list_init(&w->overload.idle);
 	list_init(&w->graves);
 	list_init(&w->dials);

@@ -35,8 +35,15 @@
 #include <pthread.h>
 
 #define WORKER_TEXT_MAX (64 * 1024) /* the longest location, file name or head that is built */
-#define WORKER_SPARE_EXCHANGES 64   /* finished ones kept for the next request */
-#define WORKER_CLOSES_MAX 64        /* reasons for closing a connection (conn.h) */
+#define WORKER_SPARES_AT_REST 64    /* finished exchanges kept for the next request */
+/* And while it is busy. With AddressSanitizer no more, as with blocks (block.h). */
+#ifdef SLUICE_SANITIZED_ADDRESS
+#define WORKER_SPARES_MAX WORKER_SPARES_AT_REST
+#else
+#define WORKER_SPARES_MAX 1024
+#endif
+#define WORKER_TRIM_MS 1000  /* what nobody needed for this long is given back */
+#define WORKER_CLOSES_MAX 64 /* reasons for closing a connection (conn.h) */
 
 /* What the main thread tells a worker. X(id, meaning) */
 #define COMMAND_TABLE(X)                                                                           \
@@ -177,6 +184,8 @@ struct worker {
 		spool_noted_ms;
 	struct list spare_exchanges;
 	size_t n_spare_exchanges;
+	size_t n_idle_exchanges; /* the fewest spares since the last trim: nobody needed these */
+	struct timer trim;       /* set while there are more spares or blocks than at rest */
 };
 
 /* An object that is closed but may still be on the stack: freed when the loop comes round. */
@@ -214,6 +223,9 @@ void worker_note_staple(struct worker *w, const unsigned char id[static STAPLE_I
 	enum staple_state state, struct staple *staple, const char *why);
 /* Frees the object once nothing on the stack can hold it. */
 void worker_bury(struct worker *w, struct grave *g);
+/* There may be more spares or free blocks than at rest: gives them back when they are not needed.
+ */
+void worker_trim_later(struct worker *w);
 /* The date of now as HTTP writes it, in w->date until the next call. */
 struct slice worker_date(struct worker *w);
 

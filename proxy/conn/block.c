@@ -7,16 +7,34 @@
 #include <stdlib.h>
 #include <string.h>
 
+static char *
+block_take(struct block_pool *pool)
+{
+	char *block = pool->free;
+
+	memcpy(&pool->free, block, sizeof(pool->free));
+	pool->n_free--;
+	if (pool->n_idle > pool->n_free)
+		pool->n_idle = pool->n_free;
+	return block;
+}
+
 void
 block_pool_clear(struct block_pool *pool)
 {
-	while (pool->free) {
-		void *block = pool->free;
+	while (pool->free)
+		free(block_take(pool));
+}
 
-		memcpy(&pool->free, block, sizeof(pool->free));
-		free(block);
-	}
-	pool->n_free = 0;
+bool
+block_pool_trim(struct block_pool *pool)
+{
+	size_t idle = pool->n_idle;
+
+	for (; idle > 0 && pool->n_free > BLOCK_REST_MAX; idle--)
+		free(block_take(pool));
+	pool->n_idle = pool->n_free;
+	return pool->n_free > BLOCK_REST_MAX;
 }
 
 /* Only the pool's thread writes it. */
@@ -30,17 +48,10 @@ char *
 block_get(struct block_pool *pool)
 {
 	size_t n_out = atomic_load_explicit(&pool->n_out, memory_order_relaxed);
-	void *block = pool->free;
+	char *block = pool->free ? block_take(pool) : malloc(BLOCK_SIZE);
 
-	if (!block) {
-		block = malloc(BLOCK_SIZE);
-		if (block)
-			block_count(pool, n_out + 1);
-		return block;
-	}
-	block_count(pool, n_out + 1);
-	memcpy(&pool->free, block, sizeof(pool->free));
-	pool->n_free--;
+	if (block)
+		block_count(pool, n_out + 1);
 	return block;
 }
 

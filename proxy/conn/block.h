@@ -14,11 +14,19 @@
 #include <stdint.h>
 
 #define BLOCK_SIZE (40 * 1024) /* holds the largest head; the most that waits in one direction */
-#define BLOCK_KEEP_MAX 32      /* free blocks that a thread keeps */
+#define BLOCK_REST_MAX 32      /* free blocks that a thread keeps at rest */
+/* And while it is busy (see block_pool_trim): enough for a turn in which hundreds of backends
+ * answer. With AddressSanitizer no more than at rest, so that it sees uses after a free. */
+#ifdef SLUICE_SANITIZED_ADDRESS
+#define BLOCK_KEEP_MAX BLOCK_REST_MAX
+#else
+#define BLOCK_KEEP_MAX 512
+#endif
 
 struct block_pool {
 	void *free; /* the first free block; each begins with a pointer to the next */
 	size_t n_free;
+	size_t n_idle; /* the fewest that were free since the last trim: nobody needed these */
 	_Atomic size_t n_out; /* blocks that are held now; other threads look at it */
 };
 
@@ -29,6 +37,9 @@ struct iobuf {
 
 /* Frees what the pool keeps; blocks that are out stay with their holders. */
 void block_pool_clear(struct block_pool *pool);
+/* Of the free blocks beyond BLOCK_REST_MAX, frees those that nobody needed since the last call.
+ * True: some beyond it are left, for the next call. */
+bool block_pool_trim(struct block_pool *pool);
 /* A block of BLOCK_SIZE bytes, not zeroed, or NULL when memory is short. */
 char *block_get(struct block_pool *pool);
 /* Gives a block back; NULL is accepted. */

@@ -97,6 +97,8 @@ exchange_take_spare(struct worker *w)
 	if (node) {
 		list_remove(node);
 		w->n_spare_exchanges--;
+		if (w->n_idle_exchanges > w->n_spare_exchanges)
+			w->n_idle_exchanges = w->n_spare_exchanges;
 		return list_entry(node, struct exchange, node);
 	}
 	x = calloc(1, sizeof(*x));
@@ -145,13 +147,19 @@ exchange_new(struct front *f)
 void
 exchange_free_spares(struct worker *w)
 {
-	struct list *node;
+	while (!list_empty(&w->spare_exchanges))
+		exchange_free(exchange_take_spare(w));
+}
 
-	while ((node = list_first(&w->spare_exchanges)) != NULL) {
-		list_remove(node);
-		exchange_free(list_entry(node, struct exchange, node));
-	}
-	w->n_spare_exchanges = 0;
+bool
+exchange_trim_spares(struct worker *w)
+{
+	size_t idle = w->n_idle_exchanges;
+
+	for (; idle > 0 && w->n_spare_exchanges > WORKER_SPARES_AT_REST; idle--)
+		exchange_free(exchange_take_spare(w));
+	w->n_idle_exchanges = w->n_spare_exchanges;
+	return w->n_spare_exchanges > WORKER_SPARES_AT_REST;
 }
 
 void
@@ -264,12 +272,14 @@ exchange_finish(struct exchange *x)
 	x->front->exchange = NULL;
 	/* Its memory stays until the loop comes round: who closed the connection, deep below
 	 * exchange_run, still looks at it on the way out. */
-	if (w->n_spare_exchanges >= WORKER_SPARE_EXCHANGES) {
+	if (w->n_spare_exchanges >= WORKER_SPARES_MAX) {
 		worker_bury(w, &x->grave);
 		return;
 	}
 	list_prepend(&w->spare_exchanges, &x->node);
 	w->n_spare_exchanges++;
+	if (w->n_spare_exchanges > WORKER_SPARES_AT_REST || w->blocks.n_free > BLOCK_REST_MAX)
+		worker_trim_later(w);
 }
 
 void

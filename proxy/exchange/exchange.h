@@ -220,6 +220,8 @@ void exchange_on_container(struct container_entry *entry, enum container_change 
 /* The process ends soon: this answer is the connection's last, unless its head is out already. */
 void exchange_drain_connection(struct exchange *x);
 void exchange_free_spares(struct worker *w);
+/* Like block_pool_trim, for what is kept of finished exchanges. */
+bool exchange_trim_spares(struct worker *w);
 
 /* What a ticket waited for is on disk, or in memory, or is not to be had. */
 void exchange_on_disk(struct disk_ticket *t);

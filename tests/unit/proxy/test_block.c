@@ -35,6 +35,32 @@ a_pool_keeps_no_more_than_its_maximum(void **state)
 	assert_int_equal(pool.n_free, 0);
 }
 
+/* What was needed in the meantime stays, what was not goes, down to what there is at rest. */
+static void
+what_nobody_needs_is_freed(void **state)
+{
+	struct block_pool pool = {0};
+	char *blocks[BLOCK_KEEP_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < BLOCK_KEEP_MAX; i++)
+		blocks[i] = block_get(&pool);
+	for (size_t i = 0; i < BLOCK_KEEP_MAX; i++)
+		block_put(&pool, blocks[i]);
+	assert_int_equal(block_pool_trim(&pool), BLOCK_KEEP_MAX > BLOCK_REST_MAX);
+	assert_int_equal(pool.n_free, BLOCK_KEEP_MAX);
+	for (size_t i = 0; i < BLOCK_KEEP_MAX / 2; i++)
+		blocks[i] = block_get(&pool);
+	for (size_t i = 0; i < BLOCK_KEEP_MAX / 2; i++)
+		block_put(&pool, blocks[i]);
+	(void)block_pool_trim(&pool);
+	assert_true(pool.n_free >= BLOCK_KEEP_MAX / 2 && pool.n_free >= BLOCK_REST_MAX);
+	assert_true(pool.n_free == BLOCK_KEEP_MAX / 2 || pool.n_free == BLOCK_REST_MAX);
+	assert_false(block_pool_trim(&pool));
+	assert_int_equal(pool.n_free, BLOCK_REST_MAX);
+	block_pool_clear(&pool);
+}
+
 static void
 bytes_come_out_as_they_went_in(void **state)
 {
@@ -85,6 +111,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_block_that_is_put_is_got_again),
 		cmocka_unit_test(a_pool_keeps_no_more_than_its_maximum),
+		cmocka_unit_test(what_nobody_needs_is_freed),
 		cmocka_unit_test(bytes_come_out_as_they_went_in),
 		cmocka_unit_test(an_append_moves_the_rest_up_when_that_makes_room),
 	};
