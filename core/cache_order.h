@@ -20,4 +20,12 @@ enum cache_order {
 		CACHE_ORDER_COUNT
 };
 
+/* What the disk tier does. X(id, word, what) */
+#define CACHE_DISK_STATE_TABLE(X)                                                                  \
+	X(OFF, "off", "nothing: the configuration has none")                                       \
+	X(WAITING, "waiting", "another process has the folder")                                    \
+	X(LOADING, "loading", "the index is being built: answers are taken, none is found")        \
+	X(OPEN, "open", "it works")                                                                \
+	X(FAILED, "failed", "the disk refuses: it is tried again now and then")
+
 #endif

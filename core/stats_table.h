@@ -63,6 +63,7 @@
 	X(CACHE_DISK_ERRORS, "cache_disk_errors", PROXY, COUNTER, "what the disk has refused") \
 	X(CACHE_DISK_CORRUPTED, "cache_disk_corrupted", PROXY, COUNTER, "damaged answers and files found on the disk") \
 	X(CACHE_DISK_EVICTED, "cache_disk_evicted", PROXY, COUNTER, "answers on disk that made room for others") \
+	X(CACHE_DISK_STATE, "cache_disk_state", PROXY, GAUGE, "the disk: 0 off, 1 waiting, 2 loading, 3 open, 4 failed") \
 	X(CACHE_DISK_OBJECTS, "cache_disk_objects", PROXY, GAUGE, "answers on disk now") \
 	X(CACHE_DISK_BYTES, "cache_disk_bytes", PROXY, GAUGE, "bytes of the cache's files now") \
 	X(CACHE_DISK_INDEX, "cache_disk_index", PROXY, GAUGE, "bytes of memory that know what is on disk") \

@@ -4,6 +4,7 @@
  */
 #include "daemon/control.h"
 
+#include "core/cache_order.h"
 #include "core/own.h"
 #include "core/report.h"
 
@@ -142,22 +143,36 @@ control_cache_objects(struct slice report)
 	return list;
 }
 
+/* Of its number a word. */
+static const char *
+disk_state(const json_t *counters)
+{
+	static const char *const words[] = {
+#define DISK_STATE_WORD(id, word, what) word,
+		CACHE_DISK_STATE_TABLE(DISK_STATE_WORD)
+#undef DISK_STATE_WORD
+	};
+	json_int_t n = json_integer_value(json_object_get(counters, "cache_disk_state"));
+
+	return words[n >= 0 && n < (json_int_t)ARRAY_SIZE(words) ? n : 0];
+}
+
 json_t *
 control_cache_counts(const struct control_state *s, const json_t *usage)
 {
 	const json_t *counters = json_object_get(usage, "counters");
 	json_int_t hits = json_integer_value(json_object_get(counters, "cache_hits"));
 	json_int_t misses = json_integer_value(json_object_get(counters, "cache_misses"));
-	json_t *o = json_pack("{s:I, s:I, s:f}", "limit",
+	json_t *o = json_pack("{s:I, s:I, s:s, s:f}", "limit",
 		(json_int_t)(s->conf ? s->conf->cache_store.memory : 0), "disk_limit",
-		(json_int_t)(s->conf ? s->conf->cache_store.disk : 0), "hit_ratio",
-		hits + misses > 0 ? (double)hits / (double)(hits + misses) : 0.0);
+		(json_int_t)(s->conf ? s->conf->cache_store.disk : 0), "disk", disk_state(counters),
+		"hit_ratio", hits + misses > 0 ? (double)hits / (double)(hits + misses) : 0.0);
 
 	for (unsigned i = 0; i < STAT_COUNT; i++) {
 		const char *name = stats_name((enum stat_id)i);
 		json_t *value = json_object_get(counters, name);
 
-		if (strncmp(name, "cache_", 6) == 0 && value)
+		if (strncmp(name, "cache_", 6) == 0 && i != STAT_CACHE_DISK_STATE && value)
 			json_object_set(o, name + 6, value);
 	}
 	return o;

@@ -75,6 +75,9 @@ print_status(const json_t *answer, struct buf *out)
 		return -1;
 	json_object_foreach((json_t *)(uintptr_t)answer, key, value)
 	{
+		if (json_is_string(value) &&
+			buf_printf(out, "%-16s %s\n", key, json_string_value(value)) < 0)
+			return -1;
 		if (!json_is_integer(value))
 			continue;
 		if (buf_printf(out, "%-16s %lld", key, (long long)json_integer_value(value)) < 0 ||

@@ -4,6 +4,7 @@
 #include "core/clock.h"
 #include "core/file.h"
 #include "core/own.h"
+#include "core/report.h"
 #include "proxy/cache/cache_disk_parts.h"
 
 #include <errno.h>
@@ -184,6 +185,29 @@ queue_read(struct cache_disk *d, struct list *bucket, struct disk_found *found,
 	d->n_reads++;
 	pthread_cond_signal(&d->to_read);
 	return r;
+}
+
+bool
+disk_queue_read(struct cache_disk *d, struct disk_read *r, struct disk_waiter *w)
+{
+	bool taken;
+
+	list_init(&r->node);
+	list_init(&r->waiters);
+	list_init(&w->node);
+	w->job = NULL;
+	w->piece = NULL;
+	pthread_mutex_lock(&d->lock);
+	taken = d->n_reads < DISK_READS_MAX;
+	w->waiting = taken;
+	if (taken) {
+		list_append(&r->waiters, &w->node);
+		list_append(&d->queue, &r->queued);
+		d->n_reads++;
+		pthread_cond_signal(&d->to_read);
+	}
+	pthread_mutex_unlock(&d->lock);
+	return taken;
 }
 
 bool
@@ -428,8 +452,8 @@ cache_disk_freshen(struct cache_disk *d, const struct cache_object *old, struct 
 /* --- purges ---------------------------------------------------------------------------------- */
 
 /* While it is loading, the index does not know what is there. */
-static bool
-is_blind(struct cache_disk *d)
+bool
+cache_disk_is_loading(struct cache_disk *d)
 {
 	int state = atomic_load(&d->state);
 
@@ -439,7 +463,7 @@ is_blind(struct cache_disk *d)
 bool
 cache_disk_invalidate(struct cache_disk *d, struct slice url, struct disk_waiter *w)
 {
-	bool blind = is_blind(d);
+	bool blind = cache_disk_is_loading(d);
 	size_t n;
 
 	if (!d->running || atomic_load(&d->state) == DISK_STATE_OFF)
@@ -474,6 +498,29 @@ cache_disk_each(struct cache_disk *d, bool (*see)(const struct disk_entry *e, vo
 	disk_index_each(d->index, see, ctx);
 }
 
+bool
+cache_disk_show(struct cache_disk *d, struct slice url, struct disk_waiter *w)
+{
+	struct disk_found found[DISK_VARIANTS_MAX];
+	size_t n = disk_index_find_all(d->index, url, DISK_VARIANTS_MAX, found);
+	struct disk_read *r = n > 0 ? calloc(1, sizeof(*r)) : NULL;
+
+	if (r)
+		r->shown = malloc(n * sizeof(found[0]));
+	if (r && r->shown) {
+		memcpy(r->shown, found, n * sizeof(found[0]));
+		r->n_shown = n;
+		buf_init(&r->report, REPORT_MAX);
+		if (disk_queue_read(d, r, w))
+			return true;
+	}
+	for (size_t i = 0; i < n; i++)
+		disk_segment_unref(&found[i].segment);
+	free(r ? r->shown : NULL);
+	free(r);
+	return false;
+}
+
 void
 cache_disk_count(struct cache_disk *d, struct stats *stats)
 {
@@ -486,6 +533,7 @@ cache_disk_count(struct cache_disk *d, struct stats *stats)
 
 	disk_index_count(d->index, &c);
 	atomic_store(&stats->value[STAT_CACHE_DISK_OBJECTS], c.objects);
+	atomic_store(&stats->value[STAT_CACHE_DISK_STATE], (uint64_t)atomic_load(&d->state));
 	atomic_store(&stats->value[STAT_CACHE_DISK_BYTES], atomic_load(&d->bytes));
 	atomic_store(&stats->value[STAT_CACHE_DISK_INDEX], d->running ? c.index_bytes : 0);
 	for (size_t i = 0; i < DISK_COUNTER_COUNT; i++)

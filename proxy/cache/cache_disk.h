@@ -11,6 +11,7 @@
 #ifndef PROXY_CACHE_DISK_H
 #define PROXY_CACHE_DISK_H
 
+#include "core/cache_order.h"
 #include "core/stats.h"
 #include "proxy/cache/cache_disk_index.h"
 #include "proxy/cache/cache_far.h"
@@ -28,22 +29,16 @@
 #define DISK_LARGE_SHARE 4   /* and one that is too large for memory a quarter */
 #define DISK_PARTS_MAX 32    /* of those are being written at a time */
 #define DISK_STREAM_SHARE                                                                          \
-	4                  /* what is read of them for clients: this part of the memory's budget   \
-			    */
+	4 /* what is read of them for clients: this part of the memory's budget                    \
+	   */
+#define DISK_INDEX_QUARTERS                                                                        \
+	3                  /* of the memory's budget may go to the index; beyond, the oldest goes */
 #define DISK_STREAMS_MIN 2 /* but always so many clients */
 #define DISK_FRESH_MIN 60  /* seconds: validations that bring less are not written */
 
-/* X(id, what the tier does) */
-#define DISK_STATE_TABLE(X)                                                                        \
-	X(OFF, "nothing: the configuration has none")                                              \
-	X(WAITING, "another process has the folder")                                               \
-	X(LOADING, "the index is being built: answers are taken, none is found")                   \
-	X(OPEN, "it works")                                                                        \
-	X(FAILED, "the disk refuses: it is tried again now and then")
-
 enum disk_state {
-#define DISK_STATE_ENUM(id, what) DISK_STATE_##id,
-	DISK_STATE_TABLE(DISK_STATE_ENUM)
+#define DISK_STATE_ENUM(id, word, what) DISK_STATE_##id,
+	CACHE_DISK_STATE_TABLE(DISK_STATE_ENUM)
 #undef DISK_STATE_ENUM
 };
 
@@ -56,6 +51,9 @@ struct disk_waiter {
 	struct list node;
 	struct disk_job *job;
 	bool waiting;
+	/* cache_disk_show's: struct report_stored, one each; its owner clears it. */
+	struct buf shown;
+	size_t n_shown;
 	struct cache_body
 		*piece; /* cache_disk_read_piece's: what was read; NULL: it is not to be had */
 	/* It is over, by whatever thread, under a lock: it must do no more than pass it on. */
@@ -83,6 +81,8 @@ uint64_t cache_disk_default_floor(uint64_t size);
 
 /* Whether anything may be found. */
 bool cache_disk_is_open(struct cache_disk *d);
+/* Nothing can be found yet, but will be. */
+bool cache_disk_is_loading(struct cache_disk *d);
 /* An answer to the request is on disk: it is being read, and w is told when it is in memory, or is
  * not to be had; the request looks again then. mark: taken before the memory tier was asked. False:
  * there is none. */
@@ -134,6 +134,9 @@ bool cache_disk_leave(struct cache_disk *d, struct disk_waiter *w);
 /* Shows each answer that can be found, see disk_index_each. */
 void cache_disk_each(
 	struct cache_disk *d, bool (*see)(const struct disk_entry *e, void *ctx), void *ctx);
+/* Reads the heads of all answers of the URL; w is told, and has them then. False: there is none, or
+ * too much to do. */
+bool cache_disk_show(struct cache_disk *d, struct slice url, struct disk_waiter *w);
 /* Writes its numbers. */
 void cache_disk_count(struct cache_disk *d, struct stats *stats);
 

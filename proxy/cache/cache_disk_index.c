@@ -7,7 +7,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#define BUCKETS_MIN 1024
+#define BUCKETS_MIN 1024 /* of which nothing is charged */
 #define WALK_BUCKETS 512 /* that a kill looks at without letting the lock go */
 
 struct disk_index {
@@ -74,6 +74,7 @@ unref(struct disk_index *ix, struct disk_entry *e)
 	if (--e->refs > 0)
 		return;
 	ix->bytes -= entry_bytes(e);
+	cache_store_release(ix->store, entry_bytes(e));
 	free(e);
 }
 
@@ -113,6 +114,7 @@ grow(struct disk_index *ix)
 	free(ix->buckets);
 	ix->buckets = bigger;
 	ix->bytes += ix->n_buckets * sizeof(struct disk_entry *);
+	cache_store_charge(ix->store, ix->n_buckets * sizeof(struct disk_entry *));
 	ix->n_buckets = n;
 }
 
@@ -184,6 +186,7 @@ entry_new(struct disk_index *ix, struct slice url, struct slice vary, struct sli
 	if (tags.n)
 		memcpy(e->text + url.n + vary.n, tags.p, tags.n);
 	ix->bytes += entry_bytes(e);
+	cache_store_charge(ix->store, entry_bytes(e));
 	return e;
 }
 
@@ -268,6 +271,24 @@ disk_index_find(struct disk_index *ix, const struct cache_key *key,
 	}
 	pthread_mutex_unlock(&ix->lock);
 	return e != NULL;
+}
+
+size_t
+disk_index_find_all(struct disk_index *ix, struct slice url, size_t max, struct disk_found *ret)
+{
+	uint64_t hash = cache_store_hash(ix->store, url);
+	size_t n = 0;
+
+	pthread_mutex_lock(&ix->lock);
+	for (const struct disk_entry *e = ix->ready ? *bucket_of(ix, hash) : NULL; e && n < max;
+		e = e->next) {
+		if (e->hash != hash || !e->segment || !slice_eq(disk_entry_url(e), url))
+			continue;
+		ret[n] = where(e);
+		(void)disk_segment_ref(ret[n++].segment);
+	}
+	pthread_mutex_unlock(&ix->lock);
+	return n;
 }
 
 /* --- storing --------------------------------------------------------------------------------- */
@@ -524,6 +545,8 @@ disk_index_free(struct disk_index **ix)
 	for (size_t i = 0; i < gone->n_buckets; i++)
 		while (gone->buckets[i])
 			unlink_at(gone, &gone->buckets[i]);
+	cache_store_release(
+		gone->store, (gone->n_buckets - BUCKETS_MIN) * sizeof(struct disk_entry *));
 	pthread_mutex_destroy(&gone->lock);
 	free(gone->buckets);
 	free(gone);

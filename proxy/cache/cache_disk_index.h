@@ -113,6 +113,10 @@ size_t disk_index_kill(struct disk_index *ix, enum disk_kind kind, struct slice 
  * NULL: it has none any more. */
 struct disk_entry *disk_index_first_of(
 	struct disk_index *ix, struct disk_segment *segment, struct disk_found *ret_where);
+/* All answers of a URL that can be found, at most max, each with a reference to its segment.
+ * Returns how many. */
+size_t disk_index_find_all(
+	struct disk_index *ix, struct slice url, size_t max, struct disk_found *ret);
 /* Shows each that can be found; see must be quick, and stops it by false. */
 void disk_index_each(
 	struct disk_index *ix, bool (*see)(const struct disk_entry *e, void *ctx), void *ctx);

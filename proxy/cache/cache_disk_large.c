@@ -344,29 +344,16 @@ cache_disk_read_piece(struct cache_disk *d, struct cache_far *far, uint64_t numb
 	struct cache_body **buffer, struct disk_waiter *w)
 {
 	struct disk_read *r = calloc(1, sizeof(*r));
-	bool taken = false;
 
 	if (!r)
 		return false;
-	list_init(&r->node);
-	list_init(&r->waiters);
-	list_init(&w->node);
-	w->job = NULL;
-	w->piece = NULL;
-	pthread_mutex_lock(&d->lock);
-	taken = d->n_reads < DISK_READS_MAX;
-	w->waiting = taken;
-	if (taken) {
-		r->far = cache_far_ref(far);
-		r->number = number;
-		r->piece = steal_ptr(buffer);
-		list_append(&r->waiters, &w->node);
-		list_append(&d->queue, &r->queued);
-		d->n_reads++;
-		pthread_cond_signal(&d->to_read);
-	}
-	pthread_mutex_unlock(&d->lock);
-	if (!taken)
-		free(r);
-	return taken;
+	r->number = number;
+	r->far = cache_far_ref(far);
+	r->piece = steal_ptr(buffer);
+	if (disk_queue_read(d, r, w))
+		return true;
+	*buffer = steal_ptr(&r->piece);
+	cache_far_unref(&r->far);
+	free(r);
+	return false;
 }

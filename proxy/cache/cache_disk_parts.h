@@ -56,6 +56,9 @@ struct disk_read {
 	struct cache_far *far;    /* else a piece of this, */
 	uint64_t number;          /* the one with this number, */
 	struct cache_body *piece; /* to here */
+	struct disk_found *shown; /* else the heads of these, to be shown */
+	size_t n_shown;
+	struct buf report;
 };
 
 static inline bool
@@ -120,6 +123,9 @@ disk_bump(struct cache_disk *d, enum disk_counter which)
 void disk_job_tell(struct disk_job *job);
 /* Frees it; nobody waits for it any more. */
 void disk_job_free(struct cache_disk *d, struct disk_job *job);
+
+/* A read of w's own. False: there are too many, and it stays the caller's. */
+bool disk_queue_read(struct cache_disk *d, struct disk_read *r, struct disk_waiter *w);
 
 /* --- cache_disk_large.c ---------------------------------------------------------------------- */
 

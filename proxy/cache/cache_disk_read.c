@@ -4,6 +4,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/own.h"
+#include "core/report.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -111,10 +112,41 @@ read_whole(struct cache_disk *d, const struct disk_read *read, struct buf *meta)
 	cache_body_unref(&body);
 }
 
+/* Heads that somebody wants to see. */
+static void
+read_shown(struct cache_disk *d, struct disk_read *read, struct buf *meta)
+{
+	struct report_stored report;
+	struct disk_record r;
+	size_t n = 0;
+
+	for (size_t i = 0; i < read->n_shown; i++) {
+		struct disk_found *found = &read->shown[i];
+		struct cache_body *none = NULL;
+		struct cache_object *o = NULL;
+		int rc = disk_file_read_head(found, meta, &r);
+
+		if (rc == 0)
+			o = make_object(d, &r, NULL, &none);
+		else
+			on_bad(d, found, rc);
+		if (o) {
+			cache_object_report(o, clock_mono_coarse_ms(), &report);
+			report.on_disk = true;
+			n += report_put_stored(&read->report, &report) == 0;
+		}
+		cache_object_unref(&o);
+		disk_segment_unref(&found->segment);
+	}
+	read->n_shown = n;
+}
+
 static void
 read_one(struct cache_disk *d, struct disk_read *read, struct buf *meta)
 {
-	if (read->far)
+	if (read->shown)
+		read_shown(d, read, meta);
+	else if (read->far)
 		read_piece(d, read);
 	else if (read->found.body_n > cache_store_object_max(d->store))
 		read_head(d, read, meta);
@@ -150,9 +182,14 @@ end_read(struct cache_disk *d, struct disk_read *read)
 		list_remove(node);
 		w->waiting = false;
 		w->piece = steal_ptr(&read->piece);
+		w->n_shown = read->n_shown;
+		w->shown = read->report;
+		buf_init(&read->report, REPORT_MAX);
 		w->on_done(w);
 	}
 	pthread_mutex_unlock(&d->lock);
+	buf_clear(&read->report);
+	free(read->shown);
 	cache_body_unref(&read->piece);
 	cache_far_unref(&read->far);
 	disk_segment_unref(&read->found.segment);

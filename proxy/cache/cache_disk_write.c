@@ -30,8 +30,8 @@ static void
 set_state(struct cache_disk *d, enum disk_state state)
 {
 	static const char *const names[] = {
-#define DISK_STATE_NAME(id, what) #id,
-		DISK_STATE_TABLE(DISK_STATE_NAME)
+#define DISK_STATE_NAME(id, word, what) #id,
+		CACHE_DISK_STATE_TABLE(DISK_STATE_NAME)
 #undef DISK_STATE_NAME
 	};
 
@@ -216,6 +216,16 @@ allowance(struct cache_disk *d)
 	return disk_plan_allowance(&room);
 }
 
+/* The index is charged to the memory tier, which is to have something to find as well. */
+static bool
+index_fits(struct cache_disk *d, const struct disk_counts *counts)
+{
+	uint64_t budget = cache_store_budget(d->store);
+
+	return counts->objects <= DISK_OBJECTS_MAX &&
+	       (budget == 0 || counts->index_bytes <= budget / 4 * DISK_INDEX_QUARTERS);
+}
+
 /* Evicts until n bytes more are allowed. False: they never are. */
 static bool
 make_room(struct cache_disk *d, uint64_t n)
@@ -224,7 +234,7 @@ make_room(struct cache_disk *d, uint64_t n)
 
 	for (;;) {
 		disk_index_count(d->index, &counts);
-		if (d->folder.bytes + n <= allowance(d) && counts.objects <= DISK_OBJECTS_MAX &&
+		if (d->folder.bytes + n <= allowance(d) && index_fits(d, &counts) &&
 			d->folder.n_segments < DISK_SEGMENTS_MAX)
 			return true;
 		if (remove_void(d))

@@ -27,20 +27,20 @@ uses_cache(const struct conf *conf)
 
 /* --- life ------------------------------------------------------------------------------------ */
 
-static void on_purged(struct list *item, void *ctx);
+static void on_news(struct list *item, void *ctx);
 
 int
 cache_manager_init(
 	struct cache_manager *m, struct event_base *base, struct chan **chan, struct err *e)
 {
-	list_init(&m->purges);
+	list_init(&m->pending);
 	m->chan = chan;
 	m->store = cache_store_new();
 	m->flights = cache_flights_new();
 	if (!m->store || !m->flights)
 		return err_set(e, "out of memory");
 	m->disk = cache_disk_new(m->store, e);
-	return m->disk ? mailbox_init(&m->done, base, on_purged, m, e) : -1;
+	return m->disk ? mailbox_init(&m->done, base, on_news, m, e) : -1;
 }
 
 void
@@ -129,21 +129,13 @@ static bool
 list_one(const struct cache_object *o, void *ctx)
 {
 	struct listing *l = ctx;
-	struct report_stored r = {.url = o->url,
-		.vary = o->vary,
-		.tags = o->tags,
-		.type = o->type,
-		.head = l->with_heads ? o->head : (struct slice){0},
-		.status = o->status,
-		.size = o->length,
-		.on_disk = o->far != NULL};
-	int64_t age;
+	struct report_stored r;
 
 	if (!matches(o, &l->about) || ++l->n > CACHE_LISTED_MAX)
 		return true;
-	age = cache_terms_age(&o->terms, l->now_ms > o->came_ms ? l->now_ms - o->came_ms : 0);
-	r.age_s = (uint64_t)age;
-	r.lifetime_s = (uint64_t)o->terms.lifetime_s;
+	cache_object_report(o, l->now_ms, &r);
+	if (!l->with_heads)
+		r.head = (struct slice){0};
 	return report_put_stored(l->out, &r) == 0;
 }
 
@@ -179,7 +171,8 @@ list(struct cache_manager *m, enum cache_order order, struct slice what, struct 
 		.out = out};
 
 	cache_store_each(m->store, list_one, &l);
-	cache_disk_each(m->disk, list_on_disk, &l);
+	if (order == CACHE_ORDER_LIST)
+		cache_disk_each(m->disk, list_on_disk, &l);
 	return l.n;
 }
 
@@ -200,56 +193,93 @@ say(struct cache_manager *m, uint64_t id, uint64_t n, struct slice report)
 	(void)chan_send(*m->chan, &out);
 }
 
-/* --- purges ---------------------------------------------------------------------------------- */
+/* --- what waits for the disk ----------------------------------------------------------------- */
 
-/* One that waits for the disk. */
-struct purge {
+/* A purge, or heads that are read. */
+struct pending {
 	struct list node, news; /* in the manager's list; in its mailbox */
 	struct disk_waiter waiter;
 	struct cache_manager *manager;
 	uint64_t id, n, on_disk; /* how many there were in memory, and on disk alone */
 };
 
-/* By the disk's thread: from now on it is the main thread's alone. */
 static void
-on_written(struct disk_waiter *w)
+pending_free(struct pending *p)
 {
-	struct purge *p = list_entry(w, struct purge, waiter);
+	list_remove(&p->node);
+	buf_clear(&p->waiter.shown);
+	free(p);
+}
+
+/* By the disk's threads: from now on it is the main thread's alone. */
+static void
+on_done(struct disk_waiter *w)
+{
+	struct pending *p = list_entry(w, struct pending, waiter);
 
 	mailbox_post(&p->manager->done, &p->news);
 }
 
 static void
-on_purged(struct list *item, void *ctx)
+on_news(struct list *item, void *ctx)
 {
 	struct cache_manager *m = ctx;
-	struct purge *p = list_entry(item, struct purge, news);
+	struct pending *p = list_entry(item, struct pending, news);
 
 	if (*m->chan)
-		say(m, p->id, p->n + p->on_disk, (struct slice){0});
-	list_remove(&p->node);
-	free(p);
+		say(m, p->id, p->n + p->on_disk + p->waiter.n_shown, buf_slice(&p->waiter.shown));
+	pending_free(p);
+}
+
+static struct pending *
+pending_new(struct cache_manager *m, uint64_t id)
+{
+	struct pending *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return NULL; /* who asked will say that nobody answered */
+	p->manager = m;
+	p->id = id;
+	p->waiter.on_done = on_done;
+	buf_init(&p->waiter.shown, REPORT_MAX);
+	list_init(&p->news);
+	list_append(&m->pending, &p->node);
+	return p;
+}
+
+/* What is in memory; of a URL, what is on disk alone, for its heads. */
+static void
+show(struct cache_manager *m, uint64_t id, enum cache_order order, struct slice what)
+{
+	struct pending *p;
+	struct buf report;
+	uint64_t n;
+
+	buf_init(&report, REPORT_MAX);
+	n = list(m, order, what, &report);
+	p = order == CACHE_ORDER_SHOW && n == 0 ? pending_new(m, id) : NULL;
+	if (!p || !cache_disk_show(m->disk, what, &p->waiter)) {
+		say(m, id, n, buf_slice(&report));
+		if (p)
+			pending_free(p);
+	}
+	buf_clear(&report);
 }
 
 /* Both tiers; nothing passes from one to the other meanwhile. */
 static void
 purge(struct cache_manager *m, uint64_t id, const struct about *about)
 {
-	struct purge *p = calloc(1, sizeof(*p));
+	struct pending *p = pending_new(m, id);
 	bool waits;
 
 	if (!p)
-		return; /* who asked will say that nobody answered */
-	p->manager = m;
-	p->id = id;
-	p->waiter.on_done = on_written;
-	list_init(&p->news);
-	list_append(&m->purges, &p->node);
+		return;
 	cache_store_forbid_all(m->store);
 	waits = cache_disk_purge(m->disk, about->kind, about->what, &p->waiter, &p->on_disk);
 	p->n = cache_store_purge(m->store, matches, about);
 	if (!waits)
-		on_purged(&p->news, m);
+		on_news(&p->news, m);
 }
 
 void
@@ -257,14 +287,13 @@ cache_manager_clear(struct cache_manager *m)
 {
 	if (!m->store)
 		return;
-	list_each(node, &m->purges)
+	list_each(node, &m->pending)
 	{
-		struct purge *p = list_entry(node, struct purge, node);
+		struct pending *p = list_entry(node, struct pending, node);
 
 		if (!cache_disk_leave(m->disk, &p->waiter))
 			continue; /* it is in the mailbox */
-		list_remove(&p->node);
-		free(p);
+		pending_free(p);
 	}
 	if (m->disk)
 		mailbox_clear(&m->done);
@@ -279,18 +308,13 @@ cache_manager_on_ask(struct cache_manager *m, struct msg_in *msg)
 	uint64_t id = msg_get_u64(msg);
 	uint8_t order = msg_get_u8(msg);
 	struct about about = {.kind = DISK_KILL_PREFIX, .what = msg_get_slice(msg)};
-	struct buf report;
-	uint64_t n;
 
 	if (msg_finish(msg) < 0)
 		return;
 	switch ((enum cache_order)order) {
 	case CACHE_ORDER_SHOW:
 	case CACHE_ORDER_LIST:
-		buf_init(&report, REPORT_MAX);
-		n = list(m, (enum cache_order)order, about.what, &report);
-		say(m, id, n, buf_slice(&report));
-		buf_clear(&report);
+		show(m, id, (enum cache_order)order, about.what);
 		return;
 	case CACHE_ORDER_PURGE_URL:
 		about.kind = DISK_KILL_URL;

@@ -19,8 +19,8 @@ struct cache_manager {
 	struct cache_flights *flights;
 	struct cache_disk *disk;
 	struct chan **chan;  /* where answers go; NULL at the end */
-	struct mailbox done; /* purges that the disk tier has written */
-	struct list purges;  /* those that it has not */
+	struct mailbox done; /* what the disk tier has done */
+	struct list pending; /* those that it has not */
 };
 
 /* 0 or -1 with e filled. */

@@ -2,6 +2,7 @@
 #include "proxy/cache/cache_object.h"
 
 #include "core/own.h"
+#include "core/report.h"
 #include "proxy/cache/cache_far.h"
 #include "proxy/cache/cache_head.h"
 #include "proxy/cache/cache_store.h"
@@ -149,4 +150,21 @@ cache_object_unref(struct cache_object **o)
 	cache_far_unref(&gone->far);
 	cache_store_release(gone->store, gone->size);
 	free(gone);
+}
+
+void
+cache_object_report(const struct cache_object *o, uint64_t now_ms, struct report_stored *ret)
+{
+	int64_t age = cache_terms_age(&o->terms, now_ms > o->came_ms ? now_ms - o->came_ms : 0);
+
+	*ret = (struct report_stored){.url = o->url,
+		.vary = o->vary,
+		.tags = o->tags,
+		.type = o->type,
+		.head = o->head,
+		.status = o->status,
+		.size = o->length,
+		.age_s = (uint64_t)age,
+		.lifetime_s = (uint64_t)o->terms.lifetime_s,
+		.on_disk = o->far != NULL};
 }

@@ -91,6 +91,10 @@ cache_object_body(const struct cache_object *o)
 	return o->body ? slice_of(o->body->data, o->body->n) : slice_of("", 0);
 }
 
+struct report_stored;
+/* What there is to say of it. */
+void cache_object_report(const struct cache_object *o, uint64_t now_ms, struct report_stored *ret);
+
 /* Room for cap bytes, or NULL: no memory, or no budget. */
 struct cache_body *cache_body_new(struct cache_store *store, size_t cap);
 /* Another capacity, not below n. 0, or -1: then it is as it was. Only while nobody shares it. */

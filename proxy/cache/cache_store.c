@@ -327,6 +327,19 @@ cache_store_reserve(struct cache_store *s, size_t bytes)
 }
 
 void
+cache_store_charge(struct cache_store *s, size_t bytes)
+{
+	if (atomic_fetch_add(&s->used, bytes) + bytes > atomic_load(&s->budget))
+		store_evict(s);
+}
+
+uint64_t
+cache_store_budget(struct cache_store *s)
+{
+	return atomic_load_explicit(&s->budget, memory_order_relaxed);
+}
+
+void
 cache_store_release(struct cache_store *s, size_t bytes)
 {
 	uint64_t before = atomic_fetch_sub(&s->used, bytes);

@@ -5,8 +5,8 @@
  * through a small queue and leaves, what is asked for again moves into the main one, and what was
  * thrown out too early is remembered.
  *
- * The budget counts everything: heads, keys, bodies being filled, and what was evicted while
- * somebody still sends it.
+ * The budget counts everything: heads, keys, bodies being filled, what was evicted while somebody
+ * still sends it, and the index of the second tier.
  */
 #ifndef PROXY_CACHE_STORE_H
 #define PROXY_CACHE_STORE_H
@@ -86,5 +86,8 @@ void cache_store_count(struct cache_store *s, struct cache_counts *ret);
 /* For objects and bodies: charges bytes, evicting for them. False: there is no room. */
 bool cache_store_reserve(struct cache_store *s, size_t bytes);
 void cache_store_release(struct cache_store *s, size_t bytes);
+/* For what there must be room: the second tier's index, which has a limit of its own. */
+void cache_store_charge(struct cache_store *s, size_t bytes);
+uint64_t cache_store_budget(struct cache_store *s);
 
 #endif

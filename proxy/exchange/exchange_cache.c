@@ -6,16 +6,18 @@
 #include "proxy/exchange/exchange_cache.h"
 
 #include "core/clock.h"
+#include "proxy/cache/cache_disk.h"
 #include "proxy/cache/cache_far.h"
 #include "proxy/cache/cache_fetch.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
-#define RESCUE_MS 2000                       /* for so long a backend that failed is left alone */
-#define SCOPE_MAX (8 * 1024)                 /* bytes of what a trusted peer says, and the target */
-#define STATUS_LINE_MAX 256                  /* one Cache-Status line */
-#define DETAIL_DISK "disk"                   /* a hit all the same */
+#define RESCUE_MS 2000       /* for so long a backend that failed is left alone */
+#define SCOPE_MAX (8 * 1024) /* bytes of what a trusted peer says, and the target */
+#define STATUS_LINE_MAX 256  /* one Cache-Status line */
+#define DETAIL_DISK "disk"   /* a hit all the same */
+#define DETAIL_LOADING "disk: its index is loading"
 #define STORED_FIRST_MAX CONN_TLS_RECORD_MAX /* head and content that go in one write */
 
 /* --- the key --------------------------------------------------------------------------------- */
@@ -209,6 +211,7 @@ miss(struct exchange *x, enum cache_miss why)
 	struct exchange_cache *c = x->cached;
 
 	stats_add(&x->worker->stats, STAT_CACHE_MISSES, 1);
+	c->unknown = x->worker->disk && cache_disk_is_loading(x->worker->disk);
 	if (c->object)
 		return false;
 	c->forward = why == CACHE_MISS_VARY ? CACHE_FORWARD_VARY_MISS : CACHE_FORWARD_URI_MISS;
@@ -491,6 +494,7 @@ static int
 write_status(const struct exchange *x, struct buf *out)
 {
 	const struct exchange_cache *c = x->cached;
+	const char *detail;
 
 	if (buf_append_str(out, "Cache-Status: Sluice") < 0 || append_forward(c, out) < 0)
 		return -1;
@@ -498,7 +502,8 @@ write_status(const struct exchange *x, struct buf *out)
 	if (c->serving && buf_printf(out, "; ttl=%" PRId64,
 				  c->object->terms.lifetime_s - age_now(c->object)) < 0)
 		return -1;
-	if (c->detail && buf_printf(out, "; detail=\"%s\"", c->detail) < 0)
+	detail = c->detail ? c->detail : c->unknown && !c->serving ? DETAIL_LOADING : NULL;
+	if (detail && buf_printf(out, "; detail=\"%s\"", detail) < 0)
 		return -1;
 	return buf_append_str(out, "\r\n");
 }

@@ -60,6 +60,7 @@ struct exchange_cache {
 	struct disk_ticket *disk;     /* it waits for the disk; NULL: it does not */
 	struct far_stream *far;       /* the body is sent from disk; NULL: it is not */
 	bool from_disk;               /* what is about to be served was read for it */
+	bool unknown;                 /* what the disk has was not known yet */
 	bool joined;    /* it has been asked whether it leads or waits: once is enough */
 	bool collapsed; /* its answer came from another's request */
 };

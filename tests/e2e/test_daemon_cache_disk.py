@@ -154,10 +154,16 @@ def test_the_commands_show_the_disk(sluice, origin):
     listed = site.ctl("cache", "ls", "http://a.example/s", json=True)
     assert sorted((o["size"], o["tier"]) for o in listed) == [(1000 + i, "disk") for i in range(5)]
     assert all(o["status"] == 200 and 3500 < o["ttl"] <= 3600 for o in listed)
+    text = site.ctl("cache", "show", "http://a.example/s/1002").stdout
+    assert "# 1002 bytes, age " in text and "HTTP/1.1 200 Status\n" in text and "Cache-Tag: all s" in text
+    assert site.ctl("cache", "show", "http://a.example/s/1009").stdout == "nothing is stored for it\n"
+    shown = site.ctl("cache", "show", "http://a.example/s/1002", json=True)
+    assert [(o["tier"], o["type"], o["size"]) for o in shown] == [("disk", "text/css", 1002)]
     site.get("/s/1001")
     listed = site.ctl("cache", "ls", json=True)
     assert sorted(o["tier"] for o in listed) == ["disk"] * 4 + ["memory"]
     text = site.ctl("cache", "status").stdout
+    assert site.api("GET", "/v1/cache")[1]["disk"] == "open" and "disk             open\n" in text
     assert "disk_objects     5" in text and "disk_hits        1" in text and "disk_limit       67108864 (64M)" in text
     assert "5 purged" in site.ctl("cache", "purge", "--prefix", "http://a.example/s/").stdout
     assert "disk_objects     0" in site.ctl("cache", "status").stdout
