@@ -37,6 +37,7 @@
 #define CONTROL_UPGRADE_DRAIN_MS (10 * 60 * 1000) /* when nothing else is said */
 #define CONTROL_DRAIN_MAX_MS (UINT64_C(24) * 3600 * 1000)
 #define CONTROL_BAN_MS (10 * 1000)
+#define CONTROL_NFT_MS (60 * 1000)   /* the kernel tells a large set slowly */
 #define CONTROL_PURGE_MS (30 * 1000) /* a purge is written to a disk, which may be busy */
 #define CONTROL_NFT_MAX (32 * 1024 * 1024)
 #define CONTROL_JOB_MS (30 * 60 * 1000) /* a container may have to be downloaded first */

@@ -23,7 +23,7 @@ wait_router(struct control *c, struct evhttp_request *req, enum wait_kind kind)
 			"forward or a ban, as in: ban never 198.51.100.0/24");
 		return NULL;
 	}
-	return control_wait_new(c, req, kind, CONTROL_BAN_MS);
+	return control_wait_new(c, req, kind, kind == WAIT_NFT ? CONTROL_NFT_MS : CONTROL_BAN_MS);
 }
 
 void

@@ -255,20 +255,31 @@ nft_show_kernel(struct nft *n, struct buf *out, struct err *e)
 }
 
 int
-nft_show_diff(
-	struct nft *n, const struct ruleset *r, struct buf *out, bool *ret_same, struct err *e)
+nft_show_compare(const struct nft *n, const struct ruleset *r, struct slice kernel, struct buf *out,
+	bool *ret_same, struct err *e)
 {
-	struct buf planned, kernel;
+	struct buf planned;
 	int rc;
 
 	buf_init(&planned, NFT_SHOW_TEXT_MAX);
-	buf_init(&kernel, NFT_SHOW_TEXT_MAX);
 	rc = nft_show_planned(r, n->bans, &planned, e);
 	if (rc == 0)
-		rc = nft_show_kernel(n, &kernel, e);
-	if (rc == 0)
-		rc = text_diff(buf_slice(&planned), buf_slice(&kernel), out, ret_same, e);
+		rc = text_diff(buf_slice(&planned), kernel, out, ret_same, e);
 	buf_clear(&planned);
+	return rc;
+}
+
+int
+nft_show_diff(
+	struct nft *n, const struct ruleset *r, struct buf *out, bool *ret_same, struct err *e)
+{
+	struct buf kernel;
+	int rc;
+
+	buf_init(&kernel, NFT_SHOW_TEXT_MAX);
+	rc = nft_show_kernel(n, &kernel, e);
+	if (rc == 0)
+		rc = nft_show_compare(n, r, buf_slice(&kernel), out, ret_same, e);
 	buf_clear(&kernel);
 	return rc;
 }

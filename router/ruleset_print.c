@@ -125,22 +125,34 @@ print_types(const enum ruleset_part *parts, size_t n, struct buf *out)
 	return 0;
 }
 
+/* How many bits both begin with. */
+static uint8_t
+common_bits(const struct addr *a, const struct addr *b)
+{
+	unsigned bits = 0;
+
+	while (bits < addr_len(a) * 8 && a->bytes[bits / 8] == b->bytes[bits / 8])
+		bits += 8;
+	while (bits < addr_len(a) * 8 &&
+		((a->bytes[bits / 8] ^ b->bytes[bits / 8]) & 0x80 >> bits % 8) == 0)
+		bits++;
+	return (uint8_t)bits;
+}
+
+/* There may be hundreds of thousands. */
 static int
 print_addr(const struct addr *low, const struct addr *high, struct buf *out)
 {
+	struct prefix p = {.addr = *low, .len = common_bits(low, high)}, network;
 	char text[ADDR_TEXT_MAX];
+	struct addr last;
 
-	for (unsigned len = 0; len <= addr_len(low) * 8; len++) {
-		struct prefix p = {.addr = *low, .len = (uint8_t)len};
-		struct prefix network = prefix_network(&p);
-		struct addr last = prefix_last(&p);
-
-		if (!addr_eq(&network.addr, low) || !addr_eq(&last, high))
-			continue;
-		if (addr_eq(low, high))
-			return buf_append_str(out, addr_print(low, text));
+	if (addr_eq(low, high))
+		return buf_append_str(out, addr_print(low, text));
+	network = prefix_network(&p);
+	last = prefix_last(&p);
+	if (addr_eq(&network.addr, low) && addr_eq(&last, high))
 		return buf_append_str(out, prefix_print(&p, text));
-	}
 	if (buf_printf(out, "%s-", addr_print(low, text)) < 0)
 		return -1;
 	return buf_append_str(out, addr_print(high, text));

@@ -37,7 +37,7 @@ show_both(struct router *r, struct buf *out, bool *ret_same, struct err *e)
 	buf_init(&diff, NFT_SHOW_TEXT_MAX);
 	rc = nft_show_kernel(&r->nft, out, e);
 	if (rc == 0)
-		rc = nft_show_diff(&r->nft, &r->ruleset, &diff, ret_same, e);
+		rc = nft_show_compare(&r->nft, &r->ruleset, buf_slice(out), &diff, ret_same, e);
 	if (rc == 0 && *ret_same)
 		rc = buf_append_str(out, "# this is what is planned\n");
 	else if (rc == 0)
