@@ -80,6 +80,16 @@ conn_release(struct conn *c)
 	worker_bury(w, &c->grave);
 }
 
+/* A client that takes nothing, or next to nothing: what the kernel still holds for it, megabytes
+ * perhaps, would stay for as long as it pleases. A reset frees it, and tells the client at once. */
+static void
+conn_forget_unsent(struct conn *c)
+{
+	static const struct linger none = {.l_onoff = 1, .l_linger = 0};
+
+	(void)setsockopt(c->origin.fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+}
+
 void
 conn_close(struct conn *c, enum conn_close_reason reason)
 {
@@ -93,6 +103,8 @@ conn_close(struct conn *c, enum conn_close_reason reason)
 		exchange_cancel(c->front.exchange, reason);
 	if (c->h2)
 		h2_close(c->h2, reason);
+	if (reason == CONN_CLOSE_SLOW || reason == CONN_CLOSE_SEND_TIMEOUT)
+		conn_forget_unsent(c);
 	conn_set_state(c, CONN_CLOSED);
 	c->front.closed = true;
 	conn_release(c);

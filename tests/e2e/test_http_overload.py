@@ -1,5 +1,6 @@
 """Too many connections, too many bytes in flight, clients that are too slow."""
 
+import contextlib
 import re
 import time
 
@@ -165,6 +166,24 @@ def test_a_trickling_reader_of_a_stream_is_ended(served):
             except TimeoutError:
                 pass
         assert c.streams[number].reset == 8  # CANCEL
+
+
+@pytest.mark.parametrize("tls", [False, True])
+@pytest.mark.parametrize("piece", [0, 4096])
+def test_what_a_slow_reader_left_is_forgotten(served, tls, piece):
+    """The kernel holds megabytes for it, which it could go on fetching byte by byte for hours."""
+    s = served("min-rate 64K after 1s\ntimeout send 2s")
+    with client.RawClient("127.0.0.1", s.ports["port_tls" if tls else "port"], tls=tls) as c:
+        c.send(b"GET /www/large HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        end = time.monotonic() + 15
+        while s.stats()["connections_open"] and time.monotonic() < end:
+            time.sleep(0.2)  # the pace is what is tested
+            assert not piece or c.sock.recv(piece)
+        left = 0
+        with contextlib.suppress(ConnectionResetError):  # which Python's TLS may call an end
+            while data := c.sock.recv(65536):
+                left += len(data)
+        assert left < 1 << 20
 
 
 def test_slow_clients_are_borne_when_the_file_says_so(served):
