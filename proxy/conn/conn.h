@@ -126,6 +126,8 @@ bool conn_step_proxy(struct conn *c);
 void conn_violation(struct conn *c, enum violation what);
 /* The same for reasons to close that are one. */
 void conn_close_violation(struct conn *c, enum conn_close_reason reason);
+/* A line of the access log for what was refused before it became a request. */
+void conn_log_refused(struct conn *c, const char *why);
 
 /* --- conn_io.c: bytes from and to the client ------------------------------------------------- */
 

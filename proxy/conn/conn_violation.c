@@ -40,10 +40,14 @@ conn_close_violation(struct conn *c, enum conn_close_reason reason)
 			conn_violation(c, VIOLATION_HANDSHAKE);
 		break;
 	case CONN_CLOSE_PROXY_HEADER:
+		conn_violation(c, VIOLATION_PROTOCOL);
+		break;
 	case CONN_CLOSE_PROTOCOL:
+		conn_log_refused(c, conn_close_text(reason));
 		conn_violation(c, VIOLATION_PROTOCOL);
 		break;
 	case CONN_CLOSE_FLOOD:
+		conn_log_refused(c, conn_close_text(reason));
 		conn_violation(c, VIOLATION_FLOOD);
 		break;
 	case CONN_CLOSE_DONE:
@@ -61,4 +65,20 @@ conn_close_violation(struct conn *c, enum conn_close_reason reason)
 	case CONN_CLOSE_STOP:
 		break;
 	}
+}
+
+void
+conn_log_refused(struct conn *c, const char *why)
+{
+	struct worker *w = c->worker;
+	const struct conf *conf = w->generation->conf;
+	const struct access_line line = {.wall_ms = clock_wall_coarse_ms(),
+		.status = 400,
+		.tls = c->ssl != NULL,
+		.tls_version = slice_str(c->ssl ? SSL_get_version(c->ssl) : ""),
+		.client = slice_str(c->peer),
+		.reason = why};
+
+	if (w->access_log.file && conf->access_log)
+		access_log_add(&w->access_log, &line, conf->access_format);
 }

@@ -64,7 +64,8 @@ compress_not_modified(
 	while (http_list_next(&none, &tag))
 		change.weak = change.weak || (slice_starts(tag, SLICE_LIT("W/")) &&
 						     slice_eq(slice_skip(tag, 2), facts->etag));
-	change.vary = !facts->varies && !facts->no_transform && facts->encoding.n == 0 &&
+	change.vary = !facts->varies && !facts->no_transform && !facts->digest &&
+		      facts->encoding.n == 0 &&
 		      (facts->type.n == 0 || coding_type_is_worth(facts->type));
 	return change.weak || change.vary ? compress_change_head(x, from, &change, out) : 0;
 }

@@ -249,10 +249,14 @@ is_fault(uint32_t error)
 	       error == NGHTTP2_FLOW_CONTROL_ERROR || error == NGHTTP2_FRAME_SIZE_ERROR;
 }
 
-/* A stream ends for what the client did. */
+/* A stream ends for what the client did. One that had become a request has a line of its own. */
 static void
-h2_note_fault(struct h2 *h2)
+h2_note_fault(struct h2 *h2, int32_t id)
 {
+	const struct h2_stream *s = h2_find(h2->session, id);
+
+	if (!s || !s->front.exchange)
+		conn_log_refused(h2->conn, "stream that breaks the rules of HTTP/2");
 	stats_add(&h2->conn->worker->stats, STAT_REQUESTS_BAD, 1);
 	conn_violation(h2->conn, VIOLATION_MALFORMED);
 	h2_spend(h2, H2_COST_RESET);
@@ -262,10 +266,13 @@ h2_note_fault(struct h2 *h2)
 static void
 h2_note_goaway(struct h2 *h2, uint32_t error)
 {
-	if (error == NGHTTP2_ENHANCE_YOUR_CALM)
+	if (error == NGHTTP2_ENHANCE_YOUR_CALM) {
+		conn_log_refused(h2->conn, conn_close_text(CONN_CLOSE_FLOOD));
 		conn_violation(h2->conn, VIOLATION_FLOOD);
-	else if (error != NGHTTP2_NO_ERROR && error != NGHTTP2_INTERNAL_ERROR)
+	} else if (error != NGHTTP2_NO_ERROR && error != NGHTTP2_INTERNAL_ERROR) {
+		conn_log_refused(h2->conn, conn_close_text(CONN_CLOSE_PROTOCOL));
 		conn_violation(h2->conn, VIOLATION_PROTOCOL);
+	}
 }
 
 static int
@@ -276,7 +283,7 @@ h2_on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *ctx
 	switch (frame->hd.type) {
 	case NGHTTP2_RST_STREAM:
 		if (is_fault(frame->rst_stream.error_code))
-			h2_note_fault(ctx);
+			h2_note_fault(ctx, frame->hd.stream_id);
 		break;
 	case NGHTTP2_GOAWAY:
 		h2_note_goaway(ctx, frame->goaway.error_code);

@@ -182,13 +182,14 @@ coding_is_worth(const struct coding_facts *facts)
 	return facts->status != 206 && facts->status != 204 && facts->status != 205 &&
 	       facts->status >= 200 && facts->range.n == 0 && facts->encoding.n == 0 &&
 	       (!facts->has_length || facts->length >= CODING_BYTES_MIN) &&
-	       coding_type_is_worth(facts->type) && !facts->no_transform;
+	       coding_type_is_worth(facts->type) && !facts->no_transform && !facts->digest;
 }
 
 /* --- heads ----------------------------------------------------------------------------------- */
 
 struct line {
 	struct slice whole; /* with its CRLF */
+	struct slice text;  /* the name as written */
 	enum http_name name;
 	struct slice value;
 };
@@ -206,7 +207,8 @@ next_line(struct slice *rest, struct line *ret)
 	ret->whole = slice_head(*rest, n + 2);
 	*rest = slice_skip(*rest, n + 2);
 	colon = slice_index(slice_head(ret->whole, n), ':');
-	ret->name = http_name_find(slice_head(ret->whole, colon));
+	ret->text = slice_head(ret->whole, colon);
+	ret->name = http_name_find(ret->text);
 	ret->value = slice_trim(slice_skip(slice_head(ret->whole, n), colon + 1));
 	return true;
 }
@@ -220,6 +222,15 @@ read_status(struct slice line)
 	if (line.n < 12 || num_parse(slice_of(line.p + 9, 3), 100, 999, &status) < 0)
 		return 0;
 	return (uint16_t)status;
+}
+
+/* RFC 9530, and what it replaces: the coding belongs to what was summed up. */
+static bool
+is_digest(struct slice name)
+{
+	return slice_ieq(name, SLICE_LIT("content-digest")) ||
+	       slice_ieq(name, SLICE_LIT("repr-digest")) || slice_ieq(name, SLICE_LIT("digest")) ||
+	       slice_ieq(name, SLICE_LIT("content-md5"));
 }
 
 static void
@@ -249,6 +260,7 @@ read_field(const struct line *line, struct coding_facts *f)
 			    lists(line->value, SLICE_LIT("*"));
 		break;
 	default:
+		f->digest = f->digest || is_digest(line->text);
 		break;
 	}
 }

@@ -56,6 +56,7 @@ struct coding_facts {
 	struct slice etag;
 	bool no_transform; /* Cache-Control says so */
 	bool varies;       /* Vary names Accept-Encoding, or everything */
+	bool digest;       /* of these very bytes, which others would not have */
 };
 
 /* Reads them from a head of an answer, as it goes to the client. */

@@ -3,6 +3,7 @@
 import json
 import os
 
+import h2_frames
 import pytest
 from lab import wait_for
 
@@ -81,3 +82,23 @@ def test_a_pipe_that_nobody_reads_costs_lines_only(sluice, box):
     wait_for(lambda: s.stats()["access_lines_dropped"] > 0, 20, "lines are counted")
     s.stop()
     os.close(reader)
+
+
+def test_what_breaks_the_rules_of_http2_has_a_line(sluice):
+    s = sluice("listen 127.0.0.1:@port@ tls http2\ncertificate default @cert@\nsite a.example -> status 204\n"
+               "log access @dir@/access.log json\n")
+    with h2_frames.Connection(s.port) as c:
+        c.send(h2_frames.request(1, [("connection", "close")]))
+        assert c.until(lambda: 1 in c.resets)
+        c.send(h2_frames.frame(h2_frames.PING, 0, 3, b"12345678"))
+        c.until(lambda: c.goaway)
+    with h2_frames.Connection(s.port) as c:
+        c.until(lambda: c.acks)
+        c.send(h2_frames.frame(h2_frames.SETTINGS) * 1200)
+        c.until(lambda: c.goaway)
+    log = s.dir / "access.log"
+    wait_for(lambda: log.read_text().count("\n") == 3, 10, "three lines")
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert {(line["status"], line["client"], line["tls_version"]) for line in lines} == {(400, "127.0.0.1", "TLSv1.3")}
+    assert [line["reason"] for line in lines] == [
+        "stream that breaks the rules of HTTP/2", "the client broke the protocol", "the client kept us busy with nothing"]

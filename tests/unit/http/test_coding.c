@@ -4,6 +4,8 @@
 #include "core/own.h"
 #include "proxy/http/coding.h"
 
+#include <stdio.h>
+
 struct accept_case {
 	const char *fields[3];
 	enum coding expected;
@@ -115,6 +117,28 @@ answers_that_must_stay_as_they_are(void **state)
 	assert_true(coding_is_worth(&f));
 	f.no_transform = true;
 	assert_false(coding_is_worth(&f));
+	f.no_transform = false;
+	f.digest = true;
+	assert_false(coding_is_worth(&f));
+}
+
+static void
+what_sums_up_an_answer_is_found(void **state)
+{
+	static const char *const digests[] = {
+		"Content-Digest: sha-256=:x:", "repr-digest: sha-256=:x:", "Digest: sha-256=x",
+		"Content-MD5: x", "X-Digest: x", "Digests: x"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(digests); i++) {
+		char text[128];
+		struct coding_facts f;
+
+		assert_true(snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\n%s\r\n\r\n",
+				    digests[i]) > 0);
+		coding_read_head(slice_str(text), &f);
+		assert_int_equal(f.digest, i < 4);
+	}
 }
 
 #define HEAD                                                                                       \
@@ -179,6 +203,7 @@ main(void)
 		cmocka_unit_test(the_client_chooses),
 		cmocka_unit_test(types_that_compress_well),
 		cmocka_unit_test(answers_that_must_stay_as_they_are),
+		cmocka_unit_test(what_sums_up_an_answer_is_found),
 		cmocka_unit_test(heads_are_read),
 		cmocka_unit_test(heads_are_changed),
 	};
