@@ -43,6 +43,25 @@ worker_bury(struct worker *w, struct grave *g)
 	list_append(&w->graves, &g->node);
 }
 
+void
+worker_kick(struct worker *w, struct kick *k)
+{
+	list_remove(&k->node);
+	list_append(&w->kicks, &k->node);
+}
+
+/* Between two turns of the loop: what is made active here runs behind the next look for events. */
+static void
+worker_resume(struct worker *w)
+{
+	struct list *node;
+
+	while ((node = list_first(&w->kicks)) != NULL) {
+		list_remove(node);
+		event_active(list_entry(node, struct kick, node)->event, EV_TIMEOUT, 0);
+	}
+}
+
 /* No lock: only its own thread uses the base once it runs. */
 static struct event_base *
 worker_new_base(void)
@@ -118,6 +137,7 @@ worker_new(unsigned index, unsigned n_threads, struct tickets *tickets, struct m
 	timer_init(&w->trim, worker_on_trim);
 	list_init(&w->overload.idle);
 	list_init(&w->graves);
+	list_init(&w->kicks);
 	list_init(&w->dials);
 	list_init(&w->fetches);
 	list_init(&w->spare_exchanges);
@@ -175,6 +195,7 @@ worker_run(void *arg)
 		event_base_loop(w->base, EVLOOP_NO_EXIT_ON_EMPTY | EVLOOP_ONCE) == 0) {
 		w->turn++;
 		file_cache_note_bytes(&w->files);
+		worker_resume(w);
 	}
 	worker_close(w);
 	tls_memory_clear();

@@ -139,7 +139,8 @@ struct worker {
 	uint64_t started_ms; /* monotonic */
 	pthread_t thread;
 	struct event_base *base;
-	uint64_t turn; /* of the loop: how often it has asked the kernel for events */
+	uint64_t turn;     /* of the loop: how often it has asked the kernel for events */
+	struct list kicks; /* of struct kick */
 	struct mailbox commands;
 	struct mailbox *notes;         /* the main thread's */
 	struct guards *guards;         /* likewise; set behind worker_new */
@@ -194,6 +195,27 @@ struct grave {
 	void (*bury)(struct grave *g);
 };
 
+/* What gave way although it could go on: its event is active again once the kernel was asked for
+ * those of others. To make it active at once would not do: the loop asks for nothing while anything
+ * is active, so that two peers that are faster than we are would have a thread for themselves. */
+struct kick {
+	struct list node; /* in worker.kicks, or in no list */
+	struct event *event;
+};
+
+static inline void
+kick_init(struct kick *k, struct event *event)
+{
+	list_init(&k->node);
+	k->event = event;
+}
+
+static inline void
+kick_cancel(struct kick *k)
+{
+	list_remove(&k->node);
+}
+
 /* Made by the main thread; its thread does not run yet. NULL with e filled. */
 struct worker *worker_new(unsigned index, unsigned n_threads, struct tickets *tickets,
 	struct mailbox *notes, struct err *e);
@@ -221,6 +243,7 @@ void worker_limit_reached(struct worker *w, enum overload_limit which);
 void worker_note_target(struct worker *w, const struct backend *b, const char *why);
 void worker_note_staple(struct worker *w, const unsigned char id[static STAPLE_ID_SIZE],
 	enum staple_state state, struct staple *staple, const char *why);
+void worker_kick(struct worker *w, struct kick *k);
 /* Frees the object once nothing on the stack can hold it. */
 void worker_bury(struct worker *w, struct grave *g);
 /* There may be more spares or free blocks than at rest: gives them back when they are not needed.

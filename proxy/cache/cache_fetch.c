@@ -12,6 +12,7 @@ struct cache_fetch {
 	struct list node; /* in worker.fetches */
 	struct grave grave;
 	struct event event; /* drives it, or ends it, from the loop */
+	struct kick kick;
 	struct cache_object *object;
 	bool driving;
 };
@@ -46,6 +47,7 @@ fetch_release(struct cache_fetch *t)
 	iobuf_release(&t->front.in, &w->blocks);
 	iobuf_release(&t->front.out, &w->blocks);
 	event_del(&t->event);
+	kick_cancel(&t->kick);
 	list_remove(&t->node);
 	w->n_fetches--;
 	worker_bury(w, &t->grave);
@@ -110,7 +112,7 @@ fetch_drive(struct front *f)
 static void
 fetch_kick(struct front *f)
 {
-	event_active(&fetch_of(f)->event, EV_TIMEOUT, 0);
+	worker_kick(f->conn->worker, &fetch_of(f)->kick);
 }
 
 static enum front_presence
@@ -290,6 +292,7 @@ cache_fetch(struct exchange *x)
 	t->front.secure = exchange_is_secure(x);
 	timer_init(&t->front.timer, fetch_on_timeout);
 	event_assign(&t->event, x->worker->base, -1, 0, fetch_on_event, t);
+	kick_init(&t->kick, &t->event);
 	list_append(&x->worker->fetches, &t->node);
 	x->worker->n_fetches++;
 	if (fetch_begin(t, x) < 0) {

@@ -75,6 +75,7 @@ conn_release(struct conn *c)
 	iobuf_release(&c->front.out, &w->blocks);
 	list_remove(&c->node);
 	list_remove(&c->idle_node);
+	kick_cancel(&c->kick);
 	w->n_conns--;
 	stats_sub(&w->stats, STAT_CONNECTIONS_OPEN, 1);
 	worker_bury(w, &c->grave);
@@ -364,7 +365,7 @@ conn_drive(struct conn *c)
 void
 conn_kick(struct conn *c)
 {
-	event_active(&c->event, EV_TIMEOUT, 0);
+	worker_kick(c->worker, &c->kick);
 }
 
 static void
@@ -483,6 +484,7 @@ conn_new(struct worker *w, const struct conn_origin *origin)
 	timer_init(&c->front.timer, conn_on_timeout);
 	list_init(&c->node);
 	list_init(&c->idle_node);
+	kick_init(&c->kick, &c->event);
 	if (conn_open(c) < 0) {
 		close(origin->fd);
 		SSL_free(c->ssl);

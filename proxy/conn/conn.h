@@ -63,6 +63,7 @@ struct conn {
 	struct worker *worker;
 	struct list node;      /* in worker.conns */
 	struct list idle_node; /* in worker.overload.idle, between requests */
+	struct kick kick;
 	struct event event;
 	enum conn_state state;
 	struct conn_origin origin;

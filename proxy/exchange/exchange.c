@@ -665,6 +665,16 @@ exchange_client_left(struct exchange *x)
 	return false;
 }
 
+/* It could go on, but others have their turn. Who is that busy is not waited for; a tunnel that is
+ * to end keeps the time that it has. */
+static void
+exchange_give_way(struct exchange *x)
+{
+	if (x->state != EXCHANGE_TUNNEL || !x->tunnel->draining)
+		front_set_wait(x->front, CONN_WAIT_NOTHING, 0);
+	front_kick(x->front);
+}
+
 enum exchange_end
 exchange_run(struct exchange *x)
 {
@@ -673,7 +683,7 @@ exchange_run(struct exchange *x)
 
 	for (int turn = 0; moved && !f->closed; turn++) {
 		if (turn >= CONN_TURN_MAX) {
-			front_kick(f);
+			exchange_give_way(x);
 			return EXCHANGE_GOES_ON;
 		}
 		switch (x->state) {

@@ -18,7 +18,6 @@
 #define WS_GUID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 #define WS_ACCEPT_LEN 28
 #define WS_KEY_MAX 64
-#define TUNNEL_TURN_MAX 8
 
 /* The value of the first field of that name, or nothing. */
 static struct slice
@@ -250,27 +249,22 @@ tunnel_set_wait(struct exchange *x)
 bool
 exchange_tunnel(struct exchange *x)
 {
-	struct tunnel *t = x->tunnel;
-	bool moved = false;
+	bool up = tunnel_up(x);
+	bool down = !x->front->closed && tunnel_down(x);
 
-	for (int turn = 0; turn < TUNNEL_TURN_MAX; turn++) {
-		bool up = tunnel_up(x);
-		bool down = !x->front->closed && tunnel_down(x);
-
-		if (x->front->closed)
-			return true;
-		if (t->backend_done && iobuf_len(&x->front->out) == 0) {
-			front_set_wait(x->front, CONN_WAIT_NOTHING, 0);
-			exchange_set_state(x, EXCHANGE_END);
-			return true;
-		}
-		if (!up && !down)
-			break;
-		moved = x->progress = true;
+	if (x->front->closed)
+		return true;
+	if (x->tunnel->backend_done && iobuf_len(&x->front->out) == 0) {
+		front_set_wait(x->front, CONN_WAIT_NOTHING, 0);
+		exchange_set_state(x, EXCHANGE_END);
+		return true;
 	}
-	if (!moved)
+	if (!up && !down) {
 		tunnel_set_wait(x);
-	return moved;
+		return false;
+	}
+	x->progress = true;
+	return true;
 }
 
 /* --- reload ---------------------------------------------------------------------------------- */

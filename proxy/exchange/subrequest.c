@@ -12,7 +12,8 @@
 struct subrequest {
 	struct front front;
 	struct grave grave;
-	struct event event;      /* drives it, or ends it, from the loop */
+	struct event event; /* drives it, or ends it, from the loop */
+	struct kick kick;
 	struct exchange *parent; /* NULL: it was cancelled, or has told */
 	void (*done)(struct exchange *parent, const struct subrequest_answer *answer);
 	struct buf answer;
@@ -52,6 +53,7 @@ subrequest_release(struct subrequest *s)
 	iobuf_release(&s->front.in, &w->blocks);
 	iobuf_release(&s->front.out, &w->blocks);
 	event_del(&s->event);
+	kick_cancel(&s->kick);
 	worker_bury(w, &s->grave);
 }
 
@@ -150,7 +152,7 @@ subrequest_drive(struct front *f)
 static void
 subrequest_kick(struct front *f)
 {
-	event_active(&subrequest_of(f)->event, EV_TIMEOUT, 0);
+	worker_kick(f->conn->worker, &subrequest_of(f)->kick);
 }
 
 static enum front_presence
@@ -235,6 +237,7 @@ subrequest_new(struct exchange *parent, const struct conf_route *to, struct slic
 	s->front.internal = true;
 	timer_init(&s->front.timer, subrequest_on_timeout);
 	event_assign(&s->event, parent->worker->base, -1, 0, subrequest_on_event, s);
+	kick_init(&s->kick, &s->event);
 	s->parent = parent;
 	if (subrequest_begin(s, to, head) < 0) {
 		s->parent = NULL;

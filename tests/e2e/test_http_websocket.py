@@ -1,8 +1,11 @@
 """WebSockets: the switch, bytes both ways, endings, reloads, and the same through HTTP/2."""
 
 import base64
+import contextlib
 import hashlib
 import os
+import socket
+import threading
 
 import client
 import pytest
@@ -35,6 +38,22 @@ def field(head, name):
         if line.lower().startswith(name + ":"):
             return line.split(":", 1)[1].strip()
     return None
+
+
+def pump(sock, over):
+    """Sends and takes as fast as the other side takes and sends."""
+    def take():
+        with contextlib.suppress(OSError):
+            while not over.is_set() and sock.recv(1 << 20):
+                pass
+    taker = threading.Thread(target=take, daemon=True)
+    taker.start()
+    with contextlib.suppress(OSError):
+        while not over.is_set():
+            sock.sendall(bytes(1 << 20))
+    with contextlib.suppress(OSError):
+        sock.shutdown(socket.SHUT_RDWR)
+    taker.join()
 
 
 def switch(conn, head):
@@ -76,6 +95,27 @@ def upgraded(s, **options):
     assert "upgrade" in answer.tokens("connection")
     assert answer.header("sec-websocket-accept") == accept(KEY)
     return c
+
+
+def test_tunnels_that_never_wait_leave_others_their_turn(sluice, backend):
+    over = threading.Event()
+
+    def pumped(conn):
+        switch(conn, conn.read_head())
+        pump(conn.sock, over)
+    s = sluice(CONF + "threads 1\n", backend=backend.raw(pumped).address, tunnel="1h")
+    clients = [upgraded(s) for _ in range(3)]
+    pumps = [threading.Thread(target=pump, args=(c.sock, over)) for c in clients]
+    for p in pumps:
+        p.start()
+    try:
+        for _ in range(5):
+            assert s.get("/", timeout=8).status == 200
+    finally:
+        over.set()
+        for p, c in zip(pumps, clients):
+            p.join()
+            c.close()
 
 
 @pytest.mark.parametrize("tls", [False, True])
