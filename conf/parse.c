@@ -231,8 +231,8 @@ parse_surplus(struct parse *p, const struct directive *d, const struct word *w)
 				"%.*s begins with a mark that is no quote; words with blanks stand "
 				"in \"...\"",
 				WORD_ARG(word));
-	return parse_error(p, w, "\"%.*s\" is one word too many; write: %s %s", WORD_ARG(w),
-		row->name, row->arguments);
+	return parse_error(p, w, "\"%.*s\" is one word too many; write: %s%s%s", WORD_ARG(w),
+		row->name, row->arguments[0] ? " " : "", row->arguments);
 }
 
 /* What people write where the language wants "->" as a word of its own. 0 when w is nothing of the

@@ -75,6 +75,22 @@ read_container_target(
 
 /* ---- http://, https:// ---- */
 
+/* The host is wrong. Always -1. */
+static int
+bad_http_host(struct parse *p, const struct word *w, struct slice authority, const char *why)
+{
+	struct slice host = slice_head(authority, slice_index(authority, ':'));
+	struct slice rest = slice_skip(authority, host.n);
+
+	if (rest.n > 1 && memchr(rest.p + 1, ':', rest.n - 1))
+		return parse_error(p, w,
+			"\"%.*s\" is not a host; an IPv6 address stands in brackets, as in "
+			"http://[2001:db8::1]:80",
+			SLICE_ARG(slice_head(authority, WORD_SHOWN)));
+	return parse_error(
+		p, w, "the host \"%.*s\" %s", SLICE_ARG(slice_head(host, WORD_SHOWN)), why);
+}
+
 /* "HOST" or "[ADDRESS6]" at the beginning of the authority; what follows goes to *ret_rest. */
 static int
 read_http_host(struct parse *p, const struct word *w, struct slice authority, struct conf_target *t,
@@ -95,8 +111,7 @@ read_http_host(struct parse *p, const struct word *w, struct slice authority, st
 	} else {
 		why = value_host(host);
 		if (why)
-			return parse_error(p, w, "the host \"%.*s\" %s",
-				SLICE_ARG(slice_head(host, WORD_SHOWN)), why);
+			return bad_http_host(p, w, authority, why);
 		*ret_rest = slice_skip(authority, host.n);
 	}
 	t->host = parse_dup(p, host);
@@ -231,6 +246,37 @@ target_scheme(const struct word *w)
 	return -1;
 }
 
+/* http: or https: and no address behind two slashes. A container may be called so; its port is a
+ * number. */
+static bool
+forgets_slashes(struct slice s)
+{
+	size_t n = slice_starts(s, SLICE_LIT("https:"))  ? sizeof("https:") - 1
+		   : slice_starts(s, SLICE_LIT("http:")) ? sizeof("http:") - 1
+							 : 0;
+
+	return n > 0 && (s.n == n || s.p[n] < '0' || s.p[n] > '9');
+}
+
+/* A word that can't be the name of a container: -1 with the error reported. */
+static int
+check_shape_of_target(struct parse *p, const struct word *w)
+{
+	if (slice_index(w->text, '/') < slice_index(w->text, ':') || w->text.p[0] == '/')
+		return parse_error(p, w,
+			"\"%.*s\" is not a target; a folder is written: dir FOLDER", WORD_ARG(w));
+	if (memmem(w->text.p, w->text.n, "://", 3))
+		return parse_error(p, w,
+			"\"%.*s\" is not a target; only http:// and https:// are known",
+			WORD_ARG(w));
+	if (forgets_slashes(w->text))
+		return parse_error(p, w,
+			"\"%.*s\" is not a target; two slashes follow the colon of http:// and "
+			"https://",
+			WORD_ARG(w));
+	return 0;
+}
+
 /* What kind of target the first word announces; -1 with the error reported. */
 static int
 target_type(struct parse *p, const struct word *w)
@@ -242,14 +288,8 @@ target_type(struct parse *p, const struct word *w)
 		type = target_scheme(w);
 	if (type >= 0)
 		return type;
-	if (slice_index(w->text, '/') < slice_index(w->text, ':') || w->text.p[0] == '/')
-		return parse_error(p, w,
-			"\"%.*s\" is not a target; a folder is written: dir FOLDER", WORD_ARG(w));
-	for (size_t i = 0; i + 2 < w->text.n; i++)
-		if (memcmp(w->text.p + i, "://", 3) == 0)
-			return parse_error(p, w,
-				"\"%.*s\" is not a target; only http:// and https:// are known",
-				WORD_ARG(w));
+	if (check_shape_of_target(p, w) < 0)
+		return -1;
 	near = slice_index(w->text, ':') == w->text.n ? suggest_word("target", w->text) : NULL;
 	if (near)
 		return parse_error(

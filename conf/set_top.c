@@ -141,6 +141,10 @@ set_listen(struct parse *p, const struct directive *d)
 	n = read_listen_proxy(d, listen);
 	if (read_listen_address(p, &d->words[1], listen) < 0)
 		return -1;
+	if (n > 2 && slice_eq_str(d->words[2].text, "http2"))
+		return parse_error(p, &d->words[2],
+			"\"http2\" stands behind \"tls\"; write: listen %u tls http2",
+			listen->port);
 	if (n > 2 && word_read_word(p, "listen", &d->words[2], &mode) < 0)
 		return -1;
 	if (mode == CONF_LISTEN_PROXY_WORD)
