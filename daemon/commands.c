@@ -7,6 +7,7 @@
 #include "core/own.h"
 #include "daemon/check_files.h"
 #include "daemon/control_json.h"
+#include "daemon/doctor_ports.h"
 #include "daemon/load.h"
 #include "daemon/records.h"
 #include "daemon/roots.h"
@@ -46,6 +47,26 @@ load_checked(const char *file, struct load *l, struct conf_errors *errs)
 	return -1;
 }
 
+/* What a reload would refuse and a start would only warn of: the file may be for another host, or
+ * for another moment. */
+static void
+print_warnings(const struct load *l, struct conf_errors *errs)
+{
+	struct err targets = {0}, ports = {0};
+
+	errs->n = 0;
+	if (router_check_targets(l->conf, &targets) < 0) {
+		(void)err_prefix(&targets, "warning");
+		load_add_error(errs, &targets);
+	}
+	if (doctor_ports_forwards(l->conf, NULL, &ports) < 0) {
+		(void)err_prefix(&ports, "warning");
+		load_add_error(errs, &ports);
+	}
+	load_place_errors(l, errs);
+	print_errors(l, errs);
+}
+
 int
 command_check(const char *file)
 {
@@ -56,10 +77,12 @@ command_check(const char *file)
 	if (!errs)
 		return 1;
 	rc = load_checked(file, &l, errs);
-	if (rc < 0)
+	if (rc < 0) {
 		print_errors(&l, errs);
-	else
+	} else {
+		print_warnings(&l, errs);
 		printf("%s: ok\n", file);
+	}
 	load_clear(&l);
 	return rc < 0 ? 1 : 0;
 }

@@ -4,6 +4,8 @@
  */
 #include "router/reach.h"
 
+#include "router/router.h"
+
 #include <linux/rtnetlink.h>
 #include <string.h>
 
@@ -80,4 +82,17 @@ reach_check(struct netlink *route, const struct conf *c, struct err *e)
 			addr_print(&f->target, text));
 	}
 	return 0;
+}
+
+int
+router_check_targets(const struct conf *conf, struct err *e)
+{
+	struct netlink route = {0};
+	int rc = 0;
+
+	/* A host that cannot be asked is not the file's fault. */
+	if (netlink_open(&route, NETLINK_ROUTE, false, NULL) == 0)
+		rc = reach_check(&route, conf, e);
+	netlink_close(&route);
+	return rc;
 }

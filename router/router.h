@@ -26,6 +26,10 @@ int router_undo(struct slice records, struct err *e);
  * changes nothing. 0, or -1 when the host could not be read. */
 int router_doctor(const struct conf *conf, struct findings *ret, struct err *e);
 
+/* `sluice check`: whether this host knows a way to every address that is forwarded to, other than
+ * its default route. 0, or -1 with e filled (the ordinal of the first forward without one). */
+int router_check_targets(const struct conf *conf, struct err *e);
+
 /* Who answers for these addresses on the link; mac "" for nobody. Takes 150 ms, in which it blocks,
  * unless the link is not there. 0, or -1: the kernel could not be asked. */
 #define ROUTER_MAC_MAX 18

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 
 import daemon
 import pytest
@@ -181,3 +182,18 @@ def test_what_is_wrong_in_a_list_is_said_with_its_place_there(box, text, says):
 def test_an_empty_and_an_enormous_list(box, text, says):
     listed = box.write("blocked.txt", text)
     expect_error(box, f"listen 8080 plain\n{TAIL}block-list {listed}\n", 3, 12, str(listed), says)
+
+
+@pytest.mark.root
+def test_forwards_that_a_reload_would_refuse_are_warned_of(lab, box):
+    """They are no errors: the file may be for another host."""
+    path = box.write("sluice.conf", "listen 8080 plain\nsite * -> status 404\nforward tcp 2200 -> 192.0.2.50:22\n"
+                     "forward tcp 2201 -> 203.0.113.2:22\n")
+    with lab.edge.net():
+        taken = socket.create_server(("203.0.113.1", 2201))
+    with taken:
+        done = lab.edge.run(daemon.BIN / "sluice", "check", path)
+    lines = [line for line in done.stderr.splitlines() if line.startswith(str(path))]
+    assert done.stdout == f"{path}: ok\n" and len(lines) == 2, done.stderr
+    assert lines[0].startswith(f"{path}:3:1: warning: 192.0.2.50 is in no network of this host"), lines
+    assert lines[1].startswith(f"{path}:4:1: warning: ") and "listens on tcp port 2201" in lines[1], lines
