@@ -47,7 +47,7 @@ read_stdin(struct buf *text, struct err *e)
 static int
 read_input(const char *path, struct buf *text, struct err *e)
 {
-	return path ? file_read(path, text, e) : read_stdin(text, e);
+	return path && strcmp(path, "-") != 0 ? file_read(path, text, e) : read_stdin(text, e);
 }
 
 static int
