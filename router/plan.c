@@ -104,19 +104,6 @@ plan_ifname(
 	return ruleset_add(r, set, &elem, e);
 }
 
-static int
-plan_net(struct ruleset *r, enum ruleset_set set, const struct prefix *p, uint32_t ordinal,
-	struct err *e)
-{
-	struct ruleset_elem elem = {.ordinal = ordinal};
-	struct prefix network = prefix_network(p);
-	struct addr last = prefix_last(p);
-
-	ruleset_put_addr(elem.key, 0, &network.addr);
-	ruleset_put_addr(elem.end, 0, &last);
-	return ruleset_add(r, set, &elem, e);
-}
-
 /* What dnsmasq on the bridge serves to containers: a forward of port 53 must not take it away. */
 static int
 plan_services(struct ruleset *r, uint32_t ordinal, struct err *e)
@@ -147,9 +134,9 @@ plan_bridge(struct ruleset *r, const struct conf_bridge *b, struct err *e)
 {
 	if (plan_ifname(r, RULESET_BRIDGES, b->name, b->ordinal, e) < 0)
 		return -1;
-	if (b->v4.addr.family && plan_net(r, RULESET_NETS4, &b->v4, b->ordinal, e) < 0)
+	if (ruleset_add_network(r, RULESET_NETS4, &b->v4, b->ordinal, e) < 0)
 		return -1;
-	if (b->v6.addr.family && plan_net(r, RULESET_NETS6, &b->v6, b->ordinal, e) < 0)
+	if (ruleset_add_network(r, RULESET_NETS6, &b->v6, b->ordinal, e) < 0)
 		return -1;
 	return plan_services(r, b->ordinal, e);
 }

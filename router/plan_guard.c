@@ -174,21 +174,6 @@ plan_port(struct ruleset *r, const struct plan_input *in, uint32_t container, st
 }
 
 static int
-plan_net(struct ruleset *r, enum ruleset_set set, const struct prefix *p, uint32_t ordinal,
-	struct err *e)
-{
-	struct ruleset_elem elem = {.ordinal = ordinal};
-	struct prefix network = prefix_network(p);
-	struct addr last = prefix_last(p);
-
-	if (!p->addr.family)
-		return 0;
-	ruleset_put_addr(elem.key, 0, &network.addr);
-	ruleset_put_addr(elem.end, 0, &last);
-	return ruleset_add(r, set, &elem, e);
-}
-
-static int
 plan_gateway(struct ruleset *r, const struct plan_input *in, struct err *e)
 {
 	const struct conf_bridge *b = in->conf->bridge;
@@ -198,9 +183,9 @@ plan_gateway(struct ruleset *r, const struct plan_input *in, struct err *e)
 		return -1;
 	if (plan_mac_known(in->bridge_mac) && claim(r, &local, b->ordinal, e) < 0)
 		return -1;
-	if (plan_net(r, RULESET_BRNETS4, &b->v4, b->ordinal, e) < 0)
+	if (ruleset_add_network(r, RULESET_BRNETS4, &b->v4, b->ordinal, e) < 0)
 		return -1;
-	return plan_net(r, RULESET_BRNETS6, &b->v6, b->ordinal, e);
+	return ruleset_add_network(r, RULESET_BRNETS6, &b->v6, b->ordinal, e);
 }
 
 int

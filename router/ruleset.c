@@ -376,6 +376,21 @@ ruleset_add(struct ruleset *r, enum ruleset_set set, const struct ruleset_elem *
 	return 0;
 }
 
+int
+ruleset_add_network(struct ruleset *r, enum ruleset_set set, const struct prefix *p,
+	uint32_t ordinal, struct err *e)
+{
+	struct ruleset_elem elem = {.ordinal = ordinal};
+	struct prefix network = prefix_network(p);
+	struct addr last = prefix_last(p);
+
+	if (!p->addr.family)
+		return 0;
+	ruleset_put_addr(elem.key, 0, &network.addr);
+	ruleset_put_addr(elem.end, 0, &last);
+	return ruleset_add(r, set, &elem, e);
+}
+
 void
 ruleset_sort(struct ruleset *r)
 {

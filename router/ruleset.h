@@ -470,6 +470,9 @@ void ruleset_clear(struct ruleset *r);
 /* Takes elem's value over. 0, or -1 when memory or RULESET_ELEMENTS_MAX is exceeded. */
 int ruleset_add(
 	struct ruleset *r, enum ruleset_set set, const struct ruleset_elem *elem, struct err *e);
+/* Adds a network to an interval set of addresses; one without a family is none. 0 or -1. */
+int ruleset_add_network(struct ruleset *r, enum ruleset_set set, const struct prefix *p,
+	uint32_t ordinal, struct err *e);
 /* Takes a set's elements out of r, sorted, to be shared. NULL: memory is short. */
 struct ruleset_shared *ruleset_shared_new(struct ruleset *r, enum ruleset_set set);
 void ruleset_shared_unref(struct ruleset_shared **s);
