@@ -322,56 +322,52 @@ put_target(const json_t *target, const char *name, json_int_t value, struct buf 
 	return buf_printf(out, "\"} %lld\n", (long long)value);
 }
 
-static int
-put_target_up(const json_t *target, struct buf *out)
-{
-	const char *state = json_string_value(json_object_get(target, "state"));
+/* A family with one sample for each target: a number of its object, or whether its state is one. */
+static const struct {
+	const char *name, *type, *help, *member, *state;
+} target_families[] = {
+	{"sluice_target_up", "gauge", "1 while the target of a route gets its share of requests.",
+		"state", "up"},
+	{"sluice_target_requests_active", "gauge", "Requests under way to the target.", "active",
+		NULL},
+	{"sluice_target_requests_total", "counter", "Requests that the target was chosen for.",
+		"requests", NULL},
+	{"sluice_target_failures_total", "counter", "Requests that failed at the target.",
+		"failures", NULL},
+};
 
-	return put_target(target, "sluice_target_up", state && strcmp(state, "up") == 0, out);
-}
-
-static int
-put_target_active(const json_t *target, struct buf *out)
+static json_int_t
+target_value(const json_t *target, const char *member, const char *state)
 {
-	return put_target(target, "sluice_target_requests_active",
-		json_integer_value(json_object_get(target, "active")), out);
-}
+	const json_t *value = json_object_get(target, member);
+	const char *now = json_string_value(value);
 
-static int
-put_target_requests(const json_t *target, struct buf *out)
-{
-	return put_target(target, "sluice_target_requests_total",
-		json_integer_value(json_object_get(target, "requests")), out);
-}
-
-static int
-put_target_failures(const json_t *target, struct buf *out)
-{
-	return put_target(target, "sluice_target_failures_total",
-		json_integer_value(json_object_get(target, "failures")), out);
+	return state ? now && strcmp(now, state) == 0 : json_integer_value(value);
 }
 
 /* Those that are watched: of routes with several, or with checks. */
 static int
 put_targets(const json_t *usage, struct buf *out)
 {
-	const json_t *targets = json_object_get(usage, "targets");
+	const json_t *targets = json_object_get(usage, "targets"), *target;
+	size_t k;
 
-	if (json_array_size(targets) == 0)
-		return 0;
-	if (metrics_put_head(out, "sluice_target_up", "gauge",
-		    "1 while the target of a route gets its share of requests.") < 0 ||
-		put_each(targets, put_target_up, out) < 0 ||
-		metrics_put_head(out, "sluice_target_requests_active", "gauge",
-			"Requests under way to the target.") < 0 ||
-		put_each(targets, put_target_active, out) < 0 ||
-		metrics_put_head(out, "sluice_target_requests_total", "counter",
-			"Requests that the target was chosen for.") < 0 ||
-		put_each(targets, put_target_requests, out) < 0 ||
-		metrics_put_head(out, "sluice_target_failures_total", "counter",
-			"Requests that failed at the target.") < 0)
-		return -1;
-	return put_each(targets, put_target_failures, out);
+	for (size_t i = 0; json_array_size(targets) && i < ARRAY_SIZE(target_families); i++) {
+		const char *name = target_families[i].name;
+
+		if (metrics_put_head(out, name, target_families[i].type, target_families[i].help) <
+			0)
+			return -1;
+		json_array_foreach(targets, k, target)
+		{
+			if (put_target(target, name,
+				    target_value(target, target_families[i].member,
+					    target_families[i].state),
+				    out) < 0)
+				return -1;
+		}
+	}
+	return 0;
 }
 
 int

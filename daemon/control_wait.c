@@ -411,13 +411,13 @@ control_wait_on_outcome(struct control *c, struct msg_in *m)
 		control_wait_finish(check, 200, control_json_outcome(ok, generation, lines));
 }
 
-void
-control_wait_on_job_done(struct control *c, struct msg_in *m)
+static void
+on_done(struct control *c, struct msg_in *m, enum wait_kind kind)
 {
 	uint64_t id = msg_get_u64(m);
 	bool ok = msg_get_u8(m) != 0;
 	_free_ char *why = slice_dup(msg_get_slice(m));
-	struct wait *w = control_wait_find(c, id, WAIT_JOB);
+	struct wait *w = control_wait_find(c, id, kind);
 
 	if (msg_finish(m) < 0 || !w || !why)
 		return;
@@ -425,6 +425,18 @@ control_wait_on_job_done(struct control *c, struct msg_in *m)
 		control_wait_finish(w, 200, json_pack("{s:b}", "ok", 1));
 	else
 		control_wait_finish(w, 422, control_json_error(why));
+}
+
+void
+control_wait_on_job_done(struct control *c, struct msg_in *m)
+{
+	on_done(c, m, WAIT_JOB);
+}
+
+void
+control_wait_on_ban_done(struct control *c, struct msg_in *m)
+{
+	on_done(c, m, WAIT_BAN);
 }
 
 /* The wait that gathers under this id, or NULL. */

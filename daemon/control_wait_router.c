@@ -48,22 +48,6 @@ control_wait_ban(struct control *c, struct evhttp_request *req, const struct con
 }
 
 void
-control_wait_on_ban_done(struct control *c, struct msg_in *m)
-{
-	uint64_t id = msg_get_u64(m);
-	bool ok = msg_get_u8(m) != 0;
-	_free_ char *why = slice_dup(msg_get_slice(m));
-	struct wait *w = control_wait_find(c, id, WAIT_BAN);
-
-	if (msg_finish(m) < 0 || !w || !why)
-		return;
-	if (ok)
-		control_wait_finish(w, 200, json_pack("{s:b}", "ok", 1));
-	else
-		control_wait_finish(w, 422, control_json_error(why));
-}
-
-void
 control_wait_bans(struct control *c, struct evhttp_request *req)
 {
 	struct wait *w = wait_router(c, req, WAIT_BANS);
