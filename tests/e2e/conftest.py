@@ -3,6 +3,7 @@
 Each fixture checks at its end that nothing went wrong unseen: see daemon.Sluice.finish().
 """
 
+import contextlib
 import os
 import pathlib
 import re
@@ -15,6 +16,7 @@ import pytest
 import certificates
 import daemon
 import lab as lab_module
+import router_lab
 import servers
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -145,6 +147,21 @@ def box(request, session_folder, tools):
                  and getattr(request.node, f"report_{when}").failed for when in ("setup", "call"))
     if not failed and not os.environ.get("SLUICE_E2E_KEEP"):
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def net(box):
+    """The router alone: see router_lab.py."""
+    made = router_lab.Net(box)
+    yield made
+    made.remove()
+
+
+@pytest.fixture(name="servers")
+def open_servers():
+    """Takes servers (context managers) that shall end with the test."""
+    with contextlib.ExitStack() as stack:
+        yield stack
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import sys
 import daemon
 import pytest
 from lab import run, wait_for
-from router_lab import COMMON, Net
+from router_lab import COMMON
 
 pytestmark = pytest.mark.root
 CONF = COMMON + """\
@@ -21,13 +21,6 @@ forward tcp 2222 -> web:22
 forward udp 5000 -> web:5001
 """
 SLUICE = daemon.BIN / "sluice"
-
-
-@pytest.fixture
-def net(box):
-    made = Net(box)
-    yield made
-    made.remove()
 
 
 @pytest.fixture

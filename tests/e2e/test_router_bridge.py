@@ -1,6 +1,5 @@
 """What containers may send on their bridge: table `bridge sluice`, with and without br_netfilter."""
 
-import contextlib
 import re
 import socket
 
@@ -185,13 +184,6 @@ def test_the_rules_follow_their_containers(net):
 
 
 ISOLATED = CONF + "isolate\nlink web -> other:80 8080-8090\nlink web -> other:5353 udp\n"
-
-
-@pytest.fixture
-def servers():
-    stack = contextlib.ExitStack()
-    yield stack
-    stack.close()
 
 
 def isolated(net, servers, conf=ISOLATED):

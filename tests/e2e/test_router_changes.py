@@ -9,7 +9,7 @@ import time
 
 import pytest
 from lab import wait_for
-from router_lab import CONF, Net, elements
+from router_lab import CONF, elements
 from test_router_traffic import EDGE, WAN, Server, ask, connect, datagrams, tcp
 
 pytestmark = pytest.mark.root
@@ -37,20 +37,6 @@ COMMIT
 -A DOCKER ! -i docker0 -p tcp -m tcp --dport 8081 -j DNAT --to-destination 172.17.0.2:80
 COMMIT
 """
-
-
-@pytest.fixture
-def net(box):
-    made = Net(box)
-    yield made
-    made.remove()
-
-
-@pytest.fixture
-def servers():
-    stack = contextlib.ExitStack()
-    yield stack
-    stack.close()
 
 
 class Place(Server):

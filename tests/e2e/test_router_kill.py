@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 from lab import wait_for
-from router_lab import CONF, Net, table
+from router_lab import CONF, table
 
 pytestmark = pytest.mark.root
 CALLS_MAX = 20  # of sendmsg that a change may take
@@ -17,13 +17,6 @@ CHANGES = {
     "rules in place": CHANGED.replace("wan wan0\n", ""),
     "tables": CHANGED + "isolate\nlimit rate 100/s per source\n",
 }
-
-
-@pytest.fixture
-def net(box):
-    made = Net(box)
-    yield made
-    made.remove()
 
 
 def rules(net):

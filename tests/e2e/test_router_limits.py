@@ -7,10 +7,9 @@ import time
 import pytest
 from lab import wait_for
 from router_lab import CONF, Net, table
-from test_router_traffic import EDGE, EDGE6, WAN, Server, connect, servers, tcp
+from test_router_traffic import EDGE, EDGE6, WAN, Server, connect, tcp
 
 pytestmark = pytest.mark.root
-__all__ = ["servers"]
 OTHER = "203.0.113.77"
 
 

@@ -6,10 +6,9 @@ import pytest
 from lab import wait_for
 from router_lab import COMMON, CONF, Net, elements, table
 from test_router_traffic import (EDGE, EDGE6, SHORT, WAN, WAN6, Server, ask, connect, datagrams, send,
-                                 servers, tcp)
+                                 tcp)
 
 pytestmark = pytest.mark.root
-__all__ = ["servers"]
 OTHER = "203.0.113.77"
 ADMIN6 = "2001:db8:113::77"
 OPEN = f"""\

@@ -8,16 +8,9 @@ import time
 import pytest
 from daemon import BIN
 from lab import run, wait_for
-from router_lab import COMMON, CONF, HOST, Net, elements, table
+from router_lab import COMMON, CONF, HOST, elements, table
 
 pytestmark = pytest.mark.root
-
-
-@pytest.fixture
-def net(box):
-    made = Net(box)
-    yield made
-    made.remove()
 
 
 def bridge(host, name="rtbr0"):

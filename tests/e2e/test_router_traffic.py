@@ -10,26 +10,12 @@ import threading
 
 import pytest
 from lab import run, wait_for
-from router_lab import CONF, Net
+from router_lab import CONF
 
 pytestmark = pytest.mark.root
 EDGE, EDGE6 = "203.0.113.1", "2001:db8:113::1"
 WAN, WAN6 = "203.0.113.2", "2001:db8:113::2"
 SHORT = 0.4  # long enough for a packet to come, where none shall
-
-
-@pytest.fixture
-def net(box):
-    made = Net(box)
-    yield made
-    made.remove()
-
-
-@pytest.fixture
-def servers():
-    stack = contextlib.ExitStack()
-    yield stack
-    stack.close()
 
 
 def _family(address):
