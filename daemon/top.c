@@ -357,15 +357,15 @@ top_print(const json_t *digest, enum top_sort sort, struct buf *out)
 	const char *version = json_string_value(json_object_get(digest, "version"));
 
 	if (buf_printf(out,
-		    "sluiced %s by %s: %.1f requests/s, %.1f 5xx/s, p50 %.2f ms, p99 %.2f ms, %lld "
-		    "connections, %lld waiting\n",
+		    "sluiced %s by %s: %.1f requests/s, %lld connections, %lld waiting\n"
+		    "%.1f 5xx/s, p50 %.2f ms, p99 %.2f ms\n",
 		    version ? version : "?", sorts[sort].title,
 		    json_real_value(json_object_get(digest, "requests_per_s")),
+		    (long long)json_integer_value(json_object_get(digest, "connections")),
+		    (long long)json_integer_value(json_object_get(digest, "waiting")),
 		    json_real_value(json_object_get(digest, "errors_per_s")),
 		    json_real_value(json_object_get(digest, "p50_ms")),
-		    json_real_value(json_object_get(digest, "p99_ms")),
-		    (long long)json_integer_value(json_object_get(digest, "connections")),
-		    (long long)json_integer_value(json_object_get(digest, "waiting"))) < 0 ||
+		    json_real_value(json_object_get(digest, "p99_ms"))) < 0 ||
 		print_routes(json_object_get(digest, "routes"), out) < 0 ||
 		print_processes(json_object_get(digest, "processes"), out) < 0)
 		return -1;

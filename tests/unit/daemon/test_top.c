@@ -100,6 +100,8 @@ the_table_names_everything(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
 		if (!strstr(out.data, wanted[i]))
 			fail_msg("no \"%s\" in:\n%s", wanted[i], out.data);
+	/* A terminal has 80 columns: what all of it is about must not be cut off. */
+	assert_true(strcspn(out.data, "\n") < 80);
 	buf_clear(&out);
 	json_decref(o);
 }
