@@ -197,3 +197,14 @@ def test_forwards_that_a_reload_would_refuse_are_warned_of(lab, box):
     assert done.stdout == f"{path}: ok\n" and len(lines) == 2, done.stderr
     assert lines[0].startswith(f"{path}:3:1: warning: 192.0.2.50 is in no network of this host"), lines
     assert lines[1].startswith(f"{path}:4:1: warning: ") and "listens on tcp port 2201" in lines[1], lines
+
+
+def test_a_container_behind_http_is_warned_of(box):
+    """Its name would be looked up in the world; a program of that name elsewhere may be meant."""
+    path, done = check(box, "listen 8080 plain\nbridge lxcbr0 10.0.3.1/24\n"
+                       "container wiki { image busybox ; address 10.0.3.9 }\n"
+                       "site * {\n    route / -> http://wiki:8080/x\n    route /b -> http://b.example\n}\n")
+    assert (done.returncode, done.stdout) == (0, f"{path}: ok\n")
+    said = [line for line in done.stderr.splitlines() if line.startswith(str(path))]
+    assert said == [f'{path}:5:5: warning: "wiki" is a container of this file; it is written without '
+                    "http://: wiki:8080/x"], done.stderr
