@@ -169,6 +169,9 @@ take_regular(struct h2_head *h, struct slice name, struct slice value)
 		refuse(h, HTTP_REASON_CONNECTION_SYNTAX);
 	} else if (id == HTTP_NAME_TRANSFER_ENCODING) {
 		refuse(h, HTTP_REASON_ENCODING);
+	} else if (h->protocol.given && slice_eq(name, SLICE_LIT("sec-websocket-key"))) {
+		/* RFC 8441 section 5: not used there, and the backend is to see ours alone. */
+		return;
 	} else if (id == HTTP_NAME_CONTENT_LENGTH) {
 		h->has_length = true;
 		h->empty = slice_eq(value, SLICE_LIT("0"));

@@ -236,7 +236,8 @@ def test_through_http_2(served):
         number = c.start(pseudo=[(":method", "CONNECT"), (":protocol", "websocket"),
                                  (":scheme", "https"), (":authority", "a.example"),
                                  (":path", "/ws?x=1")],
-                         headers=[("sec-websocket-version", "13")], end=False)
+                         headers=[("sec-websocket-version", "13"), ("sec-websocket-key", "bm90IHVzZWQ=")],
+                         end=False)
         stream = c.streams[number]
         c.wait_for(lambda: stream.status is not None)
         assert stream.status == 200
