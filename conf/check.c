@@ -28,6 +28,8 @@ inherit(struct conf_limits *inner, const struct conf_limits *outer)
 			inner->timeout_ms[i] = outer->timeout_ms[i];
 	if (!inner->body_limit_written)
 		inner->body_limit = outer->body_limit;
+	if (!inner->encoded_written)
+		inner->encoded_refused = outer->encoded_refused;
 }
 
 static void

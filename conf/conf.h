@@ -104,6 +104,23 @@ enum conf_timeout {
 };
 
 /* What may be written at top level, in a site and in a route; the inner one wins. */
+/* Characters that change the meaning of a path where a server decodes it before it looks for them.
+ * X(id, word, character, as it stands in a path) */
+#define CONF_ENCODED_TABLE(X)                                                                      \
+	X(SLASH, "slash", '/', "%2F")                                                              \
+	X(BACKSLASH, "backslash", '\\', "%5C")                                                     \
+	X(SEMICOLON, "semicolon", ';', "%3B")                                                      \
+	X(PERCENT, "percent", '%', "%25")                                                          \
+	X(QUESTION, "question", '?', "%3F")                                                        \
+	X(HASH, "hash", '#', "%23")
+
+enum conf_encoded {
+#define CONF_ENCODED_ENUM(id, word, character, escape) CONF_ENCODED_##id,
+	CONF_ENCODED_TABLE(CONF_ENCODED_ENUM)
+#undef CONF_ENCODED_ENUM
+		CONF_ENCODED_COUNT
+};
+
 struct conf_limits {
 	uint64_t timeout_ms[CONF_TIMEOUT_COUNT]; /* effective */
 	uint64_t body_limit;                     /* effective, bytes; 0: none */
@@ -111,6 +128,9 @@ struct conf_limits {
 	bool body_limit_written;
 	uint32_t timeout_ordinal[CONF_TIMEOUT_COUNT]; /* where written, else 0 */
 	uint32_t body_limit_ordinal;
+	unsigned encoded_refused; /* effective; bits of enum conf_encoded */
+	bool encoded_written;
+	uint32_t encoded_ordinal;
 };
 
 enum conf_target_type {

@@ -36,7 +36,8 @@ same_limits(const struct conf_limits *a, const struct conf_limits *b)
 		if (a->timeout_ms[i] != b->timeout_ms[i] ||
 			a->timeout_written[i] != b->timeout_written[i])
 			return false;
-	return a->body_limit == b->body_limit && a->body_limit_written == b->body_limit_written;
+	return a->body_limit == b->body_limit && a->body_limit_written == b->body_limit_written &&
+	       a->encoded_refused == b->encoded_refused && a->encoded_written == b->encoded_written;
 }
 
 static bool

@@ -36,7 +36,20 @@ first_timeout(const struct conf_limits *limits)
 static bool
 limits_written(const struct conf_limits *limits)
 {
-	return limits->body_limit_written || first_timeout(limits);
+	return limits->body_limit_written || limits->encoded_written || first_timeout(limits);
+}
+
+static void
+print_encoded(struct writer *w, const struct conf_limits *limits)
+{
+	if (!limits->encoded_written)
+		return;
+	writer_begin(w, limits->encoded_ordinal, "encoded");
+	writer_word(w, limits->encoded_refused ? "refuse" : "allow");
+	for (int i = 0; i < CONF_ENCODED_COUNT; i++)
+		if (limits->encoded_refused >> i & 1)
+			writer_word(w, schema_word_name("encoded refuse", i));
+	writer_end(w);
 }
 
 static void
@@ -50,6 +63,7 @@ print_limits(struct writer *w, const struct conf_limits *limits)
 			writer_word(w, "off");
 		writer_end(w);
 	}
+	print_encoded(w, limits);
 	if (!first_timeout(limits))
 		return;
 	writer_begin(w, first_timeout(limits), "timeout");

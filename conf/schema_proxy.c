@@ -75,6 +75,43 @@ static const struct schema_row rows[] = {
 		.doc = "The same for this route.",
 	},
 	{
+		.name = "encoded",
+		.context = CONTEXT_TOP,
+		.min = 1,
+		.max = WORDS_ANY,
+		.set = set_encoded,
+		.arguments = "allow|refuse CHARACTER...",
+		.default_value = "allow",
+		.doc = "Says which characters may not stand percent-encoded in a path; 400 for a "
+		       "path that has one.",
+		.more = "%2F is no border between segments here, and passes as it came; a server "
+			"that "
+			"decodes a path first and looks for borders then takes it for one, and so "
+			"sees "
+			"another path than the one that was allowed. Jenkins and others need it.",
+		.example = "encoded refuse slash backslash",
+	},
+	{
+		.name = "encoded",
+		.context = CONTEXT_SITE,
+		.min = 1,
+		.max = WORDS_ANY,
+		.set = set_encoded,
+		.arguments = "allow|refuse CHARACTER...",
+		.default_value = "that of the top level",
+		.doc = "The same for this site.",
+	},
+	{
+		.name = "encoded",
+		.context = CONTEXT_ROUTE,
+		.min = 1,
+		.max = WORDS_ANY,
+		.set = set_encoded,
+		.arguments = "allow|refuse CHARACTER...",
+		.default_value = "that of the site",
+		.doc = "The same for this route.",
+	},
+	{
 		.name = "timeout",
 		.context = CONTEXT_TOP,
 		.min = 2,
@@ -141,8 +178,15 @@ static const struct schema_word words[] = {
 		"a peer in trusted says first whose connection it is (PROXY protocol, version 1 or "
 		"2); others are closed"},
 	{"body-limit", "off", 0, "", "no limit"},
-	{"timeout", "connect", CONF_TIMEOUT_CONNECT, "TIME",
-		"to get a connection to the backend, waiting for its container included; then 504"},
+	{"encoded", "allow", 0, "", "all of them may"},
+	{"encoded", "refuse", 1, "CHARACTER...", "these may not"},
+#define ENCODED_WORD(id, word, character, escape)                                                  \
+	{"encoded refuse", word, CONF_ENCODED_##id, "", "written " escape},
+	CONF_ENCODED_TABLE(ENCODED_WORD)
+#undef ENCODED_WORD
+		{"timeout", "connect", CONF_TIMEOUT_CONNECT, "TIME",
+			"to get a connection to the backend, waiting for its container included; "
+			"then 504"},
 	{"timeout", "read", CONF_TIMEOUT_READ, "TIME", "silence of the backend; then 504"},
 	{"timeout", "send", CONF_TIMEOUT_SEND, "TIME",
 		"the backend takes no byte of the request, then 504; or the client takes no byte "

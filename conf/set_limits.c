@@ -1,4 +1,4 @@
-/* What may stand at top level, in a site and in a route: body-limit and timeout. */
+/* What may stand at top level, in a site and in a route: body-limit, encoded and timeout. */
 #include "conf/setters.h"
 
 #include "conf/parse.h"
@@ -35,6 +35,33 @@ set_body_limit(struct parse *p, const struct directive *d)
 		return -1;
 	limits->body_limit_written = true;
 	limits->body_limit_ordinal = d->ordinal;
+	return 0;
+}
+
+int
+set_encoded(struct parse *p, const struct directive *d)
+{
+	struct conf_limits *limits = open_limits(p);
+	int refuse, which;
+
+	limits->encoded_written = true;
+	limits->encoded_ordinal = d->ordinal;
+	limits->encoded_refused = 0;
+	if (word_read_word(p, "encoded", &d->words[1], &refuse) < 0)
+		return -1;
+	if (refuse && d->n == 2)
+		return parse_error(p, &d->after,
+			"what is refused is missing; write: encoded refuse slash backslash");
+	if (!refuse && d->n > 2)
+		return parse_surplus(p, d, &d->words[2]);
+	for (size_t i = 2; i < d->n; i++) {
+		if (word_read_word(p, "encoded refuse", &d->words[i], &which) < 0)
+			return -1;
+		if (limits->encoded_refused >> which & 1)
+			return parse_error(p, &d->words[i], "\"%.*s\" stands here twice",
+				WORD_ARG(&d->words[i]));
+		limits->encoded_refused |= 1U << which;
+	}
 	return 0;
 }
 

@@ -74,6 +74,7 @@ int set_body_buffer(struct parse *p, const struct directive *d);
 int set_request_buffering(struct parse *p, const struct directive *d);
 int set_buffers(struct parse *p, const struct directive *d);
 /* set_limits.c */
+int set_encoded(struct parse *p, const struct directive *d);
 int set_body_limit(struct parse *p, const struct directive *d);
 int set_timeout(struct parse *p, const struct directive *d);
 /* set_tls.c */

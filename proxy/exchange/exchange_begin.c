@@ -8,6 +8,17 @@
 #include "proxy/http/answer.h"
 #include "proxy/exchange/exchange_cache.h"
 
+/* The head could be read, but what it asks for is no request. */
+static void
+exchange_malformed(struct exchange *x, enum http_reason reason)
+{
+	stats_add(&x->worker->stats, STAT_REQUESTS_BAD, 1);
+	conn_violation(x->conn, VIOLATION_MALFORMED);
+	x->keep_alive = false;
+	exchange_answer(
+		x, http_reason_status(reason), http_reason_text(reason), http_reason_text(reason));
+}
+
 /* RFC 9110 section 15.5.14: known to be too large before a byte of it is read. */
 static bool
 exchange_too_large(const struct exchange *x)
@@ -44,6 +55,21 @@ exchange_go_to_target(struct exchange *x)
 	}
 }
 
+/* What the route does not want in a path, encoded. */
+static bool
+exchange_refuses_path(const struct exchange *x)
+{
+#define ENCODED_CHARACTER(id, word, character, escape) character,
+	static const char characters[] = {CONF_ENCODED_TABLE(ENCODED_CHARACTER)};
+#undef ENCODED_CHARACTER
+
+	for (size_t i = 0; x->limits->encoded_refused >> i; i++)
+		if ((x->limits->encoded_refused >> i & 1) &&
+			http_path_has_encoded(&x->path, characters[i]))
+			return true;
+	return false;
+}
+
 static void
 exchange_follow(struct exchange *x, const struct route_match *m)
 {
@@ -51,7 +77,9 @@ exchange_follow(struct exchange *x, const struct route_match *m)
 	x->route = m->route;
 	x->matched = m->matched;
 	x->limits = &m->route->limits;
-	if (exchange_too_large(x))
+	if (exchange_refuses_path(x))
+		exchange_malformed(x, HTTP_REASON_PATH_ENCODED);
+	else if (exchange_too_large(x))
 		exchange_answer(x, 413, NULL, "body larger than body-limit");
 	else
 		exchange_go_to_target(x);
@@ -164,23 +192,12 @@ exchange_body_kind(const struct exchange *x)
 /* What is answered before a route is looked for belongs to the site of its host nevertheless: its
  * header rules hold, and what it says about coming back. */
 static void
-exchange_answer_early(struct exchange *x, uint16_t status, const char *text, const char *why)
+exchange_find_site(struct exchange *x)
 {
 	const struct conf_site *site = route_find_site(x->generation->routes, exchange_host(x));
 
 	if (x->conn->origin.mode != CONF_LISTEN_REDIRECT && !exchange_misdirected(x, site))
 		x->site = site;
-	exchange_answer(x, status, text, why);
-}
-
-static void
-exchange_refuse_path(struct exchange *x, enum http_reason reason)
-{
-	stats_add(&x->worker->stats, STAT_REQUESTS_BAD, 1);
-	conn_violation(x->conn, VIOLATION_MALFORMED);
-	x->keep_alive = false;
-	exchange_answer_early(
-		x, http_reason_status(reason), http_reason_text(reason), http_reason_text(reason));
 }
 
 /* Memory for bytes in flight is short: come again. */
@@ -194,7 +211,8 @@ exchange_is_shed(struct exchange *x)
 	stats_add(&x->worker->stats, STAT_REQUESTS_SHED, 1);
 	worker_limit_reached(x->worker, OVERLOAD_MEMORY);
 	x->keep_alive = false;
-	exchange_answer_early(x, 503, NULL, "too many bytes in flight");
+	exchange_find_site(x);
+	exchange_answer(x, 503, NULL, "too many bytes in flight");
 	return true;
 }
 
@@ -216,14 +234,17 @@ exchange_begin(struct exchange *x)
 	if (exchange_is_shed(x))
 		return;
 	if (r->form == HTTP_FORM_ASTERISK) {
-		exchange_answer_early(x, 204, NULL, NULL);
+		exchange_find_site(x);
+		exchange_answer(x, 204, NULL, NULL);
 		return;
 	}
 	reason = http_path_resolve(http_request_slice(r, r->path), x->arena, &x->path);
-	if (reason != HTTP_REASON_NONE)
-		exchange_refuse_path(x, reason);
-	else if (x->front->internal)
+	if (reason != HTTP_REASON_NONE) {
+		exchange_find_site(x);
+		exchange_malformed(x, reason);
+	} else if (x->front->internal) {
 		exchange_guarded(x);
-	else
+	} else {
 		exchange_route(x);
+	}
 }

@@ -155,6 +155,7 @@ enum http_name {
 	X(TRAILERS_TOO_LARGE, 431, "trailers too large") \
 	X(PATH_ESCAPE, 400, "malformed percent encoding in the path") \
 	X(PATH_NUL, 400, "encoded NUL in the path") \
+	X(PATH_ENCODED, 400, "encoded character that this path may not have") \
 	X(PATH_CLIMBS, 400, "path climbs above the root")
 /* clang-format on */
 

@@ -188,6 +188,22 @@ http_path_resolve(struct slice path, struct arena *a, struct http_path *ret)
 	return HTTP_REASON_NONE;
 }
 
+bool
+http_path_has_encoded(const struct http_path *p, char c)
+{
+	/* Plain ones are one slice (http_path_resolve). */
+	if (p->raw.p == p->match.p)
+		return false;
+	for (size_t i = 0; i < p->raw.n; i++) {
+		if (p->raw.p[i] != '%')
+			continue;
+		if (decode(p->raw.p + i) == c)
+			return true;
+		i += 2;
+	}
+	return false;
+}
+
 size_t
 http_path_raw_offset(const struct http_path *p, size_t n)
 {

@@ -23,6 +23,8 @@ struct http_path {
  * HTTP_REASON_NONE; PATH_ESCAPE, PATH_NUL, PATH_CLIMBS (400); HEAD_TOO_LARGE when a has no
  * memory left. */
 enum http_reason http_path_resolve(struct slice path, struct arena *a, struct http_path *ret);
+/* Whether c stands in p->raw percent-encoded. */
+bool http_path_has_encoded(const struct http_path *p, char c);
 /* The offset into p->raw that the first n bytes of p->match end at. */
 size_t http_path_raw_offset(const struct http_path *p, size_t n);
 /* Appends the path to forward: p->raw when replacement.p is NULL; else the replacement in place

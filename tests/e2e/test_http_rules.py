@@ -242,3 +242,28 @@ def test_one_spelling_decides_and_is_forwarded(sluice, origin):
         if got != expected:
             wrong.append((path, got))
     assert wrong == []
+
+
+# route, what stands encoded in its path, the status
+ENCODED = [
+    ("/any", "%2f", 200), ("/any", "%3B", 200), ("/some", "%2F", 400), ("/some", "%5c", 400), ("/some", "%3b", 200), ("/some", "%252F", 200),
+    ("/some", "%41", 200), ("/all", "%2f", 400), ("/all", "%5C", 400), ("/all", "%3B", 400), ("/all", "%252f", 400), ("/all", "%3F", 400),
+    ("/all", "%23", 400), ("/all", "x?%2F", 200), ("/all", "%20", 200),
+]
+
+
+def test_characters_that_a_route_does_not_want_encoded(sluice, origin):
+    s = sluice("""listen 127.0.0.1:@port@ plain
+encoded refuse slash backslash semicolon percent question hash
+site a.example {
+    route /any/ -> http://127.0.0.1:@port_back@ { encoded allow }
+    route /some/ -> http://127.0.0.1:@port_back@ { encoded refuse slash backslash }
+    route / -> http://127.0.0.1:@port_back@
+}
+""", port_back=origin.port)
+    wrong = []
+    for route, escape, status in ENCODED:
+        response = s.get(f"{route}/x{escape}y")
+        if response.status != status or response.keep_alive != (status == 200):
+            wrong.append((route, escape, response))
+    assert wrong == []

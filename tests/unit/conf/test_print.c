@@ -178,6 +178,9 @@ put_limits(struct maker *m)
 	if (pick(m, 3) == 0)
 		put(m, "body-limit%s%u%s%s", gap(m), 1 + pick(m, 5000), pick(m, 2) ? "K" : "",
 			ending(m));
+	if (pick(m, 4) == 0)
+		put(m, "encoded%s%s%s", gap(m), pick(m, 2) ? "allow" : "refuse slash hash percent",
+			ending(m));
 	for (uint32_t i = first; i < 4; i += 1 + pick(m, 3))
 		put(m, "timeout%s%s%s%u%s%s", gap(m), words[i], gap(m), 1 + pick(m, 120),
 			units[pick(m, 4)], ending(m));
@@ -463,7 +466,8 @@ static const char *const changes[][2] = {{"listen 80 plain", "listen 81 plain"},
 	{"site a", "site a aa"}, {"k:80/x", "k:80/y"}, {"k:80/x", "k:81/x"}, {"k:80/x", "k:80"},
 	{"k:80/x", "http://k:80/x"}, {"read 5s", "read 6s"}, {"{ timeout read 5s }", ""},
 	{"= /q", "/q"}, {"301 /z", "302 /z"}, {"301 /z", "301 /zz"},
-	{"body-limit 1M", "body-limit 2M"}, {"dir /d", "dir /f"}, {"route /d -> dir /d", ""},
+	{"body-limit 1M", "body-limit 2M"}, {"refuse slash", "refuse slash hash"},
+	{"refuse slash", "allow"}, {"dir /d", "dir /f"}, {"route /d -> dir /d", ""},
 	{"index i j ;", ""}, {"index i j", "index i"}, {"index i j", "index i k"},
 	{"try /t $path.u ;", ""}, {"$path.u", "$path.v"}, {"/t $path.u", "/t"}, {"br gzip", "br"},
 	{"br gzip", "on"}, {"br gzip", "off"}, {"precompressed br gzip ;", ""},
@@ -542,7 +546,8 @@ every_difference_counts(void **state)
 		"forward udp 97 on wg -> 192.0.2.9:98\ncontrol /c group g\nstate "
 		"/s\nlxc-path /l\n"
 		"threads 2\nlog access /a json\nlog level warn\nlog format json\ntimeout idle 9s\n"
-		"compress on level 3\nbody-buffer 8K\nrequest-buffering on spill 3G\n"
+		"compress on level 3\nencoded refuse slash\nbody-buffer 8K\nrequest-buffering on "
+		"spill 3G\n"
 		"buffers 4 32K busy 64K file 5G\n"
 		"cache static default-ttl 5m\ncache memory 9M\ncache disk 99M /cd free 7M\n"
 		"connections 99\nbuffer-memory 8M\nmin-rate 1K\nblock 8.0.0.0/8 confirm\n"
