@@ -14,7 +14,7 @@ STATES = ("absent", "stopped", "starting", "running", "frozen", "stopping")
 
 
 class Host:
-    def __init__(self, box, text, descriptors=None, wrapper=(), stores="", port=None, program=BIN):
+    def __init__(self, box, text, descriptors=None, wrapper=(), stores="", port=None, program=BIN, clock=""):
         self.port = port or free_port()
         conf = box.write("proxy.conf", text.replace("@port@", str(self.port)))
 
@@ -26,7 +26,8 @@ class Host:
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=self.errors, preexec_fn=limit,
                                         env={**os.environ, "SLUICE_LOG": "info,text",
-                                             "SLUICE_STORES": str(stores)})
+                                             "SLUICE_STORES": str(stores),
+                                             **({"SLUICE_CLOCK": str(clock)} if clock else {})})
         self.lines = []
         threading.Thread(target=self._read, daemon=True).start()
         wait_for(lambda: "committed 1" in self.lines, what="the first generation")
