@@ -16,6 +16,8 @@
 #define FILE_FIRST_MAX                                                                             \
 	CONN_TLS_RECORD_MAX            /* of an answer that is sent from memory: head and content */
 #define FILE_SENDFILE_MAX (512 * 1024) /* in one call, so that others have their turn */
+#define FILE_READ_MAX                                                                              \
+	(4 * CONN_TLS_RECORD_MAX) /* read at once where whole records are made of it */
 
 /* Several parts are sent one after the other, each behind a head of its own. 0 or -1. */
 static int
@@ -124,6 +126,13 @@ file_is_in_memory(const struct exchange *x)
 	return x->entry && x->entry->content && !x->compressor && front_can_send(x->front);
 }
 
+/* Where whole records can be made of what is read. */
+static bool
+file_goes_by_records(const struct exchange *x)
+{
+	return front_can_send(x->front) && !front_can_send_file(x->front) && !x->compressor;
+}
+
 /* The next part through the compressor. What it does not take is read again. */
 static bool
 file_compress(struct exchange *x)
@@ -165,10 +174,13 @@ file_fill(struct exchange *x)
 		return false;
 	room = iobuf_room(out);
 	/* One full record with the head; what follows is sent from where it is. */
-	if (file_is_in_memory(x) && room > FILE_FIRST_MAX - iobuf_len(out))
+	if ((file_is_in_memory(x) || (file_goes_by_records(x) && room < x->file_left)) &&
+		room > FILE_FIRST_MAX - iobuf_len(out))
 		room = FILE_FIRST_MAX - iobuf_len(out);
 	if (room > x->file_left)
 		room = (size_t)x->file_left;
+	if (room == 0) /* the record that is full has to go first */
+		return true;
 	n = file_read(x, iobuf_tail(out), room);
 	if (n <= 0)
 		return false;
@@ -190,6 +202,28 @@ file_send_content(struct exchange *x)
 	x->file_at += (off_t)n;
 	x->file_left -= n;
 	x->body_sent += n;
+	return result;
+}
+
+/* One step of a file that is read into memory of the thread's own: large reads, and nothing but
+ * full records. What the client does not take is read again in its time. */
+static enum front_io
+file_send_records(struct exchange *x)
+{
+	size_t most = x->file_left < FILE_READ_MAX ? (size_t)x->file_left : FILE_READ_MAX;
+	struct buf *text = &x->worker->text;
+	enum front_io result;
+	size_t sent = 0;
+	ssize_t n;
+
+	buf_reset(text);
+	n = buf_reserve(text, most) ? file_read(x, text->data, most) : -1;
+	if (n <= 0)
+		return FRONT_IO_CLOSED;
+	result = front_send(x->front, slice_of(text->data, (size_t)n), &sent);
+	x->file_at += (off_t)sent;
+	x->file_left -= sent;
+	x->body_sent += sent;
 	return result;
 }
 
@@ -239,6 +273,8 @@ exchange_send_file(struct exchange *x)
 	else if (front_can_send_file(f) && queued == 0 && x->file_left > 0 && !x->compressor &&
 		 file_descriptor(x) >= 0)
 		result = file_send_plain(x);
+	else if (queued == 0 && x->file_left > 0 && file_goes_by_records(x))
+		result = file_send_records(x);
 	else
 		result = file_send_buffered(x);
 	if (result == FRONT_IO_CLOSED) {

@@ -4,6 +4,7 @@ import os
 import socket
 import stat
 import threading
+import time
 
 import pytest
 from lab import wait_for
@@ -262,3 +263,18 @@ def test_requests_in_one_go_are_answered_in_order(site):
                             for n in ("x.css", "index.html", "sub/", "none")))
             assert [c.response().body for _ in range(3)] == [b"p{}", b"front", b"sub"]
             assert c.response().status == 404
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_client_that_reads_late_gets_everything(site, box, tls):
+    """Answers stand behind one another, the socket is full, and a file ends where a record does."""
+    sizes = [16384 - 300, 16384 - 200, 16384, 16384 + 100, 70000]
+    for size in sizes:
+        box.write(f"root/{size}.bin", bytes([size % 251]) * size)
+    with site.client(port=site.ports["port_tls"] if tls else None, tls=tls, timeout=30) as c:
+        for _ in range(2):  # the second time they are in memory
+            c.send(b"".join(f"GET /files/{sizes[i % 5]}.bin HTTP/1.1\r\nHost: a\r\n\r\n".encode() for i in range(500)))
+            time.sleep(0.3)  # until the socket is full
+            for i in range(500):
+                size = sizes[i % 5]
+                assert c.response().body == bytes([size % 251]) * size
