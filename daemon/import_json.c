@@ -225,6 +225,9 @@ take_statement(struct import_rule *r, const json_t *statement)
 		r->verdict = IMPORT_DROP;
 	else if (strcmp(key, "jump") == 0 || strcmp(key, "goto") == 0)
 		r->verdict = IMPORT_JUMP;
+	else if (strcmp(key, "xt") == 0)
+		import_odd(r, "iptables made it, and nft's JSON does not say what it does; try "
+			      "`iptables-save | sluice import iptables`");
 	else if (strcmp(key, "counter") != 0)
 		import_odd(r, "it has a word that is not understood");
 }
