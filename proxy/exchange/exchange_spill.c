@@ -5,7 +5,10 @@
  */
 #include "proxy/exchange/exchange_cache.h"
 
+#include "core/clock.h"
 #include "proxy/cache/cache_disk.h"
+
+#define SPILL_COLLAPSE_MS 3000 /* for so long others wait for it to be complete */
 
 uint64_t
 exchange_spill_max(const struct exchange *x)
@@ -90,6 +93,9 @@ exchange_spill_feed(struct exchange *x, struct slice payload)
 
 	if (f->n > body_max(x))
 		return -1;
+	/* A slow client, or a slow backend: nobody waits for all of a large answer. */
+	if (x->cached->flight && clock_mono_coarse_ms() - f->came_ms > SPILL_COLLAPSE_MS)
+		exchange_collapse_end(x, FLIGHT_END_PASSED);
 	while (payload.n > 0) {
 		struct slice part = slice_head(payload, CACHE_FAR_PIECE - f->body->n);
 

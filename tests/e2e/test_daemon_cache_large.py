@@ -40,6 +40,8 @@ def answer(request):
     if path.startswith("/text"):
         fields.append(("Content-Type", "text/plain"))
         body = body.hex().encode()
+    if path.startswith("/big"):
+        body = bytes(20 << 20)
     if path.startswith("/huge"):
         body = bytes(25 << 20)
     if path.startswith("/cut"):
@@ -165,6 +167,27 @@ def test_clients_that_want_one_wait_for_one_request(sluice, origin):
         one.join()
     assert bodies == [body_of("/len")] * 12
     assert asked(origin, "/len") <= 12 - 2  # those for whom there was no buffer asked themselves
+
+
+def test_nobody_waits_for_long_behind_a_slow_client(sluice, origin):
+    site = sluice(CONF, backend=origin.address, more="")
+    done = threading.Event()
+    with site.client(timeout=60) as slow:
+        slow.send(b"GET /big HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        slow.read_until(b"\r\n\r\n")
+
+        def trickle():
+            while not done.is_set():
+                slow.recv(100_000)
+                time.sleep(0.1)
+        reader = threading.Thread(target=trickle)
+        reader.start()
+        begun = time.monotonic()
+        other = site.get("/big", timeout=60)
+        took = time.monotonic() - begun
+        done.set()
+        reader.join()
+    assert len(other.body) == 20 << 20 and took < 20 and asked(origin, "/big") == 2
 
 
 def test_a_damaged_one_is_fetched_anew(sluice, origin):
