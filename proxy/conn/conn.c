@@ -9,6 +9,7 @@
 #include "core/own.h"
 #include "proxy/exchange/exchange.h"
 #include "proxy/h2/h2.h"
+#include "proxy/http/answer.h"
 
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -179,6 +180,30 @@ conn_tls_name(const struct conn *c)
 
 /* --- the steps: each returns true when there may be more to do ------------------------------- */
 
+/* A request in clear on a port for TLS: who wrote http:// for https:// is told so, in clear. True:
+ * the connection lingers, so that the answer is read. */
+static bool
+conn_answer_http(struct conn *c)
+{
+	const struct answer answer = {.status = 400,
+		.text = "This port speaks HTTPS. Write https:// instead of http:// and try again.",
+		.date = worker_date(c->worker),
+		.minor = 1};
+	struct buf *text = &c->worker->text;
+	struct iobuf *out = &c->front.out;
+
+	buf_reset(text);
+	if (!c->spoke_http || answer_build(&answer, text) < 0 ||
+		iobuf_hold(out, &c->worker->blocks) < 0 || iobuf_append(out, buf_slice(text)) < 0)
+		return false;
+	SSL_free(steal_ptr(&c->ssl));
+	conn_violation(c, VIOLATION_HANDSHAKE);
+	if (conn_flush(c) != FRONT_IO_OK)
+		return false;
+	conn_start_linger(c);
+	return true;
+}
+
 static bool
 conn_step_handshake(struct conn *c)
 {
@@ -190,6 +215,8 @@ conn_step_handshake(struct conn *c)
 	case FRONT_IO_CLOSED:
 	case FRONT_IO_END:
 		stats_add(stats, STAT_TLS_FAILED, 1);
+		if (conn_answer_http(c))
+			return true;
 		conn_close(c, CONN_CLOSE_HANDSHAKE);
 		return false;
 	case FRONT_IO_OK:

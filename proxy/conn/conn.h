@@ -76,6 +76,7 @@ struct conn {
 	bool finished;            /* the kernel told of the client's FIN */
 	bool more;                /* what is being sent is not the last of it */
 	bool tls_failed;          /* after a fatal error no close_notify is sent */
+	bool spoke_http;          /* and this was the error: a request in clear */
 	char peer[ADDR_TEXT_MAX]; /* the client's address as text */
 	uint32_t requests;
 	uint64_t lingered;

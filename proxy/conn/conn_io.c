@@ -163,6 +163,8 @@ conn_tls_result(struct conn *c, int result)
 		return FRONT_IO_BLOCKED;
 	if (error != SSL_ERROR_ZERO_RETURN)
 		c->tls_failed = true;
+	c->spoke_http =
+		error == SSL_ERROR_SSL && ERR_GET_REASON(ERR_peek_error()) == SSL_R_HTTP_REQUEST;
 	ERR_clear_error();
 	return FRONT_IO_CLOSED;
 }

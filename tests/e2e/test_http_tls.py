@@ -182,17 +182,6 @@ def test_a_reload_takes_http2_away(names):
         assert c.tls.selected_alpn_protocol() == "http/1.1"
 
 
-def test_clear_text_on_a_tls_port_is_closed(names):
-    s = names()
-    with s.client() as c:
-        c.send(b"GET / HTTP/1.1\r\nHost: www.example\r\n\r\n")
-        try:
-            assert not c.sock.recv(1000).startswith(b"HTTP")
-        except ConnectionError:
-            pass
-    assert s.get("/", host="www.example", tls=True).status == 201
-
-
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_tickets_resume_100_of_100_across_threads_reload_and_restart(sluice, version):
     conf = "threads 2\nlisten 127.0.0.1:@port@ tls\ncertificate default @cert@\nsite * -> status 204\n"
@@ -238,6 +227,20 @@ def test_a_session_of_one_name_does_not_make_a_connection_of_it(names, version):
     with s.client(tls=True, sni="x.b.example", context=context, session=session) as c:
         assert c.request("GET", "/", host="x.b.example").status == 202
         assert c.request("GET", "/", host="www.example").status == 421
+
+
+def test_a_request_in_clear_on_a_port_for_tls_is_told_so(sluice):
+    s = sluice("listen 127.0.0.1:@port@ tls\ncertificate default @cert@\nsite * -> status 204\n")
+    with s.client() as c:
+        c.send(b"POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 100000\r\n\r\n" + b"x" * 100000)
+        answer = c.response()
+        assert answer.status == 400 and b"https://" in answer.body
+        assert c.eof()
+    with s.client() as c:
+        c.send(b"\x00rubbish\r\n\r\n")
+        assert c.eof()
+    with s.client(tls=True) as c:
+        assert c.request("GET", "/").status == 204
 
 
 def test_one_ticket_a_handshake(sluice):
