@@ -21,11 +21,12 @@ upstream_bury(struct grave *g)
 }
 
 /* What came on an idle connection: for TLS it may be of the protocol's own, a session for example;
- * everything else is an answer that nobody asked for. */
+ * everything else is an answer that nobody asked for. The edge of bytes that were read already, the
+ * end of the last answer, may come as late as this: then there is nothing. */
 static bool
 upstream_spoke(struct upstream *u)
 {
-	return u->readable && (!u->ssl || upstream_is_stale(u));
+	return u->readable && upstream_is_stale(u);
 }
 
 static void
