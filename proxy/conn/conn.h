@@ -41,6 +41,7 @@ _Static_assert(CONN_CLOSE_COUNT <= WORKER_CLOSES_MAX, "every reason is counted")
 #define CONN_LINGER_MAX (16 * 1024 * 1024) /* bytes dropped before the connection is cut */
 #define CONN_TLS_RECORD_MAX 16384
 #define CONN_TURN_MAX 16 /* rounds in one turn of the loop, then others have theirs */
+#define CONN_TURN_MS 5   /* the same when rounds are dear: chunks of a byte, compression */
 
 /* What accept knows. */
 struct conn_origin {

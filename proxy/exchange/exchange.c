@@ -679,10 +679,12 @@ enum exchange_end
 exchange_run(struct exchange *x)
 {
 	struct front *f = x->front;
+	uint64_t began_ms = clock_mono_coarse_ms();
 	bool moved = true;
 
 	for (int turn = 0; moved && !f->closed; turn++) {
-		if (turn >= CONN_TURN_MAX) {
+		if (turn >= CONN_TURN_MAX ||
+			(turn > 1 && clock_mono_coarse_ms() - began_ms >= CONN_TURN_MS)) {
 			exchange_give_way(x);
 			return EXCHANGE_GOES_ON;
 		}
