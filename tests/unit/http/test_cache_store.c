@@ -396,6 +396,16 @@ eviction_resists_scans(void **state)
 #define MODEL_URLS 40
 #define MODEL_STEPS 60000
 
+static bool
+is_all(struct slice s, char c)
+{
+	size_t n = 0;
+
+	while (n < s.n && s.p[n] == c)
+		n++;
+	return n == s.n;
+}
+
 /* What the store may answer: the last body that was put, or nothing. */
 static void
 a_random_life_against_a_reference(void **state)
@@ -426,8 +436,7 @@ a_random_life_against_a_reference(void **state)
 				struct slice body = cache_object_body(o);
 
 				assert_int_not_equal(model[at], 0);
-				for (size_t i = 0; i < body.n; i++)
-					assert_int_equal(body.p[i], 'a' + model[at] % 26);
+				assert_true(is_all(body, (char)('a' + model[at] % 26)));
 			}
 			cache_object_unref(&o);
 		} else if (dice < 98) {
