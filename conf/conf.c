@@ -2,7 +2,7 @@
 #include "conf/conf.h"
 
 #include "conf/container_state.h"
-#include "conf/schema.h"
+#include "conf/schema/schema.h"
 
 #include <assert.h>
 #include <stdlib.h>

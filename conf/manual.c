@@ -7,7 +7,7 @@
  *
  * A program of the build only; it is no part of the daemon.
  */
-#include "conf/schema.h"
+#include "conf/schema/schema.h"
 #include "core/file.h"
 #include "core/own.h"
 

@@ -8,7 +8,7 @@
 #include "conf/conf.h"
 #include "conf/lex.h"
 #include "conf/names.h"
-#include "conf/schema.h"
+#include "conf/schema/schema.h"
 
 /* One directive, as written. */
 struct directive {

@@ -5,7 +5,7 @@
 #ifndef CONF_SUGGEST_H
 #define CONF_SUGGEST_H
 
-#include "conf/schema.h"
+#include "conf/schema/schema.h"
 #include "core/slice.h"
 
 #include <stddef.h>

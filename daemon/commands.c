@@ -6,7 +6,7 @@
 
 #include "core/own.h"
 #include "daemon/check_files.h"
-#include "daemon/control_json.h"
+#include "daemon/control/control_json.h"
 #include "daemon/doctor_ports.h"
 #include "daemon/load.h"
 #include "daemon/records.h"

@@ -27,7 +27,7 @@ def section(name, marker):
 
 
 def commands():
-    rows = re.findall(r'X\(\w+,\s+"([^"]*)",\s+"[^"]*",\s+"([^"]*)"\)', source("daemon/ctl_commands.h"))
+    rows = re.findall(r'X\(\w+,\s+"([^"]*)",\s+"[^"]*",\s+"([^"]*)"\)', source("daemon/ctl/ctl_commands.h"))
     return [(words, what) for words, what in rows if words != "complete"]
 
 
@@ -36,7 +36,7 @@ def counters():
 
 
 def endpoints():
-    rows = re.findall(r'X\(\w+,\s+"(\w+)",\s+"([^"]*)",', source("daemon/control_route.h"))
+    rows = re.findall(r'X\(\w+,\s+"(\w+)",\s+"([^"]*)",', source("daemon/control/control_route.h"))
     return [f"{method} {path.replace('*', 'NAME').replace('!', 'VERB')}" for method, path in rows]
 
 

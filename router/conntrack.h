@@ -9,7 +9,7 @@
 #include "core/addr.h"
 #include "core/err.h"
 #include "router/link.h"
-#include "router/netlink.h"
+#include "router/nft/netlink.h"
 #include "router/ruleset.h"
 
 #include <stdbool.h>

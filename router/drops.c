@@ -2,7 +2,7 @@
 #include "router/drops.h"
 
 #include "core/own.h"
-#include "router/nft_count.h"
+#include "router/nft/nft_count.h"
 
 #include <stdlib.h>
 #include <string.h>

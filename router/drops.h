@@ -6,7 +6,7 @@
 #define ROUTER_DROPS_H
 
 #include "core/stats.h"
-#include "router/nft.h"
+#include "router/nft/nft.h"
 
 /* One element's number when it was last read. */
 struct drop_seen {

@@ -8,7 +8,7 @@
 #include "core/addr.h"
 #include "core/err.h"
 #include "router/conntrack.h"
-#include "router/netlink.h"
+#include "router/nft/netlink.h"
 
 #include <stdint.h>
 

@@ -8,7 +8,7 @@
 #include "core/log.h"
 #include "core/own.h"
 #include "router/conntrack.h"
-#include "router/nft_tally.h"
+#include "router/nft/nft_tally.h"
 #include "router/plan_guard.h"
 
 #include <string.h>

@@ -9,7 +9,7 @@
 #include "conf/conf.h"
 #include "core/addr.h"
 #include "core/err.h"
-#include "router/netlink.h"
+#include "router/nft/netlink.h"
 #include "router/plan.h"
 
 #include <stdbool.h>

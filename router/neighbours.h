@@ -6,7 +6,7 @@
 
 #include "core/addr.h"
 #include "core/err.h"
-#include "router/netlink.h"
+#include "router/nft/netlink.h"
 
 #include <stdbool.h>
 #include <stdint.h>

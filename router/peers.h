@@ -7,7 +7,7 @@
 #define ROUTER_PEERS_H
 
 #include "core/addr.h"
-#include "router/netlink.h"
+#include "router/nft/netlink.h"
 
 #define PEERS_MAX 256
 #define PEERS_PORTS_MAX 16

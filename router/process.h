@@ -19,7 +19,7 @@
 #include "router/conflicts.h"
 #include "router/drops.h"
 #include "router/link.h"
-#include "router/nft.h"
+#include "router/nft/nft.h"
 #include "router/peers.h"
 #include "router/plan.h"
 #include "router/sysctl.h"

@@ -3,7 +3,7 @@
 #define ROUTER_REACH_H
 
 #include "conf/conf.h"
-#include "router/netlink.h"
+#include "router/nft/netlink.h"
 
 /* route: a socket of NETLINK_ROUTE. 0, or -1 with e filled for the first address to which no route
  * but the default one leads. */

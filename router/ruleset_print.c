@@ -4,7 +4,7 @@
  */
 #include "router/ruleset.h"
 
-#include "router/nft_typeof.h"
+#include "router/nft/nft_typeof.h"
 
 #include <netinet/in.h>
 #include <string.h>

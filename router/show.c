@@ -5,8 +5,8 @@
 #include "core/log.h"
 #include "core/memfd.h"
 #include "core/own.h"
-#include "router/nft_count.h"
-#include "router/nft_show.h"
+#include "router/nft/nft_count.h"
+#include "router/nft/nft_show.h"
 
 #include <stdlib.h>
 

@@ -7,7 +7,7 @@
 #define ROUTER_TRACE_H
 
 #include "core/buf.h"
-#include "router/nft_rules.h"
+#include "router/nft/nft_rules.h"
 #include "router/router.h"
 
 #define TRACE_NAME_MAX 64

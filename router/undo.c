@@ -7,7 +7,7 @@
 #include "core/log.h"
 #include "core/own.h"
 #include "router/link.h"
-#include "router/nft.h"
+#include "router/nft/nft.h"
 #include "router/sysctl.h"
 
 #include <string.h>

@@ -3,11 +3,11 @@
  * the daemon sends, and what a user types, may be anything.
  */
 #include "core/own.h"
-#include "daemon/control_route.h"
-#include "daemon/ctl_client.h"
-#include "daemon/ctl_commands.h"
-#include "daemon/ctl_help.h"
-#include "daemon/ctl_show.h"
+#include "daemon/control/control_route.h"
+#include "daemon/ctl/ctl_client.h"
+#include "daemon/ctl/ctl_commands.h"
+#include "daemon/ctl/ctl_help.h"
+#include "daemon/ctl/ctl_show.h"
 #include "tests/fuzz/require.h"
 
 #include <stdint.h>

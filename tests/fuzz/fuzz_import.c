@@ -5,7 +5,7 @@
 #include "tests/fuzz/require.h"
 
 #include "core/own.h"
-#include "daemon/import.h"
+#include "daemon/import/import.h"
 
 #include <stdint.h>
 #include <stdlib.h>

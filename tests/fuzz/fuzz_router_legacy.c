@@ -1,7 +1,7 @@
 /* A table of iptables-legacy as a kernel would hand it out: sizes and offsets may be anything. */
 #include "tests/fuzz/require.h"
 
-#include "router/doctor.h"
+#include "router/doctor/doctor.h"
 
 #include <stdlib.h>
 #include <string.h>

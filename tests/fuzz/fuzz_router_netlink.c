@@ -8,8 +8,8 @@
 #include "router/flows.h"
 #include "router/link.h"
 #include "router/neighbours.h"
-#include "router/nft.h"
-#include "router/nft_count.h"
+#include "router/nft/nft.h"
+#include "router/nft/nft_count.h"
 #include "router/peers.h"
 
 #include <stdlib.h>

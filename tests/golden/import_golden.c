@@ -4,7 +4,7 @@
  */
 #include "core/file.h"
 #include "core/own.h"
-#include "daemon/import.h"
+#include "daemon/import/import.h"
 
 #include <dirent.h>
 #include <stdio.h>

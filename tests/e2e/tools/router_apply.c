@@ -19,8 +19,8 @@
 #include "conf/conf.h"
 #include "core/file.h"
 #include "core/own.h"
-#include "router/nft.h"
-#include "router/nft_show.h"
+#include "router/nft/nft.h"
+#include "router/nft/nft_show.h"
 #include "router/plan.h"
 
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /*
- * conf/print.c, conf/write.c, conf/equal.c: what is printed parses to an equal configuration and
- * prints the same again, and every line leads back to the line that it came from. On samples, and
- * on configurations made up from a seed.
+ * conf/print/print.c, conf/write.c, conf/equal.c: what is printed parses to an equal configuration
+ * and prints the same again, and every line leads back to the line that it came from. On samples,
+ * and on configurations made up from a seed.
  */
 #include "tests/unit/conf/unit.h"
 

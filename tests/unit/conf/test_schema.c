@@ -1,10 +1,10 @@
 /*
- * conf/schema.c against the rest: every example of the manual parses, its defaults are the
+ * conf/schema/schema.c against the rest: every example of the manual parses, its defaults are the
  * parser's, and the commented sample conf/sluice.conf is right and complete.
  */
 #include "tests/unit/conf/unit.h"
 
-#include "conf/schema.h"
+#include "conf/schema/schema.h"
 #include "core/file.h"
 
 /* What the examples refer to. A piece is left out when the example defines it. */

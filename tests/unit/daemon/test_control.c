@@ -2,9 +2,9 @@
 #include "tests/unit/daemon/unit.h"
 
 #include "core/own.h"
-#include "daemon/control_auth.h"
-#include "daemon/control_json.h"
-#include "daemon/control_route.h"
+#include "daemon/control/control_auth.h"
+#include "daemon/control/control_json.h"
+#include "daemon/control/control_route.h"
 
 #define CONF                                                                                       \
 	"bridge lxcbr0 10.0.3.1/24\n"                                                              \

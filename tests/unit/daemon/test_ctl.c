@@ -2,12 +2,12 @@
 #include "tests/unit/daemon/unit.h"
 
 #include "core/own.h"
-#include "daemon/ctl_attention.h"
-#include "daemon/ctl_client.h"
-#include "daemon/ctl_commands.h"
-#include "daemon/ctl_help.h"
-#include "daemon/ctl_show.h"
-#include "daemon/ctl_table.h"
+#include "daemon/ctl/ctl_attention.h"
+#include "daemon/ctl/ctl_client.h"
+#include "daemon/ctl/ctl_commands.h"
+#include "daemon/ctl/ctl_help.h"
+#include "daemon/ctl/ctl_show.h"
+#include "daemon/ctl/ctl_table.h"
 #include "daemon/unix_socket.h"
 
 #include <errno.h>

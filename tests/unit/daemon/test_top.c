@@ -1,8 +1,8 @@
-/* daemon/top.c: rates, quantiles, and what a terminal shows of them. */
+/* daemon/ctl/top.c: rates, quantiles, and what a terminal shows of them. */
 #include "tests/unit/daemon/unit.h"
 
 #include "core/own.h"
-#include "daemon/top.h"
+#include "daemon/ctl/top.h"
 
 #define BEFORE                                                                                     \
 	"{\"time\":1000,\"counters\":{\"connections_open\":4},"                                    \

@@ -3,8 +3,8 @@
 
 #include "core/own.h"
 #include "core/report.h"
-#include "daemon/control_metrics.h"
-#include "daemon/control_usage.h"
+#include "daemon/control/control_metrics.h"
+#include "daemon/control/control_usage.h"
 #include "daemon/process_usage.h"
 
 static void

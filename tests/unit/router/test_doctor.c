@@ -1,5 +1,5 @@
 /* What the doctor says of facts that no test machine has. */
-#include "router/doctor.h"
+#include "router/doctor/doctor.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* Attributes with lengths that lie, and the kernel's errors. */
-#include "router/netlink.h"
+#include "router/nft/netlink.h"
 
 #include <errno.h>
 #include <linux/netlink.h>

@@ -1,7 +1,7 @@
 /* Batches as bytes: splitting, order, the way back from a refusal, and reading elements. */
-#include "router/nft_batch.h"
+#include "router/nft/nft_batch.h"
 
-#include "router/nft.h"
+#include "router/nft/nft.h"
 
 #include <netinet/in.h>
 #include <linux/netfilter.h>

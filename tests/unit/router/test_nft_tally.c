@@ -1,5 +1,5 @@
 /* Which targets' tallies a change of forwards takes away. */
-#include "router/nft_tally.h"
+#include "router/nft/nft_tally.h"
 
 #include <netinet/in.h>
 #include <setjmp.h>
