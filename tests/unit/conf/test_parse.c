@@ -1,4 +1,4 @@
-/* conf/parse.c, conf/set/*.c, conf/check.c: what the words of the language become. The errors are
+/* conf/parse.c, those of conf/set/, conf/check.c: what the words of the language become. The errors are
  * the golden tests' matter; here are the values, inheritance, includes and sizes. */
 #include "tests/unit/conf/unit.h"
 
