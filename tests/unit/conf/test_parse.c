@@ -1,5 +1,5 @@
-/* conf/parse.c, those of conf/set/, conf/check.c: what the words of the language become. The errors are
- * the golden tests' matter; here are the values, inheritance, includes and sizes. */
+/* conf/parse.c, those of conf/set/, conf/check.c: what the words of the language become. The errors
+ * are the golden tests' matter; here are the values, inheritance, includes and sizes. */
 #include "tests/unit/conf/unit.h"
 
 #include "conf/lex.h"
