@@ -236,13 +236,14 @@ void worker_note(struct worker *w, enum note_type type, const char *target, cons
 void worker_note_dial(struct worker *w, uint64_t id, const char *path);
 /* The same for an offender. */
 void worker_note_offender(struct worker *w, const char *address, const char *why, uint64_t for_ms);
-/* The same for what came of a question to an OCSP responder; takes the reference over. */
 /* One of its limits was reached: counted, and noted in the log now and then. */
 void worker_limit_reached(struct worker *w, enum overload_limit which);
 /* A target went down (why: not NULL), or came up. */
 void worker_note_target(struct worker *w, const struct backend *b, const char *why);
+/* What came of a question to an OCSP responder; takes the reference over. */
 void worker_note_staple(struct worker *w, const unsigned char id[static STAPLE_ID_SIZE],
 	enum staple_state state, struct staple *staple, const char *why);
+/* Its event is active in the next turn, once the kernel was asked for others' (see struct kick). */
 void worker_kick(struct worker *w, struct kick *k);
 /* Frees the object once nothing on the stack can hold it. */
 void worker_bury(struct worker *w, struct grave *g);

@@ -274,6 +274,27 @@ disk_job_tell(struct disk_job *job)
 	w->on_done(w);
 }
 
+struct disk_record
+disk_record_of(const struct cache_disk *d, const struct disk_job *job, uint64_t body_n)
+{
+	const struct cache_object *o = job->object;
+
+	return (struct disk_record){.kind = DISK_ANSWER,
+		.boot = d->boot,
+		.came_wall_ms = job->came_wall_ms,
+		.came_mono_ms = o->came_ms,
+		.terms = o->terms,
+		.status = o->status,
+		.coded = o->coded,
+		.url = o->url,
+		.scope = o->scope,
+		.vary = o->vary,
+		.key = o->key,
+		.tags = o->tags,
+		.head = o->head,
+		.body_n = body_n};
+}
+
 void
 disk_job_free(struct cache_disk *d, struct disk_job *job)
 {

@@ -254,20 +254,7 @@ part_finish(struct cache_disk *d, struct disk_job *job, int *ret_errno)
 {
 	const struct cache_object *o = job->object;
 	struct disk_part *part = job->part;
-	struct disk_record r = {.kind = DISK_ANSWER,
-		.boot = d->boot,
-		.came_wall_ms = job->came_wall_ms,
-		.came_mono_ms = o->came_ms,
-		.terms = o->terms,
-		.status = o->status,
-		.coded = o->coded,
-		.url = o->url,
-		.scope = o->scope,
-		.vary = o->vary,
-		.key = o->key,
-		.tags = o->tags,
-		.head = o->head,
-		.body_n = o->length};
+	struct disk_record r = disk_record_of(d, job, o->length);
 	struct disk_place place;
 
 	*ret_errno = 0;

@@ -121,6 +121,9 @@ disk_bump(struct cache_disk *d, enum disk_counter which)
 
 /* Tells who waits for the job, under the lock. */
 void disk_job_tell(struct disk_job *job);
+/* The record of the job's answer, with a body of that many bytes; its texts stay the object's. */
+struct disk_record disk_record_of(
+	const struct cache_disk *d, const struct disk_job *job, uint64_t body_n);
 /* Frees it; nobody waits for it any more. */
 void disk_job_free(struct cache_disk *d, struct disk_job *job);
 

@@ -308,20 +308,7 @@ static void
 run_answer(struct cache_disk *d, struct disk_job *job)
 {
 	const struct cache_object *o = job->object;
-	struct disk_record r = {.kind = DISK_ANSWER,
-		.boot = d->boot,
-		.came_wall_ms = job->came_wall_ms,
-		.came_mono_ms = o->came_ms,
-		.terms = o->terms,
-		.status = o->status,
-		.coded = o->coded,
-		.url = o->url,
-		.scope = o->scope,
-		.vary = o->vary,
-		.key = o->key,
-		.tags = o->tags,
-		.head = o->head,
-		.body_n = cache_object_body(o).n};
+	struct disk_record r = disk_record_of(d, job, cache_object_body(o).n);
 	struct disk_extent extent;
 	struct disk_place place;
 	int errnum = 0;
