@@ -27,6 +27,10 @@ bad_value(struct parse *p, const struct word *w, enum suggest_kind kind)
 	char text[SUGGEST_VALUE_MAX];
 	const char *meant = suggest_value(kind, w->text, text);
 
+	/* Written as it should be: it does not fit in any number. */
+	if (meant && slice_eq_str(w->text, meant))
+		return parse_error(
+			p, w, "%.*s is out of range of any %s", WORD_ARG(w), kinds[kind].name);
 	if (meant)
 		return parse_error(p, w, "\"%.*s\" is not a %s; did you mean \"%s\"?", WORD_ARG(w),
 			kinds[kind].name, meant);
