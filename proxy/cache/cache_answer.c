@@ -217,3 +217,17 @@ cache_answer_conditions(const struct cache_object *o, struct buf *out)
 		return -1;
 	return 0;
 }
+
+/* RFC 9111 section 4.3.4, but by weak comparison: servers that compress on the way weaken the tag
+ * of the 200 and leave that of the 304 as it is. */
+bool
+cache_answer_confirms(const struct http_response *r, const struct cache_object *o)
+{
+	for (size_t i = 0; i < r->n_fields && o->etag.n > 0; i++) {
+		struct slice tag = http_response_slice(r, r->fields[i].value);
+
+		if (r->fields[i].id == HTTP_NAME_ETAG)
+			return slice_eq(without_weakness(tag), without_weakness(o->etag));
+	}
+	return true;
+}

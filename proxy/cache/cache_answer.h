@@ -26,6 +26,8 @@ void cache_answer_decide(
 /* Appends the whole head, empty line included. 0 or -1. */
 int cache_answer_head(const struct cache_answer *a, const struct cache_object *o,
 	const struct cache_manner *manner, struct buf *out);
+/* Whether a 304 is about the object: it names no other ETag. */
+bool cache_answer_confirms(const struct http_response *r, const struct cache_object *o);
 /* Appends the lines that ask the backend whether the object is still what it has. 0 or -1. */
 int cache_answer_conditions(const struct cache_object *o, struct buf *out);
 

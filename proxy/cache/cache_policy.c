@@ -182,12 +182,15 @@ cache_facts_read(const struct http_response *r, struct cache_facts *ret)
 
 /* --- storing --------------------------------------------------------------------------------- */
 
-/* RFC 9110 section 15.1, and what is known to mean one thing for all (must-understand). */
+/* What is known to mean one thing for all (RFC 9110 section 15, RFC 7725). Not so a part, "not
+ * modified" or "no such range", which answer this one request, nor what nobody has defined; and
+ * 428, 429, 431 and 511 must not be stored (RFC 6585). */
 static bool
 is_understood(uint16_t status)
 {
 	return (status >= 200 && status <= 204) || (status >= 300 && status <= 303) ||
-	       status == 307 || status == 308 || (status >= 400 && status <= 417) ||
+	       status == 307 || status == 308 || (status >= 400 && status <= 415) ||
+	       status == 417 || status == 421 || status == 422 || status == 426 || status == 451 ||
 	       (status >= 500 && status <= 505);
 }
 
@@ -301,10 +304,8 @@ refusal(const struct cache_request *request, const struct cache_facts *f)
 
 	if (!request->is_get || request->bypass || request->no_store)
 		return "request";
-	if (f->status < 200 || f->status == 206 || f->status == 304)
+	if (!is_understood(f->status))
 		return "status";
-	if (c->must_understand && !is_understood(f->status))
-		return "must-understand";
 	if (c->no_store && !c->must_understand)
 		return "no-store";
 	if (c->is_private)
@@ -337,6 +338,7 @@ cache_policy_store(const struct cache_request *request, const struct cache_facts
 	const char *why = refusal(request, facts);
 	bool hard = c->must_revalidate || c->proxy_revalidate || c->no_cache;
 	struct cache_terms t;
+	int64_t stale_s;
 	bool validates;
 
 	if (why)
@@ -346,11 +348,12 @@ cache_policy_store(const struct cache_request *request, const struct cache_facts
 		.while_s = hard || c->stale_while_revalidate < 0 ? 0 : c->stale_while_revalidate,
 		.if_error_s = error_window(c, hard),
 		.no_cache = c->no_cache};
+	stale_s = t.while_s > t.if_error_s ? t.while_s : t.if_error_s;
 	validates = facts->etag.n > 0 || facts->has_modified;
 	if (!is_explicit(facts) && !c->no_cache && t.lifetime_s == 0)
 		return "nothing says that it may be";
 	if ((c->no_cache || t.born_s >= t.lifetime_s) && !validates &&
-		t.born_s >= t.lifetime_s + t.while_s)
+		t.born_s >= t.lifetime_s + stale_s)
 		return "stale";
 	if (c->no_cache && !validates)
 		return "no-cache";

@@ -333,6 +333,9 @@ bool exchange_auth_forward(struct exchange *x);
 
 /* Wants a connection to the route's backend: leases, connects, waits or fails. */
 void exchange_connect(struct exchange *x);
+/* Drops what it has of the backend, its answer's head included, and asks as if for the first time.
+ * Only while nothing of the request's body was taken. */
+void exchange_reconsider(struct exchange *x);
 /* The leased connection said something while it was being made. */
 void exchange_on_connecting(struct exchange *x);
 /* The wait before the next attempt is over. */

@@ -168,6 +168,20 @@ on_not_modified(struct exchange *x)
 	return true;
 }
 
+/* A 304 with the ETag of something else says nothing of what is stored (RFC 9111 section 4.3.4):
+ * all of it is asked for, without conditions. */
+static bool
+ask_for_all(struct exchange *x)
+{
+	struct exchange_cache *c = x->cached;
+
+	remove_object(x);
+	cache_object_unref(&c->object);
+	c->conditions.n = 0; /* not the client's own, either */
+	exchange_reconsider(x);
+	return true;
+}
+
 bool
 exchange_cache_answered(struct exchange *x)
 {
@@ -178,7 +192,8 @@ exchange_cache_answered(struct exchange *x)
 	if (c->forward != CACHE_FORWARD_STALE || !c->object)
 		return false;
 	if (status == 304 && c->conditions.n > 0)
-		return on_not_modified(x);
+		return cache_answer_confirms(&x->response, c->object) ? on_not_modified(x)
+								      : ask_for_all(x);
 	if (status == 500 || (status >= 502 && status <= 504))
 		return exchange_cache_rescue(x);
 	return false;

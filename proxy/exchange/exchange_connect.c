@@ -479,9 +479,10 @@ exchange_on_wait_over(struct exchange *x)
 /* --- the container changes ------------------------------------------------------------------- */
 
 /* What waits or connects decides anew: an attempt on its way may be to a host that is gone. */
-static void
+void
 exchange_reconsider(struct exchange *x)
 {
+	x->got_bytes = false;
 	x->error = WAITING_NO_ERROR;
 	x->attempts = 0;
 	x->sends = 0;

@@ -83,6 +83,14 @@ def answer(request):
     if name == "etag":
         fields = [("Cache-Control", "max-age=1"), ("ETag", '"v1"'), ("X-N", str(n))]
         return (304, fields, b"") if asked == '"v1"' else (200, fields, b"tagged")
+    if name == "mistaken":  # answers about something else than what it was asked about
+        fields = [("Cache-Control", "max-age=0"), ("ETag", f'"v{n}"')]
+        return (304, [CACHED, ("ETag", f'"v{n}"')], b"") if asked else (200, fields, body)
+    if name == "beyond" and request.header("range"):
+        return 416, [CACHED, ("Content-Range", "bytes */6")], b"outside"
+    if name == "dear":  # never fresh, and still worth keeping
+        good = 200, [("Cache-Control", "max-age=0, stale-if-error=60")], b"good"
+        return good if n == 1 else (503, [], b"bad")
     if name == "changing":
         return 200, [("Cache-Control", "max-age=1"), ("ETag", f'"v{n}"')], body
     if name == "swr":
@@ -272,6 +280,20 @@ def test_stale_answers_are_validated(site, origin):
     assert site.stats()["cache_validated"] == 2
 
 
+def test_a_304_about_something_else_freshens_nothing(site, origin):
+    """RFC 9111 section 4.3.4: neither what is stored nor an empty 304 is what the client asked for."""
+    assert site.get("/mistaken").body.startswith(b"1 ")
+    whole = site.get("/mistaken", headers=[("If-None-Match", '"v2"')])
+    assert (whole.status, whole.body[:2], whole.header("etag")) == (200, b"3 ", '"v3"')
+    assert [r.header("if-none-match") for r in asked(origin, "/mistaken")] == [None, '"v1"', None]
+
+
+def test_what_one_range_was_answered_with_is_not_everybodys(site):
+    """Denial of service by poisoning: the range is not in the key."""
+    assert site.get("/beyond", headers=[("Range", "bytes=9-")]).status == 416
+    assert site.get("/beyond").status == 200
+
+
 def test_a_changed_answer_takes_the_place_of_the_stale_one(site):
     site.get("/changing")
     time.sleep(1.1)
@@ -300,6 +322,12 @@ def test_a_stale_answer_is_better_than_an_error(site, path):
     for _ in range(2):
         stale = site.get(path)
         assert (stale.status, stale.body) == (200, b"good") and "the backend fails" in said(stale)
+
+
+def test_what_is_never_fresh_is_kept_for_the_time_of_an_error(site):
+    site.get("/dear")
+    rescued = site.get("/dear")
+    assert (rescued.status, rescued.body) == (200, b"good") and rescued.header("age") is not None
 
 
 def test_a_backend_that_fails_is_left_alone_for_a_moment(site, origin):
