@@ -20,12 +20,25 @@ import router_lab
 import servers
 
 HERE = pathlib.Path(__file__).resolve().parent
+# Runs beside each other share the tests by this folder: one file in it is one file of tests taken.
+SHARE = os.environ.get("SLUICE_E2E_SHARE")
+_taken = {}
+STOPPING = (signal.SIGINT, signal.SIGTERM)
+
+
+def stop(_number, _frame):
+    """The first signal ends the run; what cleans up after it is not stopped by a second one."""
+    for number in STOPPING:
+        signal.signal(number, lambda *_: None)
+    raise KeyboardInterrupt
 
 
 def pytest_configure(config):
     # In the background of a shell SIGINT is ignored, and would be for what the tests start too.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Until the first test there is nothing to clean up, and pytest takes an interrupt of a file's
+    # import for an error of that file.
+    for number in STOPPING:
+        signal.signal(number, signal.SIG_DFL)
     config.addinivalue_line("filterwarnings", "ignore:ssl.TLSVersion:DeprecationWarning")
     config.addinivalue_line("markers", "root: needs root (namespaces, containers)")
     config.addinivalue_line("markers", "slow: takes more than half a minute")
@@ -41,6 +54,28 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.skip(reason="needs root"))
         if "release" in item.keywords and daemon.sanitized():
             item.add_marker(pytest.mark.skip(reason="needs a build without sanitizers"))
+
+
+def pytest_collection_finish():
+    for number in STOPPING:
+        signal.signal(number, stop)
+
+
+def ours(path):
+    """Whether this run is the one to run a file of tests: the first that comes to it is."""
+    if path not in _taken:
+        try:
+            os.close(os.open(pathlib.Path(SHARE) / path.name, os.O_CREAT | os.O_EXCL, 0o644))
+            _taken[path] = True
+        except FileExistsError:
+            _taken[path] = False
+    return _taken[path]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item):
+    """A file of tests that another run has taken is passed over, and stands in its results."""
+    return None if not SHARE or ours(item.path) else True
 
 
 @pytest.hookimpl(hookwrapper=True)
