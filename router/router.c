@@ -370,12 +370,17 @@ log_from_environment(void)
 		log_set_format(LOG_FORMAT_JSON);
 }
 
-/* SLUICE_TABLE_OWNER=yes: nobody else shall change the tables, not even an administrator. */
-static bool
-own_tables(void)
+/* Nobody else shall change the tables, unless the environment says SLUICE_TABLE_OWNER=no, or the
+ * kernel does not know how to. */
+static void
+own_tables(struct router *r)
 {
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
-	return slice_eq_str(slice_str(getenv("SLUICE_TABLE_OWNER")), "yes");
+	struct slice wanted = slice_str(getenv("SLUICE_TABLE_OWNER"));
+
+	if (!slice_eq_str(wanted, "no"))
+		nft_own(&r->nft);
+	log_debug("tables", kv_s("owner", r->nft.table_flags ? "yes" : "no"));
 }
 
 static int
@@ -434,8 +439,7 @@ start(struct router *r, struct err *e)
 		return err_set(e, "out of memory");
 	if (open_sockets(r, e) < 0 || add_events(r, e) < 0)
 		return -1;
-	if (own_tables())
-		nft_own(&r->nft);
+	own_tables(r);
 	r->nft.bans = &r->bans;
 	r->nft.limits = &r->ruleset.limits;
 	r->chan = chan_new(r->base, PROC_FD_CHANNEL, ROLE_ROUTER, ROLE_PARENT, &chan_ops, r, e);

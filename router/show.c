@@ -28,16 +28,29 @@ append_comments(struct slice diff, struct buf *out)
 	return 0;
 }
 
+/* Whoever has nft check the text where the tables are hears "Operation not permitted". */
+static int
+append_owner(const struct router *r, struct buf *out)
+{
+	if (!r->nft.table_flags)
+		return 0;
+	return buf_append_str(out,
+		"# sluiced owns these tables, and nobody else can change them, not even to check "
+		"this text; elsewhere nft can: sluice nft show | unshare -n nft -c -f -\n");
+}
+
 static int
 show_both(struct router *r, struct buf *out, bool *ret_same, struct err *e)
 {
+	size_t first = buf_len(out);
 	struct buf diff;
 	int rc;
 
 	buf_init(&diff, NFT_SHOW_TEXT_MAX);
 	rc = nft_show_kernel(&r->nft, out, e);
 	if (rc == 0)
-		rc = nft_show_compare(&r->nft, &r->ruleset, buf_slice(out), &diff, ret_same, e);
+		rc = nft_show_compare(&r->nft, &r->ruleset, slice_skip(buf_slice(out), first),
+			&diff, ret_same, e);
 	if (rc == 0 && *ret_same)
 		rc = buf_append_str(out, "# this is what is planned\n");
 	else if (rc == 0)
@@ -52,6 +65,8 @@ show_view(struct router *r, enum nft_view view, struct buf *out, bool *ret_same,
 	*ret_same = true;
 	if (!r->installed)
 		return err_set(e, "the router has no rules yet");
+	if (view != NFT_VIEW_DIFF && append_owner(r, out) < 0)
+		return err_set(e, "out of memory");
 	switch (view) {
 	case NFT_VIEW_BOTH:
 		return show_both(r, out, ret_same, e);

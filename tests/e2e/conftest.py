@@ -192,6 +192,12 @@ def net(box):
     made.remove()
 
 
+@pytest.fixture
+def unowned(monkeypatch):
+    """Tables that anybody may change, as on kernels before 6.9: for tests that change them behind the router's back."""
+    monkeypatch.setenv("SLUICE_TABLE_OWNER", "no")
+
+
 @pytest.fixture(name="servers")
 def open_servers():
     """Takes servers (context managers) that shall end with the test."""

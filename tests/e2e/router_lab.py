@@ -201,9 +201,10 @@ class Net:
 
 
 def table(host):
-    """Our tables as nft shows them, without counters and handles; "" when there is none."""
-    return "".join(run(*host.prefix, "nft", "-s", "list", "table", family, "sluice", check=False).stdout
+    """Our tables as nft shows them, without counters, handles and owner; "" when there is none."""
+    text = "".join(run(*host.prefix, "nft", "-s", "list", "table", family, "sluice", check=False).stdout
                    for family in ("inet", "bridge"))
+    return re.sub(r"^\tflags.*\n\n| # progname .*", "", text, flags=re.M)
 
 
 def elements(host, name):

@@ -128,6 +128,7 @@ def test_ipv6_is_banned_by_its_64(lab, sluice, wan):
     assert six() and banned(s) == {}
 
 
+@pytest.mark.usefixtures("unowned")
 def test_bans_outlive_processes_replacements_and_the_daemon(lab, sluice, wan):
     s = sluice(CONF, where=lab.edge)
     s.ctl("ban", "add", OFFENDER, "for", "2h")

@@ -2,10 +2,12 @@
 
 import os
 import re
+import signal
 import socket
 
+import daemon
 import pytest
-from lab import Host
+from lab import Host, wait_for
 
 pytestmark = pytest.mark.root
 CONF = """\
@@ -24,7 +26,8 @@ def show(s, *options, **kwargs):
 
 
 def lines(table):
-    """Without what changes by the second and has no order."""
+    """Without what changes by the second, has no order, and is the owner's."""
+    table = re.sub(r"^\tflags owner\n\n| # progname .*", "", table, flags=re.M)
     return sorted(line.split(" timeout")[0].strip(" \t,") for line in table.splitlines())
 
 
@@ -52,6 +55,28 @@ def test_planned_and_kernel_are_one_text_that_nft_reads_as_the_table(edge):
         finally:
             again.remove()
         assert lines(listed) == lines(standing)
+
+
+def test_what_is_shown_says_how_to_check_it(edge):
+    """Nobody but the owner may have the kernel look at a change of its tables, `nft -c` either."""
+    host, s = edge
+    for options in ((), ("--planned",), ("--kernel",)):
+        text = show(s, *options).stdout
+        first = text.splitlines()[0]
+        refused = host.run("nft", "-c", "-f", "-", input=text, check=False)
+        assert refused.returncode == 1 and "Operation not permitted" in refused.stderr
+        assert first.startswith("# ") and first.endswith("sluice nft show | unshare -n nft -c -f -")
+        host.run("unshare", "-n", "nft", "-c", "-f", "-", input=text)
+    s.stop()
+    assert host.run("nft", "-s", "list", "tables").stdout.count("table inet sluice") == 1
+
+
+@pytest.mark.usefixtures("unowned")
+def test_what_is_shown_of_unowned_tables_is_read_where_they_are(edge):
+    host, s = edge
+    text = show(s).stdout
+    assert text.startswith("table inet sluice")
+    host.run("nft", "-c", "-f", "-", input=text)
 
 
 def test_without_a_router_it_says_so(lab, sluice):
@@ -86,3 +111,49 @@ def test_forwards_are_counted(lab, sluice):
     s.reload()
     assert s.ctl("forward", "ls", json=True)[0]["connections"] == 3
     server.close()
+
+
+ROUTED = """listen 80 plain
+wan wan0
+forward tcp 2222 -> 203.0.113.2:8080 masquerade
+site * -> status 204
+"""
+
+
+def stands(host):
+    """The kernel's numbers of what our table is made of, and its flags."""
+    listed = host.run("nft", "-a", "list", "table", "inet", "sluice").stdout.replace(" progname sluiced", "")
+    return re.findall(r"^\t?(?:flags owner|(?:table|chain|set|map) .*)$", listed, re.M)
+
+
+@pytest.mark.parametrize("owner", ["yes", "no"])
+def test_the_tables_outlive_every_process(lab, sluice, monkeypatch, owner):
+    """An upgrade, a router that dies, a daemon that ends and one that is killed: nothing is made anew."""
+    monkeypatch.setenv("SLUICE_TABLE_OWNER", owner)
+    s = sluice(ROUTED, where=lab.edge)
+    before = stands(lab.edge)
+    assert ("\tflags owner" in before) == (owner == "yes")
+
+    def router():
+        return [pid for pid, name in daemon.descendants(s.pid).items() if name == "sluiced: router"]
+
+    old = router()
+    s.ctl("upgrade")
+    assert stands(lab.edge) == before and router() != old
+    s.kill("router")
+    wait_for(lambda: len(router()) == 1 and s.ctl("nft", "show", "--diff", check=False).returncode == 0, 20)
+    assert stands(lab.edge) == before
+    s.stop()
+    assert [x for x in before if x != "\tflags owner"] == stands(lab.edge)
+    s.start()
+    assert stands(lab.edge) == before
+    os.kill(s.pid, signal.SIGKILL)
+    s.wait_end(-9)
+    assert [x for x in before if x != "\tflags owner"] == stands(lab.edge)
+    s.start()
+    assert stands(lab.edge) == before and s.ctl("nft", "show", "--diff").stdout == ""
+    s.write(ROUTED.replace("forward", "limit rate 100/s per source\nforward"))
+    s.reload()
+    assert ("\tflags owner" in stands(lab.edge)) == (owner == "yes") and stands(lab.edge) != before
+    s.ctl("trace", "203.0.113.2", "tcp", "2222", "--for", "1s", check=False)
+    assert s.ctl("nft", "show", "--diff").stdout == ""

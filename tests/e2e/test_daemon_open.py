@@ -130,6 +130,7 @@ def start(sluice, edge):
     return sluice(SHUT + f"open tcp {PORT}\n" + LONG, where=edge)
 
 
+@pytest.mark.usefixtures("unowned")
 def test_a_router_that_dies_comes_back_with_what_was_confirmed(lab, sluice, edge):
     s = start(sluice, edge)
     confirmed(lab, s)

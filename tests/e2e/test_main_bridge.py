@@ -100,6 +100,7 @@ def note_guarded(s, box, name):
     return seen
 
 
+@pytest.mark.usefixtures("unowned")
 def test_policies_hold_for_real_containers(lab, sluice, box):
     s = appliance.start(sluice, lab, conf=CONF, names=("web", "db", "other"), boot=True)
     for netfilter in ("0", "1"):

@@ -120,6 +120,7 @@ def test_a_forward_follows_a_reload(lab, sluice):
         lab.wan.client(EDGE, 2222, timeout=2)
 
 
+@pytest.mark.usefixtures("unowned")
 def test_a_flushed_ruleset_is_installed_again_at_once(lab, sluice):
     appliance.start(sluice, lab)
     before = lab.edge.run("nft", "list", "table", "inet", "sluice").stdout
@@ -171,6 +172,7 @@ def test_end_of_the_daemon_leaves_container_and_rules(lab, sluice):
     assert s.get("/text/adopted", tls=True, port=443, host="a.example").body == b"adopted"
 
 
+@pytest.mark.usefixtures("unowned")
 def test_no_program_of_others_is_run(lab, sluice, box):
     """nft, ip, iptables and lxc-* are not how Sluice works; templates run shells of their own."""
     trace = box.path("trace")

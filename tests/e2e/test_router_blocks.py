@@ -135,6 +135,7 @@ def test_who_administers_is_not_locked_out(net, servers, box):
         again.load(CONF + "block 203.0.113.0/24 198.51.100.0/24\n")
 
 
+@pytest.mark.usefixtures("unowned")
 def test_a_hundred_thousand_and_one_of_them(net, box):
     lines = [f"{10 + n // 50000}.{n // 250 % 200}.{n % 250}.{1 + n % 2}" for n in range(100000)]
     lines += [f"2001:db8:{n:x}::/48" for n in range(1000)]

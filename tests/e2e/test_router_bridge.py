@@ -149,6 +149,7 @@ def test_a_container_without_an_address_may_take_a_free_one(net):
         wire.close()
 
 
+@pytest.mark.usefixtures("unowned")
 def test_the_rules_follow_their_containers(net):
     """Another address, another port, an end; a restart of the router, a flush by others."""
     router = net.router(CONF)

@@ -145,6 +145,7 @@ def test_without_an_outside_everything_else_is(net, servers):
     assert tcp(net.wan, EDGE, 80, timeout=SHORT) is None and tcp(net.wan, EDGE, 8005)
 
 
+@pytest.mark.usefixtures("unowned")
 def test_the_policy_is_put_back_after_a_flush(net, servers):
     router = net.router(COMMON + "wan wan0\n" + OPEN)
     serve(net, servers)

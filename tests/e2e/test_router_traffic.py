@@ -391,6 +391,7 @@ def test_a_udp_flow_from_before_its_forward(net, servers):
         assert wait_for(lambda: (answer := send(s)) and answer.startswith("web"), 5)
 
 
+@pytest.mark.usefixtures("unowned")
 def test_a_udp_flow_that_began_while_the_table_was_away(net, servers):
     """The kernel has it down as one to the host itself, and its packets would go there for as long as they come."""
     with_web(net, servers)
@@ -467,6 +468,7 @@ def test_a_source_that_is_no_longer_allowed_is_cut(net, servers):
             ask(cut)
 
 
+@pytest.mark.usefixtures("unowned")
 def test_flows_outlive_router_reload_repair_and_restart(net, servers):
     with_web(net, servers)
     router = net.routers[0]
