@@ -135,7 +135,10 @@ send_diff(struct router *r, const struct ruleset_diff *diff, const struct rulese
 		return -1;
 	*ret_missing = true;
 	log_warn("the nftables table is not as it was left, installing it whole");
-	return nft_install(&r->nft, to, e);
+	r->nft.blocks_unsure = true;
+	if (nft_repair(&r->nft, to, e) < 0)
+		return -1;
+	return nft_repair_blocks(&r->nft, to, e);
 }
 
 void
@@ -260,22 +263,46 @@ repair_allowed(struct router *r)
 	return true;
 }
 
-void
-install_repair(struct router *r)
+/* All but many blocks are there again: says so, and no flow goes on as it began meanwhile. */
+static void
+repaired(struct router *r)
 {
 	const struct ruleset_diff nothing = {0};
-	struct err e = {0};
 
-	if (!r->installed || !repair_allowed(r))
-		return;
-	if (nft_install(&r->nft, &r->ruleset, &e) < 0) {
-		log_err("the nftables table could not be put back", &e);
-		router_retry(r);
-		return;
-	}
 	stats_add(&r->stats, STAT_RULESET_REINSTALLED, 1);
 	log_warn("nftables table was changed by another program, put back",
 		kv_s("table", "inet " RULESET_TABLE));
 	router_event(r, "ruleset reinstalled", "table", "inet " RULESET_TABLE);
 	forget_flows(r, &nothing, &r->ruleset, true);
+}
+
+/* Somebody took the table away while the blocks were sent, and nobody listened. */
+static bool
+gone_again(struct router *r)
+{
+	bool there;
+
+	return r->nft.unsure &&
+	       !nft_frame_stands(&r->nft, &r->ruleset, RULESET_FAMILY_INET, &there);
+}
+
+void
+install_repair(struct router *r)
+{
+	struct err e = {0};
+
+	do {
+		if (!r->installed || !repair_allowed(r))
+			return;
+		if (nft_repair(&r->nft, &r->ruleset, &e) < 0)
+			break;
+		repaired(r);
+		if (nft_repair_blocks(&r->nft, &r->ruleset, &e) == 0 && !gone_again(r)) {
+			if (r->nft.unsure)
+				router_retry(r);
+			return;
+		}
+	} while (gone_again(r));
+	log_err("the nftables table could not be put back", &e);
+	router_retry(r);
 }

@@ -53,8 +53,10 @@ on_retry(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	settle_upkeep(r);
 	r->nft.unsure = false;
-	if (r->installed && !nft_holds(&r->nft, &r->ruleset))
+	if (r->installed && !nft_holds(&r->nft, &r->ruleset)) {
+		r->nft.blocks_unsure = true;
 		install_repair(r);
+	}
 	install_again(r);
 }
 

@@ -169,6 +169,7 @@ struct table_work {
 	bool anew[RULESET_FAMILY_COUNT]; /* whatever is there goes, and it is made again */
 	bool drop[RULESET_FAMILY_COUNT];
 	bool adopt[RULESET_FAMILY_COUNT]; /* it stands as it is, and becomes ours */
+	bool blocks;                      /* what is in their sets is looked at, too */
 	uint32_t flags;
 };
 
@@ -286,9 +287,12 @@ install(struct nft *n, const struct table_work *work, struct err *e)
 	struct ruleset_diff diff;
 	size_t rules;
 	bool missing;
-	int ret;
+	int ret = 0;
 
-	if (!work->anew[RULESET_FAMILY_INET] && nft_read(n, &found, &rules, e) < 0)
+	if (!work->anew[RULESET_FAMILY_INET])
+		ret = work->blocks ? nft_read(n, &found, &rules, e)
+				   : nft_read_but_blocks(n, &found, e);
+	if (ret < 0)
 		return -1;
 	for (size_t i = 0; i < RULESET_FAMILY_COUNT; i++)
 		if (work->anew[i] || work->drop[i])
@@ -303,15 +307,19 @@ install(struct nft *n, const struct table_work *work, struct err *e)
 	diff.limits_differ = !work->anew[RULESET_FAMILY_INET];
 	ret = apply(n, work, &diff, &missing, e);
 	ruleset_diff_clear(&diff);
-	if (ret < 0 || work->anew[RULESET_FAMILY_INET])
+	if (ret < 0)
 		return ret;
-	return nft_restore_bans(n);
+	if (work->blocks)
+		n->blocks_unsure = false;
+	else if (work->anew[RULESET_FAMILY_INET])
+		n->blocks_unsure = true;
+	return work->anew[RULESET_FAMILY_INET] ? 0 : nft_restore_bans(n);
 }
 
 int
-nft_install(struct nft *n, const struct ruleset *r, struct err *e)
+nft_install_part(struct nft *n, const struct ruleset *r, bool blocks, struct err *e)
 {
-	struct table_work work = {.to = r, .flags = n->table_flags}, whole = work;
+	struct table_work work = {.to = r, .blocks = blocks, .flags = n->table_flags}, whole = work;
 
 	for (size_t i = 0; i < RULESET_FAMILY_COUNT; i++) {
 		enum ruleset_family family = (enum ruleset_family)i;
@@ -326,6 +334,12 @@ nft_install(struct nft *n, const struct ruleset *r, struct err *e)
 	if (!work.anew[RULESET_FAMILY_INET] && install(n, &work, NULL) == 0)
 		return 0;
 	return install(n, &whole, e);
+}
+
+int
+nft_install(struct nft *n, const struct ruleset *r, struct err *e)
+{
+	return nft_install_part(n, r, true, e);
 }
 
 /* Without its end a batch is checked to the last message, and then undone. Making the table is
@@ -438,9 +452,33 @@ nft_event_foreign(const struct nlmsghdr *h, uint32_t own_port)
 	       strcmp(name, RULESET_TABLE) == 0;
 }
 
+bool
+nft_event_of_blocks(const struct nlmsghdr *h)
+{
+	const struct nlattr *attrs[NFTA_SET_ELEM_LIST_SET + 1];
+	char name[NFT_NAME_MAXLEN];
+
+	switch (NFNL_MSG_TYPE(h->nlmsg_type)) {
+	case NFT_MSG_NEWCHAIN:
+	case NFT_MSG_DELCHAIN:
+	case NFT_MSG_NEWRULE:
+	case NFT_MSG_DELRULE:
+		return false;
+	case NFT_MSG_NEWSETELEM:
+	case NFT_MSG_DELSETELEM:
+		break;
+	default:
+		return true;
+	}
+	netlink_attrs(h, sizeof(struct nfgenmsg), attrs, NFTA_SET_ELEM_LIST_SET);
+	return !netlink_name(attrs[NFTA_SET_ELEM_LIST_SET], name, sizeof(name)) ||
+	       strcmp(name, ruleset_set_info(RULESET_BLOCK4)->name) == 0 ||
+	       strcmp(name, ruleset_set_info(RULESET_BLOCK6)->name) == 0;
+}
+
 struct watch {
 	uint32_t own_port;
-	bool foreign;
+	bool foreign, blocks;
 };
 
 static void
@@ -448,8 +486,10 @@ on_event(const struct nlmsghdr *h, void *ctx)
 {
 	struct watch *watch = ctx;
 
-	if (nft_event_foreign(h, watch->own_port))
-		watch->foreign = true;
+	if (!nft_event_foreign(h, watch->own_port))
+		return;
+	watch->foreign = true;
+	watch->blocks = watch->blocks || nft_event_of_blocks(h);
 }
 
 bool
@@ -458,11 +498,16 @@ nft_disturbed(struct nft *n, const struct ruleset *r)
 	struct watch watch = {.own_port = n->commands.port};
 	int lost = netlink_events(&n->events, on_event, &watch);
 
+	if (watch.blocks || lost != 0 || n->unsure)
+		n->blocks_unsure = true;
 	if (watch.foreign)
 		return true;
 	if (lost == 0 && !n->unsure)
 		return false;
 	log_debug("nftables notifications lost, table read back");
 	n->unsure = false;
-	return !nft_holds(n, r);
+	if (!nft_holds(n, r))
+		return true;
+	n->blocks_unsure = false;
+	return false;
 }

@@ -26,6 +26,7 @@ struct nft {
 		*limits;      /* the owner's: what its rules of limits are; NULL: none */
 	uint32_t table_flags; /* NFT_OWNED, or 0 where the kernel lacks it or it is not wanted */
 	bool unsure;          /* somebody may have changed the table while nobody listened */
+	bool blocks_unsure;   /* what is in the sets of blocks may not be what it should be */
 };
 
 /* Opens both sockets. 0 or -1. */
@@ -38,6 +39,13 @@ void nft_own(struct nft *n);
  * ours, otherwise by deleting it and making it anew, in one transaction. 0, or -1 with e filled,
  * its ordinal that of the element the kernel refused. */
 int nft_install(struct nft *n, const struct ruleset *r, struct err *e);
+/* Somebody changed the tables: makes them hold r again, as nft_install does, but many blocks, which
+ * take the kernel some hundred milliseconds, are left to nft_repair_blocks. 0, or -1 with e filled.
+ */
+int nft_repair(struct nft *n, const struct ruleset *r, struct err *e);
+/* Behind it: the sets of blocks hold r's, in one transaction, unless they do already. 0, or -1 with
+ * e filled, also when the table is gone again. */
+int nft_repair_blocks(struct nft *n, const struct ruleset *r, struct err *e);
 /* Applies the difference in one transaction; on failure nothing has changed. (Where rules change,
  * elements that only the old rules look up go in a second one.) *ret_missing tells that the table
  * or an element is not as assumed (somebody changed it): install instead. */
@@ -63,6 +71,8 @@ int nft_try_bridge(struct nft *n, struct err *e);
 /* Reads the elements back; *ret_rules is how many rules the kernel has in the tables. The sets are
  * sorted, ordinals and the bits of rules are 0. -1 also when table inet is not there. */
 int nft_read(struct nft *n, struct ruleset *ret, size_t *ret_rules, struct err *e);
+/* All but the sets of blocks, and rules are not counted. */
+int nft_read_but_blocks(struct nft *n, struct ruleset *ret, struct err *e);
 /* Whether the kernel holds exactly r. */
 bool nft_holds(struct nft *n, const struct ruleset *r);
 /* Whether the table has an owner, and it is not us. */
@@ -85,7 +95,10 @@ struct nft_part {
 	char type[16];   /* of a chain with a hook */
 	uint32_t numbers[NFT_PART_NUMBERS];
 };
-/* For nft_bans.c. */
+/* For nft_repair.c: nft_install, or that without the sets of blocks, which r has no elements of
+ * then. */
+int nft_install_part(struct nft *n, const struct ruleset *r, bool blocks, struct err *e);
+/* For nft_bans.c and nft_repair.c. */
 struct nft_batch;
 /* Ends and sends the batch, and leads a refusal back to its directive. 0, or -1 with both filled.
  */
@@ -100,6 +113,8 @@ struct nlmsghdr *nft_begin_read_of(
 bool nft_parse_part(const struct nlmsghdr *h, struct nft_part *ret);
 /* Whether h is about a table of ours and not of port own_port. */
 bool nft_event_foreign(const struct nlmsghdr *h, uint32_t own_port);
+/* Of such a one: whether it can be about what is in the sets of blocks. */
+bool nft_event_of_blocks(const struct nlmsghdr *h);
 /* Adds the elements of a set's dump to r; interval ends that stand alone go to r as elements with
  * `end` set and data[0] 1, for nft_join_intervals. 0 or -1 (memory). */
 int nft_parse_elements(const struct nlmsghdr *h, enum ruleset_set set, struct ruleset *r);

@@ -226,8 +226,8 @@ read_elements(struct nft *n, struct reading *reading, struct netlink_error *ret)
 	return 0;
 }
 
-int
-nft_read(struct nft *n, struct ruleset *ret, size_t *ret_rules, struct err *e)
+static int
+read_sets(struct nft *n, bool blocks, struct ruleset *ret, struct err *e)
 {
 	struct ruleset r = {0};
 	struct reading reading = {.ruleset = &r};
@@ -235,21 +235,36 @@ nft_read(struct nft *n, struct ruleset *ret, size_t *ret_rules, struct err *e)
 
 	for (size_t i = 0; i < RULESET_SET_COUNT; i++) {
 		reading.set = (enum ruleset_set)i;
+		if (!blocks && (i == RULESET_BLOCK4 || i == RULESET_BLOCK6))
+			continue;
 		if (read_elements(n, &reading, &error) < 0) {
 			ruleset_clear(&r);
 			return netlink_err(e, &error, "reading table inet " RULESET_TABLE);
 		}
 	}
-	if (read_rules(n, &reading, &error) < 0) {
-		ruleset_clear(&r);
-		return netlink_err(e, &error, "reading table inet " RULESET_TABLE);
-	}
 	ruleset_sort(&r);
 	for (size_t i = 0; i < RULESET_SET_COUNT; i++)
 		drop_doubles(&r.sets[i]);
 	*ret = r;
-	*ret_rules = reading.rules;
 	return 0;
+}
+
+int
+nft_read(struct nft *n, struct ruleset *ret, size_t *ret_rules, struct err *e)
+{
+	struct reading reading = {0};
+	struct netlink_error error;
+
+	if (read_rules(n, &reading, &error) < 0)
+		return netlink_err(e, &error, "reading table inet " RULESET_TABLE);
+	*ret_rules = reading.rules;
+	return read_sets(n, true, ret, e);
+}
+
+int
+nft_read_but_blocks(struct nft *n, struct ruleset *ret, struct err *e)
+{
+	return read_sets(n, false, ret, e);
 }
 
 /* 1 when the kernel holds it, 0 when not, -1 when it could not be read. */

@@ -1,6 +1,9 @@
 """Blocks: addresses, lists, exceptions; for the host and for forwarded ports, without a gap."""
 
+import datetime
+import re
 import threading
+import time
 
 import pytest
 from lab import wait_for
@@ -155,6 +158,28 @@ def test_a_hundred_thousand_and_one_of_them(net, box):
     # (Maybe twice: what the kernel tells of so large a change comes in parts.)
     wait_for(lambda: router.stats()["ruleset_reinstalled"] >= 1, 20)
     net.edge.run("nft", "get", "element", "inet", "sluice", "block4", "{ 198.51.100.1 }")
+    # Forwards do not wait for the blocks to be put back.
+    took = [put_back(net.edge, router, "flush ruleset") for _ in range(2)]
+    router.load(CONF + f"block-list {listed}\nforward tcp 2223 -> other:22\n")
+    router.say("container other 10.7.3.9 - - -")
+    took.append(put_back(net.edge, router, "flush ruleset"))
+    assert min(took) < 0.1, took
+    assert "tcp . 2223 : 10.7.3.9 . 22" in elements(net.edge, "fwd4")
+    assert put_back(net.edge, router, "flush table inet sluice") < 5
+    net.edge.run("nft", "get", "element", "inet", "sluice", "block4", "{ 10.0.0.1, 198.51.100.1 }")
+    net.edge.run("nft", "get", "element", "inet", "sluice", "block6", "{ 2001:db8:3e7::1 }")
+
+
+def put_back(host, router, command):
+    """Seconds from the disturbance until forwards were there again; when this returns, the blocks are, too."""
+    before = router.log.count("put back")
+    host.run("nft", *command.split())
+    done = time.time()
+    wait_for(lambda: router.log.count("put back") > before, 20)
+    said = re.findall(r"^(\S+) warn router .*put back", router.log, re.M)[before]
+    host.run("nft", "get", "element", "inet", "sluice", "fwd4", "{ tcp . 2222 }")
+    router.stats()  # it answers when it has done all
+    return datetime.datetime.fromisoformat(said.replace("Z", "+00:00")).timestamp() - done
 
 
 @pytest.mark.parametrize("seed", [11, 12])

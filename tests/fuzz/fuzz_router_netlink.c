@@ -85,7 +85,8 @@ feed(const struct nlmsghdr *h, struct link_snapshot *links, struct ruleset *rule
 	(void)link_parse_default(h, &route);
 	if (neighbour_parse(h, &neighbour))
 		REQUIRE(neighbour.index > 0 && addr_len(&neighbour.addr) > 0);
-	(void)nft_event_foreign(h, 1);
+	if (nft_event_foreign(h, 1))
+		(void)nft_event_of_blocks(h);
 	for (size_t i = 0; i < RULESET_SET_COUNT; i++)
 		(void)nft_parse_elements(h, (enum ruleset_set)i, ruleset);
 	feed_counters(h);

@@ -254,6 +254,30 @@ events_are_foreign_when_another_changes_our_table(void **state)
 	assert_false(nft_event_foreign(h, 8));
 }
 
+static void
+events_that_can_be_about_blocks(void **state)
+{
+	static const struct {
+		unsigned type;
+		const char *set;
+		bool blocks;
+	} events[] = {{NFT_MSG_DELTABLE, NULL, true}, {NFT_MSG_NEWSET, "block4", true},
+		{NFT_MSG_NEWRULE, NULL, false}, {NFT_MSG_DELCHAIN, NULL, false},
+		{NFT_MSG_DELSETELEM, "block4", true}, {NFT_MSG_NEWSETELEM, "block6", true},
+		{NFT_MSG_NEWSETELEM, "fwd4", false}, {NFT_MSG_DELSETELEM, NULL, true}};
+	_Alignas(struct nlmsghdr) char bytes[256];
+	struct nlmsghdr *h = (struct nlmsghdr *)(void *)bytes;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
+		table_event(bytes, "sluice", NFPROTO_INET, 7);
+		h->nlmsg_type = (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | events[i].type);
+		if (events[i].set)
+			mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_SET, events[i].set);
+		assert_int_equal(nft_event_of_blocks(h), events[i].blocks);
+	}
+}
+
 struct parts {
 	struct nft_part v[RULESET_CHAIN_COUNT + RULESET_SET_COUNT];
 	size_t n;
@@ -327,6 +351,7 @@ main(void)
 		cmocka_unit_test(ranges_come_back_from_their_two_ends),
 		cmocka_unit_test(bans_are_written_with_their_time),
 		cmocka_unit_test(events_are_foreign_when_another_changes_our_table),
+		cmocka_unit_test(events_that_can_be_about_blocks),
 		cmocka_unit_test(every_chain_and_set_is_a_part_of_its_own),
 		cmocka_unit_test(rules_and_elements_are_no_parts),
 	};
