@@ -329,10 +329,27 @@ h2_append(struct h2_stream *s, struct iobuf *b, struct slice *bytes)
 	return 0;
 }
 
-/* For the backend, in front.in and behind it. */
+/* Moves what waits behind front.in into the room that the backend has made there. */
+static int
+h2_close_gap(struct h2_stream *s)
+{
+	struct iobuf *in = &s->front.in;
+	struct slice behind = iobuf_slice(&s->more);
+	size_t n = behind.n;
+
+	if (h2_append(s, in, &behind) < 0)
+		return -1;
+	iobuf_consume(&s->more, n - behind.n);
+	return 0;
+}
+
+/* For the backend, in front.in and behind it. Both blocks together hold a window, but only while
+ * there is no gap between them: a backend that takes a part of the first one opens the window. */
 static int
 h2_keep(struct h2_stream *s, struct slice bytes)
 {
+	if (iobuf_len(&s->more) + bytes.n > BLOCK_SIZE && h2_close_gap(s) < 0)
+		return -1;
 	if (iobuf_len(&s->more) == 0 && h2_append(s, &s->front.in, &bytes) < 0)
 		return -1;
 	if (bytes.n && h2_append(s, &s->more, &bytes) < 0)

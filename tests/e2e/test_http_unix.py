@@ -1,13 +1,17 @@
 """unix: targets, through the whole daemon: the parent connects, as the proxy's user."""
 
+import hashlib
 import os
 import pwd
 import signal
 import socket
 import struct
+import time
 
 import pytest
 import servers
+import test_http_websocket as websocket
+from h2_client import H2Client
 from lab import wait_for
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
@@ -72,8 +76,8 @@ class Socket:
 def unix(box):
     made = []
 
-    def make(name, answer, **options):
-        made.append(UnixBackend(servers.http_server(answer), box.dir, name, **options))
+    def make(name, answer, raw=None, **options):
+        made.append(UnixBackend(raw or servers.http_server(answer), box.dir, name, **options))
         return made[-1]
     yield make
     for b in made:
@@ -158,3 +162,36 @@ def test_it_may_be_asked_who_comes_in(sluice, unix):
     assert (refused.status, refused.body) == (403, b"/verify")
     auth.stop()
     assert s.get("/x").status == 502
+
+
+@pytest.mark.parametrize("method", ["CONNECT", "POST"])
+def test_a_server_that_takes_a_part_at_a_time(sluice, unix, method):
+    """Such a socket has little room, so that of what waits for the server some is taken, some not,
+    over and over; and each part opens the window of HTTP/2 for more."""
+    size = 4_000_000
+
+    def slow(conn):
+        head = conn.read_head()
+        if method == "CONNECT":
+            websocket.switch(conn, head)
+        digest, left = hashlib.sha256(conn.buffer), size - len(conn.buffer)
+        while left > 0 and (data := conn.sock.recv(50000)):
+            digest.update(data)
+            left -= len(data)
+            time.sleep(0.005)  # the pace is what is tested
+        text = digest.hexdigest().encode()
+        conn.send(text if method == "CONNECT" else b"HTTP/1.1 200 OK\r\nContent-Length: 64\r\n\r\n" + text)
+        conn.sock.recv(1)
+
+    s = sluice(CONF.format(path=unix("one", None, raw=slow).path) +
+               "listen 127.0.0.1:@port_tls@ tls http2\ncertificate default @cert@\n")
+    with H2Client("127.0.0.1", s.ports["port_tls"], validate=False) as c:
+        c.wait_for(lambda: c.settings)
+        more = [(":protocol", "websocket")] if method == "CONNECT" else []
+        number = c.start(pseudo=[(":method", method), *more, (":scheme", "https"), (":authority", "a.example"),
+                                 (":path", "/x/")],
+                         headers=[("content-length", str(size))] if method == "POST" else [], end=False)
+        blob = os.urandom(size)
+        assert c.send(number, blob, end=method == "POST"), (c.goaway, c.streams[number].reset)
+        c.wait_for(lambda: len(c.streams[number].body) == 64)
+        assert c.streams[number].body.decode() == hashlib.sha256(blob).hexdigest()
