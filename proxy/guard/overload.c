@@ -86,7 +86,12 @@ pace_too_slow(struct pace *p, const struct conf_overload *c, uint64_t bytes, uin
 	elapsed = now_ms - p->since_ms;
 	if (c->min_rate == 0 || elapsed <= c->min_rate_after_ms)
 		return false;
-	return (bytes - p->bytes) * 1000 < c->min_rate * elapsed;
+	if ((bytes - p->bytes) * 1000 < c->min_rate * elapsed)
+		return true;
+	/* What was fast enough counts no longer: else who takes megabytes at once, into the
+	 * kernel's buffers perhaps, could take a byte now and then for hours. */
+	*p = (struct pace){.since_ms = now_ms, .bytes = bytes};
+	return false;
 }
 
 void

@@ -35,7 +35,9 @@ struct overload_hits {
 };
 
 struct overload {
-	struct list idle; /* of conn.idle_node: between requests, the longest idle first */
+	/* Of conn.idle_node, who has waited longest first: between requests; and with a handshake,
+	 * a head or an end that the client has not finished. */
+	struct list idle, unfinished;
 	size_t connections_max, blocks_max;
 	struct overload_hits hits[OVERLOAD_LIMIT_COUNT];
 	uint64_t noted_ms[OVERLOAD_LIMIT_COUNT];

@@ -46,10 +46,23 @@ a_pace_counts_from_the_moment_of_waiting(void **state)
 	(void)state;
 	assert_false(pace_too_slow(&p, &c, 5000, 1000));
 	assert_false(pace_too_slow(&p, &c, 5000, 11000)); /* not before the time is over */
-	assert_false(pace_too_slow(&p, &c, 6100, 12000)); /* 1100 bytes in 11 s */
-	assert_true(pace_too_slow(&p, &c, 6100, 12100));
+	assert_true(pace_too_slow(&p, &c, 6099, 12000));  /* 1099 bytes in 11 s */
 	pace_stop(&p);
-	assert_false(pace_too_slow(&p, &c, 6100, 12200));
+	assert_false(pace_too_slow(&p, &c, 6099, 12200));
+}
+
+static void
+a_burst_earns_no_time(void **state)
+{
+	const struct conf_overload c = {.min_rate = 100, .min_rate_after_ms = 10000};
+	struct pace p = {0};
+
+	(void)state;
+	assert_false(pace_too_slow(&p, &c, 0, 1000));
+	assert_false(pace_too_slow(&p, &c, 1000000, 2000));
+	assert_false(pace_too_slow(&p, &c, 1000100, 11001)); /* a million in 10 s */
+	assert_false(pace_too_slow(&p, &c, 1000200, 21001));
+	assert_true(pace_too_slow(&p, &c, 1000300, 21002)); /* 200 in the last 10 s */
 }
 
 static void
@@ -89,6 +102,7 @@ main(void)
 		cmocka_unit_test(what_is_written_is_shared_by_the_threads),
 		cmocka_unit_test(auto_follows_from_what_there_is),
 		cmocka_unit_test(a_pace_counts_from_the_moment_of_waiting),
+		cmocka_unit_test(a_burst_earns_no_time),
 		cmocka_unit_test(off_is_off),
 		cmocka_unit_test(a_limit_that_is_reached_again_and_again_is_noted_now_and_then),
 	};
