@@ -136,6 +136,7 @@ worker_new(unsigned index, unsigned n_threads, struct tickets *tickets, struct m
 	timer_init(&w->goodbye, worker_on_goodbye);
 	timer_init(&w->trim, worker_on_trim);
 	list_init(&w->overload.idle);
+	list_init(&w->overload.unfinished);
 	list_init(&w->graves);
 	list_init(&w->kicks);
 	list_init(&w->dials);

@@ -14,9 +14,9 @@ static const struct schema_row rows[] = {
 		.default_value = "auto",
 		.doc = "Says how many connections of clients are open at a time.",
 		.more = "When a further one comes, the one that has been idle longest is closed "
-			"for it; when none "
-			"is idle, the new one is refused. With auto the number follows from how "
-			"many "
+			"for it, and idle is also whose handshake or head has not become complete; "
+			"when all are at work, or have begun less than a second ago, the new one "
+			"gets 503. With auto the number follows from how many "
 			"descriptors the process may have, 20000 at the most.",
 		.example = "connections 5000",
 	},
@@ -45,9 +45,10 @@ static const struct schema_row rows[] = {
 		.arguments = "SIZE [after TIME] | off",
 		.default_value = "200 after 30s",
 		.doc = "Ends a request whose client sends or takes fewer bytes in a second.",
-		.more = "It counts while the proxy waits for the client, on the average since it "
-			"began to wait, "
-			"and not before the time is over. A slow body gets 408; a slow reader's "
+		.more = "It counts while the proxy waits for the client: whenever the time is "
+			"over, "
+			"on the average of that time, so that a fast beginning "
+			"does not excuse a slow rest. A slow body gets 408; a slow reader's "
 			"connection, or stream, is closed.",
 		.example = "min-rate 1K after 15s",
 	},

@@ -21,21 +21,42 @@ static const char *const conn_state_names[] = {
 #undef CONN_STATE_NAME
 };
 
+static enum conn_room
+conn_state_room(enum conn_state state)
+{
+	switch (state) {
+	case CONN_IDLE:
+		return CONN_ROOM_IDLE;
+	case CONN_PROXY:
+	case CONN_HANDSHAKE:
+	case CONN_LINGER:
+		return CONN_ROOM_UNFINISHED;
+	case CONN_HEAD: /* nearly always here as a whole: conn_step_head says when it is not */
+	case CONN_EXCHANGE:
+	case CONN_H2: /* h2.c says what it is */
+	case CONN_CLOSED:
+		break;
+	}
+	return CONN_ROOM_KEEP;
+}
+
 static void
 conn_set_state(struct conn *c, enum conn_state state)
 {
 	log_debug("connection", kv_i("fd", c->origin.fd), kv_s("from", conn_state_names[c->state]),
 		kv_s("to", conn_state_names[state]));
 	c->state = state;
-	conn_set_idle(c, state == CONN_IDLE);
+	conn_set_room(c, conn_state_room(state));
 }
 
 void
-conn_set_idle(struct conn *c, bool idle)
+conn_set_room(struct conn *c, enum conn_room room)
 {
+	struct overload *o = &c->worker->overload;
+
 	list_remove(&c->idle_node);
-	if (idle)
-		list_append(&c->worker->overload.idle, &c->idle_node);
+	if (room != CONN_ROOM_KEEP)
+		list_append(room == CONN_ROOM_IDLE ? &o->idle : &o->unfinished, &c->idle_node);
 }
 
 static uint64_t
@@ -137,19 +158,41 @@ conn_close_idle(struct conn *c, enum conn_close_reason reason)
 	conn_close(c, reason);
 }
 
+static struct conn *
+conn_first(const struct list *all)
+{
+	struct list *node = list_first(all);
+
+	return node ? list_entry(node, struct conn, idle_node) : NULL;
+}
+
+/* NULL: nobody is idle, and who is not finished may still be about to. */
+static struct conn *
+conn_longest_waiting(struct worker *w)
+{
+	struct conn *idle = conn_first(&w->overload.idle);
+	struct conn *unfinished = conn_first(&w->overload.unfinished);
+
+	if (!unfinished || (idle && idle->front.since_ms <= unfinished->front.since_ms))
+		return idle;
+	if (!idle && clock_mono_coarse_ms() - unfinished->front.since_ms < OVERLOAD_PATIENCE_MS)
+		return NULL;
+	return unfinished;
+}
+
 bool
 conn_close_longest_idle(struct worker *w)
 {
-	struct list *node = list_first(&w->overload.idle);
-	struct conn *c;
+	struct conn *c = conn_longest_waiting(w);
 
-	if (!node)
+	if (!c)
 		return false;
-	c = list_entry(node, struct conn, idle_node);
 	if (c->state == CONN_H2)
 		h2_end(c->h2, CONN_CLOSE_EVICTED);
-	else
+	else if (c->state == CONN_IDLE)
 		conn_close_idle(c, CONN_CLOSE_EVICTED);
+	else
+		conn_close(c, CONN_CLOSE_EVICTED);
 	return true;
 }
 
@@ -283,6 +326,8 @@ conn_step_head(struct conn *c)
 	result = conn_read(c);
 	if (result == FRONT_IO_CLOSED)
 		conn_close(c, CONN_CLOSE_CLIENT);
+	else if (result == FRONT_IO_BLOCKED && list_empty(&c->idle_node))
+		conn_set_room(c, CONN_ROOM_UNFINISHED);
 	return result == FRONT_IO_OK;
 }
 
@@ -520,7 +565,7 @@ conn_new(struct worker *w, const struct conn_origin *origin)
 	}
 	list_append(&w->conns, &c->node);
 	w->n_conns++;
-	conn_set_idle(c, c->state == CONN_IDLE);
+	conn_set_room(c, conn_state_room(c->state));
 	stats_add(&w->stats, STAT_CONNECTIONS_ACCEPTED, 1);
 	stats_add(&w->stats, STAT_CONNECTIONS_OPEN, 1);
 	if (c->state == CONN_PROXY && !conn_may_say_proxy(c))

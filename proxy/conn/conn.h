@@ -63,7 +63,7 @@ struct conn {
 	struct grave grave;
 	struct worker *worker;
 	struct list node;      /* in worker.conns */
-	struct list idle_node; /* in worker.overload.idle, between requests */
+	struct list idle_node; /* in worker.overload.idle or .unfinished: may make room */
 	struct kick kick;
 	struct event event;
 	enum conn_state state;
@@ -89,9 +89,15 @@ void conn_new(struct worker *w, const struct conn_origin *origin);
 /* Goes on until nothing moves. Calls from inside are remembered by the outer one. The connection
  * may be closed afterwards. */
 void conn_drive(struct conn *c);
-/* It is idle, or not: what is idle longest makes room for others. */
-void conn_set_idle(struct conn *c, bool idle);
-/* Closes the connection that has been idle longest. False: none is idle. */
+/* Why a connection may have to make room for others: who has waited longest goes first. */
+enum conn_room {
+	CONN_ROOM_KEEP, /* a request is under way: it stays */
+	CONN_ROOM_IDLE,
+	CONN_ROOM_UNFINISHED, /* the client has not finished what it began */
+};
+
+void conn_set_room(struct conn *c, enum conn_room room);
+/* Closes the connection whose client has been waited for longest. False: there is none. */
 bool conn_close_longest_idle(struct worker *w);
 /* Our side is closed when all is written; what still comes is dropped. */
 void conn_start_linger(struct conn *c);

@@ -20,8 +20,10 @@ void
 front_set_wait(struct front *f, enum conn_wait wait, uint64_t timeout_ms)
 {
 	f->wait = wait;
-	if (wait == CONN_WAIT_NOTHING)
+	if (wait == CONN_WAIT_NOTHING) {
 		timer_off(&f->timer);
-	else
-		timer_set(&f->conn->worker->timers, &f->timer, clock_mono_coarse_ms() + timeout_ms);
+		return;
+	}
+	f->since_ms = clock_mono_coarse_ms();
+	timer_set(&f->conn->worker->timers, &f->timer, f->since_ms + timeout_ms);
 }

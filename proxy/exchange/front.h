@@ -112,6 +112,7 @@ struct front {
 	struct conn *conn;         /* the facts: address, TLS state, worker */
 	struct exchange *exchange; /* NULL: none is under way */
 	struct timer timer;
+	uint64_t since_ms; /* monotonic, coarse: when this wait began, if it has a time-out */
 	enum conn_wait wait;
 	bool internal; /* the client is ourselves: nothing guards, edits, logs or counts it */
 	bool secure;   /* internal: whom it is for has TLS */

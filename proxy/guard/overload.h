@@ -1,7 +1,7 @@
 /*
  * What one thread lets in: its share of the connections and of the memory for bytes in flight. Near
- * the limit of connections the longest idle go first; beyond that of memory, requests are told to
- * come again. Who is slower than min-rate ends.
+ * the limit of connections the longest idle go first, and with them who does not finish what it
+ * began; beyond that of memory, requests are told to come again. Who is slower than min-rate ends.
  */
 #ifndef PROXY_OVERLOAD_H
 #define PROXY_OVERLOAD_H
@@ -26,6 +26,10 @@ enum overload_limit {
 #undef OVERLOAD_LIMIT_ENUM
 		OVERLOAD_LIMIT_COUNT
 };
+
+/* Where nobody is idle, who has begun something has this long for it: else those who come at once
+ * would throw each other out, and none would be served. */
+#define OVERLOAD_PATIENCE_MS 1000
 
 #define OVERLOAD_NOTE_MS 60000 /* a limit that is reached all the time is noted this often */
 
@@ -56,7 +60,7 @@ void overload_adopt(struct overload *o, const struct conf_overload *c, unsigned 
 
 /* How long a client has been waited for, and what came of it. */
 struct pace {
-	uint64_t since_ms; /* 0: it is not waited for */
+	uint64_t since_ms; /* or its pace was last found good; 0: it is not waited for */
 	uint64_t bytes;    /* moved before that */
 };
 

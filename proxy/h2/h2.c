@@ -625,6 +625,16 @@ h2_timeout(const struct h2 *h2, enum conf_timeout which)
 	return h2->conn->worker->generation->conf->limits.timeout_ms[which];
 }
 
+/* Whether it may have to make room, where that is what it waits for. */
+static enum conn_room
+h2_room(const struct h2 *h2, enum conn_wait wait)
+{
+	if (wait == CONN_WAIT_REQUEST)
+		return CONN_ROOM_IDLE;
+	/* The one stream is that of the head. */
+	return wait == CONN_WAIT_HEAD && h2->n_streams <= 1 ? CONN_ROOM_UNFINISHED : CONN_ROOM_KEEP;
+}
+
 /* What the connection itself waits for. Pings and the like do not keep an idle one alive. */
 static void
 h2_set_wait(struct h2 *h2, bool moved)
@@ -632,6 +642,8 @@ h2_set_wait(struct h2 *h2, bool moved)
 	struct front *f = &h2->conn->front;
 	enum conn_wait wait = CONN_WAIT_NOTHING;
 	enum conf_timeout which = CONF_TIMEOUT_IDLE;
+	enum conn_room room;
+	bool begun;
 
 	if (iobuf_len(&f->out) > 0) {
 		wait = CONN_WAIT_CLIENT;
@@ -641,10 +653,12 @@ h2_set_wait(struct h2 *h2, bool moved)
 	} else if (h2->n_streams == 0) {
 		wait = CONN_WAIT_REQUEST;
 	}
-	if (wait != f->wait || h2->asked || (moved && wait == CONN_WAIT_CLIENT))
+	room = h2_room(h2, wait);
+	begun = wait != f->wait || h2->asked;
+	if (begun || (moved && wait == CONN_WAIT_CLIENT))
 		front_set_wait(f, wait, h2_timeout(h2, which));
-	if (h2->asked || (wait == CONN_WAIT_REQUEST) != !list_empty(&h2->conn->idle_node))
-		conn_set_idle(h2->conn, wait == CONN_WAIT_REQUEST);
+	if (begun || (room != CONN_ROOM_KEEP) != !list_empty(&h2->conn->idle_node))
+		conn_set_room(h2->conn, room);
 	h2->asked = false;
 }
 

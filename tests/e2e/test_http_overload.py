@@ -84,7 +84,7 @@ def test_when_all_are_busy_the_new_one_is_refused(served):
     s = served("connections 16")
     busy = [s.client() for _ in range(16)]
     for c in busy:
-        c.send(b"GET /")
+        c.send(b"POST /app/ HTTP/1.1\r\nHost: a.example\r\nContent-Length: 1\r\n\r\n")
     wait_for(lambda: s.stats()["connections_open"] == 16, what="all places to be taken")
     with s.client() as c:
         answer = c.response()
@@ -96,10 +96,57 @@ def test_when_all_are_busy_the_new_one_is_refused(served):
     assert re.search(r"(?m)^connections +16 +16 +1 +\d{4}-", s.ctl("status").stdout)
     s.wait_log("limit reached")
     for c in busy:
-        c.send(b" HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        c.send(b"x")
         assert c.response().status == 200
         c.close()
     wait_for(lambda: client.fetch(f"http://127.0.0.1:{s.port}/", host="a.example").status == 200)
+
+
+def headless(s):
+    c = s.client()
+    c.send(b"GET / HTTP/1.1\r\nHost: a.ex")
+    return c
+
+
+def without_a_handshake(s):
+    return client.RawClient("127.0.0.1", s.ports["port_tls"], timeout=20)
+
+
+def without_the_end_of_a_head(s):
+    c = H2Client("127.0.0.1", s.ports["port_tls"])
+    c.flush()
+    head = c.conn.encoder.encode([(":method", "GET"), (":scheme", "https"), (":authority", "a.example"), (":path", "/")])
+    c.sock.sendall(len(head).to_bytes(3, "big") + b"\x01\x01\0\0\0\x01" + head)  # HEADERS, END_STREAM alone
+    return c
+
+
+def not_closing(s):
+    c = s.client()
+    c.send(b"GET / HTTP/1.1\r\nHost: a.example\r\nbroken header\r\n\r\n")
+    assert c.response().status == 400
+    return c
+
+
+@pytest.mark.parametrize("begin", [headless, without_a_handshake, without_the_end_of_a_head, not_closing])
+def test_who_never_finishes_makes_room(served, begin):
+    """Else sixteen connections with half a head each would keep all others out, again and again."""
+    s = served("connections 16")
+    slow = [begin(s) for _ in range(16)]
+    wait_for(lambda: s.stats()["connections_open"] == 16, what="all places to be taken")
+
+    def admitted():
+        with contextlib.suppress(AssertionError, OSError):
+            return client.fetch(f"http://127.0.0.1:{s.port}/", host="a.example").status == 200
+    wait_for(admitted, 2.5, "those who never finish to go")  # NOT_CLOSING would linger for 3 s
+    idle = s.client()
+    assert idle.request("GET", "/").status == 200
+    more = [s.client() for _ in range(8)]
+    for c in more:
+        assert c.request("GET", "/").status == 200
+    # Who came after them and waits for nothing stays while there is one of them.
+    assert idle.request("GET", "/").status == 200
+    for c in slow + more + [idle]:
+        c.close()
 
 
 def test_requests_beyond_the_memory_are_shed(served):
