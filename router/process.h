@@ -78,6 +78,7 @@ struct router {
 	enum ability bridge_table;       /* whether the kernel has tables of that family */
 	struct plan_wans wans;           /* the outside, as the installed ruleset has it */
 	struct plan_wans next_wans;      /* as the settlement found it */
+	bool switched_off;               /* forwarding is, by somebody else, and that was said */
 	struct trial trial;              /* of what the host itself is open to */
 	char shut_out[CONFIRM_SHUT_MAX]; /* administrators who could not connect anew by it */
 	struct bans bans;                /* nft.bans */

@@ -189,7 +189,8 @@ collect(struct router *r, struct err *e)
 	struct settlement *s = &r->settlement;
 	struct sysctl_input in = {.root = SYSCTL_ROOT,
 		.v6 = plan_needs_v6(s->conf),
-		.localnet = s->conf->n_forwards > 0};
+		.localnet = s->conf->n_forwards > 0,
+		.upkeep = s->generation == 0};
 	struct link_snapshot links;
 	int ret = 0;
 
@@ -299,11 +300,16 @@ needs_settling(struct router *r, const struct link_snapshot *links)
 		.bridge = c->bridge ? c->bridge->name : NULL,
 		.bridge_ours = true,
 		.v6 = plan_needs_v6(c),
-		.localnet = c->n_forwards > 0};
+		.localnet = c->n_forwards > 0,
+		.upkeep = true};
 	bool needed = c->bridge && !link_find(links, c->bridge->name);
 
 	if (!needed && sysctl_collect(&in, &sysctls, NULL) == 0)
 		needed = sysctls.n > 0;
+	if (sysctls.off && !r->switched_off)
+		log_warn("somebody switched forwarding off, and it stays so until a reload; "
+			 "sluice doctor says more");
+	r->switched_off = sysctls.off;
 	sysctl_list_clear(&sysctls);
 	return needed;
 }

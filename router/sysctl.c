@@ -199,6 +199,10 @@ collect_v4(struct collecting *c, struct err *e)
 		return err_set(e, "%s/%s cannot be read", c->in->root, change.name);
 	if (strcmp(change.old, "0") != 0)
 		return want_wans(c, "ipv4", e);
+	if (c->in->upkeep) {
+		c->list->off = true;
+		return 0;
+	}
 	if (each_iface(c, "ipv4", visit_keep_v4, e) < 0)
 		return -1;
 	return want(c, &change, e);
@@ -236,6 +240,10 @@ collect_v6(struct collecting *c, struct err *e)
 		return 0;
 	if (!read_value(c->in->root, change.name, change.old))
 		return err_set(e, "the file wants IPv6, but this host has it switched off");
+	if (strcmp(change.old, "0") == 0 && c->in->upkeep) {
+		c->list->off = true;
+		return 0;
+	}
 	if (collect_accept_ra(c, e) < 0)
 		return -1;
 	if (strcmp(change.old, "0") != 0)

@@ -28,6 +28,7 @@ struct sysctl_change {
 struct sysctl_list {
 	struct sysctl_change *v;
 	size_t n, cap;
+	bool off; /* forwarding is, and stays so (upkeep) */
 };
 
 struct sysctl_input {
@@ -37,6 +38,7 @@ struct sysctl_input {
 	bool bridge_ours;   /* it goes when we are undone, its parameters with it */
 	bool v6;            /* IPv6 is forwarded too */
 	bool localnet;      /* 127.0.0.1 is forwarded from, into the bridge */
+	bool upkeep;        /* forwarding was on: whoever switched it off since meant it */
 };
 
 /* What has to change; empty when all is as wanted. 0 or -1; *ret is the caller's to clear. */

@@ -6,8 +6,7 @@
 
 #include <string.h>
 
-#define STRICT 1 /* of rp_filter */
-#define LOOSE 2
+#define LOOSE 2 /* of rp_filter */
 
 static const char *
 bridge_name(const struct doctor_facts *f)
@@ -47,21 +46,24 @@ is_default(const struct plan_wans *w, const char *name)
 }
 
 /* Strict filtering (RFC 3704, section 2.2) asks whether the answer would leave where the packet
- * came in: at an outside that is not the default route's it would not. */
+ * came in: at an outside that is not the default route's it would not. One forward's interface may
+ * well be a network of its own, whose clients pass. */
 static void
 judge_rp_filter(const struct doctor_facts *f, struct findings *ret)
 {
-	const char *wan = f->conf->wan;
-	struct finding *x;
+	for (size_t i = 0; i < f->n_strict; i++) {
+		const char *name = f->strict[i];
+		struct finding *x;
 
-	if (!wan || f->rp_filter != STRICT || is_default(&f->links.defaults, wan))
-		return;
-	x = findings_add(ret, "rp-filter", true);
-	finding_what(x,
-		"rp_filter is strict on %s, which is not the default route's interface: clients of "
-		"other networks are dropped there",
-		wan);
-	finding_mend(x, "sysctl -w net/ipv4/conf/%s/rp_filter=%d", wan, LOOSE);
+		if (is_default(&f->links.defaults, name))
+			continue;
+		x = findings_add(ret, "rp-filter", f->conf->wan && strcmp(name, f->conf->wan) == 0);
+		finding_what(x,
+			"rp_filter is strict on %s, where forwards enter and which is not the "
+			"default route's interface: clients of other networks are dropped there",
+			name);
+		finding_mend(x, "sysctl -w net/ipv4/conf/%s/rp_filter=%d", name, LOOSE);
+	}
 }
 
 static void
@@ -138,24 +140,37 @@ judge_routes(const struct doctor_facts *f, struct findings *ret)
 	}
 }
 
+/* Whether rules of others drop what containers of this family of addresses say to each other. */
+static bool
+drops_between(const struct doctor_facts *f, bool v6)
+{
+	for (size_t i = 0; i < f->n_tables; i++) {
+		const struct doctor_table *t = &f->tables[i];
+
+		if (t->drops[DOCTOR_FORWARD] && !t->accepts_in && !(v6 ? t->v4 : t->v6))
+			return true;
+	}
+	return false;
+}
+
 /* Frames between ports of one bridge go through iptables' forward chains (br_netfilter). */
 static void
 judge_bridge_nf(const struct doctor_facts *f, struct findings *ret)
 {
 	const struct link_iface *bridge = link_find(&f->links, bridge_name(f));
+	bool v4 = f->bridge_nf == 1 && drops_between(f, false);
+	bool v6 = f->bridge_nf6 == 1 && f->conf->bridge && f->conf->bridge->v6.addr.family &&
+		  drops_between(f, true);
 	struct finding *x;
-	bool dropping = false;
 
-	if (!bridge || f->bridge_nf != 1)
+	if (!bridge || (f->bridge_nf != 1 && f->bridge_nf6 != 1))
 		return;
-	for (size_t i = 0; i < f->n_tables; i++)
-		dropping = dropping ||
-			   (f->tables[i].drops[DOCTOR_FORWARD] && !f->tables[i].accepts_in);
-	if (dropping) {
+	if (v4 || v6) {
 		x = findings_add(ret, "bridge-nf", true);
 		finding_what(x,
-			"net.bridge.bridge-nf-call-iptables is 1: frames between containers meet "
-			"the rules of others, which drop");
+			"net.bridge.%s is 1: frames between containers meet the rules of others, "
+			"which drop",
+			v4 ? "bridge-nf-call-iptables" : "bridge-nf-call-ip6tables");
 		finding_mend(x, "sysctl -w net.bridge.bridge-nf-call-iptables=0 "
 				"net.bridge.bridge-nf-call-ip6tables=0");
 	}
@@ -167,9 +182,10 @@ judge_bridge_nf(const struct doctor_facts *f, struct findings *ret)
 			continue;
 		x = findings_add(ret, "hairpin", false);
 		finding_what(x,
-			"port %s lacks hairpin mode: with bridge-nf-call-iptables=1 its container "
-			"cannot reach its own forwarded ports",
-			port->name);
+			"port %s lacks hairpin mode: with %s=1 its container cannot reach its own "
+			"forwarded ports",
+			port->name,
+			f->bridge_nf == 1 ? "bridge-nf-call-iptables" : "bridge-nf-call-ip6tables");
 		finding_mend(x, "bridge link set dev %s hairpin on", port->name);
 	}
 }

@@ -15,6 +15,7 @@
 #define DOCTOR_ROUTES_MAX 1024
 #define DOCTOR_PORTS_MAX 256
 #define DOCTOR_INTRUDERS_MAX 16
+#define DOCTOR_STRICT_MAX 16
 
 enum doctor_hook {
 	DOCTOR_PREROUTING,
@@ -66,8 +67,10 @@ struct doctor_facts {
 	bool lxc_net_up, lxc_net_enabled;
 	bool lxc_tables_v4, lxc_tables_v6, lxc_tables_inet; /* nftables tables named lxc */
 	int ip_forward, ip6_forward;                        /* -1: no such parameter */
-	int bridge_nf; /* bridge-nf-call-iptables; -1: not loaded */
-	int rp_filter; /* of the outside that the file names, effective */
+	int bridge_nf, bridge_nf6; /* bridge-nf-call-iptables, -ip6tables; -1: not loaded */
+	/* Interfaces where the file has forwards enter, and rp_filter is strict. */
+	char strict[DOCTOR_STRICT_MAX][CONF_IFNAME_MAX + 1];
+	size_t n_strict;
 	struct doctor_table tables[DOCTOR_TABLES_MAX];
 	size_t n_tables;
 	struct doctor_route routes[DOCTOR_ROUTES_MAX];

@@ -28,6 +28,7 @@
 #define LXC_NET_WANTED "/etc/systemd/system/multi-user.target.wants/lxc-net.service"
 #define VALUE_MAX 32
 #define PATH_SIZE 256
+#define STRICT 1 /* of rp_filter */
 
 /* -1: there is no such parameter. */
 static int
@@ -66,7 +67,39 @@ read_parameters(struct doctor_facts *f)
 	f->ip_forward = read_sysctl("net/ipv4/ip_forward");
 	f->ip6_forward = read_sysctl("net/ipv6/conf/all/forwarding");
 	f->bridge_nf = read_sysctl("net/bridge/bridge-nf-call-iptables");
-	f->rp_filter = f->conf->wan ? read_rp_filter(f->conf->wan) : -1;
+	f->bridge_nf6 = read_sysctl("net/bridge/bridge-nf-call-ip6tables");
+}
+
+static void
+note_strict(struct doctor_facts *f, const char *interface)
+{
+	for (size_t i = 0; i < f->n_strict; i++)
+		if (strcmp(f->strict[i], interface) == 0)
+			return;
+	if (f->n_strict < DOCTOR_STRICT_MAX && read_rp_filter(interface) == STRICT)
+		(void)snprintf(f->strict[f->n_strict++], sizeof(f->strict[0]), "%s", interface);
+}
+
+/* The outside that the file names, and what forwards of one interface or address name. */
+static void
+read_strict(struct doctor_facts *f)
+{
+	if (f->conf->wan)
+		note_strict(f, f->conf->wan);
+	for (size_t i = 0; i < f->conf->n_forwards; i++) {
+		const struct conf_forward *forward = &f->conf->forwards[i];
+
+		if (forward->interface)
+			note_strict(f, forward->interface);
+		for (size_t k = 0; forward->listen.family == AF_INET && k < f->links.n_addresses;
+			k++) {
+			const struct link_address *a = &f->links.addresses[k];
+			const struct link_iface *at = link_find_index(&f->links, a->index);
+
+			if (at && addr_eq(&a->prefix.addr, &forward->listen))
+				note_strict(f, at->name);
+		}
+	}
 }
 
 /* --- routes ---------------------------------------------------------------------------------- */
@@ -223,6 +256,7 @@ doctor_read(const struct conf *conf, struct doctor_facts *ret, struct err *e)
 	read_parameters(ret);
 	if (read_network(ret, e) < 0)
 		return -1;
+	read_strict(ret);
 	doctor_read_legacy(PROC_ROOT, ret);
 	try_rules(ret);
 	read_rights(ret);

@@ -195,7 +195,12 @@ def test_chains_that_drop_elsewhere(net, edge):
 
 def test_forwarding_that_somebody_switched_off(net, edge):
     edge.sysctl("net/ipv4/ip_forward", 0)
+    # The router looks after interfaces as they come and go, and leaves this to whoever did it.
+    edge.run("ip", "link", "add", "more0", "type", "bridge")
+    edge.run("ip", "link", "set", "more0", "up")
+    net.routers[0].stats()
     mended(net, "ip-forward")
+    assert net.routers[0].log.count("somebody switched forwarding off") == 1
     edge.sysctl("net/ipv6/conf/all/forwarding", 0)
     mended(net, "ip6-forward")
     assert edge.sysctl("net/ipv4/ip_forward") == "1"
@@ -209,8 +214,15 @@ def test_bridge_nf_with_rules_that_drop(net, web):
     assert net.routers[0].end() == 0
     edge.run("ip", "link", "set", "dev", web.port, "type", "bridge_slave", "hairpin", "off")
     assert web.port in mended(net, "hairpin")["what"]
+    nft(edge, "table ip6 filter { chain FORWARD { type filter hook forward priority 0; policy drop; } }")
+    edge.sysctl("net/bridge/bridge-nf-call-ip6tables", 0)
+    assert "bridge-nf" not in [f["id"] for f in findings(net)]
+    edge.sysctl("net/bridge/bridge-nf-call-iptables", 0)
+    edge.sysctl("net/bridge/bridge-nf-call-ip6tables", 1)
+    assert "bridge-nf-call-ip6tables is 1" in mended(net, "bridge-nf")["what"]
+    edge.sysctl("net/bridge/bridge-nf-call-iptables", 1)
     nft(edge, "table ip filter { chain FORWARD { type filter hook forward priority 0; policy drop; } }")
-    mended(net, "bridge-nf")
+    assert "bridge-nf-call-iptables is 1" in mended(net, "bridge-nf")["what"]
 
 
 def test_networks_that_overlap(net, edge):
@@ -231,6 +243,15 @@ def test_a_strict_reverse_path_filter_where_answers_leave_elsewhere(net, edge):
     edge.sysctl("net/ipv4/conf/wan0/rp_filter", 1)
     edge.run("ip", "route", "add", "default", "dev", "lan0")
     assert mended(net, "rp-filter")["severity"] == "error"
+    # One forward's interface, by its name and by its address: a network of its own, maybe.
+    edge.run("ip", "link", "add", "vpn0", "type", "bridge")
+    edge.run("ip", "address", "add", "192.0.2.1/24", "dev", "vpn0")
+    edge.run("ip", "link", "set", "vpn0", "up")
+    edge.sysctl("net/ipv4/conf/all/rp_filter", 0)
+    for where in "8080 on vpn0", "192.0.2.1:8080":
+        edge.sysctl("net/ipv4/conf/vpn0/rp_filter", 1)
+        finding = mended(net, "rp-filter", CONF + f"forward tcp {where} -> web:80\n")
+        assert finding["severity"] == "warning" and "strict on vpn0" in finding["what"]
 
 
 def test_mtu(net, web):

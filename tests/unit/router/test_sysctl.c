@@ -166,6 +166,24 @@ what_forwarded_before_is_recorded_first(void **state)
 }
 
 static void
+forwarding_that_was_switched_off_is_left_to_the_next_generation(void **state)
+{
+	struct tree *t = *state;
+
+	t->in.upkeep = true;
+	collect(t);
+	assert_true(t->list.off);
+	for (size_t i = 0; i < t->list.n; i++)
+		assert_null(strstr(t->list.v[i].name, "forward"));
+	put(t, "net/ipv4/ip_forward", "1\n");
+	put(t, "net/ipv6/conf/all/forwarding", "1\n");
+	collect(t);
+	assert_false(t->list.off);
+	(void)find(t, "net/ipv4/conf/eth0.7/forwarding", "1");
+	(void)find(t, "net/ipv6/conf/eth0.7/forwarding", "1");
+}
+
+static void
 nothing_changes_where_all_is_as_wanted(void **state)
 {
 	struct tree *t = *state;
@@ -266,6 +284,7 @@ main(void)
 		TEST(advertisements_are_kept_before_forwarding_begins),
 		TEST(an_outside_that_ignores_advertisements_goes_on_doing_so),
 		TEST(what_forwarded_before_is_recorded_first),
+		TEST(forwarding_that_was_switched_off_is_left_to_the_next_generation),
 		TEST(nothing_changes_where_all_is_as_wanted),
 		TEST(a_host_that_forwards_but_not_from_the_outside),
 		TEST(a_bridge_of_others_is_recorded_and_ours_is_not),
