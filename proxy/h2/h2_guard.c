@@ -16,6 +16,7 @@
 #define FRAME_PRIORITY_UPDATE 16 /* RFC 9218 section 7.1 */
 #define FLAG_END_STREAM 1
 #define PRIORITY_LEN 5
+#define STREAM_LEN 4
 
 #define NO_ERROR 0
 #define PROTOCOL_ERROR 1
@@ -100,6 +101,10 @@ judge(struct h2_guard *g)
 		if (stream == 0 ||
 			(length_of(g) == PRIORITY_LEN && number_at(g->head + FRAME_HEAD) == stream))
 			return PROTOCOL_ERROR;
+	} else if (type == FRAME_PRIORITY_UPDATE) {
+		/* Of no stream: RFC 9218 section 7.1. */
+		if (length_of(g) >= STREAM_LEN && number_at(g->head + FRAME_HEAD) == 0)
+			return PROTOCOL_ERROR;
 	} else if (stream % 2 == 0) {
 		return NO_ERROR;
 	} else if (type == FRAME_RST_STREAM) {
@@ -118,7 +123,9 @@ is_head(const struct h2_guard *g)
 {
 	if (g->have < FRAME_HEAD)
 		return false;
-	return g->head[3] != FRAME_PRIORITY || length_of(g) != PRIORITY_LEN ||
+	if (g->head[3] == FRAME_PRIORITY)
+		return length_of(g) != PRIORITY_LEN || g->have == H2_GUARD_HEAD_MAX;
+	return g->head[3] != FRAME_PRIORITY_UPDATE || length_of(g) < STREAM_LEN ||
 	       g->have == H2_GUARD_HEAD_MAX;
 }
 

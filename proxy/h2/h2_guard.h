@@ -2,8 +2,9 @@
  * Watches the frames of an HTTP/2 client for what the library lets pass: it forgets streams as soon
  * as they are closed, and ignores PRIORITY frames. A frame on a stream that the client itself has
  * ended, reset or passed over breaks the protocol (RFC 9113 sections 5.1 and 5.1.1), as does a
- * PRIORITY without a stream (section 6.3). Frames on a stream that we have reset may be under way:
- * they are no fault. The last H2_GUARD_STREAMS streams are known; older ones are not judged.
+ * PRIORITY without a stream (section 6.3; RFC 9218 section 7.1). Frames on a stream that we have
+ * reset may be under way: they are no fault. The last H2_GUARD_STREAMS streams are known; older
+ * ones are not judged.
  *
  * Pure: bytes in, in any pieces, and a verdict out. What is malformed otherwise is the library's.
  */
@@ -14,7 +15,8 @@
 #include <stdint.h>
 
 #define H2_GUARD_STREAMS 64
-#define H2_GUARD_HEAD_MAX 13 /* a frame's head, and the dependency of a PRIORITY */
+#define H2_GUARD_HEAD_MAX                                                                          \
+	13 /* a frame's head, and the stream that a PRIORITY or PRIORITY_UPDATE names */
 
 struct h2_guard {
 	uint32_t seen[H2_GUARD_STREAMS]; /* a ring, ascending: number << 1 | ended by the client */

@@ -3,7 +3,7 @@
 
 #include "proxy/h2/h2_guard.h"
 
-enum { DATA, HEADERS, PRIORITY, RST_STREAM, WINDOW_UPDATE = 8 };
+enum { DATA, HEADERS, PRIORITY, RST_STREAM, WINDOW_UPDATE = 8, PRIORITY_UPDATE = 16 };
 enum { PROTOCOL_ERROR = 1, STREAM_CLOSED = 5 };
 enum { END = 1 };
 
@@ -98,7 +98,7 @@ what_the_library_ignores_is_counted(void **state)
 	(void)state;
 	(void)frame(&g, PRIORITY, 0, 3, 5, 0);
 	(void)frame(&g, 0x16, 0, 0, 5, 0);
-	(void)frame(&g, 0x10, 0, 0, 5, 0);
+	(void)frame(&g, PRIORITY_UPDATE, 0, 0, 5, 3);
 	(void)frame(&g, WINDOW_UPDATE, 0, 0, 4, 1);
 	assert_int_equal(g.ignored, 2);
 }
@@ -134,6 +134,11 @@ priorities_name_a_stream_that_is_not_their_own(void **state)
 	assert_int_equal(frame(&g, PRIORITY, 0, 3, 5, 3 | 1u << 31), PROTOCOL_ERROR);
 	g = started();
 	assert_int_equal(frame(&g, PRIORITY, 0, 0, 5, 1), PROTOCOL_ERROR);
+	g = started();
+	assert_int_equal(frame(&g, PRIORITY_UPDATE, 0, 0, 7, 3), 0);
+	assert_int_equal(frame(&g, PRIORITY_UPDATE, 0, 0, 4, 3), 0);
+	assert_int_equal(frame(&g, PRIORITY_UPDATE, 0, 0, 3, 0), 0); /* the library's to refuse */
+	assert_int_equal(frame(&g, PRIORITY_UPDATE, 0, 0, 7, 0), PROTOCOL_ERROR);
 }
 
 int
