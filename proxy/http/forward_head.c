@@ -306,8 +306,10 @@ forward_response_body(const struct http_response *response, uint8_t minor, enum 
 	return minor == 0 ? HTTP_BODY_UNTIL_CLOSE : HTTP_BODY_CHUNKED;
 }
 
+/* accepted: a WebSocket of HTTP/2, whose client has sent no key that this could belong to (RFC 8441
+ * section 5). */
 static bool
-put_response_fields(struct pen *p, const struct http_response *r)
+put_response_fields(struct pen *p, const struct http_response *r, bool accepted)
 {
 	bool dated = false;
 
@@ -316,6 +318,9 @@ put_response_fields(struct pen *p, const struct http_response *r)
 
 		if ((field->flags & HTTP_FIELD_LISTED) ||
 			(http_name_what(field->id) & (HTTP_HOP | HTTP_INTERNAL)))
+			continue;
+		if (accepted && slice_ieq(http_span_of(r->base, field->name),
+					SLICE_LIT("Sec-WebSocket-Accept")))
 			continue;
 		dated = dated || field->id == HTTP_NAME_DATE;
 		put_field(
@@ -344,7 +349,7 @@ forward_response_head(const struct forward_response *f, struct buf *out)
 		put(&p, http_span_of(r->base, r->status_text));
 		PUT(&p, "\r\n");
 	}
-	if (!put_response_fields(&p, r))
+	if (!put_response_fields(&p, r, f->switched && f->framed))
 		put_field(&p, SLICE_LIT("Date"), f->date);
 	if (f->trailers)
 		put_announced(&p, r->base, r->fields, r->n_fields);
@@ -375,7 +380,7 @@ forward_early_hints(const struct http_response *response, struct buf *out)
 		return -1;
 	p = (struct pen){.at = start, .end = start + max};
 	PUT(&p, "HTTP/1.1 103 Early Hints\r\n");
-	(void)put_response_fields(&p, response);
+	(void)put_response_fields(&p, response, false);
 	PUT(&p, "\r\n");
 	buf_commit(out, (size_t)(p.at - start));
 	return 0;

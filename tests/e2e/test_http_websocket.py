@@ -241,6 +241,7 @@ def test_through_http_2(served):
         stream = c.streams[number]
         c.wait_for(lambda: stream.status is not None)
         assert stream.status == 200
+        assert stream.header("sec-websocket-accept") is None  # no key was sent
         assert "upgrade" not in dict(stream.headers) and "connection" not in dict(stream.headers)
         blob = os.urandom(200_000)
         c.send(number, blob)
