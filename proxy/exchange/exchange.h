@@ -133,6 +133,7 @@ struct exchange {
 	bool head_held;   /* the answer's head is not sent before its body begins, for a moment */
 	bool unsent;      /* not a byte of the answer has gone out, and nothing else is queued */
 	bool answer_read; /* the backend's answer is complete */
+	bool hasty;       /* answered before it had all of the request: it may not read the rest */
 	bool spoiled;     /* bytes came behind the answer: the connection is not used again */
 	bool progress;    /* something moved since the timer was set */
 	unsigned interims;

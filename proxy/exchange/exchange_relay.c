@@ -80,6 +80,7 @@ exchange_start_relay(struct exchange *x)
 	x->request_sent = false;
 	x->upload_broken = false;
 	x->spoiled = false;
+	x->hasty = false;
 	if (x->stored)
 		spool_rewind(x->stored);
 	x->interims = 0;
@@ -267,6 +268,7 @@ relay_begin_answer(struct exchange *x)
 		return;
 	}
 	exchange_answered(x);
+	x->hasty = !x->request_sent || iobuf_len(&x->upstream->out) > 0;
 	if (x->cached && exchange_cache_answered(x))
 		return;
 	/* A front that frames bodies itself gets them as HTTP/1.0 does: without chunks. */
@@ -428,7 +430,7 @@ relay_may_reuse(const struct exchange *x)
 	const struct upstream *u = x->upstream;
 
 	return !x->route->proxy_protocol && x->response.keep_alive && x->request_sent &&
-	       !x->upload_broken && !x->spoiled && !u->finished && !u->lost &&
+	       !x->upload_broken && !x->spoiled && !x->hasty && !u->finished && !u->lost &&
 	       iobuf_len(&u->out) == 0 && iobuf_len(&u->in) == 0;
 }
 

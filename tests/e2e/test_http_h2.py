@@ -179,6 +179,22 @@ def test_an_answer_before_the_upload_is_complete(served):
         assert c.request("/www/small").status == 200
 
 
+def test_a_backend_that_answers_too_early_is_not_asked_again(served):
+    """It closes without a word as soon as it pleases: a POST would be lost on that connection."""
+    def refuse(conn):
+        conn.read_head()
+        conn.note("asked")
+        conn.send(b"HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno")
+        conn.note("again" if conn.sock.recv(1 << 20).startswith(b"POST") else "not again")
+    s = served(raw=refuse)
+    with connect(s) as c:
+        number = c.start("/app/", method="POST", end=False)
+        c.wait_for(lambda: c.streams[number].status is not None)
+        c.send(number, b"", end=True)
+        assert c.request("/app/", method="POST", body=b"", headers=[("content-length", "0")]).status == 403
+    assert "again" not in s.backend.notes()
+
+
 def test_limits_of_bodies(served):
     s = served(more="route /tiny -> http://127.0.0.1:1/ { body-limit 1K }")
     with connect(s) as c:
