@@ -353,7 +353,8 @@ exchange_build_answer(struct exchange *x, struct answer *a, const char *why)
 	exchange_stop_waiting(x);
 	exchange_drop_upstream(x);
 	front_set_wait(x->front, CONN_WAIT_NOTHING, 0);
-	x->keep_alive = x->keep_alive && exchange_can_drain(x);
+	x->keep_alive =
+		x->keep_alive && exchange_can_drain(x) && (a->status != 413 || x->front->framed);
 	a->date = worker_date(x->worker);
 	a->method = x->request.method;
 	a->keep_alive = x->keep_alive;

@@ -145,6 +145,16 @@ def test_a_refused_request_that_waits_for_100_ends_the_connection(sluice):
             assert c.eof()
 
 
+def test_a_413_ends_the_connection_however_small_the_rest_is(sluice, echo):
+    s = sluice(with_top("body-limit 1K"), port_back=echo.port)
+    with s.client() as c:
+        c.send(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 1025\r\n\r\n")
+        response = c.response()
+        assert response.status == 413 and not response.keep_alive
+        assert c.eof()
+    assert echo.requests() == []
+
+
 def test_chunks_above_the_limit_are_413_on_the_way(sluice, echo):
     s = sluice(with_top("body-limit 1K"), port_back=echo.port)
     with s.client() as c:
