@@ -170,6 +170,7 @@ struct exchange {
 	uint64_t error_at_ms;
 	unsigned attempts;
 	char upstream_text[ADDR_PORT_TEXT_MAX];
+	struct slice sent_host; /* in the arena: what a rule has told the backend instead of Host */
 
 	struct tunnel *tunnel;   /* in the arena; NULL: none */
 	struct list tunnel_node; /* in worker.tunnels */
@@ -297,6 +298,9 @@ struct slice exchange_prefix(const struct exchange *x);
 /* Brings what the backend's head says about its place into the client's words; the head begins from
  * bytes behind out's start. 0, or -1 when it does not fit. */
 int exchange_rewrite_head(struct exchange *x, size_t from, struct buf *out);
+/* Keeps the Host of the head that the backend gets for exchange_rewrite_head, where a rule has said
+ * another than the client's. 0, or -1: out of memory. */
+int exchange_note_host(struct exchange *x, struct slice head);
 /* Appends the PROXY header for the route's target, when it wants one. 0 or -1. */
 int exchange_put_proxy_header(const struct exchange *x, struct buf *out);
 /* The user's page for an answer of ours: opens it as x->file and fills a's page. Not for a request

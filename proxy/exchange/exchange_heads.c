@@ -135,6 +135,29 @@ names_a_place(const struct http_response *r)
 }
 
 int
+exchange_note_host(struct exchange *x, struct slice head)
+{
+	const struct slice name = SLICE_LIT("\nhost:");
+	const char *copy;
+
+	x->sent_host = SLICE_LIT("");
+	if (!rewrites(x) || exchange_head_effect(x, SLICE_LIT("host")) == HEAD_RULES_LEAVE)
+		return 0;
+	for (size_t at; (at = slice_index(head, '\n')) < head.n;) {
+		head = slice_skip(head, at);
+		if (slice_istarts(head, name)) {
+			head = slice_skip(head, name.n);
+			head = slice_trim(slice_head(head, slice_index(head, '\r')));
+			copy = arena_dup(x->arena, head);
+			x->sent_host = slice_of(copy, copy ? head.n : 0);
+			return copy ? 0 : -1;
+		}
+		head = slice_skip(head, 1);
+	}
+	return 0;
+}
+
+int
 exchange_rewrite_head(struct exchange *x, size_t from, struct buf *out)
 {
 	const struct conf_route *route = x->route;
@@ -148,6 +171,7 @@ exchange_rewrite_head(struct exchange *x, size_t from, struct buf *out)
 		.host = http_request_slice(&x->request, x->request.host_field),
 		.name = slice_str(x->target->host),
 		.address = slice_str(x->upstream_text),
+		.sent = x->sent_host,
 		.port = x->target->port};
 	return rewrite_head(&w, from, &x->worker->text, out);
 }

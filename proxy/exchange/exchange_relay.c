@@ -62,7 +62,8 @@ relay_build_head(struct exchange *x, struct iobuf *out)
 		return -1;
 	before = buf_len(&b);
 	if (forward_request_head(&f, &b) < 0 ||
-		exchange_edit_head(x, CONF_HEADER_REQUEST, before, &b) < 0)
+		exchange_edit_head(x, CONF_HEADER_REQUEST, before, &b) < 0 ||
+		exchange_note_host(x, slice_skip(buf_slice(&b), before)) < 0)
 		return -1;
 	out->start = (uint32_t)b.start;
 	out->end = (uint32_t)b.end;

@@ -130,14 +130,16 @@ same_authority(struct slice a, struct slice b, uint16_t standard)
 	       (port_a ? port_a : standard) == (port_b ? port_b : standard);
 }
 
-/* Whether this is the backend itself: its address, or the target's name and port. */
+/* Whether this is the backend itself: its address, the Host that it was told, or the target's name
+ * and port. */
 static bool
 is_backend(const struct rewrite *w, const struct reference *r)
 {
 	uint16_t standard = default_port(r->scheme), port;
 	struct slice host, name = w->name;
 
-	if (same_authority(r->authority, w->address, standard))
+	if (same_authority(r->authority, w->address, standard) ||
+		(w->sent.n > 0 && same_authority(r->authority, w->sent, standard)))
 		return true;
 	if (http_host_split(r->authority, &host, &port) < 0)
 		return false;
@@ -225,13 +227,29 @@ attribute_value(struct slice attribute, struct slice *ret_name)
 	return slice_trim(slice_skip(attribute, equals + 1));
 }
 
+/* `header request Host $host` says the client's own name, only without its port. */
+static bool
+is_clients(const struct rewrite *w, struct slice domain)
+{
+	struct slice host;
+	uint16_t port;
+
+	return http_host_split(w->host, &host, &port) == 0 && slice_ieq(domain, host);
+}
+
 /* A cookie for the backend's own name reaches no client; without a Domain it belongs to the host
  * that the client knows. */
 static bool
 is_backend_domain(const struct rewrite *w, struct slice domain)
 {
+	struct slice sent;
+	uint16_t port;
+
 	if (slice_starts(domain, SLICE_LIT(".")))
 		domain = slice_skip(domain, 1);
+	if (w->sent.n > 0 && http_host_split(w->sent, &sent, &port) == 0 &&
+		slice_ieq(domain, sent) && !is_clients(w, domain))
+		return true;
 	return w->name.n > 0 && slice_ieq(domain, w->name);
 }
 

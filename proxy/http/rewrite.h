@@ -4,9 +4,9 @@
  * backend has. Pure.
  *
  * The backend's prefix becomes the route's, on segment borders. An absolute URL is rewritten when
- * its host is the client's Host (then scheme and host stay) or the backend's own address (then
- * only the path is left, which is right whatever name and port the client uses). What is under
- * neither is somewhere else, and stays.
+ * its host is the client's Host (then scheme and host stay), or the backend's own address or the
+ * Host that a rule has told it (then only the path is left, which is right whatever name and port
+ * the client uses). What is under neither is somewhere else, and stays.
  */
 #ifndef PROXY_REWRITE_H
 #define PROXY_REWRITE_H
@@ -24,7 +24,8 @@ struct rewrite {
 	struct slice host;    /* the Host that the client sent, with its port */
 	struct slice name;    /* the target's host: a name or an address, without brackets */
 	struct slice address; /* "10.0.3.101:8080": the backend's address in this exchange */
-	uint16_t port;        /* the target's */
+	struct slice sent; /* the Host that the backend was told where it is not host, or empty */
+	uint16_t port;     /* the target's */
 };
 
 /* Appends the path, query and fragment as the client must see them. 1, or 0 when they stay as they

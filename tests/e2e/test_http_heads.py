@@ -126,6 +126,7 @@ site a.example {
     route /root/ -> http://127.0.0.1:@port_back@/
     route /same/ -> http://127.0.0.1:@port_back@/same/
     route /off/ -> http://127.0.0.1:@port_back@/inner/ { rewrite off }
+    route /told/ -> http://127.0.0.1:@port_back@/inner/ { header request Host app.internal }
     route / -> http://127.0.0.1:@port_back@
     route /on/ -> http://127.0.0.1:@port_back@ { rewrite on }
 }
@@ -147,6 +148,8 @@ def moved(sluice, backend):
     ("/app/", "/inner/x", "/app/x", "/app"), ("/app/", "BACK/inner/x", "/app/x", "/app"),
     ("/app/", "http://a.example/inner/x", "http://a.example/app/x", "/app"),
     ("/app/", "http://b.example/inner/x", "http://b.example/inner/x", "/app"),
+    ("/told/", "http://app.internal/inner/x", "/told/x", "/told"),
+    ("/told/", "http://b.example/inner/x", "http://b.example/inner/x", "/told"),
     ("/root/", "/x", "/root/x", "/root"), ("/same/", "/same/x", "/same/x", "none"),
     ("/off/", "/inner/x", "/inner/x", "/off"), ("/", "BACK/x", "BACK/x", "none"),
     ("/on/", "BACK/on/x", "/on/x", "none"), ("/on/", "BACK/x", "BACK/x", "none")])
@@ -154,7 +157,7 @@ def test_a_redirect_leads_where_the_client_can_go(moved, path, location, expecte
     r = moved.get(f"{path}?{location}", headers=[("X-Back", moved.back)])
     assert r.header("location") == expected.replace("BACK", moved.back)
     assert r.header("x-prefix") == prefix
-    assert r.header("set-cookie") == ("a=b; Path=/app/" if path == "/app/" else
+    assert r.header("set-cookie") == (f"a=b; Path={path}" if path in ("/app/", "/told/") else
                                       "a=b; Path=/root/inner/" if path == "/root/" else "a=b; Path=/inner/")
 
 

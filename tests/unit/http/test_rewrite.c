@@ -144,6 +144,43 @@ urls_are_rewritten_for_two_hosts(void **state)
 }
 
 static void
+told(struct rewrite *w, const char *sent, rewrite_fn *rewrite, const char *value,
+	const char *expected)
+{
+	struct buf out;
+
+	w->sent = slice_str(sent);
+	buf_init(&out, OUT_MAX);
+	assert_int_equal(rewrite(w, slice_str(value), &out), expected != NULL);
+	if (!slice_eq_str(buf_slice(&out), expected ? expected : ""))
+		fail_msg("%s: %.*s", value, SLICE_ARG(buf_slice(&out)));
+	buf_clear(&out);
+}
+
+static void
+the_host_that_a_rule_has_told_is_the_backends(void **state)
+{
+	struct rewrite w = {.route = SLICE_LIT("/jenkins/"),
+		.target = SLICE_LIT("/inner/"),
+		.host = SLICE_LIT("example.org:8443"),
+		.name = SLICE_LIT("jenkins"),
+		.address = SLICE_LIT("10.0.3.101:8080"),
+		.port = 8080};
+
+	(void)state;
+	told(&w, "app.internal", rewrite_reference, "http://app.internal/inner/a", "/jenkins/a");
+	told(&w, "app.internal", rewrite_reference, "//APP.internal:443/inner/", NULL);
+	told(&w, "app.internal:81", rewrite_reference, "http://app.internal/inner/a", NULL);
+	told(&w, "", rewrite_reference, "http://app.internal/inner/a", NULL);
+	told(&w, "", rewrite_reference, "http:///inner/a", NULL);
+	told(&w, "app.internal", rewrite_cookie, "a=b; Domain=.app.internal", "a=b");
+	told(&w, "app.internal", rewrite_cookie, "a=b; Domain=internal", NULL);
+	/* Host $host: the client's own name without its port. */
+	told(&w, "example.org", rewrite_reference, "https://example.org/inner/a", "/jenkins/a");
+	told(&w, "example.org", rewrite_cookie, "a=b; Domain=example.org", NULL);
+}
+
+static void
 refresh_holds_a_reference(void **state)
 {
 	static const struct rewrite_case cases[] = {
@@ -245,6 +282,7 @@ main(void)
 		cmocka_unit_test(paths_move_on_segment_borders),
 		cmocka_unit_test(an_exact_route_maps_its_one_path),
 		cmocka_unit_test(urls_are_rewritten_for_two_hosts),
+		cmocka_unit_test(the_host_that_a_rule_has_told_is_the_backends),
 		cmocka_unit_test(refresh_holds_a_reference),
 		cmocka_unit_test(cookies_move_with_their_path),
 		cmocka_unit_test(a_head_is_rewritten_where_it_names_a_place),
