@@ -483,8 +483,6 @@ conn_on_timeout(struct timer *t)
 		conn_close(c, CONN_CLOSE_DONE);
 		return;
 	case CONN_WAIT_CLIENT:
-		conn_close(c, CONN_CLOSE_SEND_TIMEOUT);
-		return;
 	case CONN_WAIT_HEAD:
 	case CONN_WAIT_BODY:
 	case CONN_WAIT_CONNECT:

@@ -144,6 +144,8 @@ void conn_log_refused(struct conn *c, const char *why);
 int conn_start_tls(struct conn *c);
 /* Goes on with the handshake. OK: done. */
 enum front_io conn_handshake(struct conn *c);
+/* Bytes that the kernel holds because the client has not acknowledged them. */
+size_t conn_unsent(const struct conn *c);
 /* Reads once into c->front.in, behind what is there. BLOCKED also when it has no room. */
 enum front_io conn_read(struct conn *c);
 /* Reads once and drops it. */

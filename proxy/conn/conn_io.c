@@ -7,7 +7,9 @@
 #include "proxy/conn/conn.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <openssl/err.h>
+#include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 
@@ -393,6 +395,27 @@ conn_front_kick(struct front *f)
 	conn_kick(f->conn);
 }
 
+static bool
+conn_front_held(struct front *f)
+{
+	(void)f;
+	return true;
+}
+
+size_t
+conn_unsent(const struct conn *c)
+{
+	int n = 0;
+
+	return ioctl(c->origin.fd, SIOCOUTQ, &n) == 0 && n > 0 ? (size_t)n : 0;
+}
+
+static size_t
+conn_front_backlog(struct front *f)
+{
+	return conn_unsent(f->conn);
+}
+
 const struct front_ops conn_front_ops = {
 	.read = conn_front_read,
 	.take = conn_front_take,
@@ -404,6 +427,8 @@ const struct front_ops conn_front_ops = {
 	.kick = conn_front_kick,
 	.presence = conn_front_presence,
 	.settle = conn_front_settle,
+	.held = conn_front_held,
+	.backlog = conn_front_backlog,
 };
 
 const struct front_ops conn_front_ops_tls = {
@@ -416,4 +441,6 @@ const struct front_ops conn_front_ops_tls = {
 	.kick = conn_front_kick,
 	.presence = conn_front_presence,
 	.settle = conn_front_settle,
+	.held = conn_front_held,
+	.backlog = conn_front_backlog,
 };

@@ -576,26 +576,6 @@ exchange_timeout(const struct exchange *x, enum conf_timeout which)
 }
 
 bool
-exchange_wait_for_client(struct exchange *x, enum conn_wait wait, uint64_t timeout_ms)
-{
-	const struct conf *conf = (x->generation ? x->generation : x->worker->generation)->conf;
-	size_t queued = iobuf_len(&x->front->out);
-	uint64_t bytes =
-		x->request_body.payload + (x->body_sent > queued ? x->body_sent - queued : 0);
-
-	if (!pace_too_slow(&x->pace, &conf->overload, bytes, clock_mono_coarse_ms())) {
-		front_set_wait(x->front, wait, timeout_ms);
-		return true;
-	}
-	x->keep_alive = false;
-	if (wait == CONN_WAIT_BODY && !x->answer_begun)
-		exchange_answer(x, 408, NULL, "request body slower than min-rate");
-	else
-		front_close(x->front, CONN_CLOSE_SLOW);
-	return false;
-}
-
-bool
 exchange_write_rest(struct exchange *x)
 {
 	struct front *f = x->front;
@@ -762,11 +742,8 @@ exchange_on_timeout(struct exchange *x, enum conn_wait wait)
 		exchange_answer(x, 408, NULL, "request head took too long");
 		break;
 	case CONN_WAIT_BODY:
-		x->keep_alive = false;
-		if (x->answer_begun)
-			front_close(x->front, CONN_CLOSE_IDLE_TIMEOUT);
-		else
-			exchange_answer(x, 408, NULL, "request body took too long");
+	case CONN_WAIT_CLIENT:
+		exchange_on_client_timeout(x, wait);
 		break;
 	case CONN_WAIT_CONNECT:
 		exchange_connect_timeout(x);
@@ -784,7 +761,6 @@ exchange_on_timeout(struct exchange *x, enum conn_wait wait)
 	case CONN_WAIT_NOTHING:
 	case CONN_WAIT_HANDSHAKE:
 	case CONN_WAIT_REQUEST:
-	case CONN_WAIT_CLIENT:
 	case CONN_WAIT_LINGER:
 		break;
 	}

@@ -188,7 +188,10 @@ struct exchange {
 	uint64_t file_left;       /* of the file, or of the part that is being sent */
 	struct file_parts *parts; /* in the arena; NULL: it is not sent in parts */
 
-	struct pace pace; /* of the client, while it is waited for */
+	struct pace pace;         /* of the client, while it is waited for */
+	uint64_t client_moved;    /* bytes, when its time-out last began */
+	uint64_t client_wait_ms;  /* that time-out */
+	uint64_t client_until_ms; /* and its end */
 
 	uint16_t status;    /* sent to the client; 0: none yet */
 	uint64_t body_sent; /* payload bytes queued to the client */
@@ -238,6 +241,8 @@ void exchange_flight_free(struct flight_ticket *t);
 /* The client is waited for: the timer starts over, unless the client has been too slow on the
  * average; then it is answered with 408 or cut off, and the result is false. */
 bool exchange_wait_for_client(struct exchange *x, enum conn_wait wait, uint64_t timeout_ms);
+/* The timer fired while the client was waited for: BODY or CLIENT. */
+void exchange_on_client_timeout(struct exchange *x, enum conn_wait wait);
 void exchange_set_state(struct exchange *x, enum exchange_state state);
 /* Writes what is queued for the client. False: not all of it could be written now, and the client
  * is waited for, or is gone. */

@@ -105,6 +105,9 @@ struct front_ops {
 	void (*kick)(struct front *f);
 	enum front_presence (*presence)(struct front *f);
 	void (*settle)(struct front *f);
+	/* NULL: nothing is ever held back. */
+	bool (*held)(struct front *f);
+	size_t (*backlog)(struct front *f);
 };
 
 struct front {
@@ -231,6 +234,22 @@ static inline void
 front_settle(struct front *f)
 {
 	f->ops->settle(f);
+}
+
+/* While the answer waits for the client: whether this client alone is what it waits for, and not
+ * other answers on the same connection. */
+static inline bool
+front_is_held(struct front *f)
+{
+	return f->ops->held && f->ops->held(f);
+}
+
+/* Bytes beyond out that the client has not got yet: the kernel's, and on a connection with several
+ * answers those of the others among them. */
+static inline size_t
+front_backlog(struct front *f)
+{
+	return f->ops->backlog ? f->ops->backlog(f) : 0;
 }
 
 #endif

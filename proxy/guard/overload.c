@@ -74,6 +74,13 @@ overload_adopt(struct overload *o, const struct conf_overload *c, unsigned n_thr
 		(uint64_t)info.totalram * info.mem_unit);
 }
 
+/* What the kernel holds for others on the same connection may hide some of what has moved. */
+static uint64_t
+pace_moved(const struct pace *p, uint64_t bytes)
+{
+	return bytes > p->bytes ? bytes - p->bytes : 0;
+}
+
 bool
 pace_too_slow(struct pace *p, const struct conf_overload *c, uint64_t bytes, uint64_t now_ms)
 {
@@ -86,12 +93,18 @@ pace_too_slow(struct pace *p, const struct conf_overload *c, uint64_t bytes, uin
 	elapsed = now_ms - p->since_ms;
 	if (c->min_rate == 0 || elapsed <= c->min_rate_after_ms)
 		return false;
-	if ((bytes - p->bytes) * 1000 < c->min_rate * elapsed)
+	if (pace_moved(p, bytes) * 1000 < c->min_rate * elapsed)
 		return true;
 	/* What was fast enough counts no longer: else who takes megabytes at once, into the
 	 * kernel's buffers perhaps, could take a byte now and then for hours. */
 	*p = (struct pace){.since_ms = now_ms, .bytes = bytes};
 	return false;
+}
+
+uint64_t
+pace_due_ms(const struct pace *p, const struct conf_overload *c)
+{
+	return c->min_rate == 0 ? UINT64_MAX : p->since_ms + c->min_rate_after_ms + 1;
 }
 
 void

@@ -67,6 +67,8 @@ struct pace {
 /* Whether the client has been too slow: call it whenever something is known, with all bytes so far.
  */
 bool pace_too_slow(struct pace *p, const struct conf_overload *c, uint64_t bytes, uint64_t now_ms);
+/* When it has to be called at the latest; UINT64_MAX: never. It must be waited for. */
+uint64_t pace_due_ms(const struct pace *p, const struct conf_overload *c);
 /* It is not waited for any more. */
 void pace_stop(struct pace *p);
 

@@ -60,8 +60,6 @@ h2_stream_on_timeout(struct timer *t)
 	case CONN_WAIT_LINGER:
 		return;
 	case CONN_WAIT_CLIENT:
-		front_close(f, CONN_CLOSE_SEND_TIMEOUT);
-		return;
 	case CONN_WAIT_HEAD:
 	case CONN_WAIT_BODY:
 	case CONN_WAIT_CONNECT:
@@ -683,6 +681,25 @@ h2_front_settle(struct front *f)
 	(void)f;
 }
 
+/* Its window is shut, or that of the connection (RFC 9113 section 5.2): nobody but the client can
+ * open them. */
+static bool
+h2_front_held(struct front *f)
+{
+	const struct h2_stream *s = h2_stream_of(f);
+	nghttp2_session *session = s->h2->session;
+
+	return s->open &&
+	       (nghttp2_session_get_remote_window_size(session) <= 0 ||
+		       nghttp2_session_get_stream_remote_window_size(session, s->id) <= 0);
+}
+
+static size_t
+h2_front_backlog(struct front *f)
+{
+	return iobuf_len(&f->conn->front.out) + conn_unsent(f->conn);
+}
+
 const struct front_ops h2_front_ops = {
 	.read = h2_front_read,
 	.take = h2_front_take,
@@ -692,4 +709,6 @@ const struct front_ops h2_front_ops = {
 	.kick = h2_front_kick,
 	.presence = h2_front_presence,
 	.settle = h2_front_settle,
+	.held = h2_front_held,
+	.backlog = h2_front_backlog,
 };

@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import socket
 import time
 
 import client
@@ -213,6 +214,47 @@ def test_a_trickling_reader_of_a_stream_is_ended(served):
             except TimeoutError:
                 pass
         assert c.streams[number].reset == 8  # CANCEL
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_slow_reader_is_ended_although_the_kernel_has_taken_its_bytes(served, tls):
+    """Nothing moves in the loop while the client fetches what the socket's buffer holds."""
+    s = served("min-rate 64K after 1s\ntimeout send 60s")
+    with client.RawClient("127.0.0.1", s.ports["port_tls" if tls else "port"], tls=tls) as c:
+        c.send(b"GET /www/large HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        end = time.monotonic() + 20
+        while s.stats().get("connections_open", 1) and time.monotonic() < end:
+            time.sleep(0.2)  # the pace is what is tested
+            with contextlib.suppress(OSError):
+                c.sock.recv(64)
+        assert not s.stats()["connections_open"]
+
+
+def test_a_stream_whose_window_stays_shut_is_ended(served):
+    s = served("min-rate 64K after 1s\ntimeout send 60s")
+    with H2Client("127.0.0.1", s.ports["port_tls"], acknowledge=False) as c:
+        number = c.start("/www/large")
+        c.wait_for(lambda: c.streams[number].over)
+        assert c.streams[number].reset == 8  # CANCEL
+
+
+def test_an_upload_that_stops_gets_408_by_the_rate(served):
+    s = served("min-rate 1K after 1s\ntimeout idle 60s")
+    with s.client() as c:
+        c.send(b"POST /app/ HTTP/1.1\r\nHost: a.example\r\nContent-Length: 100000\r\n\r\nabc")
+        assert c.response(timeout=20).status == 408
+
+
+def test_who_fetches_from_the_kernel_is_not_silent(served):
+    """Slower than a buffer drains within `timeout send`, faster than min-rate."""
+    s = served("min-rate 1K after 1s\ntimeout send 1s")
+    with client.RawClient("127.0.0.1", s.ports["port"]) as c:
+        c.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        c.send(b"GET /www/large HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        for _ in range(25):
+            assert c.sock.recv(32768)
+            time.sleep(0.2)  # the pace is what is tested
+        assert s.stats()["connections_open"] == 1
 
 
 @pytest.mark.parametrize("tls", [False, True])

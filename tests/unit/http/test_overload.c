@@ -66,6 +66,23 @@ a_burst_earns_no_time(void **state)
 }
 
 static void
+a_pace_says_when_it_wants_to_know(void **state)
+{
+	const struct conf_overload c = {.min_rate = 100, .min_rate_after_ms = 10000}, off = {0};
+	struct pace p = {0};
+
+	(void)state;
+	assert_false(pace_too_slow(&p, &c, 5000, 1000));
+	assert_int_equal(pace_due_ms(&p, &c), 11001);
+	assert_false(pace_too_slow(&p, &c, 5000, 11000));
+	assert_false(pace_too_slow(&p, &c, 6001, 11001));
+	assert_int_equal(pace_due_ms(&p, &c), 21002);
+	/* Less than before: the kernel holds more of others on this connection. */
+	assert_true(pace_too_slow(&p, &c, 4000, 21002));
+	assert_true(pace_due_ms(&p, &off) == UINT64_MAX);
+}
+
+static void
 off_is_off(void **state)
 {
 	const struct conf_overload c = {.min_rate = 0, .min_rate_after_ms = 1};
@@ -103,6 +120,7 @@ main(void)
 		cmocka_unit_test(auto_follows_from_what_there_is),
 		cmocka_unit_test(a_pace_counts_from_the_moment_of_waiting),
 		cmocka_unit_test(a_burst_earns_no_time),
+		cmocka_unit_test(a_pace_says_when_it_wants_to_know),
 		cmocka_unit_test(off_is_off),
 		cmocka_unit_test(a_limit_that_is_reached_again_and_again_is_noted_now_and_then),
 	};
