@@ -1,5 +1,6 @@
 """OCSP stapling: fetched, checked, refreshed, kept, and never handed out when it must not be."""
 
+import pathlib
 import re
 import subprocess
 import time
@@ -19,8 +20,9 @@ site * -> status 204
 
 @pytest.fixture
 def house(sluice, certs, box):
-    """make(say, …) → (sluice, responder): one certificate, whose responder a test decides."""
-    def make(extra="", extensions="", start=True, conf=CONF, chain=None, **options):
+    """make(say, …) → (sluice, responder): one certificate, whose responder a test decides. `before`
+    is called before the daemon starts, which asks at once, and again ten seconds after a failure."""
+    def make(extra="", extensions="", start=True, conf=CONF, chain=None, before=None, **options):
         port = free_port()
         cert = certs.make("a.example", extra=f"authorityInfoAccess=OCSP;URI:http://127.0.0.1:{port}/ocsp?x=1\n{extensions}")
         if chain:
@@ -31,6 +33,8 @@ def house(sluice, certs, box):
             responder.say = say
             responder.know(cert.chain)
             box.defer(lambda: responder.server.socket.fileno() >= 0 and responder.stop())
+        if before:
+            before(port, cert)
         s = sluice(conf + extra, pair=cert.pair)
         s.ocsp_port, s.pair = port, cert
         return s, responder
@@ -64,13 +68,20 @@ def wait_failed(s, why):
 
 
 def test_a_real_responder_is_asked_and_stapled(house, certs, box):
-    s, _ = house(start=False)
-    serial = run("openssl", "x509", "-in", s.pair.chain, "-noout", "-serial").stdout.strip().partition("=")[2]
-    index = box.write("index.txt", f"V\t400101000000Z\t\t{serial}\tunknown\t/CN=a.example\n")
-    responder = subprocess.Popen(
-        ["openssl", "ocsp", "-port", f"{s.ocsp_port}", "-index", index, "-CA", certs.ca, "-rsigner", certs.ca,
-         "-rkey", certs.ca_key, "-nmin", "60"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    box.defer(lambda: (responder.kill(), responder.wait()))
+    def listens(port):
+        table = pathlib.Path("/proc/net/tcp").read_text() + pathlib.Path("/proc/net/tcp6").read_text()
+        return re.search(rf":{port:04X} 0+:0000 0A ", table)
+
+    def respond(port, cert):
+        serial = run("openssl", "x509", "-in", cert.chain, "-noout", "-serial").stdout.strip().partition("=")[2]
+        index = box.write("index.txt", f"V\t400101000000Z\t\t{serial}\tunknown\t/CN=a.example\n")
+        responder = subprocess.Popen(
+            ["openssl", "ocsp", "-port", f"{port}", "-index", index, "-CA", certs.ca, "-rsigner", certs.ca,
+             "-rkey", certs.ca_key, "-nmin", "60"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        box.defer(lambda: (responder.kill(), responder.wait()))
+        wait_for(lambda: listens(port), 20, "the responder listens")
+
+    s, _ = house(start=False, before=respond)
     wait_for(lambda: certificate(s)["ocsp"] == "stapled", 40, "an OCSP answer")
     text = status(s, "-CAfile", str(certs.ca))
     assert "OCSP Response Status: successful" in text and "Cert Status: good" in text, text
@@ -188,11 +199,10 @@ def test_an_answer_of_another_time_is_refused(house, life, age, why):
 
 
 def test_an_answer_about_another_certificate_is_refused(house, certs):
-    s, responder = house(say=lambda q: (200, TYPE, b""))
     other = Responder(free_port(), Authority(certs))
     wrong = other.der(other.question(other.know(certs.default().chain)))
     other.stop()
-    responder.say = lambda q: (200, TYPE, wrong)
+    s, _ = house(say=lambda q: (200, TYPE, wrong))
     wait_for(lambda: certificate(s)["ocsp_why"] == "the responder's answer is about another certificate", 25, "the refusal")
     assert not stapled(s)
 
