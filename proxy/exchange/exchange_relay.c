@@ -444,7 +444,7 @@ relay_end_answer(struct exchange *x, enum exchange_state next)
 		exchange_cache_complete(x, false);
 	upstream_settle(x->upstream);
 	if (relay_may_reuse(x))
-		upstream_return(steal_ptr(&x->upstream));
+		upstream_return(steal_ptr(&x->upstream), x->response.idle_s);
 	else
 		exchange_drop_upstream(x);
 	front_set_wait(x->front, CONN_WAIT_NOTHING, 0);

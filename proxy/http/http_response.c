@@ -1,6 +1,7 @@
 /* The response head's parser: the status line, the fields, and how long the body is. */
 #include "proxy/http/http_response.h"
 
+#include "core/num.h"
 #include "proxy/http/http_scan.h"
 
 #include <assert.h>
@@ -52,6 +53,21 @@ parse_status_line(struct http_response *r, const char *data, size_t n)
 	return HTTP_REASON_NONE;
 }
 
+/* "timeout=5, max=100" (RFC 2068 section 19.7.1.1, and Node and Apache to this day). */
+static uint32_t
+parse_keep_alive(struct slice value)
+{
+	const struct slice name = SLICE_LIT("timeout=");
+	struct slice one;
+	uint64_t n;
+
+	while (http_list_next(&value, &one))
+		if (slice_istarts(one, name) &&
+			num_parse(slice_skip(one, name.n), 0, UINT32_MAX, &n) == 0)
+			return (uint32_t)n;
+	return 0;
+}
+
 static enum http_reason
 parse_field(struct http_response *r, const char *data, size_t n)
 {
@@ -64,6 +80,8 @@ parse_field(struct http_response *r, const char *data, size_t n)
 	if (reason != HTTP_REASON_NONE)
 		return reason;
 	r->n_fields++;
+	if (field->id == HTTP_NAME_KEEP_ALIVE)
+		r->idle_s = parse_keep_alive(http_span_of(data, field->value));
 	return http_framing_add(&r->framing, field, http_span_of(data, field->value));
 }
 

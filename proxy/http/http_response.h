@@ -39,6 +39,7 @@ struct http_response {
 	bool has_content_length; /* also where there is no body: HEAD, 304 */
 	uint64_t content_length;
 	bool keep_alive; /* the connection may be used again once the body was read exactly */
+	uint32_t idle_s; /* and is closed after so long without a request; 0: it does not say */
 	uint16_t n_fields;
 	struct http_field fields[HTTP_RESPONSE_FIELDS_MAX];
 };

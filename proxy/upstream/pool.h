@@ -17,6 +17,7 @@
 #define POOL_IDLE_MAX 64     /* idle connections to one address, a thread */
 #define POOLS_IDLE_MAX 1024  /* of all addresses together, a thread */
 #define POOL_IDLE_MS 60000   /* an idle connection is kept so long */
+#define POOL_MARGIN_MS 1000  /* or so much shorter than the backend says that it keeps it */
 #define POOL_SURPLUS_MS 1000 /* and those beyond POOL_IDLE_MAX so long, while they are in use */
 
 struct upstream;

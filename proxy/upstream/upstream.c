@@ -294,12 +294,26 @@ upstream_release_buffers(struct upstream *u)
 	iobuf_release(&u->out, &u->worker->blocks);
 }
 
+/* A backend that closes a connection in the moment in which a request goes out on it has not had
+ * the request, and nobody can tell: what may not be repeated fails. So ours is the first to close.
+ */
+static uint64_t
+upstream_idle_ms(const struct upstream *u, uint32_t idle_s)
+{
+	uint64_t ours = u->pool->n_idle < POOL_IDLE_MAX ? POOL_IDLE_MS : POOL_SURPLUS_MS;
+	uint64_t theirs = (uint64_t)idle_s * 1000;
+
+	if (theirs == 0)
+		return ours;
+	theirs = theirs > 2 * POOL_MARGIN_MS ? theirs - POOL_MARGIN_MS : theirs / 2;
+	return ours < theirs ? ours : theirs;
+}
+
 void
-upstream_return(struct upstream *u)
+upstream_return(struct upstream *u, uint32_t idle_s)
 {
 	struct worker *w = u->worker;
-
-	uint64_t idle_ms = u->pool->n_idle < POOL_IDLE_MAX ? POOL_IDLE_MS : POOL_SURPLUS_MS;
+	uint64_t idle_ms = upstream_idle_ms(u, idle_s);
 
 	if (w->pools.n_idle >= POOLS_IDLE_MAX || (u->readable && upstream_is_stale(u))) {
 		upstream_close(u);

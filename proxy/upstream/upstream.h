@@ -61,8 +61,9 @@ enum upstream_io upstream_write(struct upstream *u);
 void upstream_leave_place(struct upstream *u);
 /* Says that nothing more will be written. */
 void upstream_finish(struct upstream *u);
-/* Ends the lease: the connection is idle and may be leased again. */
-void upstream_return(struct upstream *u);
+/* Ends the lease: the connection is idle and may be leased again. idle_s: for how long the backend
+ * has said that it keeps it; 0: it has not. */
+void upstream_return(struct upstream *u, uint32_t idle_s);
 /* Ends the lease and the connection. */
 void upstream_close(struct upstream *u);
 /* Closes the idle connections to an address, whatever the port. */

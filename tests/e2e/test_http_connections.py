@@ -393,6 +393,21 @@ def test_an_idle_connection_that_speaks_or_closes_is_not_used_again(sluice, back
     assert origin.connections() == 3
 
 
+def test_an_idle_connection_is_closed_before_the_backend_does(sluice, backend):
+    """A backend that keeps it for a second would else close it in the moment of a POST, which then fails."""
+    def serve(conn):
+        conn.read_head()
+        conn.send(b"HTTP/1.1 200 OK\r\nKeep-Alive: timeout=1\r\nContent-Length: 2\r\n\r\nok")
+        began = time.monotonic()
+        assert conn.sock.recv(100) == b""
+        conn.note(time.monotonic() - began)
+    origin = backend.raw(serve)
+    s = sluice("threads 1\n" + CONF, port_back=origin.port)
+    assert s.get("/").body == b"ok"
+    wait_for(origin.notes, what="the idle connection to be closed")
+    assert float(origin.notes()[0]) > 0.3
+
+
 # answers before the request is complete
 
 def test_an_early_answer_is_passed_on_while_the_client_still_sends(sluice, backend):

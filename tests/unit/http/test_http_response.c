@@ -165,6 +165,33 @@ bodies_end_as_the_head_says(void **state)
 }
 
 static void
+a_backend_says_how_long_it_keeps_a_connection(void **state)
+{
+	static const struct {
+		const char *head;
+		uint32_t idle_s;
+	} all[] = {
+		{OK "Content-Length: 0\r\n\r\n", 0},
+		{OK "Keep-Alive: timeout=5\r\n\r\n", 5},
+		{OK "Keep-Alive: max=100, Timeout=15\r\n\r\n", 15},
+		{OK "Keep-Alive: timeout=\r\n\r\n", 0},
+		{OK "Keep-Alive: timeout=-1\r\n\r\n", 0},
+		{OK "Keep-Alive: timeout=99999999999\r\n\r\n", 0},
+		{OK "Keep-Alive: 300\r\n\r\n", 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		struct http_response r;
+
+		http_response_init(&r, HTTP_METHOD_GET);
+		assert_int_equal(
+			http_parse_response(&r, all[i].head, strlen(all[i].head)), HTTP_DONE);
+		assert_int_equal(r.idle_s, all[i].idle_s);
+	}
+}
+
+static void
 interim_answers_are_told_apart(void **state)
 {
 	const char *bytes = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Made\r\n\r\n";
@@ -271,6 +298,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(heads_are_judged),
 		cmocka_unit_test(bodies_end_as_the_head_says),
+		cmocka_unit_test(a_backend_says_how_long_it_keeps_a_connection),
 		cmocka_unit_test(interim_answers_are_told_apart),
 		cmocka_unit_test(fields_are_found_and_listed_ones_marked),
 		cmocka_unit_test(sizes_end_exactly_at_their_maxima),
