@@ -16,6 +16,7 @@ add_library(sluice_http STATIC
 	cache/cache_flight.c
 	cache/cache_head.c
 	cache/cache_object.c
+	cache/cache_parts.c
 	cache/cache_policy.c
 	cache/cache_store.c
 	cache/cache_vary.c

@@ -1,10 +1,10 @@
 /* Conditions, ranges and heads of answers from the store. */
 #include "proxy/cache/cache_answer.h"
 
-#include "core/num.h"
 #include "core/own.h"
 #include "proxy/http/answer.h"
 #include "proxy/cache/cache_head.h"
+#include "proxy/file/file_range.h"
 #include "proxy/http/http_date.h"
 
 #include <inttypes.h>
@@ -63,36 +63,18 @@ range_applies(const struct http_request *r, const struct cache_object *o)
 	return condition.n > 0 && slice_eq(condition, o->modified_text) && o->has_modified;
 }
 
-enum range { RANGE_NONE, RANGE_PART, RANGE_OUTSIDE };
-
-/* "first-last", "first-" or "-suffix"; several at once get the whole. */
-static enum range
-parse_range(struct slice s, uint64_t size, struct cache_answer *ret)
+/* A part has no field for its coding that clients would look at. */
+static bool
+may_be_split(const struct cache_object *o)
 {
-	uint64_t first = 0, last = UINT64_MAX;
-	size_t dash;
+	struct slice rest = o->head;
+	struct cache_line l;
 
-	if (!slice_istarts(s, SLICE_LIT("bytes=")))
-		return RANGE_NONE;
-	s = slice_trim(slice_skip(s, 6));
-	dash = slice_index(s, '-');
-	if (dash == s.n || (dash == 0 && s.n == 1) ||
-		(dash > 0 && num_parse(slice_head(s, dash), 0, INT64_MAX, &first) < 0) ||
-		(dash + 1 < s.n && num_parse(slice_skip(s, dash + 1), 0, INT64_MAX, &last) < 0))
-		return RANGE_NONE;
-	if (dash == 0) {
-		if (last == 0 || size == 0)
-			return RANGE_OUTSIDE;
-		first = last < size ? size - last : 0;
-		last = size - 1;
-	}
-	if (last < first)
-		return RANGE_NONE;
-	if (first >= size)
-		return RANGE_OUTSIDE;
-	ret->start = first;
-	ret->length = (last < size - 1 ? last : size - 1) - first + 1;
-	return RANGE_PART;
+	cache_head_skip_status(&rest);
+	while (cache_head_next(&rest, &l))
+		if (slice_ieq(l.name, SLICE_LIT("content-encoding")))
+			return false;
+	return o->body != NULL;
 }
 
 /* RFC 9110 section 14.2: ranges are for GET alone. */
@@ -100,18 +82,25 @@ static bool
 decide_range(const struct http_request *r, const struct cache_object *o, struct cache_answer *ret)
 {
 	struct slice range = http_request_value(r, HTTP_NAME_RANGE);
+	struct file_part parts[FILE_RANGES_MAX];
+	size_t n = 0;
 
 	if (r->method != HTTP_METHOD_GET || !range.p || !range_applies(r, o))
 		return false;
-	switch (parse_range(range, o->length, ret)) {
-	case RANGE_PART:
+	switch (file_range_parse(range, o->length, parts, &n)) {
+	case FILE_RANGE_PARTS:
+		ret->several = n > 1 && may_be_split(o);
+		if (n > 1)
+			return false;
 		ret->status = 206;
+		ret->start = parts[0].start;
+		ret->length = parts[0].length;
 		ret->body = true;
 		return true;
-	case RANGE_OUTSIDE:
-		*ret = (struct cache_answer){.status = 416};
+	case FILE_RANGE_OUTSIDE:
+		ret->status = 416;
 		return true;
-	case RANGE_NONE:
+	case FILE_RANGE_NONE:
 		break;
 	}
 	return false;
@@ -137,7 +126,7 @@ cache_answer_decide(
 /* What an answer of another status keeps of the stored head: a 304 says nothing about the content
  * (RFC 9110 section 15.4.5), a 416 has another. */
 static bool
-belongs(uint16_t status, struct slice name)
+belongs(const struct cache_answer *a, struct slice name)
 {
 	static const char *const content[] = {"content-type", "content-encoding",
 		"content-language", "content-md5", "content-disposition"};
@@ -145,8 +134,8 @@ belongs(uint16_t status, struct slice name)
 	/* Only here does it mean anything (RFC 9110 section 14.4), and it is ours. */
 	if (slice_ieq(name, SLICE_LIT("content-range")))
 		return false;
-	if (status == 206)
-		return true;
+	if (a->status == 206)
+		return !a->boundary[0] || !slice_ieq(name, SLICE_LIT("content-type"));
 	for (size_t i = 0; i < ARRAY_SIZE(content); i++)
 		if (slice_ieq(name, slice_str(content[i])))
 			return false;
@@ -166,7 +155,7 @@ append_fields(const struct cache_answer *a, const struct cache_object *o, struct
 		return -1;
 	cache_head_skip_status(&rest);
 	while (cache_head_next(&rest, &l))
-		if (belongs(a->status, l.name) && buf_append_slice(out, l.line) < 0)
+		if (belongs(a, l.name) && buf_append_slice(out, l.line) < 0)
 			return -1;
 	return 0;
 }
@@ -174,6 +163,12 @@ append_fields(const struct cache_answer *a, const struct cache_object *o, struct
 static int
 append_framing(const struct cache_answer *a, const struct cache_object *o, struct buf *out)
 {
+	/* RFC 9110 section 15.3.7.2: of several parts the ranges stand with each. */
+	if (a->boundary[0])
+		return buf_printf(out,
+			"Content-Type: multipart/byteranges; boundary=%s\r\n"
+			"Content-Length: %" PRIu64 "\r\n",
+			a->boundary, a->length);
 	if (a->status == 206)
 		return buf_printf(out,
 			"Content-Range: bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64

@@ -8,10 +8,14 @@
 #include "core/buf.h"
 #include "proxy/cache/cache_object.h"
 
+#define CACHE_BOUNDARY_MAX 32
+
 struct cache_answer {
 	uint16_t status;        /* the stored one, 206, 304 or 416 */
 	uint64_t start, length; /* of the body; length also for HEAD */
 	bool body;              /* false for HEAD and for what has none */
+	bool several;           /* this is the whole, and parts of it may be sent: cache_parts.h */
+	char boundary[CACHE_BOUNDARY_MAX + 1]; /* between these; "" when they are not sent */
 };
 
 /* How it goes to the client. */

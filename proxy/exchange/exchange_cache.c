@@ -9,6 +9,7 @@
 #include "proxy/cache/cache_disk.h"
 #include "proxy/cache/cache_far.h"
 #include "proxy/cache/cache_fetch.h"
+#include "proxy/cache/cache_parts.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -329,6 +330,23 @@ exchange_cache_failed(struct exchange *x)
 
 /* --- serving --------------------------------------------------------------------------------- */
 
+/* What the client gets of the object. */
+static void
+decide_answer(struct exchange *x)
+{
+	struct exchange_cache *c = x->cached;
+	char boundary[REQUEST_ID_LEN];
+
+	cache_answer_decide(&x->request, c->object, &c->answer);
+	if (c->answer.several) {
+		request_id_next(&x->worker->request_ids, boundary);
+		c->parts = cache_parts_make(
+			&x->request, c->object, slice_of(boundary, sizeof(boundary)), &c->answer);
+	}
+	c->at = c->answer.start;
+	c->left = c->answer.body ? c->answer.length : 0;
+}
+
 void
 exchange_cache_serve(struct exchange *x)
 {
@@ -337,9 +355,7 @@ exchange_cache_serve(struct exchange *x)
 	struct buf out;
 	size_t before;
 
-	cache_answer_decide(&x->request, c->object, &c->answer);
-	c->at = c->answer.start;
-	c->left = c->answer.body ? c->answer.length : 0;
+	decide_answer(x);
 	if (c->left > 0 && c->object->far && !c->far) {
 		exchange_far_begin(x);
 		return;
@@ -368,11 +384,11 @@ static struct slice
 stored_run(struct exchange *x)
 {
 	struct exchange_cache *c = x->cached;
+	const struct cache_body *body = c->parts ? c->parts : c->object->body;
 
 	if (c->left == 0)
 		return (struct slice){0};
-	return c->far ? exchange_far_run(x)
-		      : slice_of(c->object->body->data + c->at, (size_t)c->left);
+	return c->far ? exchange_far_run(x) : slice_of(body->data + c->at, (size_t)c->left);
 }
 
 /* Copies the next part behind what is queued. False: memory is short. */

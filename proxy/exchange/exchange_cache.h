@@ -53,7 +53,8 @@ struct exchange_cache {
 	struct slice conditions;     /* what the backend is asked instead of the client's own */
 	struct cache_object *object; /* being sent; or stale, and being validated */
 	struct cache_answer answer;
-	uint64_t at, left; /* of its body */
+	struct cache_body *parts; /* of the object, in one body; NULL: it goes out as it is */
+	uint64_t at, left;        /* of its body */
 	struct cache_fill fill;
 	struct flight *flight;        /* that it leads; NULL: none */
 	struct flight_ticket *ticket; /* behind another's; NULL: none */

@@ -40,6 +40,7 @@ exchange_cache_release(struct exchange *x)
 	exchange_collapse_leave(x);
 	exchange_collapse_end(x, FLIGHT_END_LOST);
 	fill_clear(&x->cached->fill);
+	cache_body_unref(&x->cached->parts);
 	cache_object_unref(&x->cached->object);
 	x->cached = NULL;
 }

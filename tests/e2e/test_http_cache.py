@@ -266,6 +266,21 @@ def test_parts_and_conditions_are_answered_from_the_store(site, origin):
     assert len(asked(origin, "/big")) == 1
 
 
+def test_several_parts_are_answered_from_the_store(site, origin):
+    site.get("/big")
+    with site.client() as c:
+        parts = c.request("GET", "/big", headers=[("Range", "bytes=0-3,5000-5003,-2")])
+        boundary = parts.header("content-type").removeprefix("multipart/byteranges; boundary=").encode()
+        assert parts.status == 206 and is_hit(parts) and parts.header("content-range") is None
+        pieces = [p.split(b"\r\n\r\n", 1) for p in parts.body.split(b"--" + boundary)[1:-1]]
+        assert [body[:-2] for _, body in pieces] == [BIG[:4], BIG[5000:5004], BIG[-2:]]
+        assert b"Content-Range: bytes 5000-5003/1048576" in pieces[1][0]
+        near = c.request("GET", "/big", headers=[("Range", "bytes=0-3,8-9")])
+        assert (near.header("content-range"), near.body) == ("bytes 0-9/1048576", BIG[:10])
+        assert c.request("GET", "/big", headers=[("Range", "bytes=0-400000,500000-")]).status == 200
+    assert len(asked(origin, "/big")) == 1
+
+
 def test_stale_answers_are_validated(site, origin):
     first = site.get("/etag")
     time.sleep(1.1)

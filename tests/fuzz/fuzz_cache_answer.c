@@ -8,12 +8,13 @@
 
 #include "proxy/cache/cache_answer.h"
 #include "proxy/cache/cache_head.h"
+#include "proxy/cache/cache_parts.h"
 #include "proxy/cache/cache_store.h"
 #include "proxy/http/forward_head.h"
 
 #include <stdlib.h>
 
-#define BODY 100
+#define BODY 1000
 #define BUDGET (1024 * 1024)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -69,11 +70,15 @@ static void
 require_answer(struct heads *h, const struct cache_object *o)
 {
 	const struct cache_manner manner = {.age = 5, .keep_alive = true, .minor = 1};
+	struct cache_body *parts;
 	struct cache_answer a;
 	struct buf out;
 
 	cache_answer_decide(&h->request, o, &a);
 	REQUIRE(a.start + a.length <= BODY);
+	parts = cache_parts_make(&h->request, o, SLICE_LIT("boundary"), &a);
+	REQUIRE(!parts || (parts->n == a.length && a.status == 206 && a.body));
+	cache_body_unref(&parts);
 	REQUIRE(!a.body || (a.length > 0 && h->request.method == HTTP_METHOD_GET));
 	buf_init(&out, (size_t)2 * CACHE_HEAD_MAX);
 	REQUIRE(cache_answer_head(&a, o, &manner, &out) == 0);

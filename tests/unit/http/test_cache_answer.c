@@ -3,6 +3,7 @@
 
 #include "proxy/cache/cache_answer.h"
 #include "proxy/cache/cache_head.h"
+#include "proxy/cache/cache_parts.h"
 #include "proxy/cache/cache_store.h"
 
 #include <stdio.h>
@@ -29,11 +30,12 @@ make(struct cache_store *s, uint16_t status, const char *head, const char *body)
 	return o;
 }
 
+static struct http_request r;
+
 static void
 ask(const struct cache_object *o, const char *method, const char *fields, struct cache_answer *ret)
 {
 	static char head[1024];
-	static struct http_request r;
 
 	(void)snprintf(head, sizeof(head), "%s / HTTP/1.1\r\nHost: a\r\n%s\r\n", method, fields);
 	http_request_init(&r);
@@ -72,7 +74,9 @@ conditions_and_ranges(void **state)
 		{"Range: bytes=10-\r\n", 416, 0, 0},
 		{"Range: bytes=-0\r\n", 416, 0, 0},
 		{"Range: bytes=3-2\r\n", 200, 0, 10},
-		{"Range: bytes=0-1,3-4\r\n", 200, 0, 10},
+		{"Range: bytes=0-1,3-4\r\n", 206, 0, 5},
+		{"Range: bytes=20-,30-\r\n", 416, 0, 0},
+		{"Range: bytes=20-,8-\r\n", 206, 8, 2},
 		{"Range: lines=0-1\r\n", 200, 0, 10},
 		{"Range: bytes=0-1\r\nIf-Range: \"a\"\r\n", 206, 0, 2},
 		{"Range: bytes=0-1\r\nIf-Range: \"b\"\r\n", 200, 0, 10},
@@ -163,6 +167,74 @@ heads_that_go_out(void **state)
 	cache_store_free(&s);
 }
 
+/* RFC 9110 section 14.6. */
+static void
+several_parts(void **state)
+{
+	static const char head[] = "HTTP/1.1 206 Partial Content\r\nETag: \"a\"\r\n"
+				   "Content-Type: multipart/byteranges; boundary=xyz\r\n"
+				   "Content-Length: 149\r\nAge: 7\r\n\r\n";
+	static const char content[] = "--xyz\r\nContent-Type: text/css\r\n"
+				      "Content-Range: bytes 0-1/1000\r\n\r\naa\r\n"
+				      "--xyz\r\nContent-Type: text/css\r\n"
+				      "Content-Range: bytes 998-999/1000\r\n\r\naa\r\n"
+				      "--xyz--\r\n";
+	const struct cache_manner manner = {.age = 7, .keep_alive = true, .minor = 1};
+	struct cache_store *s = cache_store_new();
+	struct cache_object *o;
+	struct cache_answer a;
+	struct cache_body *body;
+	struct buf out;
+	char long_body[1001];
+
+	(void)state;
+	memset(long_body, 'a', 1000);
+	long_body[1000] = '\0';
+	cache_store_set_budget(s, 100000);
+	o = make(s, 200, "HTTP/1.1 200 OK\r\nETag: \"a\"\r\nContent-Type: text/css\r\n", long_body);
+	ask(o, "GET", "Range: bytes=0-1,-2\r\n", &a);
+	assert_true(a.several && a.status == 200 && a.length == 1000);
+	body = cache_parts_make(&r, o, SLICE_LIT("xyz"), &a);
+	assert_non_null(body);
+	assert_true(slice_eq_str(slice_of(body->data, body->n), content));
+	buf_init(&out, 4096);
+	assert_int_equal(cache_answer_head(&a, o, &manner, &out), 0);
+	if (!slice_eq_str(buf_slice(&out), head))
+		fail_msg("%.*s", SLICE_ARG(buf_slice(&out)));
+	buf_clear(&out);
+	cache_body_unref(&body);
+	cache_object_unref(&o);
+	cache_store_free(&s);
+}
+
+/* What has a coding, what is too much, and what there is no memory for, goes out whole. */
+static void
+parts_that_are_not_made(void **state)
+{
+	struct cache_store *s = cache_store_new();
+	struct cache_object *o;
+	struct cache_answer a;
+	static char body[CACHE_PARTS_MAX + 1000];
+
+	(void)state;
+	memset(body, 'a', sizeof(body) - 1);
+	cache_store_set_budget(s, 4 * sizeof(body));
+	o = make(s, 200, "HTTP/1.1 200 OK\r\nContent-Encoding: br\r\n", body);
+	ask(o, "GET", "Range: bytes=0-1,-2\r\n", &a);
+	assert_true(!a.several && a.status == 200);
+	cache_object_unref(&o);
+	o = make(s, 200, "HTTP/1.1 200 OK\r\n", body);
+	ask(o, "GET", "Range: bytes=1000-,0-1\r\n", &a);
+	assert_true(a.several);
+	assert_null(cache_parts_make(&r, o, SLICE_LIT("xyz"), &a));
+	ask(o, "GET", "Range: bytes=1000-1001,0-1\r\n", &a);
+	cache_store_set_budget(s, sizeof(body));
+	assert_null(cache_parts_make(&r, o, SLICE_LIT("xyz"), &a));
+	assert_true(a.status == 200 && a.length == sizeof(body) - 1);
+	cache_object_unref(&o);
+	cache_store_free(&s);
+}
+
 static void
 what_is_kept_of_a_head(void **state)
 {
@@ -233,6 +305,8 @@ main(void)
 		cmocka_unit_test(conditions_and_ranges),
 		cmocka_unit_test(head_and_other_statuses),
 		cmocka_unit_test(heads_that_go_out),
+		cmocka_unit_test(several_parts),
+		cmocka_unit_test(parts_that_are_not_made),
 		cmocka_unit_test(what_is_kept_of_a_head),
 		cmocka_unit_test(a_validation_renews_the_fields),
 		cmocka_unit_test(tags_of_both_kinds),
