@@ -107,7 +107,7 @@ struct cache_disk {
 	struct list parts;
 	uint64_t next_try_ms, sync_ms;
 	bool owes_clear; /* a purge could not be written: nothing of the files counts */
-	bool complained, complained_full; /* said once until it works again */
+	uint64_t refused_ms, full_ms; /* when it last failed so; 0: never in this folder */
 };
 
 void *disk_write_run(void *arg);

@@ -14,10 +14,11 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#define WAIT_MS 50    /* how often it asks whether another process has let the folder go */
-#define RETRY_MS 5000 /* after a failure */
-#define SYNC_MS 1000  /* what was invalidated is safe from power failures this much later */
-#define WATCH_MS 5000 /* how often it looks at the free space */
+#define WAIT_MS 50      /* how often it asks whether another process has let the folder go */
+#define RETRY_MS 5000   /* after a failure */
+#define QUIET_MS 600000 /* what fails again within this time is not said again */
+#define SYNC_MS 1000    /* what was invalidated is safe from power failures this much later */
+#define WATCH_MS 5000   /* how often it looks at the free space */
 #define IDLE_MS 3600000
 
 static enum disk_state
@@ -46,14 +47,24 @@ note_bytes(struct cache_disk *d)
 	atomic_store(&d->bytes, d->folder.bytes);
 }
 
+/* A disk that is nearly full takes one answer and refuses the next: neither is news for long. */
+static bool
+is_news(uint64_t *last_ms)
+{
+	uint64_t now = clock_mono_ms();
+	bool news = *last_ms == 0 || now - *last_ms > QUIET_MS;
+
+	*last_ms = now;
+	return news;
+}
+
 void
 disk_complain(struct cache_disk *d, const char *what, int errnum)
 {
 	disk_bump(d, DISK_COUNTER_ERRORS);
-	if (!d->complained)
+	if (is_news(&d->refused_ms))
 		log_error("the disk cache cannot go on as it should", kv_s("what", what),
 			kv_s("error", strerrordesc_np(errnum)));
-	d->complained = true;
 }
 
 /* --- jobs ------------------------------------------------------------------------------------ */
@@ -304,6 +315,14 @@ run_kill(struct cache_disk *d, struct disk_job *job)
 	}
 }
 
+/* There is no room even without all that is stored: others have filled the disk. */
+static void
+complain_full(struct cache_disk *d)
+{
+	if (is_news(&d->full_ms))
+		log_warn("the disk of the cache is full, answers are stored in memory only");
+}
+
 static void
 run_answer(struct cache_disk *d, struct disk_job *job)
 {
@@ -316,12 +335,12 @@ run_answer(struct cache_disk *d, struct disk_job *job)
 	if (disk_index_is_dropped(d->index, job->entry))
 		return;
 	disk_record_extent(&r, &extent);
-	if (make_room(d, extent.meta + extent.body) &&
-		disk_folder_append(&d->folder, &r, cache_object_body(o), &place, &errnum) == 0) {
+	if (!make_room(d, extent.meta + extent.body)) {
+		complain_full(d);
+	} else if (disk_folder_append(&d->folder, &r, cache_object_body(o), &place, &errnum) == 0) {
 		/* Dropped in this moment: the purge that did it stands behind us in the queue. */
 		(void)disk_index_place(d->index, job->entry, &place);
 		disk_bump(d, DISK_COUNTER_WRITES);
-		d->complained = false;
 		return;
 	}
 	if (errnum)
@@ -359,7 +378,8 @@ leave_folder(struct cache_disk *d, bool keep)
 	(void)disk_index_kill(d->index, DISK_KILL_PREFIX, (struct slice){0}, UINT64_MAX, false);
 	disk_folder_close(&d->folder);
 	d->now.folder = close_fd(d->now.folder);
-	d->owes_clear = d->complained = false;
+	d->owes_clear = false;
+	d->refused_ms = d->full_ms = 0;
 	note_bytes(d);
 }
 

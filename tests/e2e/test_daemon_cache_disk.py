@@ -304,6 +304,12 @@ def mounted(box, size):
     return path
 
 
+def fill(path):
+    with contextlib.suppress(OSError), open(path, "ab", buffering=0) as f:
+        while True:
+            f.write(bytes(1 << 16))
+
+
 def disk_errors(site):
     return site.log.count("the disk cache cannot go on")
 
@@ -318,14 +324,23 @@ def test_a_full_disk_harms_nobody(sluice, origin, box):
         assert shutil.disk_usage(small).free >= 4 << 20
     assert site.stats()["cache_disk_evicted"] > 0
     # Somebody else takes what is left.
-    with contextlib.suppress(OSError), open(small / "other", "wb") as other:
-        while True:
-            other.write(bytes(1 << 20))
+    fill(small / "other")
     for i in range(10):
         assert len(site.get(f"/g/{700000 + i}").body) == 700000 + i
     site.ctl("cache", "purge", "--prefix", "http://a.example/g/")
     assert not hit(site.get("/g/700009"))
     assert disk_errors(site) <= 1
+    more = itertools.count(700000)
+
+    def is_full():  # of what we give back, too
+        fill(small / "other")
+        assert site.get(f"/i/{next(more)}").status == 200
+        return site.log.count("the disk of the cache is full")
+
+    wait_for(is_full, timeout=15, what="it is told that there is no room")
+    for _ in range(3):
+        is_full()
+    assert is_full() == 1 and disk_errors(site) <= 1
     (small / "other").unlink()
     assert site.get("/h/100").status == 200
     wait_for(lambda: site.stats()["cache_disk_objects"] > 0, timeout=15, what="it works again")
