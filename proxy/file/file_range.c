@@ -48,13 +48,13 @@ parse_spec(struct slice s, uint64_t size, struct file_part *ret)
 	return SPEC_PART;
 }
 
-/* Whether they overlap, or leave so little between them that it is not worth a head. */
+/* Whether they overlap, or leave nothing between them. */
 static bool
-parts_are_near(const struct file_part *a, const struct file_part *b)
+parts_touch(const struct file_part *a, const struct file_part *b)
 {
 	uint64_t end_a = a->start + a->length, end_b = b->start + b->length;
 
-	return a->start <= end_b + FILE_RANGE_GAP && b->start <= end_a + FILE_RANGE_GAP;
+	return a->start <= end_b && b->start <= end_a;
 }
 
 static struct file_part
@@ -67,15 +67,15 @@ parts_join(const struct file_part *a, const struct file_part *b)
 		.start = start, .length = (end_a > end_b ? end_a : end_b) - start};
 }
 
-/* Adds a part: to one that is near, and then what has grown to the others that are. It stands where
- * the first of them stood. */
+/* Adds a part: to one that it touches, and then what has grown to the others that it does. It
+ * stands where the first of them stood. */
 static void
 parts_add(struct file_part *parts, size_t *n, struct file_part fresh)
 {
 	size_t at = *n, i = 0;
 
 	while (i < *n) {
-		if (i == at || !parts_are_near(&parts[i], &fresh)) {
+		if (i == at || !parts_touch(&parts[i], &fresh)) {
 			i++;
 			continue;
 		}

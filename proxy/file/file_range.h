@@ -1,7 +1,8 @@
 /*
  * The Range field of a request for a file (RFC 9110 section 14.2): which parts of it are sent.
- * Pure. Parts that overlap or nearly touch are made one, so that what is sent is never much more
- * than the file itself.
+ * Pure. Parts that overlap or touch are made one, so that what is sent is never much more than the
+ * file itself; others are what was asked for, however near, since few clients look whether theirs
+ * were joined.
  */
 #ifndef PROXY_FILE_RANGE_H
 #define PROXY_FILE_RANGE_H
@@ -11,7 +12,6 @@
 #include <stdint.h>
 
 #define FILE_RANGES_MAX 16 /* of one request; who wants more gets the whole file */
-#define FILE_RANGE_GAP 128 /* parts that are closer are one: the head of a part costs as much */
 
 struct file_part {
 	uint64_t start, length; /* length > 0 */

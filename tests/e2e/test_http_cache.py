@@ -275,7 +275,7 @@ def test_several_parts_are_answered_from_the_store(site, origin):
         pieces = [p.split(b"\r\n\r\n", 1) for p in parts.body.split(b"--" + boundary)[1:-1]]
         assert [body[:-2] for _, body in pieces] == [BIG[:4], BIG[5000:5004], BIG[-2:]]
         assert b"Content-Range: bytes 5000-5003/1048576" in pieces[1][0]
-        near = c.request("GET", "/big", headers=[("Range", "bytes=0-3,8-9")])
+        near = c.request("GET", "/big", headers=[("Range", "bytes=0-3,4-9")])
         assert (near.header("content-range"), near.body) == ("bytes 0-9/1048576", BIG[:10])
         assert c.request("GET", "/big", headers=[("Range", "bytes=0-400000,500000-")]).status == 200
     assert len(asked(origin, "/big")) == 1

@@ -253,7 +253,7 @@ def parts_of(response):
 
 @pytest.mark.parametrize("tls", [False, True])
 @pytest.mark.parametrize("wanted,spans", [
-    ("bytes=0-9,1000-1999", [(0, 10), (1000, 2000)]),
+    ("bytes=0-9,12-19,1000-1999", [(0, 10), (12, 20), (1000, 2000)]),
     ("bytes=-10, 0-0", [(102390, 102400), (0, 1)]),
     ("bytes=0-39999,50000-", [(0, 40000), (50000, 102400)]),
     (",".join(["bytes=0-99"] + [f"{n}-{n + 9}" for n in range(5000, 80000, 5000)]),

@@ -74,7 +74,7 @@ conditions_and_ranges(void **state)
 		{"Range: bytes=10-\r\n", 416, 0, 0},
 		{"Range: bytes=-0\r\n", 416, 0, 0},
 		{"Range: bytes=3-2\r\n", 200, 0, 10},
-		{"Range: bytes=0-1,3-4\r\n", 206, 0, 5},
+		{"Range: bytes=0-1,2-4\r\n", 206, 0, 5},
 		{"Range: bytes=20-,30-\r\n", 416, 0, 0},
 		{"Range: bytes=20-,8-\r\n", 206, 8, 2},
 		{"Range: lines=0-1\r\n", 200, 0, 10},
