@@ -193,8 +193,8 @@ static const struct schema_word words[] = {
 		"of "
 		"the answer, then its connection is closed"},
 	{"timeout", "idle", CONF_TIMEOUT_IDLE, "TIME",
-		"silence of the client: between requests its connection is closed, inside one it "
-		"gets 408"},
+		"silence of the client: between requests its connection is closed, after the time "
+		"of the place that answered last; inside one it gets 408"},
 	{"timeout", "tunnel", CONF_TIMEOUT_TUNNEL, "TIME",
 		"silence on both sides of a WebSocket; then it is closed"},
 	{"target", "dir", CONF_TARGET_DIR, "FOLDER", "the files of a folder of the host"},

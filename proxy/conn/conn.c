@@ -65,11 +65,10 @@ conn_idle_ms(const struct conn *c)
 	return c->worker->generation->conf->limits.timeout_ms[CONF_TIMEOUT_IDLE];
 }
 
-/* For the next request. */
-static uint64_t
+uint64_t
 conn_request_ms(const struct conn *c)
 {
-	uint64_t idle = conn_idle_ms(c);
+	uint64_t idle = c->idle_ms ? c->idle_ms : conn_idle_ms(c);
 
 	return c->worker->draining && idle > CONN_DRAIN_IDLE_MS ? CONN_DRAIN_IDLE_MS : idle;
 }

@@ -80,6 +80,8 @@ struct conn {
 	bool spoke_http;          /* and this was the error: a request in clear */
 	char peer[ADDR_TEXT_MAX]; /* the client's address as text */
 	uint32_t requests;
+	uint64_t idle_ms; /* how long the place that answered last lets it be idle; 0: none has yet
+			   */
 	uint64_t lingered;
 	uint64_t turn; /* of the worker's loop in which it was read last */
 };
@@ -101,6 +103,8 @@ void conn_set_room(struct conn *c, enum conn_room room);
 bool conn_close_longest_idle(struct worker *w);
 /* Our side is closed when all is written; what still comes is dropped. */
 void conn_start_linger(struct conn *c);
+/* How long the client may take until it sends its next request. */
+uint64_t conn_request_ms(const struct conn *c);
 /* Has conn_drive called in the next turn of the loop. */
 void conn_kick(struct conn *c);
 /* At once, saying goodbye only where it costs nothing. An exchange is ended with it. */

@@ -614,6 +614,8 @@ exchange_end(struct exchange *x)
 		return EXCHANGE_GOES_ON;
 	}
 	keep = x->keep_alive;
+	if (!f->internal)
+		x->conn->idle_ms = exchange_timeout(x, CONF_TIMEOUT_IDLE);
 	f->last = x->generation && !x->request.keep_alive && http_body_done(&x->request_body);
 	exchange_finish(x);
 	return keep ? EXCHANGE_END_KEEP : EXCHANGE_END_CLOSE;

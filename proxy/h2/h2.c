@@ -656,7 +656,9 @@ h2_set_wait(struct h2 *h2, bool moved)
 	room = h2_room(h2, wait);
 	begun = wait != f->wait || h2->asked;
 	if (begun || (moved && wait == CONN_WAIT_CLIENT))
-		front_set_wait(f, wait, h2_timeout(h2, which));
+		front_set_wait(f, wait,
+			wait == CONN_WAIT_REQUEST ? conn_request_ms(h2->conn)
+						  : h2_timeout(h2, which));
 	if (begun || (room != CONN_ROOM_KEEP) != !list_empty(&h2->conn->idle_node))
 		conn_set_room(h2->conn, room);
 	h2->asked = false;

@@ -10,6 +10,7 @@ import threading
 import time
 
 import pytest
+from h2_client import H2Client
 from lab import wait_for
 
 CONF = "listen 127.0.0.1:@port@ plain\nsite * -> http://127.0.0.1:@port_back@\n"
@@ -205,6 +206,24 @@ def test_a_connection_without_a_request_is_closed_silently(sluice, echo):
         assert c.eof()
     with s.client() as c:
         assert c.eof()
+
+
+def test_a_site_says_how_long_its_clients_may_be_idle(sluice):
+    s = sluice("""listen 127.0.0.1:@port@ plain
+listen 127.0.0.1:@port_tls@ tls http2
+certificate default @cert@
+site a.example { timeout idle 300ms ; route / -> status 204 }
+site b.example { route /short -> status 204 { timeout idle 300ms }
+                 route / -> status 204 }
+""")
+    with s.client() as c, s.client() as longer, H2Client("127.0.0.1", s.ports["port_tls"]) as framed:
+        assert c.request("GET", "/").status == 204
+        assert longer.request("GET", "/short", host="b.example").status == 204
+        assert longer.request("GET", "/", host="b.example").status == 204
+        assert framed.request("/short", authority="b.example").status == 204
+        assert framed.read_end().error_code == 0
+        assert c.eof()
+        assert longer.request("GET", "/", host="b.example").status == 204
 
 
 def test_a_body_that_stops_is_408(sluice, echo):
