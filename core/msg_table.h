@@ -134,8 +134,8 @@
 	  "id: read the file, check it, change nothing") \
 	X(POLICY_CONFIRM, ROLE_BIT(CONTROL), ROLE_BIT(ROUTER), 0, "U", \
 	  "id: the policy on trial is meant; an OUTCOME follows, of the parent when it is on disk or of the router when there is none") \
-	X(OUTCOME,     ROLE_BIT(PARENT) | ROLE_BIT(ROUTER), ROLE_BIT(CONTROL), 0, "UbUs", \
-	  "id, 1 when it succeeded, generation that runs, errors (file:line:col: text, one a line)") \
+	X(OUTCOME,     ROLE_BIT(PARENT) | ROLE_BIT(ROUTER), ROLE_BIT(CONTROL), 0, "UbUss", \
+	  "id, 1 when it succeeded, generation that runs, errors or warnings (file:line:col: text, one a line), after a reload the place of each certificate (file:line:col, one a line)") \
 	X(QUIT,        ROLE_BIT(CONTROL), ROLE_BIT(PARENT), 0, "UU", \
 	  "id, ms that open connections get (0: none): end the daemon, leave containers and rules") \
 	X(SHUTDOWN,    ROLE_BIT(CONTROL), ROLE_BIT(PARENT), 0, "U", \

@@ -6,7 +6,6 @@
 
 #include "conf/htpasswd.h"
 #include "core/file.h"
-#include "core/log.h"
 #include "core/own.h"
 #include "daemon/load.h"
 
@@ -226,16 +225,6 @@ check_site(const struct conf_site *s, const struct check_tls *tls, struct conf_e
 			check_folder(s->routes[i].target.path, s->routes[i].ordinal, errs);
 }
 
-/* A missing source fails its container alone, so it is a warning: the disk may come later. */
-static void
-check_mounts(const struct conf_container *c)
-{
-	for (size_t i = 0; i < c->n_mounts; i++)
-		if (access(c->mounts[i].source, F_OK) < 0)
-			log_warn("mount source is missing", kv_s("container", c->name),
-				kv_s("path", c->mounts[i].source));
-}
-
 static void
 check_access_log(const struct conf *c, struct conf_errors *errs)
 {
@@ -291,8 +280,6 @@ check_files(const struct conf *c, const struct check_tls *tls, struct conf_error
 		check_block_list(&c->blocks.lists[i], errs);
 	for (size_t i = 0; i < c->n_sites; i++)
 		check_site(&c->sites[i], tls, errs);
-	for (size_t i = 0; i < c->n_containers; i++)
-		check_mounts(&c->containers[i]);
 	check_access_log(c, errs);
 	if (check_control_group(c, &gid, &e) < 0)
 		load_add_error(errs, &e);

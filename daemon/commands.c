@@ -12,6 +12,7 @@
 #include "daemon/records.h"
 #include "daemon/roots.h"
 #include "daemon/state.h"
+#include "daemon/warnings.h"
 #include "proxy/proxy.h"
 #include "router/router.h"
 
@@ -47,24 +48,6 @@ load_checked(const char *file, struct load *l, struct conf_errors *errs)
 	return -1;
 }
 
-/* http://wiki:80 looks the name up in the world, and nothing waits for the container's restarts. */
-static void
-warn_of_hosts(const struct conf *c, const struct conf_route *route, struct conf_errors *errs)
-{
-	for (size_t i = 0; i < conf_route_targets(route); i++) {
-		const struct conf_target *t = conf_route_target(route, i);
-		struct err e;
-
-		if (t->type != CONF_TARGET_HTTP || conf_find_container(c, slice_str(t->host)) < 0)
-			continue;
-		err_ordinal(&e, route->ordinal,
-			"warning: \"%s\" is a container of this file; it is written without "
-			"http://: %s:%u%s",
-			t->host, t->host, t->port, t->path ? t->path : "");
-		load_add_error(errs, &e);
-	}
-}
-
 /* What a reload would refuse and a start would only warn of: the file may be for another host, or
  * for another moment. */
 static void
@@ -81,9 +64,7 @@ print_warnings(const struct load *l, struct conf_errors *errs)
 		(void)err_prefix(&ports, "warning");
 		load_add_error(errs, &ports);
 	}
-	for (size_t i = 0; i < l->conf->n_sites; i++)
-		for (size_t k = 0; k < l->conf->sites[i].n_routes; k++)
-			warn_of_hosts(l->conf, &l->conf->sites[i].routes[k], errs);
+	warnings_find(l->conf, errs);
 	load_place_errors(l, errs);
 	print_errors(l, errs);
 }

@@ -13,6 +13,7 @@
 #include "daemon/doctor_ports.h"
 #include "daemon/notify.h"
 #include "daemon/state.h"
+#include "daemon/warnings.h"
 
 #include <inttypes.h>
 #include <malloc.h>
@@ -95,8 +96,8 @@ end_unneeded(struct parent *p, const struct edition *keep)
 		policy_forget(p);
 }
 
-void
-transaction_answer(struct parent *p, uint64_t id, bool ok, struct slice text)
+static void
+answer(struct parent *p, uint64_t id, bool ok, struct slice text, struct slice places)
 {
 	struct child *control = &p->children[ROLE_CONTROL];
 	struct msg_out m;
@@ -107,21 +108,46 @@ transaction_answer(struct parent *p, uint64_t id, bool ok, struct slice text)
 	msg_put_u8(&m, ok);
 	msg_put_u64(&m, p->current ? p->current->number : 0);
 	msg_put_slice(&m, text);
+	msg_put_slice(&m, places);
 	(void)chan_send(control->chan, &m);
 	msg_out_clear(&m);
 }
 
-/* Answers all that waited for this reload; those that came meanwhile wait for the next. */
+void
+transaction_answer(struct parent *p, uint64_t id, bool ok, struct slice text)
+{
+	answer(p, id, ok, text, SLICE_LIT(""));
+}
+
+/* Where each certificate stands: control knows what the proxy says of it, and not where. */
+static void
+print_certificate_places(const struct edition *g, struct buf *out)
+{
+	for (size_t i = 0; i < g->conf->n_certificates; i++) {
+		struct err e = {.ordinal = g->conf->certificates[i].ordinal};
+
+		edition_place(g, &e);
+		if (buf_printf(out, "%s:%u:%u\n", e.file, e.line, e.col) < 0)
+			return;
+	}
+}
+
+/* Answers all that waited for this reload, with errors or warnings; those that came meanwhile wait
+ * for the next. */
 static void
 answer_waiters(struct parent *p, bool ok, const struct conf_errors *errs)
 {
-	struct buf text;
+	struct buf text, places;
 
 	buf_init(&text, PARENT_OUTCOME_MAX);
 	if (errs)
 		(void)load_print_lines(errs, &text);
+	buf_init(&places, PARENT_OUTCOME_MAX);
+	if (ok)
+		print_certificate_places(p->current, &places);
 	for (size_t i = 0; i < p->waiting.n; i++)
-		transaction_answer(p, p->waiting.ids[i], ok, buf_slice(&text));
+		answer(p, p->waiting.ids[i], ok, buf_slice(&text), buf_slice(&places));
+	buf_clear(&places);
 	buf_clear(&text);
 	p->waiting = p->waiting_next;
 	p->waiting_next.n = 0;
@@ -153,14 +179,31 @@ log_committed(const struct edition *now, const struct edition *old)
 	conf_diff_free(&diff);
 }
 
+/* What is worth a look in what runs now, for the log and for who asked. */
+static void
+warn(const struct edition *now, struct conf_errors *errs)
+{
+	warnings_find(now->conf, errs);
+	for (size_t i = 0; i < errs->n; i++) {
+		struct err *e = &errs->errors[i];
+
+		edition_place(now, e);
+		log_warn("configuration", kv_err("what", e), kv_s("file", e->file),
+			kv_u("line", e->line), kv_u("col", e->col));
+	}
+}
+
 static void
 on_committed(struct parent *p)
 {
+	_free_ struct conf_errors *errs = calloc(1, sizeof(*errs));
 	struct edition *old = p->current;
 	char number[24];
 
 	p->current = steal_ptr(&p->next);
 	log_committed(p->current, old);
+	if (errs)
+		warn(p->current, errs);
 	if (old)
 		listening_follow(&p->current->listeners, &old->listeners);
 	load_clear(&p->load);
@@ -171,7 +214,7 @@ on_committed(struct parent *p)
 	(void)snprintf(number, sizeof(number), "%" PRIu64, p->current->number);
 	end_unneeded(p, p->current);
 	dispatch_sync(p);
-	answer_waiters(p, true, NULL);
+	answer_waiters(p, true, errs);
 	if (!upgrade_is_active(p))
 		tell_event(p, "reloaded", "generation", number);
 	upgrade_on_committed(p);
@@ -437,6 +480,8 @@ transaction_check(struct parent *p, uint64_t id)
 	if (!errs)
 		return;
 	ok = load_file(p->file, &l, errs) == 0 && check_files(l.conf, NULL, errs) == 0;
+	if (ok)
+		warnings_find(l.conf, errs);
 	load_place_errors(&l, errs);
 	buf_init(&text, PARENT_OUTCOME_MAX);
 	(void)load_print_lines(errs, &text);

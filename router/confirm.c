@@ -292,6 +292,7 @@ refuse(struct router *r, uint64_t id)
 	msg_put_u8(&m, 0);
 	msg_put_u64(&m, 0);
 	msg_put_str(&m, why);
+	msg_put_str(&m, "");
 	(void)chan_send(r->chan, &m);
 }
 

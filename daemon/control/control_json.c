@@ -29,6 +29,16 @@ text_str(const char *s)
 	return text(slice_str(s));
 }
 
+/* The next line of what is left. */
+static struct slice
+take_line(struct slice *lines)
+{
+	struct slice line = slice_head(*lines, slice_index(*lines, '\n'));
+
+	*lines = slice_skip(*lines, line.n + 1);
+	return line;
+}
+
 /* Splits at line breaks; an empty last line is none. */
 static json_t *
 lines_to_array(struct slice lines)
@@ -36,10 +46,7 @@ lines_to_array(struct slice lines)
 	json_t *array = json_array();
 
 	while (lines.n > 0) {
-		struct slice line = slice_head(lines, slice_index(lines, '\n'));
-
-		json_array_append_new(array, text(line));
-		lines = slice_skip(lines, line.n + 1);
+		json_array_append_new(array, text(take_line(&lines)));
 	}
 	return array;
 }
@@ -53,8 +60,30 @@ control_json_error(const char *message)
 json_t *
 control_json_outcome(bool ok, uint64_t generation, struct slice lines)
 {
-	return json_pack("{s:b, s:I, s:o}", "ok", ok, "generation", (json_int_t)generation,
-		"errors", lines_to_array(lines));
+	struct slice none = {0};
+
+	return json_pack("{s:b, s:I, s:o, s:o}", "ok", ok, "generation", (json_int_t)generation,
+		"errors", lines_to_array(ok ? none : lines), "warnings",
+		lines_to_array(ok ? lines : none));
+}
+
+void
+control_json_add_certificates(json_t *outcome, const struct control_state *s, struct slice places)
+{
+	json_t *warnings = json_object_get(outcome, "warnings");
+
+	for (size_t i = 0; i < s->n_certificates && places.n > 0; i++) {
+		const struct control_certificate *c = &s->certificates[i];
+		struct slice place = take_line(&places), notes = slice_str(c->notes);
+
+		while (notes.n > 0) {
+			struct slice note = take_line(&notes);
+
+			json_array_append_new(
+				warnings, json_sprintf("%.*s: warning: certificate %s %.*s",
+						  SLICE_ARG(place), c->name, SLICE_ARG(note)));
+		}
+	}
 }
 
 static json_t *

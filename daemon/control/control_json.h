@@ -11,8 +11,13 @@
 
 /* {"error": …} */
 json_t *control_json_error(const char *message);
-/* {"ok": …, "generation": …, "errors": […]}; lines: one error a line. */
+/* {"ok": …, "generation": …, "errors": […], "warnings": […]}; lines: one error a line, or one
+ * warning when it is ok. */
 json_t *control_json_outcome(bool ok, uint64_t generation, struct slice lines);
+/* Adds to the warnings what the proxy notes of certificates; places: where they stand, in order,
+ * one a line. Those without a place are left out. */
+void control_json_add_certificates(
+	json_t *outcome, const struct control_state *s, struct slice places);
 /* usage: of control_usage_finish; no reference is kept. */
 json_t *control_json_status(const struct control_state *s, const json_t *usage);
 /* {"generation": …, "text": …} */

@@ -391,7 +391,7 @@ control_wait_on_outcome(struct control *c, struct msg_in *m)
 	uint64_t id = msg_get_u64(m);
 	bool ok = msg_get_u8(m) != 0;
 	uint64_t generation = msg_get_u64(m);
-	struct slice lines = msg_get_slice(m);
+	struct slice lines = msg_get_slice(m), places = msg_get_slice(m);
 	struct wait *order = control_wait_find(c, id, WAIT_OUTCOME),
 		    *check = control_wait_find(c, id, WAIT_CHECK);
 	json_t *outcome;
@@ -402,6 +402,8 @@ control_wait_on_outcome(struct control *c, struct msg_in *m)
 		generation = c->state.generation;
 	if (order) {
 		outcome = control_json_outcome(ok, generation, lines);
+		if (ok)
+			control_json_add_certificates(outcome, &c->state, places);
 		if (c->state.policy != TRIAL_SETTLED)
 			json_object_set_new(
 				outcome, "policy", control_policy_json(&c->state, clock_wall_ms()));

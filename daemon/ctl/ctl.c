@@ -62,7 +62,7 @@ text_of(void *ctx, const char *file)
 	return buf_slice(&t->text);
 }
 
-/* Errors as the daemon sent them, each with its line where the file can be read. */
+/* Errors, or warnings, as the daemon sent them, each with its line where the file can be read. */
 static void
 print_error_lines(const json_t *lines)
 {
@@ -98,7 +98,7 @@ write_policy(const json_t *answer)
 	return rc;
 }
 
-/* POST of something that answers {"ok", "generation", "errors"}. */
+/* POST of something that answers {"ok", "generation", "errors", "warnings"}. */
 static int
 run_outcome(const struct ctl_line *line, const char *path, const char *done)
 {
@@ -117,6 +117,8 @@ run_outcome(const struct ctl_line *line, const char *path, const char *done)
 	} else if (!line->json) {
 		printf("%s (generation %lld runs)\n", done,
 			(long long)json_integer_value(json_object_get(answer, "generation")));
+		(void)fflush(stdout); /* before what follows */
+		print_error_lines(json_object_get(answer, "warnings"));
 		rc = write_policy(answer);
 	}
 	json_decref(answer);

@@ -88,6 +88,22 @@ def test_reload_that_is_refused(box_daemon):
     assert f"{s.conf_path}:4:1: " in done.stderr and "  sight x\n  ^" in done.stderr
 
 
+def test_reload_that_is_warned_of(box, sluice):
+    """Who types it is told what the log says, with the place and the line of the file."""
+    s = sluice("listen 127.0.0.1:@port@ tls\ncertificate default @cert@\nsite a.example -> status 204\n")
+    quiet = s.ctl("reload")
+    assert quiet.stdout == "reloaded (generation 2 runs)\n" and quiet.stderr == ""
+    text = s.conf_path.read_text() + "site other.org -> status 204\nsite third.org -> status 204\n"
+    s.conf_path.write_text(text)
+    code, answer = curl(s, "/v1/reload", "-X", "POST")
+    at = f"{s.conf_path}:2:1: warning: certificate default does not name "
+    assert (code, answer["ok"], answer["errors"]) == (200, True, [])
+    assert sorted(answer["warnings"]) == [at + "other.org", at + "third.org"]
+    done = s.ctl("reload")
+    assert done.stdout == "reloaded (generation 4 runs)\n"
+    assert at + "other.org" in done.stderr and f"  {text.splitlines()[1]}\n  ^" in done.stderr
+
+
 def test_check_of_the_file_and_of_a_text(box_daemon):
     s = box_daemon
     assert curl(s, "/v1/check", "-X", "POST")[1]["ok"] is True
