@@ -138,6 +138,18 @@ def test_failures_take_a_target_out_and_an_answer_brings_it_back(host, backend, 
     assert again.connections() >= 1
 
 
+@pytest.mark.parametrize("slow", [True, False])
+def test_a_target_that_is_back_begins_with_little(host, backend, three, slow):
+    late = named(backend, "late")
+    h = host([three[0], late], "passive fail 1 in 10s for 1s" + (" ; slow-start 1m" if slow else ""))
+    assert spread(h, 10) == {"a": 5, "late": 5}  # who was never down has a full share
+    late.stop()
+    wait_for(lambda: "target is down" in (ask(h) and log(h)), what="the target to be out")
+    late.start()
+    wait_for(lambda: ask(h).body == b"late", what="the target to be back")
+    assert 8 <= spread(h, 20)["a"] <= 12 if not slow else spread(h, 20)["a"] >= 15
+
+
 def test_passive_off_keeps_trying(host, three):
     h = host([dead(), three[0]], "passive off")
     assert spread(h, 12) == {"a": 12}
