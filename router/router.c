@@ -44,6 +44,19 @@ router_retry(struct router *r)
 	(void)event_add(r->on_retry, &soon);
 }
 
+/* Whether somebody changed the tables is not known. */
+static void
+look(struct router *r)
+{
+	if (!r->installed)
+		return;
+	log_debug("nftables notifications lost, table read back");
+	if (!nft_make_sure(&r->nft, &r->ruleset))
+		install_repair(r);
+	else if (r->nft.unsure)
+		router_retry(r);
+}
+
 static void
 on_retry(evutil_socket_t fd, short what, void *arg)
 {
@@ -52,11 +65,7 @@ on_retry(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	settle_upkeep(r);
-	r->nft.unsure = false;
-	if (r->installed && !nft_holds(&r->nft, &r->ruleset)) {
-		r->nft.blocks_unsure = true;
-		install_repair(r);
-	}
+	look(r);
 	install_again(r);
 }
 
@@ -67,8 +76,10 @@ on_nft(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (nft_disturbed(&r->nft, &r->ruleset))
+	if (nft_disturbed(&r->nft))
 		install_repair(r);
+	else if (r->nft.unsure)
+		look(r);
 }
 
 /* Of routes only the default ones matter; a host with many others is not read again for each. */

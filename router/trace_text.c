@@ -117,6 +117,9 @@ trace_print_step(const struct trace_step *s, const struct nft_rules *rules, stru
 		return buf_printf(out, "policy %s\n", s->drops ? "drop" : "accept");
 	if (rule)
 		return buf_printf(out, "%s\n", ruleset_rule_text(rule->rule));
+	/* The kernel tells of a chain's end as of a return by no rule. */
+	if (s->handle == 0)
+		return buf_append_str(out, "no further rule applies\n");
 	return buf_printf(out, "the rule with handle %llu%s\n", (unsigned long long)s->handle,
 		s->drops ? ", which drops" : "");
 }

@@ -132,8 +132,11 @@ send_quietly(struct nft *n, const struct nft_batch *b, struct netlink_error *ret
 	if (netlink_join(&n->events, NFNLGRP_NFTABLES, NULL) < 0)
 		n->unsure = true;
 	after = read_generation(n);
-	if (before == 0 || after != before + (rc == 0))
+	if (before == 0 || after != before + (rc == 0)) {
+		log_debug("somebody else changed a ruleset meanwhile", kv_u("before", before),
+			kv_u("after", after));
 		n->unsure = true;
+	}
 	return rc;
 }
 
@@ -493,21 +496,14 @@ on_event(const struct nlmsghdr *h, void *ctx)
 }
 
 bool
-nft_disturbed(struct nft *n, const struct ruleset *r)
+nft_disturbed(struct nft *n)
 {
 	struct watch watch = {.own_port = n->commands.port};
 	int lost = netlink_events(&n->events, on_event, &watch);
 
-	if (watch.blocks || lost != 0 || n->unsure)
+	if (watch.blocks)
 		n->blocks_unsure = true;
-	if (watch.foreign)
-		return true;
-	if (lost == 0 && !n->unsure)
-		return false;
-	log_debug("nftables notifications lost, table read back");
-	n->unsure = false;
-	if (!nft_holds(n, r))
-		return true;
-	n->blocks_unsure = false;
-	return false;
+	if (lost != 0)
+		n->unsure = n->blocks_unsure = true;
+	return watch.foreign;
 }

@@ -73,8 +73,12 @@ int nft_try_bridge(struct nft *n, struct err *e);
 int nft_read(struct nft *n, struct ruleset *ret, size_t *ret_rules, struct err *e);
 /* All but the sets of blocks, and rules are not counted. */
 int nft_read_but_blocks(struct nft *n, struct ruleset *ret, struct err *e);
-/* Whether the kernel holds exactly r. */
+/* Whether the kernel holds exactly r; or, but for what is in the sets of blocks. */
 bool nft_holds(struct nft *n, const struct ruleset *r);
+bool nft_holds_but_blocks(struct nft *n, const struct ruleset *r);
+/* Nobody knows whether somebody changed the tables: whether they hold r. Many blocks, which the
+ * kernel tells in seconds, are sent again instead of read. */
+bool nft_make_sure(struct nft *n, const struct ruleset *r);
 /* Whether the table has an owner, and it is not us. */
 bool nft_owned_by_other(struct nft *n, enum ruleset_family family);
 /* Whether this table is there with all the chains and sets that we make for r, and no others;
@@ -82,9 +86,9 @@ bool nft_owned_by_other(struct nft *n, enum ruleset_family family);
 bool nft_frame_stands(
 	struct nft *n, const struct ruleset *r, enum ruleset_family family, bool *ret_there);
 
-/* Reads the waiting events. True when somebody else changed our table, or when events were lost
- * (or not listened to, n->unsure) and the kernel no longer holds r. */
-bool nft_disturbed(struct nft *n, const struct ruleset *r);
+/* Reads the waiting events. True when somebody else changed our table; when events were lost,
+ * n->unsure is set. */
+bool nft_disturbed(struct nft *n);
 
 /* A chain or a set, by what of it never changes. */
 #define NFT_PART_NUMBERS 5

@@ -269,17 +269,25 @@ nft_read_but_blocks(struct nft *n, struct ruleset *ret, struct err *e)
 
 /* 1 when the kernel holds it, 0 when not, -1 when it could not be read. */
 static int
-holds_now(struct nft *n, const struct ruleset *r)
+holds_now(struct nft *n, const struct ruleset *r, bool blocks)
 {
-	struct ruleset found;
-	size_t rules = 0, wanted = ruleset_count_rules(r);
+	struct ruleset found, wanted = *r; /* its arrays are r's */
+	struct reading reading = {0};
+	struct netlink_error error;
 	bool equal;
 
-	if (nft_read(n, &found, &rules, NULL) < 0)
+	if (read_rules(n, &reading, &error) < 0)
 		return -1;
+	if (reading.rules != ruleset_count_rules(r))
+		return 0;
+	if (read_sets(n, blocks, &found, NULL) < 0)
+		return -1;
+	if (!blocks)
+		wanted.sets[RULESET_BLOCK4] = wanted.sets[RULESET_BLOCK6] =
+			(struct ruleset_elems){0};
 	found.rules = r->rules;
 	found.limits = r->limits;
-	equal = rules == wanted && ruleset_equal(&found, r);
+	equal = ruleset_equal(&found, &wanted);
 	ruleset_clear(&found);
 	return equal;
 }
@@ -290,17 +298,30 @@ holds_now(struct nft *n, const struct ruleset *r)
  * NLM_F_DUMP_INTR, since the generation is the same. So only what is found wrong several times
  * is wrong.
  */
-bool
-nft_holds(struct nft *n, const struct ruleset *r)
+static bool
+holds(struct nft *n, const struct ruleset *r, bool blocks)
 {
 	for (unsigned i = 0;; i++) {
 		struct timespec pause = {.tv_nsec = NFT_REREAD_NS << i};
-		int held = holds_now(n, r);
+		int held = holds_now(n, r, blocks);
 
 		if (held != 0 || i == NFT_REREADS_MAX)
 			return held > 0;
 		(void)nanosleep(&pause, NULL);
 	}
+}
+
+bool
+nft_holds_but_blocks(struct nft *n, const struct ruleset *r)
+{
+	return holds(n, r, false);
+}
+
+/* The larger part is not read when the smaller one differs. */
+bool
+nft_holds(struct nft *n, const struct ruleset *r)
+{
+	return holds(n, r, false) && holds(n, r, true);
 }
 
 /* The table's chains and sets as we make them, and what of them was found. */

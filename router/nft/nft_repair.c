@@ -12,15 +12,20 @@
 /* So few take the kernel less than twenty milliseconds, and go with the rest. */
 #define NFT_REPAIR_BLOCKS_FEW 4096
 
+static bool
+few_blocks(const struct ruleset *r)
+{
+	return r->sets[RULESET_BLOCK4].n + r->sets[RULESET_BLOCK6].n <= NFT_REPAIR_BLOCKS_FEW;
+}
+
 int
 nft_repair(struct nft *n, const struct ruleset *r, struct err *e)
 {
 	struct ruleset first = *r; /* its arrays are r's */
-	struct ruleset_elems *v4 = &first.sets[RULESET_BLOCK4], *v6 = &first.sets[RULESET_BLOCK6];
 
-	if (v4->n + v6->n <= NFT_REPAIR_BLOCKS_FEW)
+	if (few_blocks(r))
 		return nft_install(n, r, e);
-	*v4 = *v6 = (struct ruleset_elems){0};
+	first.sets[RULESET_BLOCK4] = first.sets[RULESET_BLOCK6] = (struct ruleset_elems){0};
 	return nft_install_part(n, &first, false, e);
 }
 
@@ -48,4 +53,17 @@ nft_repair_blocks(struct nft *n, const struct ruleset *r, struct err *e)
 	if (ret == 0)
 		n->blocks_unsure = false;
 	return ret;
+}
+
+bool
+nft_make_sure(struct nft *n, const struct ruleset *r)
+{
+	n->unsure = false;
+	n->blocks_unsure = true;
+	if (!few_blocks(r))
+		return nft_holds_but_blocks(n, r) && nft_repair_blocks(n, r, NULL) == 0;
+	if (!nft_holds(n, r))
+		return false;
+	n->blocks_unsure = false;
+	return true;
 }
