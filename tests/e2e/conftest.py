@@ -26,11 +26,28 @@ _taken = {}
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
-def stop(_number, _frame):
-    """The first signal ends the run; what cleans up after it is not stopped by a second one."""
-    for number in STOPPING:
-        signal.signal(number, lambda *_: None)
-    raise KeyboardInterrupt
+class Interrupt:
+    """The first signal ends the run, but neither while fixtures are made nor while they clean up:
+    a half made one would leave its namespaces behind. A second one is not heard."""
+
+    held = asked = False
+
+    def __call__(self, _number, _frame):
+        for number in STOPPING:
+            signal.signal(number, lambda *_: None)
+        if not self.held:
+            raise KeyboardInterrupt
+        self.asked = True
+
+    def hold(self):
+        self.held = True
+        yield
+        self.held = False
+        if self.asked:
+            raise KeyboardInterrupt
+
+
+interrupt = Interrupt()
 
 
 def pytest_configure(config):
@@ -58,7 +75,23 @@ def pytest_collection_modifyitems(items):
 
 def pytest_collection_finish():
     for number in STOPPING:
-        signal.signal(number, stop)
+        signal.signal(number, interrupt)
+
+
+def pytest_unconfigure():
+    """Ctrl-C also ends the programs with which a fixture just makes its hosts: it fails half way."""
+    for host in list(lab_module.Host.made):
+        host.remove()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_setup():
+    yield from interrupt.hold()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_teardown():
+    yield from interrupt.hold()
 
 
 def ours(path):

@@ -60,8 +60,11 @@ def _setns(fd):
 class Host:
     """One network namespace, by name."""
 
+    made = []  # and not removed yet
+
     def __init__(self, name):
         self.name = name
+        self.made.append(self)
         self.prefix = ("nsenter", f"--net=/run/netns/{name}", "--")
         self._forwarding = {}
         run("ip", "netns", "add", name)
@@ -123,6 +126,8 @@ class Host:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         run("ip", "netns", "del", self.name, check=False)
+        if self in self.made:
+            self.made.remove(self)
 
 
 class EdgeHost(Host):
@@ -138,6 +143,8 @@ umount -R -l "$1"
 echo ready
 exec sleep infinity
 """
+
+    holder = None
 
     def __init__(self, name, folder):
         super().__init__(name)
@@ -160,9 +167,10 @@ exec sleep infinity
 
     def remove(self):
         super().remove()
-        self.holder.kill()
-        self.holder.wait()
-        self.holder.stdout.close()
+        if self.holder:
+            self.holder.kill()
+            self.holder.wait()
+            self.holder.stdout.close()
 
 
 class Lab:
