@@ -33,7 +33,9 @@
 
 #include <event2/event_struct.h>
 #include <pthread.h>
+#include <sys/uio.h>
 
+#define CONN_BATCH_MAX 4            /* records of TLS that are sent at once */
 #define WORKER_TEXT_MAX (64 * 1024) /* the longest location, file name or head that is built */
 #define WORKER_SPARES_AT_REST 64    /* finished exchanges kept for the next request */
 /* And while it is busy. With AddressSanitizer no more, as with blocks (block.h). */
@@ -131,6 +133,13 @@ struct h2_shared;
 
 struct place_ticket;
 
+/* Records that stand in OpenSSL's buffers until one call sends them (conn_wire.c). */
+struct conn_batch {
+	bool open; /* what OpenSSL writes is added */
+	unsigned n;
+	struct iovec records[CONN_BATCH_MAX];
+};
+
 struct worker {
 	unsigned index;
 	bool running; /* its thread was started */
@@ -151,6 +160,7 @@ struct worker {
 	size_t n_fetches;
 	struct generation *generation; /* the current one; NULL before the first */
 	struct tls_thread tls;
+	struct conn_batch batch;
 	BIO_METHOD *bio; /* between OpenSSL and a connection */
 	struct h2_shared *h2;
 	struct listeners listeners;

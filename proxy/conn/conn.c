@@ -94,6 +94,7 @@ conn_release(struct conn *c)
 	c->origin.fd = close_fd(c->origin.fd);
 	iobuf_release(&c->front.in, &w->blocks);
 	iobuf_release(&c->front.out, &w->blocks);
+	conn_wire_clear(c);
 	list_remove(&c->node);
 	list_remove(&c->idle_node);
 	kick_cancel(&c->kick);

@@ -40,8 +40,9 @@ _Static_assert(CONN_CLOSE_COUNT <= WORKER_CLOSES_MAX, "every reason is counted")
 #define CONN_HANDSHAKE_MS 10000            /* at the most, whatever the idle time */
 #define CONN_LINGER_MAX (16 * 1024 * 1024) /* bytes dropped before the connection is cut */
 #define CONN_TLS_RECORD_MAX 16384
-#define CONN_TURN_MAX 16 /* rounds in one turn of the loop, then others have theirs */
-#define CONN_TURN_MS 5   /* the same when rounds are dear: chunks of a byte, compression */
+#define CONN_WIRE_BLOCKS 2 /* for what the kernel did not take of a batch of records */
+#define CONN_TURN_MAX 16   /* rounds in one turn of the loop, then others have theirs */
+#define CONN_TURN_MS 5     /* the same when rounds are dear: chunks of a byte, compression */
 
 /* What accept knows. */
 struct conn_origin {
@@ -68,17 +69,18 @@ struct conn {
 	struct event event;
 	enum conn_state state;
 	struct conn_origin origin;
-	SSL *ssl;                 /* NULL: clear text */
-	struct h2 *h2;            /* NULL: HTTP/1.1 */
-	struct front front;       /* of HTTP/1.1; its timer is the connection's */
-	bool driving;             /* conn_drive is on the stack */
-	bool readable, writable;  /* what the kernel last said */
-	bool drained;             /* the last read was a short one: the socket was empty */
-	bool finished;            /* the kernel told of the client's FIN */
-	bool more;                /* what is being sent is not the last of it */
-	bool tls_failed;          /* after a fatal error no close_notify is sent */
-	bool spoke_http;          /* and this was the error: a request in clear */
-	char peer[ADDR_TEXT_MAX]; /* the client's address as text */
+	SSL *ssl;                /* NULL: clear text */
+	struct h2 *h2;           /* NULL: HTTP/1.1 */
+	struct front front;      /* of HTTP/1.1; its timer is the connection's */
+	bool driving;            /* conn_drive is on the stack */
+	bool readable, writable; /* what the kernel last said */
+	bool drained;            /* the last read was a short one: the socket was empty */
+	bool finished;           /* the kernel told of the client's FIN */
+	bool more;               /* what is being sent is not the last of it */
+	bool tls_failed;         /* after a fatal error no close_notify is sent */
+	bool spoke_http;         /* and this was the error: a request in clear */
+	struct iobuf wire[CONN_WIRE_BLOCKS]; /* records that are still to be sent, in this order */
+	char peer[ADDR_TEXT_MAX];            /* the client's address as text */
 	uint32_t requests;
 	uint64_t idle_ms; /* how long the place that answered last lets it be idle; 0: none has yet
 			   */
@@ -156,6 +158,10 @@ enum front_io conn_read(struct conn *c);
 enum front_io conn_read_away(struct conn *c, size_t *ret_n);
 /* Writes c->front.out. OK: all of it; its block is given back. */
 enum front_io conn_flush(struct conn *c);
+/* send(2) by the edges; c->more: with MSG_MORE. -1 with errno. */
+ssize_t conn_send(struct conn *c, const char *from, size_t n);
+/* One write, over TLS of one record at most; *ret_n bytes were taken. */
+enum front_io conn_write_bytes(struct conn *c, struct slice s, size_t *ret_n);
 /* What an exchange does on an HTTP/1.1 connection. The first can send files in clear text. */
 extern const struct front_ops conn_front_ops, conn_front_ops_tls;
 /* Says over TLS that nothing more will be sent; FIN has to be next. */
@@ -164,5 +170,23 @@ void conn_notify_close(struct conn *c);
 void conn_finish_output(struct conn *c);
 /* The method table of the BIO between OpenSSL and a connection; one a worker. NULL: no memory. */
 BIO_METHOD *conn_bio_new(void);
+
+/* --- conn_wire.c: several records at once ---------------------------------------------------- */
+
+/* Up to CONN_BATCH_MAX records over TLS, in one call; *ret_n bytes were taken. BLOCKED also when
+ * all were, but not by the kernel: then conn_flush goes on. */
+enum front_io conn_wire_send(struct conn *c, struct slice s, size_t *ret_n);
+/* For the BIO: a record of n bytes becomes part of the batch. False: there is none, or not for it.
+ */
+bool conn_wire_add(struct conn *c, const char *record, size_t n);
+/* What stands before the record that comes next: what is left of older batches, and the batch. */
+enum front_io conn_wire_settle(struct conn *c);
+/* The same without a batch. */
+enum front_io conn_wire_push(struct conn *c);
+bool conn_wire_is_empty(const struct conn *c);
+/* Bytes that are left of older batches. */
+size_t conn_wire_len(const struct conn *c);
+/* The connection ends: what is left is not sent. */
+void conn_wire_clear(struct conn *c);
 
 #endif

@@ -37,7 +37,7 @@ conn_recv(struct conn *c, char *to, size_t n)
 	return got;
 }
 
-static ssize_t
+ssize_t
 conn_send(struct conn *c, const char *from, size_t n)
 {
 	ssize_t sent;
@@ -107,8 +107,20 @@ conn_bio_write(BIO *bio, const char *from, int n)
 	 * acknowledged: unless the request is here already, the ticket must carry that. */
 	if (c->state == CONN_HANDSHAKE && !SSL_has_pending(c->ssl))
 		c->more = false;
-	sent = conn_send(c, from, (size_t)n);
 	BIO_clear_retry_flags(bio);
+	if (conn_wire_add(c, from, (size_t)n))
+		return n;
+	switch (conn_wire_settle(c)) {
+	case FRONT_IO_OK:
+		break;
+	case FRONT_IO_BLOCKED:
+		BIO_set_retry_write(bio);
+		return -1;
+	case FRONT_IO_CLOSED:
+	case FRONT_IO_END:
+		return -1;
+	}
+	sent = conn_send(c, from, (size_t)n);
 	if (sent < 0 && errno == EAGAIN)
 		BIO_set_retry_write(bio);
 	return (int)sent;
@@ -265,8 +277,7 @@ conn_front_take(struct front *f, size_t n)
 		f->in.start = f->in.end = f->in_base;
 }
 
-/* One write; *ret_n bytes were taken. */
-static enum front_io
+enum front_io
 conn_write_bytes(struct conn *c, struct slice s, size_t *ret_n)
 {
 	ssize_t sent;
@@ -307,7 +318,7 @@ conn_flush(struct conn *c)
 		iobuf_consume(&c->front.out, n);
 	}
 	iobuf_release(&c->front.out, &c->worker->blocks);
-	return FRONT_IO_OK;
+	return conn_wire_is_empty(c) ? FRONT_IO_OK : conn_wire_push(c);
 }
 
 static enum front_io
@@ -319,7 +330,9 @@ conn_front_send(struct front *f, struct slice s, size_t *ret_n)
 	while (result == FRONT_IO_OK && s.n > 0) {
 		size_t n = 0;
 
-		result = conn_write_bytes(f->conn, s, &n);
+		result = f->conn->ssl && s.n > CONN_TLS_RECORD_MAX
+				 ? conn_wire_send(f->conn, s, &n)
+				 : conn_write_bytes(f->conn, s, &n);
 		*ret_n += n;
 		s = slice_skip(s, n);
 	}
@@ -413,7 +426,7 @@ conn_unsent(const struct conn *c)
 static size_t
 conn_front_backlog(struct front *f)
 {
-	return conn_unsent(f->conn);
+	return conn_unsent(f->conn) + conn_wire_len(f->conn);
 }
 
 const struct front_ops conn_front_ops = {

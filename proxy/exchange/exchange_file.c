@@ -16,8 +16,7 @@
 #define FILE_FIRST_MAX                                                                             \
 	CONN_TLS_RECORD_MAX            /* of an answer that is sent from memory: head and content */
 #define FILE_SENDFILE_MAX (512 * 1024) /* in one call, so that others have their turn */
-#define FILE_READ_MAX                                                                              \
-	(4 * CONN_TLS_RECORD_MAX) /* read at once where whole records are made of it */
+#define FILE_READ_MAX (CONN_BATCH_MAX * CONN_TLS_RECORD_MAX) /* at once, for whole records */
 
 /* Several parts are sent one after the other, each behind a head of its own. 0 or -1. */
 static int
@@ -206,7 +205,7 @@ file_send_content(struct exchange *x)
 }
 
 /* One step of a file that is read into memory of the thread's own: large reads, and nothing but
- * full records. What the client does not take is read again in its time. */
+ * full records, which are sent at once. What the front does not take is read again in its time. */
 static enum front_io
 file_send_records(struct exchange *x)
 {

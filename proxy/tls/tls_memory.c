@@ -7,6 +7,7 @@
  */
 #include "proxy/tls/tls_memory.h"
 
+#include <assert.h>
 #include <openssl/crypto.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -14,6 +15,56 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+
+/* --- buffers that are still to be sent ------------------------------------------------------- */
+
+/* OpenSSL puts fewer bytes than this in front of a record; malloc never has two pieces so near. */
+#define PIN_OFFSET 16
+
+struct pin {
+	const char *record;
+	void *buffer; /* NULL: OpenSSL has it */
+};
+
+static _Thread_local struct pin pins[TLS_MEMORY_PINS];
+static _Thread_local unsigned n_pins, n_returned;
+
+static void buffer_put(void *p);
+
+void
+tls_memory_pin(const void *record)
+{
+	assert(n_pins < TLS_MEMORY_PINS);
+	pins[n_pins++] = (struct pin){.record = record};
+}
+
+unsigned
+tls_memory_returned(void)
+{
+	return n_returned;
+}
+
+void
+tls_memory_unpin(void)
+{
+	for (unsigned i = 0; i < n_pins; i++)
+		if (pins[i].buffer)
+			buffer_put(pins[i].buffer);
+	n_pins = n_returned = 0;
+}
+
+/* OpenSSL gives p back. True: it is pinned. */
+static bool
+pin_return(void *p)
+{
+	for (unsigned i = 0; i < n_pins; i++)
+		if (!pins[i].buffer && (uintptr_t)pins[i].record - (uintptr_t)p < PIN_OFFSET) {
+			pins[i].buffer = p;
+			n_returned++;
+			return true;
+		}
+	return false;
+}
 
 #ifndef SLUICE_SANITIZED
 
@@ -148,20 +199,25 @@ tls_memory_get(size_t n, const char *file, int line)
 }
 
 static void
-tls_memory_put(void *p, const char *file, int line)
+buffer_put(void *p)
 {
-	(void)file;
-	(void)line;
-	if (is_piece(p)) {
-		piece_put(p);
-		return;
-	}
 	if (!tls_memory_is_buffer(p)) {
 		free(p);
 		return;
 	}
 	memcpy(p, &kept, sizeof(kept));
 	kept = p;
+}
+
+static void
+tls_memory_put(void *p, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	if (is_piece(p))
+		piece_put(p);
+	else if (n_pins == 0 || !pin_return(p))
+		buffer_put(p);
 }
 
 /* What p can hold, whatever was asked for; 0: it is malloc's, or NULL. */
@@ -224,9 +280,41 @@ tls_memory_clear(void)
 
 #else
 
+static void
+buffer_put(void *p)
+{
+	free(p);
+}
+
+static void *
+tls_memory_get(size_t n, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return malloc(n);
+}
+
+static void *
+tls_memory_change(void *p, size_t n, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return realloc(p, n);
+}
+
+static void
+tls_memory_put(void *p, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	if (n_pins == 0 || !pin_return(p))
+		free(p);
+}
+
 void
 tls_memory_init(void)
 {
+	(void)CRYPTO_set_mem_functions(tls_memory_get, tls_memory_change, tls_memory_put);
 }
 
 void

@@ -3,10 +3,12 @@
 import os
 import socket
 import stat
+import subprocess
 import threading
 import time
 
 import pytest
+from client import tls_context
 from lab import wait_for
 
 CONF = """\
@@ -278,3 +280,42 @@ def test_a_client_that_reads_late_gets_everything(site, box, tls):
             for i in range(500):
                 size = sizes[i % 5]
                 assert c.response().body == bytes([size % 251]) * size
+
+
+@pytest.mark.parametrize("size", [(3 << 20) + 11, 131072])
+def test_records_that_the_kernel_did_not_take_come_in_order(site, size):
+    """A client with a small window, which takes now less than a record, now more than a batch of them."""
+    content = os.urandom(size)
+    site.box.write("root/any", content)
+    plain = socket.socket()
+    plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    plain.connect(("127.0.0.1", site.ports["port_tls"]))
+    with tls_context().wrap_socket(plain, server_hostname="a.example") as c:
+        c.settimeout(30)
+        for _ in range(2):  # the second time the small one is in memory
+            c.sendall(b"GET /files/any HTTP/1.1\r\nHost: a\r\n\r\n" * 2)
+            time.sleep(0.1)  # until the socket is full
+            got = b""
+            while got.count(b"\r\n\r\n") < 1 or len(got) < 2 * size:
+                got += c.recv(90000 if len(got) % 7 else 500)
+            while len(got) < 2 * (size + got.index(b"\r\n\r\n") + 4):
+                got += c.recv(65536)
+            head = got.index(b"\r\n\r\n") + 4
+            assert got[head:head + size] == content
+            assert got[2 * head + size:] == content
+
+
+@pytest.mark.parametrize("options", [("-tls1_3",), ("-tls1_2",), ("-tls1_3", "-maxfraglen", "512"),
+                                     ("-tls1_2", "-maxfraglen", "4096")])
+def test_records_of_every_version_and_size_are_whole(site, options):
+    """RFC 6066 section 4: a client may ask for records of 512 bytes."""
+    content = os.urandom(1 << 20)
+    site.box.write("root/any", content)
+    client = subprocess.Popen(["openssl", "s_client", "-quiet", "-connect",
+                               f"127.0.0.1:{site.ports['port_tls']}", "-servername", "a.example", *options],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    with client:
+        client.stdin.write(b"GET /files/any HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        client.stdin.flush()
+        got = client.stdout.read()
+    assert got.partition(b"\r\n\r\n")[2] == content
