@@ -112,7 +112,7 @@ read_whole(struct cache_disk *d, const struct disk_read *read, struct buf *meta)
 	cache_body_unref(&body);
 }
 
-/* Heads that somebody wants to see. */
+/* Heads that somebody wants to see; those in memory he has seen. */
 static void
 read_shown(struct cache_disk *d, struct disk_read *read, struct buf *meta)
 {
@@ -130,7 +130,7 @@ read_shown(struct cache_disk *d, struct disk_read *read, struct buf *meta)
 			o = make_object(d, &r, NULL, &none);
 		else
 			on_bad(d, found, rc);
-		if (o) {
+		if (o && !cache_store_holds_like(d->store, o)) {
 			cache_object_report(o, clock_mono_coarse_ms(), &report);
 			report.on_disk = true;
 			n += report_put_stored(&read->report, &report) == 0;

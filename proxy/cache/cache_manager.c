@@ -201,6 +201,7 @@ struct pending {
 	struct disk_waiter waiter;
 	struct cache_manager *manager;
 	uint64_t id, n, on_disk; /* how many there were in memory, and on disk alone */
+	struct buf report;       /* what there is to say of those in memory */
 };
 
 static void
@@ -208,6 +209,7 @@ pending_free(struct pending *p)
 {
 	list_remove(&p->node);
 	buf_clear(&p->waiter.shown);
+	buf_clear(&p->report);
 	free(p);
 }
 
@@ -226,8 +228,10 @@ on_news(struct list *item, void *ctx)
 	struct cache_manager *m = ctx;
 	struct pending *p = list_entry(item, struct pending, news);
 
+	if (buf_append_slice(&p->report, buf_slice(&p->waiter.shown)) < 0)
+		p->waiter.n_shown = 0; /* there is no room for more */
 	if (*m->chan)
-		say(m, p->id, p->n + p->on_disk + p->waiter.n_shown, buf_slice(&p->waiter.shown));
+		say(m, p->id, p->n + p->on_disk + p->waiter.n_shown, buf_slice(&p->report));
 	pending_free(p);
 }
 
@@ -242,28 +246,23 @@ pending_new(struct cache_manager *m, uint64_t id)
 	p->id = id;
 	p->waiter.on_done = on_done;
 	buf_init(&p->waiter.shown, REPORT_MAX);
+	buf_init(&p->report, REPORT_MAX);
 	list_init(&p->news);
 	list_append(&m->pending, &p->node);
 	return p;
 }
 
-/* What is in memory; of a URL, what is on disk alone, for its heads. */
+/* What is in memory; of a URL, what is on disk alone as well, for which its heads are read. */
 static void
 show(struct cache_manager *m, uint64_t id, enum cache_order order, struct slice what)
 {
-	struct pending *p;
-	struct buf report;
-	uint64_t n;
+	struct pending *p = pending_new(m, id);
 
-	buf_init(&report, REPORT_MAX);
-	n = list(m, order, what, &report);
-	p = order == CACHE_ORDER_SHOW && n == 0 ? pending_new(m, id) : NULL;
-	if (!p || !cache_disk_show(m->disk, what, &p->waiter)) {
-		say(m, id, n, buf_slice(&report));
-		if (p)
-			pending_free(p);
-	}
-	buf_clear(&report);
+	if (!p)
+		return;
+	p->n = list(m, order, what, &p->report);
+	if (order != CACHE_ORDER_SHOW || !cache_disk_show(m->disk, what, &p->waiter))
+		on_news(&p->news, m);
 }
 
 /* Both tiers; nothing passes from one to the other meanwhile. */

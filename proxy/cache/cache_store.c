@@ -475,6 +475,21 @@ cache_store_holds(struct cache_store *s, uint64_t hash, struct slice url)
 	return o != NULL;
 }
 
+bool
+cache_store_holds_like(struct cache_store *s, const struct cache_object *o)
+{
+	struct shard *shard = shard_of(s, o->hash);
+	const struct cache_object *other;
+
+	pthread_mutex_lock(&shard->lock);
+	other = shard->n_buckets ? *bucket_of(shard, o->hash) : NULL;
+	while (other && !(same_url(other, o->hash, o->url) && slice_eq(other->scope, o->scope) &&
+				slice_eq(other->vary, o->vary) && slice_eq(other->key, o->key)))
+		other = other->next;
+	pthread_mutex_unlock(&shard->lock);
+	return other != NULL;
+}
+
 /* The one that o takes the place of, or the oldest when there are too many of them. Under both
  * locks. */
 static struct cache_object *

@@ -69,6 +69,8 @@ void cache_store_forbid_url(struct cache_store *s, struct slice url);
 void cache_store_forbid_all(struct cache_store *s);
 /* Whether an answer of the URL is in, whatever its keys. */
 bool cache_store_holds(struct cache_store *s, uint64_t hash, struct slice url);
+/* Whether one with the same keys as o is in. */
+bool cache_store_holds_like(struct cache_store *s, const struct cache_object *o);
 /* Takes this object out, if it is in. */
 void cache_store_remove(struct cache_store *s, struct cache_object *o);
 /* Takes out all answers of the URL, whatever their scope, and keeps those on their way out (RFC

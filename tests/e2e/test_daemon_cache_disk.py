@@ -168,6 +168,13 @@ def test_the_commands_show_the_disk(sluice, origin):
     assert "disk_objects     5" in text and "disk_hits        1" in text and "disk_limit       67108864 (64M)" in text
     assert "5 purged" in site.ctl("cache", "purge", "--prefix", "http://a.example/s/").stdout
     assert "disk_objects     0" in site.ctl("cache", "status").stdout
+    for kind in ("a", "b"):
+        site.get("/vary", headers=[("X-Kind", kind)])
+    on_disk(site, 2)
+    restart_proxy(site)
+    assert hit(site.get("/vary", headers=[("X-Kind", "a")]))  # one is in memory now, the other is not
+    shown = site.ctl("cache", "show", "http://a.example/vary", json=True)
+    assert sorted((o["tier"], o["vary"]) for o in shown) == [("disk", "x-kind"), ("memory", "x-kind")]
 
 
 def test_a_damaged_answer_is_fetched_anew(sluice, origin):
