@@ -204,7 +204,7 @@ def table(host):
     """Our tables as nft shows them, without counters, handles and owner; "" when there is none."""
     text = "".join(run(*host.prefix, "nft", "-s", "list", "table", family, "sluice", check=False).stdout
                    for family in ("inet", "bridge"))
-    return re.sub(r"^\tflags.*\n\n| # progname .*", "", text, flags=re.M)
+    return re.sub(r"^\tflags (owner)?\n\n| # progname .*", "", text, flags=re.M)
 
 
 def elements(host, name):
