@@ -26,7 +26,11 @@ add_library(sluice_http STATIC
 	file/file_policy.c
 	file/file_range.c
 	http/forward_head.c
+	conn/block.c
 	h2/h2_guard.c
+	h2/h2_memory.c
+	h2/h2_session.c
+	h2/h2_session_send.c
 	h2/h2_priority.c
 	h2/h2_head.c
 	http/head_rules.c
@@ -53,7 +57,7 @@ add_library(sluice_http STATIC
 	upstream/waiting.c
 	http/ws_border.c)
 target_compile_options(sluice_http PRIVATE ${SLUICE_LTO_COMPILE})
-target_link_libraries(sluice_http PUBLIC sluice_core sluice_conf PRIVATE m)
+target_link_libraries(sluice_http PUBLIC sluice_core sluice_conf PkgConfig::NGHTTP2 PRIVATE m)
 
 # What that half costs a request: prints nanoseconds, built when asked for.
 add_executable(bench_http_head EXCLUDE_FROM_ALL ${PROJECT_SOURCE_DIR}/bench/micro/http_head.c)

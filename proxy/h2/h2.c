@@ -1,7 +1,4 @@
-/*
- * The session of an HTTP/2 connection: what the library calls back, the loop that reads, drives and
- * writes, and the budget.
- */
+/* An HTTP/2 connection: the loop that reads, drives and writes, and the budget. */
 #include "proxy/h2/h2.h"
 
 #include "core/clock.h"
@@ -11,8 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What one call of nghttp2_session_mem_send may bring: a frame of the size that is the default. */
-#define H2_FRAME_MAX (16384 + 9)
+#define H2_FRAME_MAX (H2_FRAME_HEAD + H2_FRAME_PAYLOAD_MAX)
 #define H2_TURN_MAX 16
 
 _Static_assert(BLOCK_SIZE >= 2 * H2_FRAME_MAX, "two frames fit into the buffer");
@@ -21,7 +17,7 @@ _Static_assert(2 * H2_HEAD_STAGE_MAX <= BLOCK_SIZE, "a head is staged in one blo
 
 /* --- the budget ------------------------------------------------------------------------------ */
 
-static void
+void
 h2_note_flood(struct h2 *h2)
 {
 	stats_add(&h2->conn->worker->stats, STAT_H2_FLOODS, 1);
@@ -30,7 +26,7 @@ h2_note_flood(struct h2 *h2)
 }
 
 /* Every frame that moves no request on costs; time, requests and payload give back. */
-static void
+void
 h2_spend(struct h2 *h2, uint32_t cost)
 {
 	uint64_t now = clock_mono_coarse_ms();
@@ -47,299 +43,19 @@ h2_spend(struct h2 *h2, uint32_t cost)
 		h2->budget -= cost;
 		return;
 	}
-	if (h2->goaway_sent)
+	if (h2->session.ended)
 		return;
-	h2->goaway_sent = true;
 	h2_note_flood(h2);
-	(void)nghttp2_session_terminate_session(h2->session, NGHTTP2_ENHANCE_YOUR_CALM);
-}
-
-/* --- what the library calls back ------------------------------------------------------------- */
-
-static struct h2_stream *
-h2_find(nghttp2_session *session, int32_t id)
-{
-	return nghttp2_session_get_stream_user_data(session, id);
-}
-
-static int
-h2_on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *ctx)
-{
-	struct h2 *h2 = ctx;
-	struct worker *w = h2->conn->worker;
-	struct h2_stream *s;
-
-	if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST)
-		return 0;
-	s = h2_stream_new(h2, frame->hd.stream_id);
-	if (!h2->stage)
-		h2->stage = block_get(&w->blocks);
-	if (!s || !h2->stage)
-		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-	(void)nghttp2_session_set_stream_user_data(session, s->id, s);
-	s->open = true;
-	h2_head_init(&h2->head, h2->stage);
-	h2->head_id = s->id;
-	return 0;
-}
-
-/* NOLINTBEGIN(readability-function-size): the library says how its callbacks look. */
-
-static int
-h2_on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
-	size_t n_name, const uint8_t *value, size_t n_value, uint8_t flags, void *ctx)
-{
-	struct slice n = slice_of((const char *)name, n_name);
-	struct slice v = slice_of((const char *)value, n_value);
-	struct h2 *h2 = ctx;
-	struct h2_stream *s;
-
-	(void)flags;
-	if (frame->hd.type != NGHTTP2_HEADERS)
-		return 0;
-	if (frame->hd.stream_id == h2->head_id) {
-		h2_head_add(&h2->head, n, v);
-		return 0;
-	}
-	s = h2_find(session, frame->hd.stream_id);
-	if (s && frame->headers.cat == NGHTTP2_HCAT_HEADERS)
-		h2_stream_trailer(s, n, v);
-	return 0;
-}
-
-/* What the library finds wrong in a request's fields ends the stream (RFC 9113 section 8.1.1). */
-static int
-h2_on_invalid_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
-	size_t n_name, const uint8_t *value, size_t n_value, uint8_t flags, void *ctx)
-{
-	(void)session;
-	(void)frame;
-	(void)name;
-	(void)n_name;
-	(void)value;
-	(void)n_value;
-	(void)flags;
-	(void)ctx;
-	return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-}
-
-/* NOLINTEND(readability-function-size) */
-
-static void
-h2_head_over(struct h2 *h2)
-{
-	h2->head_id = 0;
-	block_put(&h2->conn->worker->blocks, steal_ptr(&h2->stage));
-}
-
-static void
-h2_on_headers(struct h2 *h2, const nghttp2_frame *frame)
-{
-	struct h2_stream *s = h2_find(h2->session, frame->hd.stream_id);
-	bool ended = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
-
-	if (!s)
-		return;
-	if (frame->headers.cat == NGHTTP2_HCAT_REQUEST && frame->hd.stream_id == h2->head_id) {
-		uint32_t budget = h2->budget + H2_BUDGET_PER_REQUEST;
-
-		h2->budget = budget > H2_BUDGET_MAX ? H2_BUDGET_MAX : budget;
-		h2->asked = true;
-		h2_stream_begin(s, ended);
-		h2_head_over(h2);
-	} else if (ended) {
-		h2_stream_end(s);
-	}
-}
-
-static void
-h2_on_data_frame(struct h2 *h2, const nghttp2_frame *frame)
-{
-	struct h2_stream *s = h2_find(h2->session, frame->hd.stream_id);
-	bool ended = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
-
-	if (frame->hd.length == frame->data.padlen && !ended)
-		h2_spend(h2, H2_COST_FRAME);
-	if (s && ended)
-		h2_stream_end(s);
-}
-
-/* RFC 9218 section 7.1. */
-static void
-h2_on_priority_update(struct h2 *h2, const nghttp2_ext_priority_update *update)
-{
-	struct h2_stream *s = h2_find(h2->session, update->stream_id);
-	struct h2_priority priority = h2_priority_parse(
-		slice_of((const char *)update->field_value, update->field_value_len));
-
-	h2->prioritized = true;
-	if (s)
-		h2_stream_set_priority(s, priority);
-	else
-		h2_priorities_keep(&h2->priorities, update->stream_id, priority);
-}
-
-static int
-h2_on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *ctx)
-{
-	struct h2 *h2 = ctx;
-
-	(void)session;
-	switch (frame->hd.type) {
-	case NGHTTP2_HEADERS:
-		h2_on_headers(h2, frame);
-		break;
-	case NGHTTP2_DATA:
-		h2_on_data_frame(h2, frame);
-		break;
-	case NGHTTP2_RST_STREAM:
-		h2_spend(h2, H2_COST_RESET);
-		break;
-	case NGHTTP2_PRIORITY_UPDATE:
-		h2_on_priority_update(h2, frame->ext.payload);
-		h2_spend(h2, H2_COST_FRAME);
-		break;
-	default:
-		if (!(frame->hd.flags & NGHTTP2_FLAG_ACK))
-			h2_spend(h2, H2_COST_FRAME);
-		break;
-	}
-	return 0;
-}
-
-static int
-h2_on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *bytes, size_t n,
-	void *ctx)
-{
-	struct h2 *h2 = ctx;
-	struct h2_stream *s = h2_find(session, id);
-
-	(void)flags;
-	h2->moved += n;
-	if (s && !s->front.closed && s->front.exchange)
-		return h2_stream_body(s, slice_of((const char *)bytes, n)) == 0
-			       ? 0
-			       : NGHTTP2_ERR_CALLBACK_FAILURE;
-	if (s)
-		h2_stream_drain(s, n);
-	/* Nobody wants it: the connection's window must not shrink for it. */
-	return nghttp2_session_consume_connection(session, n) == 0 ? 0
-								   : NGHTTP2_ERR_CALLBACK_FAILURE;
-}
-
-static int
-h2_on_stream_close(nghttp2_session *session, int32_t id, uint32_t error, void *ctx)
-{
-	struct h2 *h2 = ctx;
-	struct h2_stream *s = h2_find(session, id);
-
-	if (id == h2->head_id)
-		h2_head_over(h2);
-	if (s)
-		h2_stream_closed(s, error);
-	return 0;
-}
-
-/* Whether the client is at fault: making us reset its streams is as cheap for it as resetting them
- * itself. */
-static bool
-is_fault(uint32_t error)
-{
-	return error == NGHTTP2_PROTOCOL_ERROR || error == NGHTTP2_STREAM_CLOSED ||
-	       error == NGHTTP2_FLOW_CONTROL_ERROR || error == NGHTTP2_FRAME_SIZE_ERROR;
-}
-
-/* A stream ends for what the client did. One that had become a request has a line of its own. */
-static void
-h2_note_fault(struct h2 *h2, int32_t id)
-{
-	const struct h2_stream *s = h2_find(h2->session, id);
-
-	if (!s || !s->front.exchange)
-		conn_log_refused(h2->conn, "stream that breaks the rules of HTTP/2");
-	stats_add(&h2->conn->worker->stats, STAT_REQUESTS_BAD, 1);
-	conn_violation(h2->conn, VIOLATION_MALFORMED);
-	h2_spend(h2, H2_COST_RESET);
-}
-
-/* The connection ends for what the client did, whoever has found it: the library or we. */
-static void
-h2_note_goaway(struct h2 *h2, uint32_t error)
-{
-	if (error == NGHTTP2_ENHANCE_YOUR_CALM) {
-		conn_log_refused(h2->conn, conn_close_text(CONN_CLOSE_FLOOD));
-		conn_violation(h2->conn, VIOLATION_FLOOD);
-	} else if (error != NGHTTP2_NO_ERROR && error != NGHTTP2_INTERNAL_ERROR) {
-		conn_log_refused(h2->conn, conn_close_text(CONN_CLOSE_PROTOCOL));
-		conn_violation(h2->conn, VIOLATION_PROTOCOL);
-	}
-}
-
-static int
-h2_on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *ctx)
-{
-	struct h2_stream *s;
-
-	switch (frame->hd.type) {
-	case NGHTTP2_RST_STREAM:
-		if (is_fault(frame->rst_stream.error_code))
-			h2_note_fault(ctx, frame->hd.stream_id);
-		break;
-	case NGHTTP2_GOAWAY:
-		h2_note_goaway(ctx, frame->goaway.error_code);
-		break;
-	case NGHTTP2_DATA:
-	case NGHTTP2_HEADERS:
-		s = h2_find(session, frame->hd.stream_id);
-		if (s && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
-			h2_stream_answered(s);
-		break;
-	default:
-		break;
-	}
-	return 0;
-}
-
-/* A frame that found no room is sent later, with the length that it has: its stream may have been
- * given up meanwhile, and its memory be another one's, so that only the stream's number counts. */
-static int
-h2_on_send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *head, size_t n,
-	nghttp2_data_source *source, void *ctx)
-{
-	struct h2_stream *s = h2_find(session, frame->hd.stream_id);
-
-	(void)source;
-	(void)ctx;
-	return s ? h2_stream_send(s, head, n) : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+	h2_session_terminate(&h2->session, H2_ENHANCE_YOUR_CALM);
 }
 
 struct h2_shared *
 h2_shared_new(void)
 {
 	struct h2_shared *s = calloc(1, sizeof(*s));
-	nghttp2_session_callbacks *c;
 
-	if (!s || nghttp2_session_callbacks_new(&s->callbacks) != 0 ||
-		nghttp2_option_new(&s->option) != 0) {
-		h2_shared_free(&s);
-		return NULL;
-	}
-	c = s->callbacks;
-	nghttp2_session_callbacks_set_on_begin_headers_callback(c, h2_on_begin_headers);
-	nghttp2_session_callbacks_set_on_header_callback(c, h2_on_header);
-	nghttp2_session_callbacks_set_on_invalid_header_callback(c, h2_on_invalid_header);
-	nghttp2_session_callbacks_set_on_frame_recv_callback(c, h2_on_frame);
-	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(c, h2_on_data);
-	nghttp2_session_callbacks_set_on_stream_close_callback(c, h2_on_stream_close);
-	nghttp2_session_callbacks_set_on_frame_send_callback(c, h2_on_frame_sent);
-	nghttp2_session_callbacks_set_send_data_callback(c, h2_on_send_data);
-	/* Windows open as backends take the bytes, not as they arrive. */
-	nghttp2_option_set_no_auto_window_update(s->option, 1);
-	nghttp2_option_set_no_closed_streams(s->option, 1);
-	nghttp2_option_set_max_continuations(s->option, H2_CONTINUATIONS_MAX);
-	nghttp2_option_set_max_outbound_ack(s->option, H2_ACKS_MAX);
-	nghttp2_option_set_max_settings(s->option, H2_SETTINGS_MAX);
-	nghttp2_option_set_builtin_recv_extension_type(s->option, NGHTTP2_PRIORITY_UPDATE);
+	if (s)
+		s->memory_ops = h2_memory_ops(&s->memory);
 	return s;
 }
 
@@ -350,48 +66,20 @@ h2_shared_free(struct h2_shared **s)
 
 	if (!gone)
 		return;
-	nghttp2_session_callbacks_del(gone->callbacks);
-	nghttp2_option_del(gone->option);
 	h2_memory_clear(&gone->memory);
 	free(gone);
 }
 
 /* --- life ------------------------------------------------------------------------------------ */
 
-static int
-h2_start(struct h2 *h2)
-{
-	static const nghttp2_settings_entry settings[] = {
-		{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, H2_STREAMS_MAX},
-		{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, H2_STREAM_WINDOW},
-		{NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, HTTP_REQUEST_HEAD_MAX},
-		{NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1}, /* RFC 8441 */
-		{NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},   /* RFC 9218 holds */
-	};
-
-	struct h2_shared *shared = h2->conn->worker->h2;
-	nghttp2_mem memory = h2_memory_ops(&shared->memory);
-
-	if (nghttp2_session_server_new3(
-		    &h2->session, shared->callbacks, h2, shared->option, &memory) != 0)
-		return -1;
-	if (nghttp2_submit_settings(
-		    h2->session, NGHTTP2_FLAG_NONE, settings, ARRAY_SIZE(settings)) != 0)
-		return -1;
-	return nghttp2_session_set_local_window_size(
-		h2->session, NGHTTP2_FLAG_NONE, 0, H2_CONNECTION_WINDOW);
-}
-
 /* What was on its way has arrived: a stream that is begun from now on is not answered. */
 static void
 h2_on_last_call(struct timer *t)
 {
 	struct h2 *h2 = list_entry(t, struct h2, last_call);
-	int32_t last = nghttp2_session_get_last_proc_stream_id(h2->session);
 
 	h2->last_called = true;
-	(void)nghttp2_submit_goaway(
-		h2->session, NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR, NULL, 0);
+	h2_session_goaway(&h2->session, h2->session.last_processed, H2_NO_ERROR);
 	h2_want_run(h2);
 }
 
@@ -405,11 +93,11 @@ h2_new(struct conn *c)
 	h2->conn = c;
 	list_init(&h2->streams);
 	list_init(&h2->ready);
+	list_init(&h2->sending);
 	timer_init(&h2->last_call, h2_on_last_call);
-	h2_guard_init(&h2->guard);
 	h2->budget = H2_BUDGET_MAX;
 	h2->budget_ms = clock_mono_coarse_ms();
-	if (h2_start(h2) == 0) {
+	if (h2_session_init(&h2->session, &c->worker->h2->memory_ops) == 0) {
 		stats_add(&c->worker->stats, STAT_H2_CONNECTIONS, 1);
 		return h2;
 	}
@@ -435,27 +123,11 @@ h2_free(struct h2 **h2)
 
 	if (!gone)
 		return;
-	nghttp2_session_del(gone->session);
+	h2_session_clear(&gone->session);
 	free(gone);
 }
 
 /* --- the loop -------------------------------------------------------------------------------- */
-
-/* Hands bytes to the session, up to the frame that may not be. */
-static ssize_t
-h2_feed_guarded(struct h2 *h2, struct slice in)
-{
-	size_t good;
-	uint32_t error = h2_guard_feed(&h2->guard, in.p, in.n, &good);
-	ssize_t used = nghttp2_session_mem_recv(h2->session, (const uint8_t *)in.p, good);
-
-	h2_spend(h2, h2->guard.ignored * H2_COST_FRAME);
-	h2->guard.ignored = 0;
-	if (used < 0 || error == NGHTTP2_NO_ERROR || h2->goaway_sent)
-		return used;
-	h2->goaway_sent = true;
-	return nghttp2_session_terminate_session(h2->session, error);
-}
 
 /* Hands what has arrived to the session. False: the connection is closed. */
 static bool
@@ -467,20 +139,25 @@ h2_feed(struct h2 *h2)
 
 	if (in.n == 0)
 		return true;
-	used = h2_feed_guarded(h2, in);
+	used = h2_session_receive(&h2->session, in);
 	if (c->state == CONN_CLOSED)
 		return false;
-	if (used == NGHTTP2_ERR_FLOODED) {
+	if (h2->session.flooded) {
 		h2_note_flood(h2);
 		conn_close(c, CONN_CLOSE_FLOOD);
 		return false;
 	}
 	if (used < 0) {
-		/* No preface of HTTP/2, or memory is short: not even a GOAWAY makes sense. */
+		/* No preface of HTTP/2: not even a GOAWAY makes sense. */
 		conn_close(c, CONN_CLOSE_PROTOCOL);
 		return false;
 	}
-	c->front.in.start = c->front.in.end = 0;
+	/* What is left is part of a frame, and a block has room for a whole one. */
+	iobuf_consume(&c->front.in, (size_t)used);
+	if (iobuf_len(&c->front.in) > 0)
+		iobuf_compact(&c->front.in);
+	if (used > 0 && h2->session.head_stream == 0)
+		h2->whole = true;
 	return true;
 }
 
@@ -524,24 +201,19 @@ h2_pack(struct h2 *h2)
 {
 	struct conn *c = h2->conn;
 	struct iobuf *out = &c->front.out;
+	struct list *node;
 
 	h2->drained = false;
-	while (nghttp2_session_want_write(h2->session)) {
-		const uint8_t *bytes;
-		ssize_t n;
-
-		if (iobuf_hold(out, &c->worker->blocks) < 0)
-			return false;
-		if (BLOCK_SIZE - iobuf_len(out) < H2_FRAME_MAX)
+	if (!h2_session_waits(&h2->session) && list_empty(&h2->sending))
+		return true;
+	if (iobuf_hold(out, &c->worker->blocks) < 0)
+		return false;
+	while (h2_session_flush(&h2->session, out) && !h2->session.ended &&
+		(node = list_first(&h2->sending)) != NULL && iobuf_room(out) >= H2_FRAME_MAX) {
+		if (!h2_stream_step(list_entry(node, struct h2_stream, sending)))
 			break;
-		n = nghttp2_session_mem_send(h2->session, &bytes);
-		if (n < 0)
-			return false;
-		if (n == 0)
-			break;
-		(void)iobuf_append(out, slice_of((const char *)bytes, (size_t)n));
 	}
-	return true;
+	return !h2->session.flooded;
 }
 
 /* Behind those that are as urgent or more; where the client has said nothing, in turn. */
@@ -648,13 +320,14 @@ h2_set_wait(struct h2 *h2, bool moved)
 	if (iobuf_len(&f->out) > 0) {
 		wait = CONN_WAIT_CLIENT;
 		which = CONF_TIMEOUT_SEND;
-	} else if (h2->head_id != 0) {
+	} else if (h2->session.head_stream != 0 || iobuf_len(&f->in) > 0) {
 		wait = CONN_WAIT_HEAD;
 	} else if (h2->n_streams == 0) {
 		wait = CONN_WAIT_REQUEST;
 	}
 	room = h2_room(h2, wait);
-	begun = wait != f->wait || h2->asked;
+	begun = wait != f->wait || h2->asked || (h2->whole && wait == CONN_WAIT_HEAD);
+	h2->whole = false;
 	if (begun || (moved && wait == CONN_WAIT_CLIENT))
 		front_set_wait(f, wait,
 			wait == CONN_WAIT_REQUEST ? conn_request_ms(h2->conn)
@@ -667,9 +340,9 @@ h2_set_wait(struct h2 *h2, bool moved)
 static bool
 h2_is_over(const struct h2 *h2)
 {
-	if (!nghttp2_session_want_read(h2->session) && !nghttp2_session_want_write(h2->session))
+	if (h2_session_is_over(&h2->session))
 		return true;
-	return h2->last_called && h2->n_streams == 0 && !nghttp2_session_want_write(h2->session);
+	return h2->last_called && h2->n_streams == 0 && !h2_session_waits(&h2->session);
 }
 
 bool
@@ -705,7 +378,7 @@ h2_end(struct h2 *h2, enum conn_close_reason reason)
 	struct conn *c = h2->conn;
 	bool written = false;
 
-	(void)nghttp2_session_terminate_session(h2->session, NGHTTP2_NO_ERROR);
+	h2_session_terminate(&h2->session, H2_NO_ERROR);
 	if (!h2_write(h2, &written))
 		return;
 	conn_finish_output(c);
@@ -727,7 +400,7 @@ h2_drain(struct h2 *h2)
 	if (h2->draining)
 		return;
 	h2->draining = true;
-	(void)nghttp2_submit_shutdown_notice(h2->session);
+	h2_session_goaway(&h2->session, H2_STREAM_NUMBER_MAX, H2_NO_ERROR);
 	timer_set(&h2->conn->worker->timers, &h2->last_call, clock_mono_coarse_ms() + H2_DRAIN_MS);
 	h2_want_run(h2);
 }

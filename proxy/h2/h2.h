@@ -1,34 +1,28 @@
 /*
- * HTTP/2 towards clients (RFC 9113), by libnghttp2: the frames, the compression of heads and the
- * flow control are the library's, streams are fronts (front.h) of exchanges like those of HTTP/1.1.
+ * HTTP/2 towards clients (RFC 9113): the rules of frames, of streams and of flow control are the
+ * session's (h2_session.h), streams are fronts (front.h) of exchanges like those of HTTP/1.1.
  *
  * The connection's socket, TLS state and timer stay with struct conn, which calls h2_run for
  * whatever happens. Bytes of answers are gathered in the connection's one buffer, frames of many
  * streams in one TLS record, and go out when a turn has driven every stream that can move.
  *
  * What a client can make us do for nothing is bounded: streams at a time, bytes of a head while it
- * arrives, CONTINUATION frames, acknowledgements that wait, resets (the library's own limits), and
- * a budget (h2_spend) for every frame that moves no request on.
+ * arrives, CONTINUATION frames, acknowledgements that wait, and a budget (h2_spend) for every frame
+ * that moves no request on.
  */
 #ifndef PROXY_H2_H
 #define PROXY_H2_H
 
 #include "proxy/conn/conn.h"
-#include "proxy/h2/h2_guard.h"
 #include "proxy/h2/h2_head.h"
 #include "proxy/h2/h2_memory.h"
 #include "proxy/h2/h2_priority.h"
 #include "proxy/h2/h2_recall.h"
+#include "proxy/h2/h2_session.h"
 #include "proxy/http/http_head.h"
 
 #include <nghttp2/nghttp2.h>
 
-#define H2_STREAMS_MAX 100                 /* at a time; a reset one counts until it is released */
-#define H2_STREAM_WINDOW 65535             /* bytes of a body that may wait for its backend */
-#define H2_CONNECTION_WINDOW (1024 * 1024) /* of all bodies of a connection together */
-#define H2_CONTINUATIONS_MAX 8             /* frames of one head */
-#define H2_ACKS_MAX 128                    /* answers to PING and SETTINGS that wait to be sent */
-#define H2_SETTINGS_MAX 32                 /* entries of one SETTINGS frame */
 /* The budget of frames without use; see h2_spend. */
 #define H2_BUDGET_MAX 1000
 #define H2_BUDGET_PER_S 20
@@ -45,17 +39,18 @@
 
 struct h2 {
 	struct conn *conn;
-	nghttp2_session *session;
+	struct h2_session session;
 	struct list streams; /* every one that has an exchange or is open in the session */
 	size_t n_streams;
-	struct list ready; /* of h2_stream.ready: to be driven */
-	struct h2_guard guard;
+	struct list ready;   /* of h2_stream.ready: to be driven */
+	struct list sending; /* of h2_stream.sending: they have something that may be sent */
 	struct h2_head head;
-	char *stage;     /* of the head that is arriving; NULL: none is */
-	int32_t head_id; /* its stream; 0: none */
-	bool running;    /* h2_run is on the stack */
-	bool asked;      /* a request has come since the timer was set */
-	bool draining, goaway_sent;
+	char *stage;      /* of the head that is arriving; NULL: none is */
+	uint32_t head_id; /* its stream; 0: none */
+	bool running;     /* h2_run is on the stack */
+	bool asked;       /* a request has come since the timer was set */
+	bool whole;       /* a frame was complete since then: what waits for more is another */
+	bool draining;
 	bool last_called; /* draining: the GOAWAY that counts was submitted */
 	bool prioritized; /* the client has said which of its requests are urgent */
 	/* Then: a stream has sent all that it has, and will have more when it has been driven.
@@ -73,25 +68,25 @@ struct h2_stream {
 	struct h2_memory *memory; /* where it came from */
 	struct front front;
 	struct h2 *h2;
-	struct list node;  /* in h2.streams */
-	struct list ready; /* in h2.ready */
-	int32_t id;
+	struct h2_leg leg;
+	struct list node;    /* in h2.streams */
+	struct list ready;   /* in h2.ready */
+	struct list sending; /* in h2.sending */
 	uint8_t urgency;
-	bool open;         /* the session knows it */
+	bool incremental;
 	bool ended;        /* the client has sent END_STREAM */
-	bool answered;     /* the final head was submitted */
-	bool finished;     /* END_STREAM was handed to the session */
+	bool answered;     /* the final head was sent */
 	bool driving;      /* h2_stream_drive is on the stack */
 	bool lingers;      /* all of the answer is out, and the request has not ended */
 	uint32_t lingered; /* bytes of it that have come since */
-	bool deferred;     /* the session asks for no more of the answer until it is told */
 	char *trailers; /* of the answer, as lines; NULL: none, or the exchange is not there yet */
 	size_t n_trailers;
 	/* A request that says how long its body is may be wrong until END_STREAM has come, and a
 	 * malformed one reaches no backend whole (RFC 9113 section 8.1.1): its head is kept back
 	 * where there is to be no body, else its last byte. */
 	struct slice held; /* the head, in the exchange's arena; empty: it has been taken */
-	uint64_t to_come;  /* bytes that are announced; 0: none, or it is not known */
+	uint64_t to_come;  /* bytes that are announced and have not come */
+	bool announced;    /* how many there are; else to_come says nothing */
 	bool has_last;
 	char last;
 	struct iobuf more;   /* of the body, behind front.in */
@@ -104,9 +99,8 @@ struct h2_shared {
 	 * variables are initialised at every call. */
 	struct h2_field fields[H2_ANSWER_FIELDS_MAX];
 	nghttp2_nv nv[H2_ANSWER_FIELDS_MAX];
-	nghttp2_session_callbacks *callbacks;
-	nghttp2_option *option;
 	struct h2_memory memory; /* of all sessions */
+	nghttp2_mem memory_ops;  /* how the library asks for it */
 	struct h2_recall recall;
 };
 
@@ -133,34 +127,42 @@ void h2_drain(struct h2 *h2);
 /* --- for h2.c and h2_stream.c ---------------------------------------------------------------- */
 
 /* A stream whose head begins. NULL when memory is short. */
-struct h2_stream *h2_stream_new(struct h2 *h2, int32_t id);
+struct h2_stream *h2_stream_new(struct h2 *h2);
 /* Its head is complete: the exchange begins. */
 void h2_stream_begin(struct h2_stream *s, bool ended);
-/* Bytes of its body. 0, or -1: more than the window allows. */
-int h2_stream_body(struct h2_stream *s, struct slice bytes);
+/* The client breaks the rules of messages by it: it is reset (RFC 9113 section 8.1.1). */
+void h2_stream_malformed(struct h2_stream *s);
+/* Bytes of its body. */
+void h2_stream_body(struct h2_stream *s, struct slice bytes);
 /* A field behind its body. */
 void h2_stream_trailer(struct h2_stream *s, struct slice name, struct slice value);
 /* The client ends its body. */
 void h2_stream_end(struct h2_stream *s);
 /* The client has changed it. */
 void h2_stream_set_priority(struct h2_stream *s, struct h2_priority p);
-/* All of its answer is out. */
-void h2_stream_answered(struct h2_stream *s);
 /* Bytes of a body that nobody wants. */
 void h2_stream_drain(struct h2_stream *s, size_t n);
 /* The session has closed it. */
-void h2_stream_closed(struct h2_stream *s, uint32_t error);
+void h2_stream_closed(struct h2_stream *s, enum h2_error error);
 /* Ends the exchange and forgets the stream, without a word to the session. */
 void h2_stream_drop(struct h2_stream *s, enum conn_close_reason reason);
 /* Goes on with its exchange. */
 void h2_stream_drive(struct h2_stream *s);
-/* The DATA frame of n bytes behind its nine bytes of head, into the connection's buffer. */
-int h2_stream_send(struct h2_stream *s, const uint8_t head[static 9], size_t n);
+/* It may have something to send. */
+void h2_stream_line_up(struct h2_stream *s);
+/* Writes its next frame into the connection's buffer, which has room for one. False: no stream may
+ * send now. */
+bool h2_stream_step(struct h2_stream *s);
 /* It is driven before the turn ends, or in the next one. */
 void h2_wake(struct h2_stream *s);
 /* Fills the connection's buffer with frames, as far as there is room. Not to be called by what the
  * session calls back. False: the session failed. */
 bool h2_pack(struct h2 *h2);
+/* The head that arrives is complete, or given up. */
+void h2_head_over(struct h2 *h2);
+/* Takes from the budget; a GOAWAY when there is none left. */
+void h2_spend(struct h2 *h2, uint32_t cost);
+void h2_note_flood(struct h2 *h2);
 /* Says that something waits in the session. */
 void h2_want_run(struct h2 *h2);
 

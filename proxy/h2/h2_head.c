@@ -25,6 +25,14 @@ refuse(struct h2_head *h, enum http_reason reason)
 		h->reason = reason;
 }
 
+/* RFC 9113 section 8.1.1. */
+static void
+malform(struct h2_head *h, enum http_reason reason)
+{
+	h->malformed = true;
+	refuse(h, reason);
+}
+
 static struct slice
 part(const struct h2_head *h, struct h2_part p)
 {
@@ -50,7 +58,7 @@ take_part(struct h2_head *h, struct h2_part *p, struct slice value, enum http_re
 	uint32_t at = h->values;
 
 	if (p->given) {
-		refuse(h, twice);
+		malform(h, twice);
 		return;
 	}
 	if (stage_value(h, value))
@@ -84,9 +92,9 @@ take_pseudo(struct h2_head *h, struct slice name, struct slice value)
 	struct h2_part *p = find_pseudo(h, name);
 
 	if (!p || h->regular)
-		refuse(h, HTTP_REASON_REQUEST_LINE);
+		malform(h, HTTP_REASON_REQUEST_LINE);
 	else if (!http_is_visible(value.p, value.n))
-		refuse(h, HTTP_REASON_TARGET_BYTE);
+		malform(h, HTTP_REASON_TARGET_BYTE);
 	else
 		take_part(h, p, value, HTTP_REASON_REQUEST_LINE);
 }
@@ -106,8 +114,8 @@ take_cookie(struct h2_head *h, struct slice value)
 }
 
 /* RFC 9113 section 8.2.1. */
-static bool
-is_lower_token(struct slice s)
+bool
+h2_is_field_name(struct slice s)
 {
 	for (size_t i = 0; i < s.n; i++) {
 		if (!http_in_class(s.p[i], HTTP_CLASS_LOWER))
@@ -144,14 +152,13 @@ take_regular(struct h2_head *h, struct slice name, struct slice value)
 	enum http_name id = http_name_find(name);
 
 	h->regular = true;
-	value = slice_trim(value);
-	if (!is_lower_token(name)) {
-		refuse(h, HTTP_REASON_FIELD_NAME);
-	} else if (!http_is_value(value.p, value.n)) {
-		refuse(h, HTTP_REASON_FIELD_VALUE);
+	if (!h2_is_field_name(name)) {
+		malform(h, HTTP_REASON_FIELD_NAME);
+	} else if (!http_is_value(value.p, value.n) || slice_trim(value).n != value.n) {
+		malform(h, HTTP_REASON_FIELD_VALUE);
 	} else if (id == HTTP_NAME_HOST) {
 		if (!http_is_visible(value.p, value.n))
-			refuse(h, HTTP_REASON_HOST_SYNTAX);
+			malform(h, HTTP_REASON_HOST_SYNTAX);
 		else if (h->cookie.given) /* the crumbs must stay together */
 			stage_line(h, name, value);
 		else
@@ -161,14 +168,14 @@ take_regular(struct h2_head *h, struct slice name, struct slice value)
 	} else if (id == HTTP_NAME_TE) {
 		/* RFC 9113 section 8.2.2: only this value. */
 		if (!slice_ieq(value, SLICE_LIT("trailers")))
-			refuse(h, HTTP_REASON_CONNECTION_SYNTAX);
+			malform(h, HTTP_REASON_CONNECTION_SYNTAX);
 		else
 			stage_line(h, name, value);
 	} else if (id == HTTP_NAME_CONNECTION || id == HTTP_NAME_KEEP_ALIVE ||
 		   id == HTTP_NAME_PROXY_CONNECTION || id == HTTP_NAME_UPGRADE) {
-		refuse(h, HTTP_REASON_CONNECTION_SYNTAX);
+		malform(h, HTTP_REASON_CONNECTION_SYNTAX);
 	} else if (id == HTTP_NAME_TRANSFER_ENCODING) {
-		refuse(h, HTTP_REASON_ENCODING);
+		malform(h, HTTP_REASON_ENCODING);
 	} else if (h->protocol.given && slice_eq(name, SLICE_LIT("sec-websocket-key"))) {
 		/* RFC 8441 section 5: not used there, and the backend is to see ours alone. */
 		return;
@@ -204,6 +211,22 @@ h2_head_is_websocket(const struct h2_head *h)
 {
 	return slice_eq_str(part(h, h->method), "CONNECT") && h->protocol.given &&
 	       slice_ieq(part(h, h->protocol), SLICE_LIT("websocket"));
+}
+
+bool
+h2_head_is_malformed(const struct h2_head *h, bool ended)
+{
+	bool connect = slice_eq_str(part(h, h->method), "CONNECT");
+
+	if (h->malformed || (ended && h->has_length && !h->empty))
+		return true;
+	if (h->reason != HTTP_REASON_NONE)
+		return false; /* not all of it was looked at */
+	if (!h->method.given || (h->protocol.given && !connect))
+		return true;
+	if (connect && !h->protocol.given)
+		return false;
+	return !h->scheme.given || h->path.n == 0;
 }
 
 bool
@@ -316,6 +339,15 @@ h2_head_print(struct h2_head *h, const struct h2_request_facts *facts, char *to,
 	*ret_n = (size_t)(to - start);
 	assert(*ret_n <= h2_head_text_max(h));
 	return HTTP_REASON_NONE;
+}
+
+void
+h2_lower_name(uint8_t *name, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (name[i] >= 'A' && name[i] <= 'Z')
+			name[i] |= 0x20;
+	}
 }
 
 /* --- answers --------------------------------------------------------------------------------- */

@@ -30,6 +30,7 @@ struct h2_head {
 	uint32_t lines, values; /* bytes used of the two halves */
 	uint32_t size;          /* of all names and values, as RFC 9113 section 6.5.2 counts */
 	enum http_reason reason;
+	bool malformed;         /* by the rules of HTTP/2 itself: no answer, the stream is reset */
 	bool regular;           /* a regular field has come: no pseudo-header may follow */
 	bool has_length, empty; /* content-length was given; it is 0 */
 	bool has_priority;
@@ -49,8 +50,12 @@ void h2_head_init(struct h2_head *h, char *stage);
 /* One decoded field, in the order in which they came. What is wrong is remembered in h->reason, the
  * first one counts, and further fields are dropped. */
 void h2_head_add(struct h2_head *h, struct slice name, struct slice value);
+/* Whether it may be a field's name in HTTP/2, no pseudo-header's (RFC 9113 section 8.2.1). */
+bool h2_is_field_name(struct slice name);
 /* Whether it is an extended CONNECT for WebSockets. */
 bool h2_head_is_websocket(const struct h2_head *h);
+/* Whether a complete head breaks the rules of HTTP/2 itself, so that its stream is reset. */
+bool h2_head_is_malformed(const struct h2_head *h, bool ended);
 /* Whether it says itself that no body follows. */
 bool h2_head_is_empty(const struct h2_head *h);
 /* The most bytes that h2_head_print writes. */
@@ -72,6 +77,8 @@ struct h2_fields {
 	size_t used; /* bytes of the text */
 };
 
+/* ASCII to lower case, in place. */
+void h2_lower_name(uint8_t *name, size_t n);
 /* Takes the head of an answer, which ends with an empty line, apart: the first field is ":status",
  * what concerns only HTTP/1.1 connections is left out. Bytes behind the head are not looked at. The
  * fields point into text. 0, or -1 when there are too many, or no head of ours is there. */

@@ -1,8 +1,8 @@
 /*
- * The memory of HTTP/2's streams, the library's and ours. A request takes half a dozen pieces (the
- * stream, decoded fields, the frames that wait to be sent) and gives them back when it is answered;
- * here they come from lists of free pieces by size, which cost a few instructions, where malloc
- * costs a hundred each when many streams end together. One thread's own; no lock.
+ * The memory of HTTP/2's streams, HPACK's and ours. A request takes several pieces (the stream,
+ * decoded fields) and gives them back when it is answered; here they come from lists of free pieces
+ * by size, which cost a few instructions, where malloc costs a hundred each when many streams end
+ * together. One thread's own; no lock.
  */
 #ifndef PROXY_H2_MEMORY_H
 #define PROXY_H2_MEMORY_H

@@ -1,7 +1,7 @@
 /*
  * How urgent a request is (RFC 9218 section 4), as its Priority field and PRIORITY_UPDATE frames
- * say it; pure. The library keeps to it among the streams that have bytes to send; which of them
- * get more bytes first is decided by this.
+ * say it; pure. Streams that have something to send stand in line by it, and by it is decided which
+ * of them get more bytes first.
  */
 #ifndef PROXY_H2_PRIORITY_H
 #define PROXY_H2_PRIORITY_H

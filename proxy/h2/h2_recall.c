@@ -1,6 +1,8 @@
 /* A table without chains: each head has one place, and who comes later takes it. */
 #include "proxy/h2/h2_recall.h"
 
+#include "proxy/h2/h2_head.h"
+
 #include <string.h>
 
 /* Where heads of different answers differ: behind the status line and the date. */
@@ -49,6 +51,37 @@ moved(const uint8_t *p, const char *from, char *to)
 	return (uint8_t *)to + ((const char *)p - from);
 }
 
+static size_t
+names_length(const struct h2_parted *as)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < as->n; i++) {
+		if (!(as->nv[i].flags & NGHTTP2_NV_FLAG_NO_COPY_NAME))
+			n += as->nv[i].namelen;
+	}
+	return n;
+}
+
+static void
+keep_fields(struct h2_recalled *slot, struct slice text, const struct h2_parted *as)
+{
+	uint8_t *name = slot->names;
+
+	for (size_t i = 0; i < as->n; i++) {
+		nghttp2_nv *nv = &slot->nv[i];
+
+		*nv = as->nv[i];
+		nv->value = moved(nv->value, text.p, slot->text);
+		if (nv->flags & NGHTTP2_NV_FLAG_NO_COPY_NAME)
+			continue;
+		memcpy(name, nv->name, nv->namelen);
+		h2_lower_name(name, nv->namelen);
+		nv->name = name;
+		name += nv->namelen;
+	}
+}
+
 void
 h2_recall_keep(struct h2_recall *r, struct slice text, size_t n_head, const struct h2_parted *as)
 {
@@ -59,16 +92,11 @@ h2_recall_keep(struct h2_recall *r, struct slice text, size_t n_head, const stru
 		slot->seen = mark;
 		return;
 	}
-	if (n_head > H2_RECALL_TEXT_MAX || as->n > H2_RECALL_FIELDS_MAX)
+	if (n_head > H2_RECALL_TEXT_MAX || as->n > H2_RECALL_FIELDS_MAX ||
+		names_length(as) > H2_RECALL_NAMES_MAX)
 		return;
 	memcpy(slot->text, text.p, n_head);
 	slot->n_text = (uint16_t)n_head;
 	slot->parted = (struct h2_parted){slot->nv, as->n, as->status};
-	for (size_t i = 0; i < as->n; i++) {
-		slot->nv[i] = as->nv[i];
-		if (!(as->nv[i].flags & NGHTTP2_NV_FLAG_NO_COPY_NAME))
-			slot->nv[i].name = moved(as->nv[i].name, text.p, slot->text);
-		if (!(as->nv[i].flags & NGHTTP2_NV_FLAG_NO_COPY_VALUE))
-			slot->nv[i].value = moved(as->nv[i].value, text.p, slot->text);
-	}
+	keep_fields(slot, text, as);
 }

@@ -14,8 +14,9 @@
 #define H2_RECALL_SLOTS 16
 #define H2_RECALL_TEXT_MAX 512 /* bytes of a head that is kept */
 #define H2_RECALL_FIELDS_MAX 16
+#define H2_RECALL_NAMES_MAX 256 /* bytes of names that do not live for ever */
 
-/* A head as the library takes it. */
+/* A head as HPACK takes it. */
 struct h2_parted {
 	const nghttp2_nv *nv;
 	size_t n;
@@ -24,10 +25,11 @@ struct h2_parted {
 
 struct h2_recalled {
 	struct h2_parted parted;
-	nghttp2_nv nv[H2_RECALL_FIELDS_MAX]; /* values stand in text */
+	nghttp2_nv nv[H2_RECALL_FIELDS_MAX]; /* values stand in text, names in lower case */
 	uint16_t n_text;                     /* with its empty line; 0: nothing is kept here */
 	uint32_t seen;                       /* of the head that came here last */
 	char text[H2_RECALL_TEXT_MAX];
+	uint8_t names[H2_RECALL_NAMES_MAX];
 };
 
 struct h2_recall {
@@ -36,8 +38,8 @@ struct h2_recall {
 
 /* The head that text begins with, or NULL. It is valid until the next call of h2_recall_keep. */
 const struct h2_recalled *h2_recall_find(const struct h2_recall *r, struct slice text);
-/* The head of n_head bytes was not found, and is `as`. Names and values of as->nv stand in text, or
- * live for ever where the library is told not to copy them. */
+/* The head of n_head bytes was not found, and is `as`. Values of as->nv stand in text, and
+ * names, in any case, but those that live for ever, which are flagged not to be copied. */
 void h2_recall_keep(
 	struct h2_recall *r, struct slice text, size_t n_head, const struct h2_parted *as);
 

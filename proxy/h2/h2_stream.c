@@ -13,8 +13,6 @@
 #include <string.h>
 #include <sys/random.h>
 
-#define H2_FRAME_HEAD 9
-
 extern const struct front_ops h2_front_ops;
 
 static struct h2_stream *
@@ -38,8 +36,9 @@ static void
 h2_stream_stop(struct h2_stream *s)
 {
 	s->lingers = false;
-	(void)nghttp2_submit_rst_stream(s->h2->session, NGHTTP2_FLAG_NONE, s->id, NGHTTP2_NO_ERROR);
+	h2_session_reset(&s->h2->session, &s->leg, H2_NO_ERROR);
 	h2_want_run(s->h2);
+	h2_stream_drop(s, CONN_CLOSE_DONE);
 }
 
 static void
@@ -73,7 +72,7 @@ h2_stream_on_timeout(struct timer *t)
 }
 
 struct h2_stream *
-h2_stream_new(struct h2 *h2, int32_t id)
+h2_stream_new(struct h2 *h2)
 {
 	struct h2_memory *memory = &h2->conn->worker->h2->memory;
 	struct h2_stream *s = h2_memory_get(memory, sizeof(*s));
@@ -82,10 +81,11 @@ h2_stream_new(struct h2 *h2, int32_t id)
 		return NULL;
 	s->memory = memory;
 	s->h2 = h2;
-	s->id = id;
 	s->grave.bury = h2_stream_bury;
 	list_init(&s->grave.node);
 	list_init(&s->ready);
+	list_init(&s->sending);
+	s->urgency = H2_URGENCY_DEFAULT;
 	s->front.ops = &h2_front_ops;
 	s->front.conn = h2->conn;
 	s->front.framed = true;
@@ -108,6 +108,7 @@ h2_stream_release(struct h2_stream *s)
 	free(steal_ptr(&s->trailers));
 	list_remove(&s->node);
 	list_remove(&s->ready);
+	list_remove(&s->sending);
 	s->h2->n_streams--;
 }
 
@@ -115,8 +116,7 @@ h2_stream_release(struct h2_stream *s)
 static void
 h2_stream_give_back(struct h2_stream *s)
 {
-	if (s->unconsumed)
-		(void)nghttp2_session_consume_connection(s->h2->session, s->unconsumed);
+	h2_session_take(&s->h2->session, NULL, s->unconsumed);
 	s->unconsumed = 0;
 }
 
@@ -126,9 +126,7 @@ h2_stream_end_all(struct h2_stream *s, enum conn_close_reason reason)
 	s->front.closed = true;
 	if (s->front.exchange)
 		exchange_cancel(s->front.exchange, reason);
-	if (s->open)
-		(void)nghttp2_session_set_stream_user_data(s->h2->session, s->id, NULL);
-	s->open = false;
+	h2_session_forget(&s->h2->session, &s->leg);
 	h2_stream_give_back(s);
 	h2_stream_release(s);
 }
@@ -144,13 +142,12 @@ h2_stream_drop(struct h2_stream *s, enum conn_close_reason reason)
 }
 
 void
-h2_stream_closed(struct h2_stream *s, uint32_t error)
+h2_stream_closed(struct h2_stream *s, enum h2_error error)
 {
-	struct front *f = &s->front;
-
-	s->open = false;
+	if (s->front.closed)
+		return;
 	/* All of the answer went out: the exchange only has to notice. */
-	if (f->exchange && error == NGHTTP2_NO_ERROR && s->finished && iobuf_len(&f->out) == 0) {
+	if (s->front.exchange && error == H2_NO_ERROR && s->leg.we_ended) {
 		h2_wake(s);
 		return;
 	}
@@ -158,22 +155,38 @@ h2_stream_closed(struct h2_stream *s, uint32_t error)
 }
 
 void
-h2_stream_answered(struct h2_stream *s)
+h2_stream_malformed(struct h2_stream *s)
 {
-	s->lingers = !s->ended;
-	if (s->lingers && !s->front.exchange)
-		front_set_wait(&s->front, CONN_WAIT_LINGER, H2_LINGER_MS);
+	h2_on_fault(&s->h2->session, &s->leg);
+	h2_session_reset(&s->h2->session, &s->leg, H2_PROTOCOL_ERROR);
+	h2_want_run(s->h2);
+	h2_stream_drop(s, CONN_CLOSE_CLIENT_ABORT);
+}
+
+/* RFC 9113 section 8.1.1: no more than was announced comes. False: it was too much. */
+static bool
+h2_count(struct h2_stream *s, size_t n)
+{
+	if (n > 0 && (s->held.n || (s->announced && n > s->to_come))) {
+		h2_stream_malformed(s);
+		return false;
+	}
+	if (s->announced)
+		s->to_come -= n;
+	return true;
 }
 
 void
 h2_stream_drain(struct h2_stream *s, size_t n)
 {
+	if (!h2_count(s, n))
+		return;
 	s->lingered += (uint32_t)n;
 	if (s->lingers && s->lingered > H2_LINGER_MAX)
 		h2_stream_stop(s);
 }
 
-static uint32_t
+static enum h2_error
 h2_error_of(enum conn_close_reason reason)
 {
 	switch (reason) {
@@ -181,11 +194,11 @@ h2_error_of(enum conn_close_reason reason)
 	case CONN_CLOSE_SEND_TIMEOUT:
 	case CONN_CLOSE_IDLE_TIMEOUT:
 	case CONN_CLOSE_SLOW:
-		return NGHTTP2_CANCEL;
+		return H2_CANCEL;
 	case CONN_CLOSE_PROTOCOL:
-		return NGHTTP2_PROTOCOL_ERROR;
+		return H2_PROTOCOL_ERROR;
 	case CONN_CLOSE_FLOOD:
-		return NGHTTP2_ENHANCE_YOUR_CALM;
+		return H2_ENHANCE_YOUR_CALM;
 	case CONN_CLOSE_DONE:
 	case CONN_CLOSE_CLIENT:
 	case CONN_CLOSE_CLIENT_ERROR:
@@ -200,7 +213,7 @@ h2_error_of(enum conn_close_reason reason)
 	case CONN_CLOSE_STOP:
 		break;
 	}
-	return NGHTTP2_INTERNAL_ERROR;
+	return H2_INTERNAL_ERROR;
 }
 
 static void
@@ -210,9 +223,7 @@ h2_front_close(struct front *f, enum conn_close_reason reason)
 
 	if (f->closed)
 		return;
-	if (s->open)
-		(void)nghttp2_submit_rst_stream(
-			s->h2->session, NGHTTP2_FLAG_NONE, s->id, h2_error_of(reason));
+	h2_session_reset(&s->h2->session, &s->leg, h2_error_of(reason));
 	h2_want_run(s->h2);
 	h2_stream_drop(s, reason);
 }
@@ -237,8 +248,10 @@ h2_take_head(struct h2_stream *s, struct slice text)
 
 	s->held = (struct slice){0};
 	exchange_take_head(x, text);
-	if (!s->ended && x->request.body == HTTP_BODY_LENGTH)
+	if (!s->ended && x->request.body == HTTP_BODY_LENGTH) {
+		s->announced = true;
 		s->to_come = x->request.content_length;
+	}
 }
 
 /* Until it has ended, or the client has had its time. */
@@ -254,11 +267,12 @@ h2_hold_head(struct h2_stream *s, struct slice text)
 void
 h2_stream_set_priority(struct h2_stream *s, struct h2_priority p)
 {
-	nghttp2_extpri library = {.urgency = p.urgency, .inc = p.incremental};
-
 	s->urgency = p.urgency;
-	/* It would take the head's word again when that is over, so it is to take ours alone. */
-	(void)nghttp2_session_change_extpri_stream_priority(s->h2->session, s->id, &library, 1);
+	s->incremental = p.incremental;
+	if (!list_empty(&s->sending)) {
+		list_remove(&s->sending);
+		h2_stream_line_up(s);
+	}
 }
 
 /* An update that came before its stream is newer than what the head says (RFC 9218 section 7). */
@@ -271,9 +285,10 @@ h2_find_priority(struct h2_stream *s)
 	if (h2->head.has_priority)
 		p = h2->head.priority;
 	h2->prioritized = h2->prioritized || h2->head.has_priority;
+	if (h2->prioritized)
+		(void)h2_priorities_find(&h2->priorities, (int32_t)s->leg.id, &p);
 	s->urgency = p.urgency;
-	if (h2->prioritized && h2_priorities_find(&h2->priorities, s->id, &p))
-		h2_stream_set_priority(s, p);
+	s->incremental = p.incremental;
 }
 
 void
@@ -352,25 +367,25 @@ h2_keep(struct h2_stream *s, struct slice bytes)
 		return -1;
 	if (bytes.n && h2_append(s, &s->more, &bytes) < 0)
 		return -1;
-	if (bytes.n) /* the library keeps to the window, so this can't be */
+	if (bytes.n) /* the session keeps to the window, so this can't be */
 		return -1;
 	h2_wake(s);
 	return 0;
 }
 
-int
+void
 h2_stream_body(struct h2_stream *s, struct slice bytes)
 {
 	s->unconsumed += (uint32_t)bytes.n;
-	if (s->to_come > 0 && bytes.n >= s->to_come) {
-		bytes = slice_head(bytes, bytes.n - 1);
+	if (!h2_count(s, bytes.n))
+		return;
+	if (s->announced && s->to_come == 0 && bytes.n > 0) {
+		bytes.n--;
 		s->last = bytes.p[bytes.n];
 		s->has_last = true;
-		s->to_come = 0;
-	} else if (s->to_come > 0) {
-		s->to_come -= bytes.n;
 	}
-	return bytes.n > 0 ? h2_keep(s, bytes) : 0;
+	if (bytes.n > 0 && h2_keep(s, bytes) < 0)
+		front_close(&s->front, CONN_CLOSE_MEMORY);
 }
 
 void
@@ -386,6 +401,11 @@ h2_stream_end(struct h2_stream *s)
 	struct exchange *x = s->front.exchange;
 
 	s->ended = true;
+	s->lingers = false;
+	if (s->announced && s->to_come > 0) {
+		h2_stream_malformed(s);
+		return;
+	}
 	if (!x)
 		return;
 	if (s->has_last && h2_keep(s, slice_of(&s->last, 1)) < 0) {
@@ -423,32 +443,11 @@ h2_front_take(struct front *f, size_t n)
 
 	iobuf_consume(&f->in, n);
 	s->unconsumed -= (uint32_t)n;
-	if (s->open)
-		(void)nghttp2_session_consume(s->h2->session, s->id, n);
-	else
-		(void)nghttp2_session_consume_connection(s->h2->session, n);
+	h2_session_take(&s->h2->session, &s->leg, n);
 	h2_want_run(s->h2);
 }
 
 /* --- the answer ------------------------------------------------------------------------------ */
-
-/* Names that live for ever are not copied; the library writes others in lower case. */
-static const nghttp2_nv *
-h2_make_nv(nghttp2_nv *nv, const struct h2_fields *f)
-{
-	for (size_t i = 0; i < f->n; i++) {
-		const struct h2_field *field = &f->at[i];
-		const char *name = field->known ? field->known : field->name.p;
-
-		nv[i] = (nghttp2_nv){.name = (uint8_t *)(uintptr_t)name,
-			.namelen = field->name.n,
-			.value = (uint8_t *)(uintptr_t)field->value.p,
-			.valuelen = field->value.n,
-			.flags =
-				field->known ? NGHTTP2_NV_FLAG_NO_COPY_NAME : NGHTTP2_NV_FLAG_NONE};
-	}
-	return nv;
-}
 
 /* The exchange may be over before its last bytes went out. */
 static int
@@ -464,134 +463,6 @@ h2_stream_take_trailers(struct h2_stream *s)
 	return s->trailers ? 0 : -1;
 }
 
-/* The body has gone out: the frame that ends the stream (RFC 9113 section 8.1). */
-static int
-h2_submit_trailers(struct h2_stream *s)
-{
-	struct h2_shared *shared = s->h2->conn->worker->h2;
-	struct h2_fields f = {.at = shared->fields, .max = H2_ANSWER_FIELDS_MAX};
-
-	if (h2_trailers_split(slice_of(s->trailers, s->n_trailers), &f) < 0)
-		return -1;
-	return nghttp2_submit_trailer(s->h2->session, s->id, h2_make_nv(shared->nv, &f), f.n);
-}
-
-/* NOLINTBEGIN(readability-function-size,readability-non-const-parameter): the library says how its
- * callbacks look. */
-
-/* How much of the body the next DATA frame takes. */
-static ssize_t
-h2_on_read(nghttp2_session *session, int32_t id, uint8_t *to, size_t max, uint32_t *flags,
-	nghttp2_data_source *source, void *ctx)
-{
-	struct h2_stream *s = nghttp2_session_get_stream_user_data(session, id);
-	struct front *f = s ? &s->front : NULL;
-	size_t n = f ? iobuf_len(&f->out) : 0;
-	const struct h2 *h2 = ctx;
-
-	(void)source;
-	(void)to;
-	if (h2->drained || h2->starving)
-		return NGHTTP2_ERR_PAUSE;
-	if (!s) /* given up: its end is on the way */
-		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-	s->deferred = n == 0 && !f->complete;
-	if (s->deferred)
-		return NGHTTP2_ERR_DEFERRED;
-	*flags |= NGHTTP2_DATA_FLAG_NO_COPY;
-	if (n > max)
-		return (ssize_t)max;
-	if (f->complete) {
-		*flags |= NGHTTP2_DATA_FLAG_EOF;
-		if (s->trailers) {
-			*flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-			if (h2_submit_trailers(s) != 0)
-				return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-		}
-		s->finished = true;
-	}
-	return (ssize_t)n;
-}
-
-/* NOLINTEND(readability-function-size,readability-non-const-parameter) */
-
-int
-h2_stream_send(struct h2_stream *s, const uint8_t head[static H2_FRAME_HEAD], size_t n)
-{
-	struct iobuf *out = &s->h2->conn->front.out, *from = &s->front.out;
-
-	if (n > iobuf_len(from))
-		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-	if (BLOCK_SIZE - iobuf_len(out) < H2_FRAME_HEAD + n)
-		return NGHTTP2_ERR_WOULDBLOCK;
-	(void)iobuf_append(out, slice_of((const char *)head, H2_FRAME_HEAD));
-	(void)iobuf_append(out, slice_head(iobuf_slice(from), n));
-	iobuf_consume(from, n);
-	s->front.moved = true;
-	if (!s->driving)
-		h2_wake(s);
-	if (s->h2->prioritized && iobuf_len(from) == 0 && !s->front.complete) {
-		s->h2->drained = true;
-		s->h2->starving = s->h2->starving || !s->driving;
-	}
-	return 0;
-}
-
-static int
-h2_submit(struct h2_stream *s, const struct h2_parted *head)
-{
-	struct front *f = &s->front;
-	nghttp2_data_provider body = {.source = {.ptr = s}, .read_callback = h2_on_read};
-
-	if (head->status < 200)
-		return nghttp2_submit_headers(
-			s->h2->session, NGHTTP2_FLAG_NONE, s->id, NULL, head->nv, head->n, NULL);
-	s->answered = true;
-	if (f->complete && iobuf_len(&f->out) == 0 && !s->trailers) {
-		s->finished = true;
-		return nghttp2_submit_response(s->h2->session, s->id, head->nv, head->n, NULL);
-	}
-	return nghttp2_submit_response(s->h2->session, s->id, head->nv, head->n, &body);
-}
-
-/* The head at the front of the buffer, which was not kept. */
-static int
-h2_split_head(struct h2_shared *shared, struct slice text, struct h2_parted *ret, size_t *ret_n)
-{
-	struct h2_fields f = {.at = shared->fields, .max = H2_ANSWER_FIELDS_MAX};
-	uint16_t status = 0;
-
-	if (h2_answer_split(text, &f, &status) < 0)
-		return -1;
-	*ret = (struct h2_parted){h2_make_nv(shared->nv, &f), f.n, status};
-	*ret_n = f.used;
-	h2_recall_keep(&shared->recall, text, f.used, ret);
-	return 0;
-}
-
-/* The heads at the front of the buffer: interim ones, then the final one. */
-static int
-h2_submit_heads(struct h2_stream *s)
-{
-	struct h2_shared *shared = s->h2->conn->worker->h2;
-	struct iobuf *out = &s->front.out;
-
-	while (!s->answered && iobuf_len(out) > 0) {
-		struct slice text = iobuf_slice(out);
-		const struct h2_recalled *known = h2_recall_find(&shared->recall, text);
-		struct h2_parted head;
-		size_t n = known ? known->n_text : 0;
-
-		if (!known && h2_split_head(shared, text, &head, &n) < 0)
-			return -1;
-		/* The bytes stay where they are until the next append: the library copies now. */
-		iobuf_consume(out, n);
-		if (!s->open || h2_submit(s, known ? &known->parted : &head) != 0)
-			return -1;
-	}
-	return 0;
-}
-
 static enum front_io
 h2_front_flush(struct front *f)
 {
@@ -599,12 +470,7 @@ h2_front_flush(struct front *f)
 
 	if (f->complete && h2_stream_take_trailers(s) < 0)
 		return FRONT_IO_CLOSED;
-	if (!s->answered && h2_submit_heads(s) < 0)
-		return FRONT_IO_CLOSED;
-	if (s->open && s->deferred && (f->complete || iobuf_len(&f->out) > 0)) {
-		s->deferred = false;
-		(void)nghttp2_session_resume_data(s->h2->session, s->id);
-	}
+	h2_stream_line_up(s);
 	h2_want_run(s->h2);
 	/* What fits is framed at once: a small answer is over then, and leaves its buffer to the
 	 * next one while it is in the processor's cache. A session that fails is found later. */
@@ -613,7 +479,7 @@ h2_front_flush(struct front *f)
 	if (f->closed)
 		return FRONT_IO_CLOSED;
 	if (iobuf_len(&f->out) > 0)
-		return s->open ? FRONT_IO_BLOCKED : FRONT_IO_CLOSED;
+		return s->leg.open ? FRONT_IO_BLOCKED : FRONT_IO_CLOSED;
 	iobuf_release(&f->out, &f->conn->worker->blocks);
 	return FRONT_IO_OK;
 }
@@ -640,7 +506,7 @@ h2_stream_drive(struct h2_stream *s)
 	iobuf_release(&f->in, &f->conn->worker->blocks);
 	iobuf_release(&s->more, &f->conn->worker->blocks);
 	h2_stream_give_back(s);
-	if (s->open) {
+	if (s->leg.open) {
 		if (s->lingers)
 			front_set_wait(f, CONN_WAIT_LINGER, H2_LINGER_MS);
 		return;
@@ -667,7 +533,7 @@ h2_front_kick(struct front *f)
 	conn_kick(f->conn);
 }
 
-/* The library tells when the client resets a stream. */
+/* The session tells when the client resets a stream. */
 static enum front_presence
 h2_front_presence(struct front *f)
 {
@@ -687,11 +553,8 @@ static bool
 h2_front_held(struct front *f)
 {
 	const struct h2_stream *s = h2_stream_of(f);
-	nghttp2_session *session = s->h2->session;
 
-	return s->open &&
-	       (nghttp2_session_get_remote_window_size(session) <= 0 ||
-		       nghttp2_session_get_stream_remote_window_size(session, s->id) <= 0);
+	return s->leg.open && (s->h2->session.window <= 0 || s->leg.window <= 0);
 }
 
 static size_t

@@ -65,7 +65,7 @@ a_head_that_comes_twice_is_known(void **state)
 	/* It is its own copy. */
 	memset(text, 0, sizeof(text));
 	assert_string_equal((const char *)known->parted.nv[0].name, ":status");
-	assert_memory_equal(known->parted.nv[1].name, "X-A", 3);
+	assert_memory_equal(known->parted.nv[1].name, "x-a", 3);
 	assert_int_equal(known->parted.nv[1].valuelen, 200);
 	assert_int_equal(known->parted.nv[1].value[199], 'a');
 }
