@@ -545,7 +545,8 @@ on_frame(struct h2_session *s, struct h2_frame f, struct slice p)
 	case H2_FRAME_DATA:
 		return;
 	}
-	if ((f.type != H2_FRAME_PING && f.type != H2_FRAME_SETTINGS) || !(f.flags & H2_FLAG_ACK))
+	/* The one acknowledgement that we wait for. */
+	if (f.type != H2_FRAME_SETTINGS || !(f.flags & H2_FLAG_ACK))
 		h2_on_idle_frame(s, f.type);
 }
 

@@ -49,6 +49,9 @@ def ends(s, start, again, limit=60_000):
 
 FLOODS = [
     ("PING", b"", lambda i: frame(PING, 0, 0, b"12345678")),
+    ("acknowledgements of no PING", b"", lambda i: frame(PING, ACK, 0, b"12345678")),
+    ("heads of a stream that we have reset", OPEN + frame(WINDOW_UPDATE, 0, 1, number(0)),
+     lambda i: frame(HEADERS, END_HEADERS, 1, b"")),
     ("SETTINGS", b"", lambda i: settings((4, 65535))),
     ("empty SETTINGS", b"", lambda i: frame(SETTINGS)),
     ("PRIORITY", b"", lambda i: frame(PRIORITY, 0, 1, number(0) + b"\1")),
