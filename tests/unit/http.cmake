@@ -23,6 +23,7 @@ foreach(name
 		file_range
 		forward_head
 		h2_guard
+		h2_session
 		h2_priority
 		h2_head
 		head_rules
