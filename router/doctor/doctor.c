@@ -147,7 +147,9 @@ drops_between(const struct doctor_facts *f, bool v6)
 	for (size_t i = 0; i < f->n_tables; i++) {
 		const struct doctor_table *t = &f->tables[i];
 
-		if (t->drops[DOCTOR_FORWARD] && !t->accepts_in && !(v6 ? t->v4 : t->v6))
+		/* A table of bridges meets frames in any case, and has a finding of its own. */
+		if (t->drops[DOCTOR_FORWARD] && !t->accepts_in && !t->trusts && !t->frames &&
+			!(v6 ? t->v4 : t->v6))
 			return true;
 	}
 	return false;

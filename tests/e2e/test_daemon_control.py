@@ -73,7 +73,7 @@ def test_routes(box_daemon):
 def test_reload_answers_after_commit(box_daemon):
     s = box_daemon
     s.write(CONF + "site b.example -> status 204\n")
-    assert curl(s, "/v1/reload", "-X", "POST") == (200, {"ok": True, "generation": 2, "errors": []})
+    assert curl(s, "/v1/reload", "-X", "POST") == (200, {"ok": True, "generation": 2, "errors": [], "warnings": []})
     assert s.get("/", host="b.example").status == 204
 
 
