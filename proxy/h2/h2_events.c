@@ -1,7 +1,6 @@
 /* What an HTTP/2 session tells of its client. */
 #include "core/own.h"
 #include "proxy/h2/h2.h"
-#include "proxy/http/http_scan.h"
 
 static struct h2 *
 h2_of(struct h2_session *session)
@@ -71,7 +70,7 @@ bool
 h2_on_trailer(struct h2_session *session, struct h2_leg *leg, struct slice name, struct slice value)
 {
 	(void)session;
-	if (!h2_is_field_name(name) || !http_is_value(value.p, value.n))
+	if (!h2_is_trailer(name, value))
 		return false;
 	h2_stream_trailer(stream_of(leg), name, value);
 	return true;

@@ -114,7 +114,7 @@ take_cookie(struct h2_head *h, struct slice value)
 }
 
 /* RFC 9113 section 8.2.1. */
-bool
+static bool
 h2_is_field_name(struct slice s)
 {
 	for (size_t i = 0; i < s.n; i++) {
@@ -122,6 +122,22 @@ h2_is_field_name(struct slice s)
 			return false;
 	}
 	return s.n > 0;
+}
+
+/* Fields of HTTP/1.1's connections (RFC 9113 section 8.2.2). */
+static bool
+is_of_http1(enum http_name id)
+{
+	return id == HTTP_NAME_CONNECTION || id == HTTP_NAME_KEEP_ALIVE ||
+	       id == HTTP_NAME_PROXY_CONNECTION || id == HTTP_NAME_TRANSFER_ENCODING ||
+	       id == HTTP_NAME_UPGRADE;
+}
+
+bool
+h2_is_trailer(struct slice name, struct slice value)
+{
+	return h2_is_field_name(name) && http_is_value(value.p, value.n) &&
+	       slice_trim(value).n == value.n && !is_of_http1(http_name_find(name));
 }
 
 static void
@@ -171,11 +187,8 @@ take_regular(struct h2_head *h, struct slice name, struct slice value)
 			malform(h, HTTP_REASON_CONNECTION_SYNTAX);
 		else
 			stage_line(h, name, value);
-	} else if (id == HTTP_NAME_CONNECTION || id == HTTP_NAME_KEEP_ALIVE ||
-		   id == HTTP_NAME_PROXY_CONNECTION || id == HTTP_NAME_UPGRADE) {
+	} else if (is_of_http1(id)) {
 		malform(h, HTTP_REASON_CONNECTION_SYNTAX);
-	} else if (id == HTTP_NAME_TRANSFER_ENCODING) {
-		malform(h, HTTP_REASON_ENCODING);
 	} else if (h->protocol.given && slice_eq(name, SLICE_LIT("sec-websocket-key"))) {
 		/* RFC 8441 section 5: not used there, and the backend is to see ours alone. */
 		return;
@@ -351,15 +364,6 @@ h2_lower_name(uint8_t *name, size_t n)
 }
 
 /* --- answers --------------------------------------------------------------------------------- */
-
-/* Fields of HTTP/1.1's connections (RFC 9113 section 8.2.2). */
-static bool
-is_of_http1(enum http_name id)
-{
-	return id == HTTP_NAME_CONNECTION || id == HTTP_NAME_KEEP_ALIVE ||
-	       id == HTTP_NAME_PROXY_CONNECTION || id == HTTP_NAME_TRANSFER_ENCODING ||
-	       id == HTTP_NAME_UPGRADE;
-}
 
 /* The line at[0, n) without its line feed. 0, or -1: it is none of ours. */
 static int
