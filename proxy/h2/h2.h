@@ -75,6 +75,7 @@ struct h2_stream {
 	uint8_t urgency;
 	bool incremental;
 	bool ended;        /* the client has sent END_STREAM */
+	bool due;          /* the head in front.out is to go; else the exchange may take it back */
 	bool answered;     /* the final head was sent */
 	bool driving;      /* h2_stream_drive is on the stack */
 	bool lingers;      /* all of the answer is out, and the request has not ended */

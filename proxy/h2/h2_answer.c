@@ -106,6 +106,7 @@ h2_step_head(struct h2_stream *s)
 	if (h2_send_head(s, head.nv, head.n, ends) < 0)
 		return -1;
 	iobuf_consume(&f->out, n);
+	s->due = iobuf_len(&f->out) > 0;
 	if (ends)
 		h2_stream_answered(s);
 	return 0;
@@ -181,7 +182,7 @@ h2_has_step(const struct h2_stream *s)
 		return false;
 	if (iobuf_len(&s->front.out) == 0)
 		return s->answered && s->front.complete;
-	return !s->answered || s->leg.window > 0;
+	return s->answered ? s->leg.window > 0 : s->due;
 }
 
 bool

@@ -470,6 +470,7 @@ h2_front_flush(struct front *f)
 
 	if (f->complete && h2_stream_take_trailers(s) < 0)
 		return FRONT_IO_CLOSED;
+	s->due = iobuf_len(&f->out) > 0;
 	h2_stream_line_up(s);
 	h2_want_run(s->h2);
 	/* What fits is framed at once: a small answer is over then, and leaves its buffer to the
