@@ -196,21 +196,35 @@ h2_read(struct h2 *h2)
 	return moved;
 }
 
+/* Whose turn it is; while the connection's window is shut, of those that are not held back by it
+ * (RFC 9113 section 5.2.1: only DATA is). */
+static struct h2_stream *
+h2_next(const struct h2 *h2)
+{
+	for (struct list *at = h2->sending.next; at != &h2->sending; at = at->next) {
+		struct h2_stream *s = list_entry(at, struct h2_stream, sending);
+
+		if (h2->session.window > 0 || h2_stream_is_free(s))
+			return s;
+	}
+	return NULL;
+}
+
 bool
 h2_pack(struct h2 *h2)
 {
 	struct conn *c = h2->conn;
 	struct iobuf *out = &c->front.out;
-	struct list *node;
+	struct h2_stream *s;
 
 	h2->drained = false;
 	if (!h2_session_waits(&h2->session) && list_empty(&h2->sending))
-		return true;
+		return !h2->session.flooded;
 	if (iobuf_hold(out, &c->worker->blocks) < 0)
 		return false;
 	while (h2_session_flush(&h2->session, out) && !h2->session.ended &&
-		(node = list_first(&h2->sending)) != NULL && iobuf_room(out) >= H2_FRAME_MAX) {
-		if (!h2_stream_step(list_entry(node, struct h2_stream, sending)))
+		(s = h2_next(h2)) != NULL && iobuf_room(out) >= H2_FRAME_MAX) {
+		if (!h2_stream_step(s))
 			break;
 	}
 	return !h2->session.flooded;

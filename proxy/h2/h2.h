@@ -151,8 +151,10 @@ void h2_stream_drop(struct h2_stream *s, enum conn_close_reason reason);
 void h2_stream_drive(struct h2_stream *s);
 /* It may have something to send. */
 void h2_stream_line_up(struct h2_stream *s);
-/* Writes its next frame into the connection's buffer, which has room for one. False: no stream may
- * send now. */
+/* Whether its next frame is a head, or one that only ends it: no window holds these back. */
+bool h2_stream_is_free(const struct h2_stream *s);
+/* Writes its next frame into the connection's buffer, which has room for one; the connection's
+ * window is open, or it is free. False: no stream may send now. */
 bool h2_stream_step(struct h2_stream *s);
 /* It is driven before the turn ends, or in the next one. */
 void h2_wake(struct h2_stream *s);

@@ -186,6 +186,12 @@ h2_has_step(const struct h2_stream *s)
 }
 
 bool
+h2_stream_is_free(const struct h2_stream *s)
+{
+	return !s->answered || iobuf_len(&s->front.out) == 0;
+}
+
+bool
 h2_stream_step(struct h2_stream *s)
 {
 	struct h2 *h2 = s->h2;
@@ -204,9 +210,7 @@ h2_stream_step(struct h2_stream *s)
 	if (n > 0 && (int32_t)n > s->leg.window)
 		n = (size_t)s->leg.window;
 	if (n > 0 && (int64_t)n > h2->session.window)
-		n = h2->session.window > 0 ? (size_t)h2->session.window : 0;
-	if (n == 0 && iobuf_len(&s->front.out) > 0)
-		return false; /* the connection's window is closed */
+		n = (size_t)h2->session.window;
 	if (h2_step_body(s, n) < 0)
 		return h2_step_fails(s);
 	if (s->leg.open && !s->leg.we_ended)

@@ -40,3 +40,16 @@ def test_a_window_sends_no_head_that_may_be_taken_back(served, opens):
             c.send(opens)
         assert c.until(lambda: 1 in c.ended or 1 in c.resets)
         assert (c.statuses, c.bodies, c.resets) == ({1: 200}, {1: b"hello"}, {})
+
+
+def test_heads_and_ends_pass_a_body_that_waits_for_the_connection(served):
+    """RFC 9113 section 5.2.1: flow control is of DATA alone."""
+    with Connection(served.port, timeout=5) as c:
+        c.send(settings((4, 10_000_000)) + request(1, path="/large"))
+        assert c.until(lambda: len(c.bodies.get(1, b"")) == 65535)
+        c.send(request(3, path="/empty") + request(5, path="/none", method="HEAD") + request(7, path="/large"))
+        assert c.until(lambda: {3, 5} <= c.ended and 7 in c.statuses)
+        assert c.statuses == {1: 200, 3: 200, 5: 404, 7: 200} and len(c.bodies[1]) == 65535
+        c.send(frame(WINDOW_UPDATE, 0, 0, number(10_000_000)))
+        assert c.until(lambda: {1, 7} <= c.ended)
+        assert len(c.bodies[1]) == len(c.bodies[7]) == 1_000_000
