@@ -317,8 +317,21 @@ h2_room(const struct h2 *h2, enum conn_wait wait)
 {
 	if (wait == CONN_WAIT_REQUEST)
 		return CONN_ROOM_IDLE;
-	/* The one stream is that of the head. */
-	return wait == CONN_WAIT_HEAD && h2->n_streams <= 1 ? CONN_ROOM_UNFINISHED : CONN_ROOM_KEEP;
+	/* But for that of the head there may be no stream. */
+	return wait == CONN_WAIT_HEAD && h2->n_streams == (h2->head_id != 0) ? CONN_ROOM_UNFINISHED
+									     : CONN_ROOM_KEEP;
+}
+
+/* Half a frame of another type moves nothing on: who trickles it is as idle as who sends none, and
+ * streams that are under way have their own time. */
+static bool
+h2_has_half_head(const struct h2 *h2)
+{
+	struct slice in = front_input(&h2->conn->front);
+
+	return h2->session.head_stream != 0 ||
+	       (in.n >= H2_FRAME_HEAD &&
+		       h2_frame_read((const uint8_t *)in.p).type == H2_FRAME_HEADERS);
 }
 
 /* What the connection itself waits for. Pings and the like do not keep an idle one alive. */
@@ -334,7 +347,7 @@ h2_set_wait(struct h2 *h2, bool moved)
 	if (iobuf_len(&f->out) > 0) {
 		wait = CONN_WAIT_CLIENT;
 		which = CONF_TIMEOUT_SEND;
-	} else if (h2->session.head_stream != 0 || iobuf_len(&f->in) > 0) {
+	} else if (h2_has_half_head(h2)) {
 		wait = CONN_WAIT_HEAD;
 	} else if (h2->n_streams == 0) {
 		wait = CONN_WAIT_REQUEST;

@@ -188,7 +188,8 @@ take_regular(struct h2_head *h, struct slice name, struct slice value)
 		else
 			stage_line(h, name, value);
 	} else if (is_of_http1(id)) {
-		malform(h, HTTP_REASON_CONNECTION_SYNTAX);
+		malform(h, id == HTTP_NAME_TRANSFER_ENCODING ? HTTP_REASON_ENCODING
+							     : HTTP_REASON_CONNECTION_SYNTAX);
 	} else if (h->protocol.given && slice_eq(name, SLICE_LIT("sec-websocket-key"))) {
 		/* RFC 8441 section 5: not used there, and the backend is to see ours alone. */
 		return;

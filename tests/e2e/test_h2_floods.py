@@ -1,5 +1,6 @@
 """What a client of HTTP/2 can do for nothing is bounded: the connection ends, and others are served."""
 
+import contextlib
 import time
 
 import pytest
@@ -117,3 +118,36 @@ def test_answers_that_nobody_takes_end_with_their_time(served):
         assert c.until(lambda: c.closed or len(c.resets) == 100)
         assert served.pss_kib("proxy") < before + 16384
     wait_for(lambda: served.stats()["connections_open"] == 0, what="the connection to be gone")
+
+
+HALF = frame(PING, 0, 0, b"12345678")
+
+
+def test_half_frames_keep_no_idle_connection(sluice, box):
+    box.write("www/small", b"s")
+    s = sluice("timeout idle 1s\n" + CONF, port_back=9)
+    with Connection(s.port) as c:
+        until = time.monotonic() + 5
+        while time.monotonic() < until and c.send(HALF[:5]):
+            time.sleep(0.4)
+            c.send(HALF[5:])
+            time.sleep(0.4)
+        assert time.monotonic() < until - 1
+
+
+def test_half_a_frame_makes_no_room_where_a_request_is_under_way(sluice, backend, box):
+    box.write("www/small", b"s")
+
+    def answer(r):
+        time.sleep(4 if r.target.endswith("slow") else 0)
+        return 200, {}, b"hello"
+    s = sluice("connections 16\n" + CONF, port_back=backend.http(answer).port)
+    with Connection(s.port) as c, contextlib.ExitStack() as others:
+        c.send(request(1, path="/back/slow") + HALF[:12])
+        time.sleep(1.2)
+        for _ in range(20):
+            with contextlib.suppress(OSError):
+                other = others.enter_context(Connection(s.port, timeout=0.1))
+                other.send(request(1, path="/back/slow"))
+        assert c.until(lambda: 1 in c.ended or c.goaway) and c.goaway is None
+        assert c.bodies[1] == b"hello"
