@@ -315,11 +315,12 @@ h2_timeout(const struct h2 *h2, enum conf_timeout which)
 static enum conn_room
 h2_room(const struct h2 *h2, enum conn_wait wait)
 {
+	/* That of a head which arrives is no request yet. */
+	size_t requests = h2->n_streams - (h2->head_id != 0);
+
 	if (wait == CONN_WAIT_REQUEST)
 		return CONN_ROOM_IDLE;
-	/* But for that of the head there may be no stream. */
-	return wait == CONN_WAIT_HEAD && h2->n_streams == (h2->head_id != 0) ? CONN_ROOM_UNFINISHED
-									     : CONN_ROOM_KEEP;
+	return wait == CONN_WAIT_HEAD && requests == 0 ? CONN_ROOM_UNFINISHED : CONN_ROOM_KEEP;
 }
 
 /* Half a frame of another type moves nothing on: who trickles it is as idle as who sends none, and
