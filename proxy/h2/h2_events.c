@@ -65,12 +65,11 @@ h2_on_head(struct h2_session *session, struct h2_leg *leg, bool ended)
 	h2_head_over(h2);
 }
 
-/* RFC 9113 section 8.1: no pseudo-header is among them. */
 bool
 h2_on_trailer(struct h2_session *session, struct h2_leg *leg, struct slice name, struct slice value)
 {
 	(void)session;
-	if (!h2_is_trailer(name, value))
+	if (!h2_head_may_trail(name, value))
 		return false;
 	h2_stream_trailer(stream_of(leg), name, value);
 	return true;

@@ -113,15 +113,21 @@ take_cookie(struct h2_head *h, struct slice value)
 	}
 }
 
-/* RFC 9113 section 8.2.1. */
+/* RFC 9113 section 8.2.1; no pseudo-header's. */
 static bool
-h2_is_field_name(struct slice s)
+is_field_name(struct slice s)
 {
 	for (size_t i = 0; i < s.n; i++) {
 		if (!http_in_class(s.p[i], HTTP_CLASS_LOWER))
 			return false;
 	}
 	return s.n > 0;
+}
+
+static bool
+is_field_value(struct slice s)
+{
+	return http_is_value(s.p, s.n) && slice_trim(s).n == s.n;
 }
 
 /* Fields of HTTP/1.1's connections (RFC 9113 section 8.2.2). */
@@ -134,10 +140,13 @@ is_of_http1(enum http_name id)
 }
 
 bool
-h2_is_trailer(struct slice name, struct slice value)
+h2_head_may_trail(struct slice name, struct slice value)
 {
-	return h2_is_field_name(name) && http_is_value(value.p, value.n) &&
-	       slice_trim(value).n == value.n && !is_of_http1(http_name_find(name));
+	enum http_name id = http_name_find(name);
+
+	if (!is_field_name(name) || !is_field_value(value) || is_of_http1(id))
+		return false;
+	return id != HTTP_NAME_TE || slice_ieq(value, SLICE_LIT("trailers"));
 }
 
 static void
@@ -168,9 +177,9 @@ take_regular(struct h2_head *h, struct slice name, struct slice value)
 	enum http_name id = http_name_find(name);
 
 	h->regular = true;
-	if (!h2_is_field_name(name)) {
+	if (!is_field_name(name)) {
 		malform(h, HTTP_REASON_FIELD_NAME);
-	} else if (!http_is_value(value.p, value.n) || slice_trim(value).n != value.n) {
+	} else if (!is_field_value(value)) {
 		malform(h, HTTP_REASON_FIELD_VALUE);
 	} else if (id == HTTP_NAME_HOST) {
 		if (!http_is_visible(value.p, value.n))
@@ -187,9 +196,11 @@ take_regular(struct h2_head *h, struct slice name, struct slice value)
 			malform(h, HTTP_REASON_CONNECTION_SYNTAX);
 		else
 			stage_line(h, name, value);
-	} else if (is_of_http1(id)) {
-		malform(h, id == HTTP_NAME_TRANSFER_ENCODING ? HTTP_REASON_ENCODING
-							     : HTTP_REASON_CONNECTION_SYNTAX);
+	} else if (id == HTTP_NAME_CONNECTION || id == HTTP_NAME_KEEP_ALIVE ||
+		   id == HTTP_NAME_PROXY_CONNECTION || id == HTTP_NAME_UPGRADE) {
+		malform(h, HTTP_REASON_CONNECTION_SYNTAX);
+	} else if (id == HTTP_NAME_TRANSFER_ENCODING) {
+		malform(h, HTTP_REASON_ENCODING);
 	} else if (h->protocol.given && slice_eq(name, SLICE_LIT("sec-websocket-key"))) {
 		/* RFC 8441 section 5: not used there, and the backend is to see ours alone. */
 		return;

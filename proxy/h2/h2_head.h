@@ -50,8 +50,8 @@ void h2_head_init(struct h2_head *h, char *stage);
 /* One decoded field, in the order in which they came. What is wrong is remembered in h->reason, the
  * first one counts, and further fields are dropped. */
 void h2_head_add(struct h2_head *h, struct slice name, struct slice value);
-/* Whether a field may stand behind a body (RFC 9113 sections 8.1 and 8.2). */
-bool h2_is_trailer(struct slice name, struct slice value);
+/* Whether such a field may stand behind a request's body (RFC 9113 sections 8.1 and 8.2). */
+bool h2_head_may_trail(struct slice name, struct slice value);
 /* Whether it is an extended CONNECT for WebSockets. */
 bool h2_head_is_websocket(const struct h2_head *h);
 /* Whether a complete head breaks the rules of HTTP/2 itself, so that its stream is reset. */
