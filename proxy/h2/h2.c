@@ -294,6 +294,7 @@ h2_write(struct h2 *h2, bool *ret_moved)
 		}
 		*ret_moved = *ret_moved || iobuf_len(&c->front.out) < before;
 		h2->moved += before - iobuf_len(&c->front.out);
+		h2->sent += before - iobuf_len(&c->front.out);
 		if (result == FRONT_IO_BLOCKED)
 			break;
 		/* The urgent ones get more bytes before the others have their turn. */

@@ -61,6 +61,7 @@ struct h2 {
 	uint32_t budget;
 	uint64_t budget_ms; /* when time last gave some back */
 	uint64_t moved;     /* bytes since the budget last got its share */
+	uint64_t sent;      /* bytes that the client has taken, of all streams */
 };
 
 struct h2_stream {
@@ -80,6 +81,7 @@ struct h2_stream {
 	bool driving;      /* h2_stream_drive is on the stack */
 	bool lingers;      /* all of the answer is out, and the request has not ended */
 	uint32_t lingered; /* bytes of it that have come since */
+	uint64_t passed;   /* h2.sent when others were last found to go before it */
 	char *trailers; /* of the answer, as lines; NULL: none, or the exchange is not there yet */
 	size_t n_trailers;
 	/* A request that says how long its body is may be wrong until END_STREAM has come, and a

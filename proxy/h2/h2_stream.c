@@ -5,6 +5,7 @@
  */
 #include "proxy/h2/h2.h"
 
+#include "core/clock.h"
 #include "core/own.h"
 #include "proxy/exchange/exchange.h"
 
@@ -41,6 +42,32 @@ h2_stream_stop(struct h2_stream *s)
 	h2_stream_drop(s, CONN_CLOSE_DONE);
 }
 
+/* Its window is shut, or that of the connection (RFC 9113 section 5.2): nobody but the client can
+ * open them. */
+static bool
+h2_front_held(struct front *f)
+{
+	const struct h2_stream *s = h2_stream_of(f);
+
+	return s->leg.open && (s->h2->session.window <= 0 || s->leg.window <= 0);
+}
+
+/* Whether nothing of it has gone only because others of its connection went before it, and the
+ * client took what they sent: then nobody is late. */
+static bool
+h2_stream_is_passed(struct h2_stream *s)
+{
+	struct h2 *h2 = s->h2;
+	const struct conf *conf = h2->conn->worker->generation->conf;
+	uint64_t waited_ms = clock_mono_coarse_ms() - s->front.since_ms;
+	uint64_t moved = h2->sent - s->passed;
+
+	if (list_empty(&s->sending) || h2_front_held(&s->front))
+		return false;
+	s->passed = h2->sent;
+	return moved > conf->overload.min_rate * waited_ms / 1000;
+}
+
 static void
 h2_stream_on_timeout(struct timer *t)
 {
@@ -59,6 +86,15 @@ h2_stream_on_timeout(struct timer *t)
 	case CONN_WAIT_LINGER:
 		return;
 	case CONN_WAIT_CLIENT:
+		if (h2_stream_is_passed(s)) {
+			front_set_wait(f, CONN_WAIT_CLIENT,
+				f->conn->worker->generation->conf->limits
+					.timeout_ms[CONF_TIMEOUT_SEND]);
+			return;
+		}
+		exchange_on_timeout(f->exchange, f->wait);
+		front_drive(f);
+		return;
 	case CONN_WAIT_HEAD:
 	case CONN_WAIT_BODY:
 	case CONN_WAIT_CONNECT:
@@ -303,6 +339,7 @@ h2_stream_begin(struct h2_stream *s, bool ended)
 	size_t n = 0;
 
 	s->ended = ended;
+	s->passed = s->h2->sent;
 	h2_find_priority(s);
 	stats_add(&f->conn->worker->stats, STAT_H2_STREAMS, 1);
 	f->conn->requests++;
@@ -546,16 +583,6 @@ static void
 h2_front_settle(struct front *f)
 {
 	(void)f;
-}
-
-/* Its window is shut, or that of the connection (RFC 9113 section 5.2): nobody but the client can
- * open them. */
-static bool
-h2_front_held(struct front *f)
-{
-	const struct h2_stream *s = h2_stream_of(f);
-
-	return s->leg.open && (s->h2->session.window <= 0 || s->leg.window <= 0);
 }
 
 static size_t

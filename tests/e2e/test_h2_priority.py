@@ -4,7 +4,7 @@ import os
 import time
 
 import pytest
-from h2_frames import DATA, PREFACE, WINDOW_UPDATE, Connection, frame, number, request, settings
+from h2_frames import DATA, PREFACE, RST_STREAM, WINDOW_UPDATE, Connection, frame, number, request, settings
 
 CONF = """\
 listen 127.0.0.1:@port@ tls http2
@@ -99,3 +99,19 @@ def test_who_has_nothing_to_send_holds_nobody_up(served):
         c.send(ask(1, "u=0", "/late") + ask(3, "u=7", "/now") + ask(5, "u=6") + ROOM)
         c.until(lambda: len(c.ended) == 3)
         assert c.order[-1] == 1 and all(len(c.bodies[s]) == SIZE for s in (1, 3, 5))
+
+
+def test_who_waits_for_the_more_urgent_is_not_late(sluice, box):
+    """The client takes all that it is sent: no time of its own runs out."""
+    box.write("www/large", b"l" * 60_000_000)
+    box.write("www/small", b"s" * 100_000)
+    s = sluice("timeout send 2s\n" + CONF, port_back=9)
+    with Listener(s.port) as c:
+        c.send(ask(1, "u=3") + ask(3, "u=3", "/www/small") + frame(WINDOW_UPDATE, 0, 0, number(1 << 30)))
+        until = time.monotonic() + 5
+        while time.monotonic() < until and c.turn():
+            time.sleep(0.002)  # slower than the server, or the large one is over
+        assert 3 not in c.bodies and c.resets == {}
+        c.send(frame(RST_STREAM, 0, 1, number(8)))
+        assert c.until(lambda: 3 in c.ended or 3 in c.resets)
+        assert len(c.bodies[3]) == 100_000
