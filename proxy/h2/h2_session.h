@@ -20,7 +20,7 @@
 #include <nghttp2/nghttp2.h>
 #include <stdbool.h>
 
-#define H2_STREAMS_MAX 100                 /* at a time; a reset one counts until it is released */
+#define H2_STREAMS_MAX 100                 /* at a time */
 #define H2_STREAM_WINDOW 65535             /* bytes of a body that may wait for its backend */
 #define H2_CONNECTION_WINDOW (1024 * 1024) /* of all bodies of a connection together */
 #define H2_CONTINUATIONS_MAX 8             /* frames of one head */
@@ -64,7 +64,7 @@ struct h2_session {
 	bool goaway_sent;        /* one that ends the connection with its last stream */
 	bool goaway_received;
 	bool ended;   /* by a GOAWAY that allows for nothing more: what comes is not looked at */
-	bool flooded; /* more waits to be sent than may */
+	bool flooded; /* more waits to be sent than may, or memory was short for a head */
 	bool settings_seen, settings_acked;
 	bool preface_seen;
 	struct h2_guard guard;

@@ -163,7 +163,9 @@ send_long_head(
 		f.flags = 0;
 	}
 	free(block);
-	return size > 0 && !s->flooded ? 0 : -1;
+	if (size < 0)
+		s->flooded = true; /* the table of the other side would not be ours any more */
+	return s->flooded ? -1 : 0;
 }
 
 int
@@ -181,8 +183,10 @@ h2_session_head(struct h2_session *s, struct iobuf *out, const struct h2_frame *
 		return send_long_head(s, f, nv, n, bound);
 	to = (uint8_t *)iobuf_tail(out);
 	size = nghttp2_hd_deflate_hd(s->deflater, to + H2_FRAME_HEAD, bound, nv, n);
-	if (size < 0)
+	if (size < 0) {
+		s->flooded = true;
 		return -1;
+	}
 	f.length = (uint32_t)size;
 	f.flags |= H2_FLAG_END_HEADERS;
 	h2_frame_write(to, f);
