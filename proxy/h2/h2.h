@@ -75,7 +75,6 @@ struct h2_stream {
 	struct list sending; /* in h2.sending */
 	uint8_t urgency;
 	bool incremental;
-	bool ended;        /* the client has sent END_STREAM */
 	bool due;          /* the head in front.out is to go; else the exchange may take it back */
 	bool answered;     /* the final head was sent */
 	bool driving;      /* h2_stream_drive is on the stack */
@@ -132,7 +131,7 @@ void h2_drain(struct h2 *h2);
 /* A stream whose head begins. NULL when memory is short. */
 struct h2_stream *h2_stream_new(struct h2 *h2);
 /* Its head is complete: the exchange begins. */
-void h2_stream_begin(struct h2_stream *s, bool ended);
+void h2_stream_begin(struct h2_stream *s);
 /* The client breaks the rules of messages by it: it is reset (RFC 9113 section 8.1.1). */
 void h2_stream_malformed(struct h2_stream *s);
 /* Bytes of its body. */

@@ -61,7 +61,7 @@ h2_on_head(struct h2_session *session, struct h2_leg *leg, bool ended)
 	if (h2_head_is_malformed(&h2->head, ended))
 		h2_stream_malformed(s);
 	else
-		h2_stream_begin(s, ended);
+		h2_stream_begin(s);
 	h2_head_over(h2);
 }
 

@@ -284,7 +284,7 @@ h2_take_head(struct h2_stream *s, struct slice text)
 
 	s->held = (struct slice){0};
 	exchange_take_head(x, text);
-	if (!s->ended && x->request.body == HTTP_BODY_LENGTH) {
+	if (!s->leg.client_ended && x->request.body == HTTP_BODY_LENGTH) {
 		s->announced = true;
 		s->to_come = x->request.content_length;
 	}
@@ -328,17 +328,16 @@ h2_find_priority(struct h2_stream *s)
 }
 
 void
-h2_stream_begin(struct h2_stream *s, bool ended)
+h2_stream_begin(struct h2_stream *s)
 {
 	struct h2_head *h = &s->h2->head;
 	struct front *f = &s->front;
 	char key[H2_KEY_LEN + 1] = "";
-	struct h2_request_facts facts = {.ended = ended, .websocket_key = key};
+	struct h2_request_facts facts = {.ended = s->leg.client_ended, .websocket_key = key};
 	enum http_reason reason;
 	char *text;
 	size_t n = 0;
 
-	s->ended = ended;
 	s->passed = s->h2->sent;
 	h2_find_priority(s);
 	stats_add(&f->conn->worker->stats, STAT_H2_STREAMS, 1);
@@ -354,7 +353,7 @@ h2_stream_begin(struct h2_stream *s, bool ended)
 	reason = text ? h2_head_print(h, &facts, text, &n) : HTTP_REASON_HEAD_TOO_LARGE;
 	if (reason != HTTP_REASON_NONE)
 		exchange_refuse_head(f->exchange, reason);
-	else if (!ended && h2_head_is_empty(h))
+	else if (!s->leg.client_ended && h2_head_is_empty(h))
 		h2_hold_head(s, slice_of(text, n));
 	else
 		h2_take_head(s, slice_of(text, n));
@@ -437,7 +436,6 @@ h2_stream_end(struct h2_stream *s)
 {
 	struct exchange *x = s->front.exchange;
 
-	s->ended = true;
 	s->lingers = false;
 	if (s->announced && s->to_come > 0) {
 		h2_stream_malformed(s);
@@ -470,7 +468,7 @@ h2_front_read(struct front *f)
 		return FRONT_IO_OK;
 	}
 	iobuf_release(&f->in, &f->conn->worker->blocks);
-	return s->ended ? FRONT_IO_END : FRONT_IO_BLOCKED;
+	return s->leg.client_ended ? FRONT_IO_END : FRONT_IO_BLOCKED;
 }
 
 static void
