@@ -171,6 +171,24 @@ stage_line(struct h2_head *h, struct slice name, struct slice value)
 	h->lines += (uint32_t)n;
 }
 
+/* Staged once there are crumbs, it would part them. */
+static void
+take_host(struct h2_head *h, struct slice name, struct slice value)
+{
+	if (!http_is_visible(value.p, value.n))
+		malform(h, HTTP_REASON_HOST_SYNTAX);
+	else if (!h->cookie.given)
+		take_part(h, &h->host, value, HTTP_REASON_HOST_TWICE);
+	else if (h->host.given)
+		malform(h, HTTP_REASON_HOST_TWICE);
+	else if (h->authority.n == 0)
+		stage_line(h, name, value);
+	else if (slice_ieq(part(h, h->authority), value))
+		h->host = h->authority;
+	else
+		refuse(h, HTTP_REASON_HOST_MISMATCH);
+}
+
 static void
 take_regular(struct h2_head *h, struct slice name, struct slice value)
 {
@@ -182,12 +200,7 @@ take_regular(struct h2_head *h, struct slice name, struct slice value)
 	} else if (!is_field_value(value)) {
 		malform(h, HTTP_REASON_FIELD_VALUE);
 	} else if (id == HTTP_NAME_HOST) {
-		if (!http_is_visible(value.p, value.n))
-			malform(h, HTTP_REASON_HOST_SYNTAX);
-		else if (h->cookie.given) /* the crumbs must stay together */
-			stage_line(h, name, value);
-		else
-			take_part(h, &h->host, value, HTTP_REASON_HOST_TWICE);
+		take_host(h, name, value);
 	} else if (id == HTTP_NAME_COOKIE) {
 		take_cookie(h, value);
 	} else if (id == HTTP_NAME_TE) {

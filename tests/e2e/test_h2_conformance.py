@@ -228,6 +228,7 @@ HEADS = [(name, request(1, head=head), malformed()) for name, head in (
     ("an empty value", request(1, [("x", "")]), answers(203)),
     ("bytes above 7 bits in a value", request(1, [("x", "\xe9")]), answers(203)),
     ("Host of the same name", request(1, [("host", "a.example")]), answers(203)),
+    ("Host of the same name behind crumbs", request(1, [("cookie", "a"), ("host", "a.example"), ("cookie", "b")]), answers(203)),
     ("two lengths", request(1, [("content-length", "1"), ("content-length", "2")], END_HEADERS, **POST), malformed()),
     ("a length above the body", request(1, [("content-length", "9")], END_HEADERS, **POST) +
      frame(DATA, END_STREAM, 1, b"hello"), malformed()),

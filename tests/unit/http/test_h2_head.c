@@ -72,6 +72,21 @@ crumbs_are_one_cookie(void **state)
 		"GET /x?y HTTP/1.1\r\nhost: a\r\nx: y\r\ncookie: a=1; b=2\r\n\r\n");
 }
 
+/* RFC 9113 section 8.3.1: an intermediary may keep a Host beside the authority, anywhere. */
+static void
+a_host_may_follow_the_crumbs(void **state)
+{
+	const struct field both[] = {GET("a"), {"cookie", "a=1"}, {"host", "A"}, {"cookie", "b=2"}};
+	const struct field alone[] = {{":method", "GET"}, {":scheme", "https"}, {":path", "/"},
+		{"cookie", "a=1"}, {"host", "a"}, {"cookie", "b=2"}};
+
+	(void)state;
+	assert_string_equal(accepted(both, ARRAY_SIZE(both), true),
+		"GET /x?y HTTP/1.1\r\nhost: a\r\ncookie: a=1; b=2\r\n\r\n");
+	assert_string_equal(accepted(alone, ARRAY_SIZE(alone), true),
+		"GET / HTTP/1.1\r\nhost: a\r\ncookie: a=1; b=2\r\n\r\n");
+}
+
 static void
 bodies_are_framed(void **state)
 {
@@ -105,7 +120,7 @@ static void
 what_could_mean_something_else_is_refused(void **state)
 {
 	static const struct {
-		struct field fields[6];
+		struct field fields[7];
 		enum http_reason reason;
 	} cases[] = {
 		{{GET("a"), {"connection", "close"}}, HTTP_REASON_CONNECTION_SYNTAX},
@@ -121,6 +136,10 @@ what_could_mean_something_else_is_refused(void **state)
 		{{GET("a"), {"", "a"}}, HTTP_REASON_FIELD_NAME},
 		{{GET("a"), {"x y", "a"}}, HTTP_REASON_FIELD_NAME},
 		{{GET("a"), {"host", "b"}}, HTTP_REASON_HOST_MISMATCH},
+		{{GET("a"), {"cookie", "x"}, {"host", "b"}}, HTTP_REASON_HOST_MISMATCH},
+		{{GET("a"), {"host", "a"}, {"host", "a"}}, HTTP_REASON_HOST_TWICE},
+		{{GET("a"), {"host", "a"}, {"cookie", "x"}, {"host", "a"}}, HTTP_REASON_HOST_TWICE},
+		{{GET("a"), {"cookie", "x"}, {"host", "a"}, {"host", "a"}}, HTTP_REASON_HOST_TWICE},
 		{{GET("a b"), {"x", ""}}, HTTP_REASON_TARGET_BYTE},
 		{{GET("a"), {":path", "/other"}}, HTTP_REASON_REQUEST_LINE},
 		{{GET("a"), {"x", "y"}, {":status", "200"}}, HTTP_REASON_REQUEST_LINE},
@@ -218,6 +237,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_request_becomes_text),
 		cmocka_unit_test(crumbs_are_one_cookie),
+		cmocka_unit_test(a_host_may_follow_the_crumbs),
 		cmocka_unit_test(bodies_are_framed),
 		cmocka_unit_test(an_extended_connect_is_an_upgrade),
 		cmocka_unit_test(what_could_mean_something_else_is_refused),
