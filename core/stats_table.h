@@ -68,6 +68,7 @@
 	X(CACHE_DISK_BYTES, "cache_disk_bytes", PROXY, GAUGE, "bytes of the cache's files now") \
 	X(CACHE_DISK_INDEX, "cache_disk_index", PROXY, GAUGE, "bytes of memory that know what is on disk") \
 	X(REQUESTS_QUEUED, "requests_queued", PROXY, GAUGE, "requests waiting for a place at a target now") \
+	X(REQUESTS_HELD, "requests_held", PROXY, COUNTER, "requests sent later because very many were unanswered there") \
 	X(ACCEPT_PAUSED, "accept_paused", PROXY, COUNTER, "times accepting paused for want of descriptors") \
 	X(ACCESS_LINES_DROPPED, "access_lines_dropped", PROXY, COUNTER, "lines of the access log that could not be written") \
 	X(RULESET_COMMITS, "ruleset_commits", ROUTER, COUNTER, "nftables batches accepted by the kernel") \

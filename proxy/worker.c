@@ -86,7 +86,8 @@ worker_init_parts(struct worker *w, unsigned n_threads)
 	w->h2 = h2_shared_new();
 	w->tls.staples = map_new();
 	if (!w->burial || !w->bio || !w->h2 || !w->tls.staples ||
-		timers_init(&w->timers, w->base) < 0 || pools_init(&w->pools) < 0 ||
+		timers_init(&w->timers, w->base) < 0 ||
+		pools_init(&w->pools, w->base, &w->timers) < 0 ||
 		tls_sessions_init(&w->sessions) < 0 || containers_init(&w->containers) < 0 ||
 		listeners_init(w) < 0 || resolver_init(&w->resolver, w) < 0 ||
 		file_cache_init(&w->files, w->base, FILE_CACHE_BYTES_MAX / n_threads) < 0)

@@ -77,7 +77,11 @@ static const struct schema_row rows[] = {
 			"where "
 			"nothing else is written, and get the places that become free in the order "
 			"in which they came. When the queue is full or the time is over the answer "
-			"is 503 with Retry-After.",
+			"is 503 with Retry-After. With or without it, a thread that has 128 "
+			"requests "
+			"without an answer at one server sends the next as answers come, and all "
+			"of "
+			"them when none comes for hundredths of a second.",
 		.example = "max-connections 50 queue 200 timeout 5s",
 	},
 	{

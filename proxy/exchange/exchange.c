@@ -133,6 +133,7 @@ exchange_new(struct front *f)
 	x->file = -1;
 	x->client = x->conn->origin.peer;
 	list_init(&x->container_node);
+	list_init(&x->gate.node);
 	list_init(&x->tunnel_node);
 	resolve_wait_init(&x->resolve, exchange_on_resolved);
 	timer_init(&x->retry, exchange_on_retry);

@@ -34,7 +34,7 @@
 	X(GUARD, "a guard of its place is being asked")                                            \
 	X(BUFFER, "the request's body is taken in before the backend is asked")                    \
 	X(RESOLVE, "the target's name is being resolved")                                          \
-	X(WAIT, "waiting for a container, or before the next attempt to connect")                  \
+	X(WAIT, "waiting for a container, a place, or before the next attempt to connect")         \
 	X(DISK, "a stored answer is being read")                                                   \
 	X(COLLAPSE, "waiting for the answer to another request for the same")                      \
 	X(CONNECT, "connecting to the backend")                                                    \
@@ -149,6 +149,9 @@ struct exchange {
 	struct backend *place;            /* taken, and not handed to an upstream yet */
 	size_t target_index;              /* in the pool */
 	uint64_t tried;                   /* bit per target: failed for this request */
+	struct gate_waiter gate;          /* of the endpoint: gate.h */
+	struct pool *gate_pool;           /* while it waits there; counts in its n_all */
+	bool gate_passed;                 /* it waits at one only once */
 	struct container_entry *container;
 	struct list container_node; /* in container.exchanges */
 	struct resolve_wait resolve;

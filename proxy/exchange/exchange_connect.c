@@ -19,6 +19,8 @@ exchange_to_container(const struct exchange *x)
 	return x->target->type == CONF_TARGET_CONTAINER;
 }
 
+static void exchange_leave_gate(struct exchange *x);
+
 static void
 exchange_count_waiting(struct exchange *x, bool waiting)
 {
@@ -38,6 +40,7 @@ exchange_stop_waiting(struct exchange *x)
 {
 	exchange_count_waiting(x, false);
 	exchange_leave_place(x);
+	exchange_leave_gate(x);
 	resolve_cancel(&x->resolve);
 	timer_remove(&x->worker->timers, &x->retry);
 	list_remove(&x->container_node);
@@ -84,6 +87,7 @@ exchange_answered(struct exchange *x)
 	struct container_entry *entry = x->container;
 
 	x->answered_ms = clock_mono_coarse_ms();
+	upstream_answered(x->upstream);
 	if (x->upstream->place && backend_answered(x->upstream->place, x->answered_ms))
 		worker_note_target(x->worker, x->upstream->place, NULL);
 	if (!entry)
@@ -219,16 +223,16 @@ exchange_endpoint(const struct exchange *x)
 
 /* A new connection to the next address. */
 static bool
-exchange_dial(struct exchange *x, uint64_t until_ms, enum waiting_error *ret_error)
+exchange_dial(struct exchange *x, const struct endpoint *to, uint64_t until_ms,
+	enum waiting_error *ret_error)
 {
-	const struct endpoint to = exchange_endpoint(x);
 	uint64_t now = clock_mono_coarse_ms();
 	uint64_t wait = until_ms > now ? until_ms - now : 1;
 	int error = 0;
 
 	if ((x->pool || x->next_addr + 1 < x->n_addrs) && wait > CONNECT_ATTEMPT_MS)
 		wait = CONNECT_ATTEMPT_MS;
-	x->upstream = upstream_connect(x->worker, &to, x, &error);
+	x->upstream = upstream_connect(x->worker, to, x, &error);
 	if (!x->upstream) {
 		*ret_error = exchange_classify(error);
 		return false;
@@ -242,20 +246,20 @@ exchange_dial(struct exchange *x, uint64_t until_ms, enum waiting_error *ret_err
 /* A pooled connection, if there is one that may be used. What is not safe to send twice goes only
  * to one that is known to be alive (RFC 9110 section 9.2.2). */
 static bool
-exchange_lease(struct exchange *x)
+exchange_lease(struct exchange *x, const struct endpoint *to, struct pool *pool)
 {
 	bool safe = x->request.method == HTTP_METHOD_GET || x->request.method == HTTP_METHOD_HEAD;
-	const struct endpoint to = exchange_endpoint(x);
 	struct upstream *u;
 
 	/* A connection that has said whose it is serves nobody else. */
 	if (x->fresh_only || x->route->proxy_protocol)
 		return false;
-	for (;;) {
-		u = upstream_lease(x->worker, &to, x);
-		if (!u || safe || !upstream_is_stale(u))
-			break;
+	while ((u = upstream_lease(pool, x)) != NULL && !safe && upstream_is_stale(u)) {
 		upstream_close(u);
+		/* It may have been the pool's last. */
+		pool = pools_find(&x->worker->pools, to);
+		if (!pool)
+			return false;
 	}
 	if (!u)
 		return false;
@@ -265,11 +269,61 @@ exchange_lease(struct exchange *x)
 	return true;
 }
 
+/* --- at the gate of the endpoint ------------------------------------------------------------- */
+
+static void
+exchange_leave_gate(struct exchange *x)
+{
+	struct pool *pool = steal_ptr(&x->gate_pool);
+
+	gate_waiter_leave(&x->gate);
+	if (pool)
+		pools_leave(&x->worker->pools, pool);
+}
+
+static void
+exchange_on_pass(struct gate_waiter *w)
+{
+	struct exchange *x = list_entry(w, struct exchange, gate);
+
+	exchange_leave_gate(x);
+	x->gate_passed = true;
+	/* Waiting for those before it is not waiting for a connection. */
+	x->connect_began_ms = clock_mono_coarse_ms();
+	exchange_connect(x);
+	front_drive(x->front);
+}
+
+/* Whether it waits until others have their answers. */
+static bool
+exchange_is_held(struct exchange *x, struct pool *pool)
+{
+	if (x->gate_passed)
+		return false;
+	x->gate.on_pass = exchange_on_pass;
+	if (!gate_hold(&pool->gate, &x->gate, clock_mono_coarse_ms()))
+		return false;
+	x->gate_pool = pool;
+	pool_join(pool);
+	stats_add(&x->worker->stats, STAT_REQUESTS_HELD, 1);
+	timer_off(&x->retry);
+	front_set_wait(x->front, CONN_WAIT_NOTHING, 0);
+	exchange_set_state(x, EXCHANGE_WAIT);
+	return true;
+}
+
 bool
 exchange_reach(struct exchange *x, uint64_t until_ms, enum waiting_error *ret_error)
 {
-	if (!exchange_lease(x))
-		return exchange_dial(x, until_ms, ret_error);
+	const struct endpoint to = exchange_endpoint(x);
+	struct pool *pool;
+
+	exchange_leave_gate(x);
+	pool = pools_find(&x->worker->pools, &to);
+	if (pool && exchange_is_held(x, pool))
+		return true;
+	if (!pool || !exchange_lease(x, &to, pool))
+		return exchange_dial(x, &to, until_ms, ret_error);
 	exchange_start_relay(x);
 	return true;
 }
@@ -489,6 +543,7 @@ exchange_reconsider(struct exchange *x)
 	x->awaits_news = false;
 	x->tried = 0;
 	x->tries = 0;
+	exchange_leave_gate(x);
 	exchange_drop_upstream(x);
 	exchange_connect(x);
 }

@@ -42,11 +42,11 @@ pool_key(const struct endpoint *to, char out[static POOL_KEY_MAX])
 }
 
 int
-pools_init(struct pools *p)
+pools_init(struct pools *p, struct event_base *base, struct timers *timers)
 {
 	p->n_idle = 0;
 	p->by_address = map_new();
-	return p->by_address ? 0 : -1;
+	return p->by_address ? gates_init(&p->gates, base, timers) : -1;
 }
 
 void
@@ -55,6 +55,7 @@ pools_clear(struct pools *p)
 	if (!p->by_address)
 		return;
 	assert(map_count(p->by_address) == 0);
+	gates_clear(&p->gates);
 	map_free(&p->by_address);
 }
 
@@ -69,6 +70,7 @@ pools_find(const struct pools *p, const struct endpoint *to)
 static void
 pool_free(struct pool *pool)
 {
+	gate_clear(&pool->gate);
 	SSL_CTX_free(pool->tls);
 	free(pool->host);
 	free(pool->socket);
@@ -85,7 +87,7 @@ pool_name_socket(struct pool *pool, const char *path)
 }
 
 static struct pool *
-pool_new(const struct endpoint *to)
+pool_new(const struct endpoint *to, struct gates *gates)
 {
 	struct pool *pool = calloc(1, sizeof(*pool));
 
@@ -94,6 +96,7 @@ pool_new(const struct endpoint *to)
 	pool->addr = *to->addr;
 	pool->port = to->port;
 	list_init(&pool->idle);
+	gate_init(&pool->gate, gates);
 	if (to->socket) {
 		pool_name_socket(pool, to->socket);
 		pool->socket = strdup(to->socket);
@@ -122,7 +125,7 @@ pools_join(struct pools *p, const struct endpoint *to)
 	char key[POOL_KEY_MAX];
 
 	if (!pool) {
-		pool = pool_new(to);
+		pool = pool_new(to, &p->gates);
 		if (!pool)
 			return NULL;
 		if (map_set(p->by_address, pool_key(to, key), pool, NULL) < 0) {
@@ -132,6 +135,12 @@ pools_join(struct pools *p, const struct endpoint *to)
 	}
 	pool->n_all++;
 	return pool;
+}
+
+void
+pool_join(struct pool *pool)
+{
+	pool->n_all++;
 }
 
 void

@@ -10,6 +10,7 @@
 #include "core/addr.h"
 #include "core/list.h"
 #include "core/map.h"
+#include "proxy/upstream/gate.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -39,25 +40,29 @@ struct pool {
 	struct ssl_ctx_st *tls; /* a reference; NULL: clear text */
 	char *host;             /* for TLS */
 	char *socket;           /* of a unix socket */
-	size_t n_all;           /* connections, leased ones included */
+	size_t n_all;           /* connections, leased ones included, and requests at its gate */
 	size_t n_idle;
 	struct list idle; /* of struct upstream, the last used first */
+	struct gate gate; /* before those who want one */
 	char text[ADDR_PORT_TEXT_MAX];
 };
 
 struct pools {
 	struct map *by_address; /* of struct pool */
+	struct gates gates;
 	size_t n_idle;
 };
 
 /* 0, or -1 when memory is short. */
-int pools_init(struct pools *p);
+int pools_init(struct pools *p, struct event_base *base, struct timers *timers);
 /* All connections must be gone. */
 void pools_clear(struct pools *p);
 /* The pool of that endpoint, or NULL. */
 struct pool *pools_find(const struct pools *p, const struct endpoint *to);
 /* Finds or makes it, for one more connection. NULL when memory is short. */
 struct pool *pools_join(struct pools *p, const struct endpoint *to);
+/* One more at the pool, for as long as it waits at the gate. */
+void pool_join(struct pool *pool);
 /* A connection, taken out of the idle list before, is gone; frees the pool with its last one. */
 void pools_leave(struct pools *p, struct pool *pool);
 

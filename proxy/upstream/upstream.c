@@ -55,11 +55,18 @@ upstream_on_idle_timeout(struct timer *t)
 	upstream_close(list_entry(t, struct upstream, timer));
 }
 
-struct upstream *
-upstream_lease(struct worker *w, const struct endpoint *to, struct exchange *x)
+static void
+upstream_ask(struct upstream *u, struct exchange *x)
 {
-	struct pool *pool = pools_find(&w->pools, to);
-	struct list *node = pool ? list_first(&pool->idle) : NULL;
+	u->exchange = x;
+	u->asked = true;
+	gate_enter(&u->pool->gate);
+}
+
+struct upstream *
+upstream_lease(struct pool *pool, struct exchange *x)
+{
+	struct list *node = list_first(&pool->idle);
 	struct upstream *u;
 
 	if (!node)
@@ -67,12 +74,20 @@ upstream_lease(struct worker *w, const struct endpoint *to, struct exchange *x)
 	u = list_entry(node, struct upstream, node);
 	list_remove(&u->node);
 	pool->n_idle--;
-	w->pools.n_idle--;
+	u->worker->pools.n_idle--;
 	timer_off(&u->timer);
-	u->exchange = x;
+	upstream_ask(u, x);
 	u->reused = true;
 	u->wrote = false;
 	return u;
+}
+
+void
+upstream_answered(struct upstream *u)
+{
+	if (u->asked)
+		gate_leave(&u->pool->gate);
+	u->asked = false;
 }
 
 /* From here on the kernel says what is ready. 0 or an errno. */
@@ -149,7 +164,7 @@ upstream_connect(struct worker *w, const struct endpoint *to, struct exchange *x
 		free(u);
 		return NULL;
 	}
-	u->exchange = x;
+	upstream_ask(u, x);
 	stats_add(&w->stats, STAT_UPSTREAM_CONNECTS, 1);
 	return u;
 }
@@ -320,6 +335,7 @@ upstream_return(struct upstream *u, uint32_t idle_s)
 		return;
 	}
 	upstream_leave_place(u);
+	upstream_answered(u);
 	u->readable = false;
 	upstream_release_buffers(u);
 	u->exchange = NULL;
@@ -343,6 +359,7 @@ upstream_close(struct upstream *u)
 		w->pools.n_idle--;
 	}
 	upstream_leave_place(u);
+	upstream_answered(u);
 	timer_remove(&w->timers, &u->timer);
 	if (u->fd >= 0)
 		event_del(&u->event);

@@ -30,6 +30,7 @@ struct upstream {
 	bool finished; /* the kernel told of the peer's FIN: read on until it is reached */
 	bool reused;   /* it has carried a request before */
 	bool wrote;    /* bytes of the lessee's request went out */
+	bool asked;    /* the lessee has no answer yet: it counts at the pool's gate */
 	bool broken;   /* its stream ended by an error, or with TLS without a goodbye */
 	bool lost; /* its container is another one now: no more bytes than those here will come */
 	struct iobuf in, out;
@@ -37,8 +38,10 @@ struct upstream {
 
 enum upstream_io { UPSTREAM_OK, UPSTREAM_BLOCKED, UPSTREAM_CLOSED };
 
-/* Leases an idle connection to that address, or NULL: there is none. */
-struct upstream *upstream_lease(struct worker *w, const struct endpoint *to, struct exchange *x);
+/* Leases an idle connection of that pool, or NULL: there is none. */
+struct upstream *upstream_lease(struct pool *pool, struct exchange *x);
+/* The backend has answered the lessee: the next one may ask. */
+void upstream_answered(struct upstream *u);
 /* Begins to connect; what comes of it is told by exchange_on_upstream, never from inside. NULL
  * with *ret_errno. */
 struct upstream *upstream_connect(

@@ -16,6 +16,24 @@ addr_of(const char *text)
 	return a;
 }
 
+static struct event_base *base;
+static struct timers timers;
+
+static int
+open_pools(struct pools *p)
+{
+	base = event_base_new();
+	return base && timers_init(&timers, base) == 0 ? pools_init(p, base, &timers) : -1;
+}
+
+static void
+close_pools(struct pools *p)
+{
+	pools_clear(p);
+	timers_clear(&timers);
+	event_base_free(base);
+}
+
 static void
 a_pool_lives_as_long_as_its_connections(void **state)
 {
@@ -24,7 +42,7 @@ a_pool_lives_as_long_as_its_connections(void **state)
 	struct pool *pool;
 
 	(void)state;
-	assert_int_equal(pools_init(&p), 0);
+	assert_int_equal(open_pools(&p), 0);
 	assert_null(pools_find(&p, &(struct endpoint){.addr = &a, .port = 80}));
 	pool = pools_join(&p, &(struct endpoint){.addr = &a, .port = 80});
 	assert_string_equal(pool->text, "10.0.3.2:80");
@@ -33,7 +51,7 @@ a_pool_lives_as_long_as_its_connections(void **state)
 	assert_ptr_equal(pools_find(&p, &(struct endpoint){.addr = &a, .port = 80}), pool);
 	pools_leave(&p, pool);
 	assert_null(pools_find(&p, &(struct endpoint){.addr = &a, .port = 80}));
-	pools_clear(&p);
+	close_pools(&p);
 }
 
 static void
@@ -44,7 +62,7 @@ every_address_and_port_has_its_own(void **state)
 	struct pool *all[4];
 
 	(void)state;
-	assert_int_equal(pools_init(&p), 0);
+	assert_int_equal(open_pools(&p), 0);
 	all[0] = pools_join(&p, &(struct endpoint){.addr = &a, .port = 80});
 	all[1] = pools_join(&p, &(struct endpoint){.addr = &a, .port = 81});
 	all[2] = pools_join(&p, &(struct endpoint){.addr = &b, .port = 80});
@@ -56,7 +74,7 @@ every_address_and_port_has_its_own(void **state)
 	}
 	for (size_t i = 0; i < 4; i++)
 		pools_leave(&p, all[i]);
-	pools_clear(&p);
+	close_pools(&p);
 }
 
 static void
@@ -72,7 +90,7 @@ what_was_verified_otherwise_is_another(void **state)
 	struct pools p;
 
 	(void)state;
-	assert_int_equal(pools_init(&p), 0);
+	assert_int_equal(open_pools(&p), 0);
 	for (size_t i = 0; i < 4; i++)
 		all[i] = pools_join(&p, &to[i]);
 	for (size_t i = 0; i < 4; i++) {
@@ -84,7 +102,7 @@ what_was_verified_otherwise_is_another(void **state)
 	SSL_CTX_free(ctx[1]);
 	for (size_t i = 0; i < 4; i++)
 		pools_leave(&p, all[i]);
-	pools_clear(&p);
+	close_pools(&p);
 }
 
 int

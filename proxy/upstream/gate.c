@@ -1,0 +1,137 @@
+/*
+ * Who waits, and when they go on. Nobody is let through from inside of a call: what an exchange
+ * does then must not happen deep inside of what another one does.
+ */
+#include "proxy/upstream/gate.h"
+
+#include "core/clock.h"
+
+#include <assert.h>
+
+static bool
+gate_has_room(const struct gate *g, uint64_t now_ms)
+{
+	return g->unanswered < GATE_ROOM || now_ms < g->open_until_ms;
+}
+
+static void
+gates_on_turn(evutil_socket_t fd, short what, void *arg)
+{
+	struct gates *all = arg;
+	uint64_t now = clock_mono_coarse_ms();
+	struct list *node;
+
+	(void)fd;
+	(void)what;
+	/* Who goes on may end the gate: it is looked up anew each time. */
+	while ((node = list_first(&all->due)) != NULL) {
+		struct gate *g = list_entry(node, struct gate, node);
+		struct gate_waiter *w;
+
+		if (list_empty(&g->waiting) || !gate_has_room(g, now)) {
+			list_remove(node);
+			continue;
+		}
+		w = list_entry(list_first(&g->waiting), struct gate_waiter, node);
+		list_remove(&w->node);
+		w->on_pass(w);
+	}
+}
+
+int
+gates_init(struct gates *g, struct event_base *base, struct timers *timers)
+{
+	list_init(&g->due);
+	g->timers = timers;
+	g->event = event_new(base, -1, 0, gates_on_turn, g);
+	return g->event ? 0 : -1;
+}
+
+void
+gates_clear(struct gates *g)
+{
+	if (!g->event)
+		return;
+	assert(list_empty(&g->due));
+	event_free(g->event);
+	g->event = NULL;
+}
+
+static void
+gate_wake(struct gate *g)
+{
+	if (list_empty(&g->gates->due))
+		event_active(g->gates->event, EV_TIMEOUT, 0);
+	if (list_empty(&g->node))
+		list_append(&g->gates->due, &g->node);
+}
+
+static void
+gate_on_timer(struct timer *t)
+{
+	struct gate *g = list_entry(t, struct gate, timer);
+	uint64_t now = clock_mono_coarse_ms(), until;
+
+	if (list_empty(&g->waiting))
+		return;
+	until = list_entry(list_first(&g->waiting), struct gate_waiter, node)->since_ms +
+		GATE_PATIENCE_MS;
+	if (until > now) {
+		timer_set(g->gates->timers, &g->timer, until);
+		return;
+	}
+	g->open_until_ms = now + GATE_OPEN_MS;
+	gate_wake(g);
+}
+
+void
+gate_init(struct gate *g, struct gates *all)
+{
+	g->gates = all;
+	list_init(&g->node);
+	list_init(&g->waiting);
+	timer_init(&g->timer, gate_on_timer);
+	g->open_until_ms = 0;
+	g->unanswered = 0;
+}
+
+void
+gate_clear(struct gate *g)
+{
+	assert(list_empty(&g->waiting));
+	list_remove(&g->node);
+	timer_remove(g->gates->timers, &g->timer);
+}
+
+bool
+gate_hold(struct gate *g, struct gate_waiter *w, uint64_t now_ms)
+{
+	if (list_empty(&g->waiting) && gate_has_room(g, now_ms))
+		return false;
+	w->since_ms = now_ms;
+	list_append(&g->waiting, &w->node);
+	if (g->timer.deadline_ms == 0)
+		timer_set(g->gates->timers, &g->timer, now_ms + GATE_PATIENCE_MS);
+	return true;
+}
+
+void
+gate_waiter_leave(struct gate_waiter *w)
+{
+	list_remove(&w->node);
+}
+
+void
+gate_enter(struct gate *g)
+{
+	g->unanswered++;
+}
+
+void
+gate_leave(struct gate *g)
+{
+	assert(g->unanswered > 0);
+	g->unanswered--;
+	if (!list_empty(&g->waiting))
+		gate_wake(g);
+}
