@@ -51,6 +51,7 @@ struct backend_pool {
 	struct backend_set *set;
 	const struct conf_route *route;
 	struct health_rules rules;
+	size_t n_queued; /* of its set's queue; under the set's lock */
 	size_t n;
 	struct backend *targets[BALANCE_TARGETS_MAX];
 };
@@ -423,14 +424,25 @@ backend_pool_queue(struct backend_waiter *w)
 	if (set->n_queued < w->pool->route->upstream.queue) {
 		list_append(&set->queue, &w->node);
 		set->n_queued++;
+		w->pool->n_queued++;
 		rc = 0;
 	}
 	pthread_mutex_unlock(&set->lock);
 	return rc;
 }
 
+/* Under the lock. */
+static void
+waiter_unqueue(struct backend_waiter *w)
+{
+	list_remove(&w->node);
+	w->pool->set->n_queued--;
+	w->pool->n_queued--;
+}
+
 /* Gives free places to those who wait, first come first served, under the lock. Who could use none
- * of them stays where he is. */
+ * of them stays where he is. With no place left nobody is asked: a place is given back for each
+ * request, and thousands may wait. */
 static void
 set_serve_queue(struct backend_set *set, uint64_t now)
 {
@@ -438,12 +450,17 @@ set_serve_queue(struct backend_set *set, uint64_t now)
 	{
 		struct backend_waiter *w = list_entry(node, struct backend_waiter, node);
 
+		if (!pool_roomy(w->pool)) {
+			if (w->pool->n_queued == set->n_queued)
+				break; /* the rest are its own too, not those of another generation
+					*/
+			continue;
+		}
 		w->ask.now = now;
 		w->index = pool_take(w->pool, &w->ask, &w->granted);
 		if (w->index < 0)
 			continue;
-		list_remove(&w->node);
-		set->n_queued--;
+		waiter_unqueue(w);
 		w->on_granted(w);
 	}
 }
@@ -469,8 +486,7 @@ backend_waiter_leave(struct backend_waiter *w)
 	if (granted) {
 		set_release(set, granted);
 	} else {
-		list_remove(&w->node);
-		set->n_queued--;
+		waiter_unqueue(w);
 	}
 	pthread_mutex_unlock(&set->lock);
 	return granted != NULL;
