@@ -66,22 +66,41 @@ gate_wake(struct gate *g)
 		list_append(&g->gates->due, &g->node);
 }
 
+/* When the patience of those who wait ends. */
+static uint64_t
+gate_patience(const struct gate *g)
+{
+	uint64_t since = list_entry(list_first(&g->waiting), struct gate_waiter, node)->since_ms;
+	uint64_t moved = since > g->answered_ms ? since : g->answered_ms;
+	uint64_t stall = moved + GATE_STALL_MS, wait = since + GATE_WAIT_MS;
+
+	return stall < wait ? stall : wait;
+}
+
+static void
+gate_open(struct gate *g, uint64_t now_ms)
+{
+	bool again = now_ms < g->open_until_ms + g->open_ms;
+
+	g->open_ms = again ? g->open_ms * 2 : GATE_OPEN_MS;
+	if (g->open_ms > GATE_OPEN_MAX_MS)
+		g->open_ms = GATE_OPEN_MAX_MS;
+	g->open_until_ms = now_ms + g->open_ms;
+	gate_wake(g);
+}
+
 static void
 gate_on_timer(struct timer *t)
 {
 	struct gate *g = list_entry(t, struct gate, timer);
-	uint64_t now = clock_mono_coarse_ms(), until;
+	uint64_t now = clock_mono_coarse_ms();
 
 	if (list_empty(&g->waiting))
 		return;
-	until = list_entry(list_first(&g->waiting), struct gate_waiter, node)->since_ms +
-		GATE_PATIENCE_MS;
-	if (until > now) {
-		timer_set(g->gates->timers, &g->timer, until);
-		return;
-	}
-	g->open_until_ms = now + GATE_OPEN_MS;
-	gate_wake(g);
+	if (gate_patience(g) > now)
+		timer_set(g->gates->timers, t, gate_patience(g));
+	else
+		gate_open(g, now);
 }
 
 void
@@ -91,7 +110,9 @@ gate_init(struct gate *g, struct gates *all)
 	list_init(&g->node);
 	list_init(&g->waiting);
 	timer_init(&g->timer, gate_on_timer);
+	g->answered_ms = 0;
 	g->open_until_ms = 0;
+	g->open_ms = 0;
 	g->unanswered = 0;
 }
 
@@ -111,7 +132,7 @@ gate_hold(struct gate *g, struct gate_waiter *w, uint64_t now_ms)
 	w->since_ms = now_ms;
 	list_append(&g->waiting, &w->node);
 	if (g->timer.deadline_ms == 0)
-		timer_set(g->gates->timers, &g->timer, now_ms + GATE_PATIENCE_MS);
+		timer_set(g->gates->timers, &g->timer, now_ms + GATE_STALL_MS);
 	return true;
 }
 
@@ -128,10 +149,12 @@ gate_enter(struct gate *g)
 }
 
 void
-gate_leave(struct gate *g)
+gate_leave(struct gate *g, uint64_t now_ms)
 {
 	assert(g->unanswered > 0);
 	g->unanswered--;
-	if (!list_empty(&g->waiting))
-		gate_wake(g);
+	if (list_empty(&g->waiting))
+		return;
+	g->answered_ms = now_ms;
+	gate_wake(g);
 }

@@ -3,8 +3,9 @@
  * endpoint without an answer. Hundreds at once gain nothing where the backend is busy: they fill
  * its queue, each with a connection of its own, whose state no cache of the processor holds. So
  * behind GATE_ROOM of them the next ones wait until answers come. A backend that is not busy but
- * slow, one that waits itself, shows by letting somebody wait for GATE_PATIENCE_MS: then all go
- * on, and nobody is held for GATE_OPEN_MS.
+ * slow, one that waits itself, shows by not answering anyone for GATE_STALL_MS, or by letting
+ * somebody wait for GATE_WAIT_MS: then the gate opens for all, for GATE_OPEN_MS, and for twice as
+ * long each time when it is no other afterwards.
  *
  * One gate an endpoint, a part of its pool; all of one thread are in struct gates.
  */
@@ -17,9 +18,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define GATE_ROOM 128       /* requests without an answer, beyond which others wait */
-#define GATE_PATIENCE_MS 16 /* or up to a tick of the timers later */
+#define GATE_ROOM 128    /* requests without an answer, beyond which others wait */
+#define GATE_STALL_MS 16 /* or up to a tick of the timers later, as below */
+#define GATE_WAIT_MS 64
 #define GATE_OPEN_MS 1000
+#define GATE_OPEN_MAX_MS 64000
 
 /* All times are monotonic milliseconds. */
 struct gates {
@@ -30,10 +33,11 @@ struct gates {
 
 struct gate {
 	struct gates *gates;
-	struct list node;    /* in gates.due */
-	struct list waiting; /* of struct gate_waiter, the first to come first */
-	struct timer timer;  /* set while somebody waits */
-	uint64_t open_until_ms;
+	struct list node;     /* in gates.due */
+	struct list waiting;  /* of struct gate_waiter, the first to come first */
+	struct timer timer;   /* set while somebody waits */
+	uint64_t answered_ms; /* the last answer while somebody waited */
+	uint64_t open_until_ms, open_ms;
 	unsigned unanswered;
 };
 
@@ -60,6 +64,6 @@ void gate_waiter_leave(struct gate_waiter *w);
 /* A request is under way. */
 void gate_enter(struct gate *g);
 /* It is answered, or will not be. */
-void gate_leave(struct gate *g);
+void gate_leave(struct gate *g, uint64_t now_ms);
 
 #endif

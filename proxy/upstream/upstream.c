@@ -86,7 +86,7 @@ void
 upstream_answered(struct upstream *u)
 {
 	if (u->asked)
-		gate_leave(&u->pool->gate);
+		gate_leave(&u->pool->gate, clock_mono_coarse_ms());
 	u->asked = false;
 }
 

@@ -26,6 +26,7 @@ class Crowd:
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
         self.port = self.listener.getsockname()[1]
         self.asked, self.paths, self.connections, self.open = [], [], [], False
+        self.errors = []
         self.lock = threading.Lock()
         self.selector = selectors.DefaultSelector()
         self.selector.register(self.listener, selectors.EVENT_READ)
@@ -35,6 +36,12 @@ class Crowd:
         self.thread.start()
 
     def run(self):
+        try:
+            self.serve()
+        except Exception as e:
+            self.errors.append(e)
+
+    def serve(self):
         while True:
             for key, _ in self.selector.select():
                 if key.fileobj is self.wake:
@@ -46,27 +53,33 @@ class Crowd:
                     self.read(key.fileobj)
 
     def read(self, conn):
-        head = conn.recv(65536)
+        try:
+            head = conn.recv(65536)
+        except ConnectionResetError:
+            head = b""
         if not head:
             self.selector.unregister(conn)
             return
         assert head.endswith(b"\r\n\r\n"), "each request comes in one piece"
         with self.lock:
             self.paths.append(head.split(b" ", 2)[1].decode())
-            if self.open:
-                conn.sendall(ANSWER)
-            else:
-                self.asked.append(conn)
+            self.asked.append(conn)
+        if self.open:
+            self.answer()
 
     def answer(self):
+        self.open = True
         with self.lock:
-            self.open = True
-            for conn in self.asked:
-                conn.sendall(ANSWER)
+            while self.asked:
+                try:
+                    self.asked.pop().sendall(ANSWER)
+                except (BrokenPipeError, ConnectionResetError):
+                    pass  # who asked has left
 
     def stop(self):
         self.ends.close()
         self.thread.join()
+        assert not self.errors
         for s in (*self.connections, self.listener, self.wake):
             s.close()
 

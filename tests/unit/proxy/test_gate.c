@@ -73,6 +73,12 @@ hold(unsigned i, uint64_t now)
 }
 
 static void
+answer(uint64_t now)
+{
+	gate_leave(&f.gate, now);
+}
+
+static void
 turn(void)
 {
 	(void)event_base_loop(f.base, EVLOOP_NONBLOCK);
@@ -100,14 +106,14 @@ each_answer_lets_one_through_in_order_and_not_from_inside(void **state)
 		assert_true(hold(i, now));
 	turn();
 	assert_int_equal(f.n_passed, 0);
-	gate_leave(&f.gate);
+	answer(clock_mono_coarse_ms());
 	assert_int_equal(f.n_passed, 0);
 	/* There is room, but others have waited for it. */
 	assert_true(hold(3, now));
 	turn();
 	assert_int_equal(f.n_passed, 1);
-	gate_leave(&f.gate);
-	gate_leave(&f.gate);
+	answer(clock_mono_coarse_ms());
+	answer(clock_mono_coarse_ms());
 	turn();
 	assert_int_equal(f.n_passed, 3);
 	for (unsigned i = 0; i < 3; i++)
@@ -123,7 +129,7 @@ who_goes_on_without_asking_makes_room_for_the_next(void **state)
 	fill();
 	for (unsigned i = 0; i < WAITERS; i++)
 		assert_true(hold(i, clock_mono_coarse_ms()));
-	gate_leave(&f.gate);
+	answer(clock_mono_coarse_ms());
 	turn();
 	assert_int_equal(f.n_passed, WAITERS);
 }
@@ -136,46 +142,82 @@ who_has_left_is_passed_over(void **state)
 	assert_true(hold(0, clock_mono_coarse_ms()));
 	assert_true(hold(1, clock_mono_coarse_ms()));
 	gate_waiter_leave(&f.waiters[0]);
-	gate_leave(&f.gate);
+	answer(clock_mono_coarse_ms());
 	turn();
 	assert_int_equal(f.n_passed, 1);
 	assert_int_equal(f.passed[0], 1);
 }
 
+/* Lets the timers run to where every patience that begins at `since` has ended. */
 static void
-a_slow_backend_holds_nobody_for_long(void **state)
+wait_from(uint64_t since)
+{
+	timers_run(&f.timers, since + GATE_WAIT_MS + (uint64_t)2 * TIMER_TICK_MS);
+	turn();
+}
+
+static void
+a_backend_that_answers_nobody_holds_nobody_for_long(void **state)
 {
 	uint64_t now = clock_mono_coarse_ms();
 
 	(void)state;
 	fill();
-	assert_true(hold(0, now - GATE_PATIENCE_MS));
+	assert_true(hold(0, now - GATE_STALL_MS));
 	assert_true(hold(1, now));
-	timers_run(&f.timers, now + GATE_PATIENCE_MS + (uint64_t)2 * TIMER_TICK_MS);
-	turn();
-	/* Not one of those before them was answered. */
+	wait_from(now);
 	assert_int_equal(f.n_passed, 2);
 	assert_false(hold(2, now + 1));
 	/* For a time. */
-	assert_true(hold(2, now + (uint64_t)10 * GATE_OPEN_MS));
+	assert_true(hold(2, now + (uint64_t)2 * GATE_OPEN_MS));
 }
 
 static void
-patience_begins_anew_with_the_next_in_the_row(void **state)
+answers_keep_it_shut_but_not_for_ever(void **state)
 {
-	uint64_t now = clock_mono_coarse_ms(), later = now + GATE_PATIENCE_MS + 2 * TIMER_TICK_MS;
+	uint64_t now = clock_mono_coarse_ms();
 
 	(void)state;
 	fill();
-	assert_true(hold(0, now));
-	assert_true(hold(1, now + GATE_OPEN_MS));
-	gate_leave(&f.gate);
+	assert_true(hold(0, now - GATE_STALL_MS));
+	assert_true(hold(1, now - GATE_STALL_MS));
+	answer(now);
 	turn();
 	assert_int_equal(f.n_passed, 1);
-	timers_run(&f.timers, later);
-	turn();
+	wait_from(now);
 	assert_int_equal(f.n_passed, 1);
-	assert_true(f.gate.timer.deadline_ms > later);
+	assert_int_not_equal(f.gate.timer.deadline_ms, 0);
+
+	gate_waiter_leave(&f.waiters[1]);
+	assert_true(hold(1, now - GATE_WAIT_MS));
+	answer(now);
+	gate_enter(&f.gate);
+	wait_from(now + GATE_WAIT_MS);
+	assert_int_equal(f.n_passed, 2);
+}
+
+static void
+each_time_it_opens_again_it_opens_for_longer(void **state)
+{
+	uint64_t now = clock_mono_coarse_ms(), open = GATE_OPEN_MS;
+
+	(void)state;
+	fill();
+	for (unsigned i = 0; i < 12; i++) {
+		f.gate.open_until_ms = i ? now - GATE_STALL_MS : 0;
+		f.n_passed = 0;
+		assert_true(hold(0, now - GATE_STALL_MS));
+		wait_from(now + i * (uint64_t)GATE_WAIT_MS * 4);
+		assert_int_equal(f.n_passed, 1);
+		assert_int_equal(f.gate.open_ms, open);
+		open = open * 2 < GATE_OPEN_MAX_MS ? open * 2 : GATE_OPEN_MAX_MS;
+	}
+	f.gate.open_until_ms = now - (uint64_t)2 * GATE_OPEN_MAX_MS;
+	f.n_passed = 0;
+	assert_true(hold(0, now - GATE_STALL_MS));
+	wait_from(now + (uint64_t)GATE_WAIT_MS * 64);
+	assert_int_equal(f.n_passed, 1);
+	assert_int_equal(f.gate.open_ms, GATE_OPEN_MS);
 }
 
 int
@@ -191,9 +233,11 @@ main(void)
 			who_goes_on_without_asking_makes_room_for_the_next, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(who_has_left_is_passed_over, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
-			a_slow_backend_holds_nobody_for_long, set_up, tear_down),
+			a_backend_that_answers_nobody_holds_nobody_for_long, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
-			patience_begins_anew_with_the_next_in_the_row, set_up, tear_down),
+			answers_keep_it_shut_but_not_for_ever, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			each_time_it_opens_again_it_opens_for_longer, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
