@@ -199,7 +199,7 @@ exchange_log(struct exchange *x, uint64_t duration_us)
 	if (x->site)
 		line.site = slice_str(x->site->hosts[0]);
 	line.client = exchange_client(x);
-	line.request_id = x->request_id;
+	line.request_id = exchange_request_id(x);
 	line.user = x->user;
 	if (x->generation) {
 		line.minor = r->minor;

@@ -115,7 +115,7 @@ struct exchange {
 	struct addr client;      /* who asks: the peer, or whom a trusted peer names */
 	bool client_named;       /* by a trusted peer; then client_text holds the address */
 	bool trusted;            /* the peer is in `trusted` */
-	struct slice request_id; /* of the request, or request_id_text */
+	struct slice request_id; /* empty until somebody asks exchange_request_id */
 	char client_text[ADDR_TEXT_MAX];
 	char request_id_text[REQUEST_ID_LEN];
 	uint64_t began_ms, began_us, began_wall_ms;
@@ -297,8 +297,11 @@ void exchange_guard_release(struct exchange *x);
 
 /* --- exchange_heads.c ------------------------------------------------------------------------ */
 
-/* The head and the generation are known: finds the client and the request's id. */
+/* The head and the generation are known: finds the client. */
 void exchange_find_client(struct exchange *x);
+/* The request's id: what a trusted peer has sent, or one of our own, which costs something and is
+ * made when it is first asked for. Empty for a head that was refused. */
+struct slice exchange_request_id(struct exchange *x);
 /* The client's address as text, without brackets or port. */
 struct slice exchange_client(const struct exchange *x);
 /* The part of the path that the route takes away; empty when it takes none. */

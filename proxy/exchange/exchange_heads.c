@@ -18,20 +18,22 @@
 
 #define ODD_FIELDS_LOG_MS 1000 /* at most one line in this time, a thread */
 
-static void
-find_request_id(struct exchange *x)
+struct slice
+exchange_request_id(struct exchange *x)
 {
-	struct slice sent = http_request_value(&x->request, HTTP_NAME_X_REQUEST_ID);
+	struct slice sent;
 
 	/* A request of ours has that of the request it is made for. */
-	if (x->request_id.n)
-		return;
+	if (x->request_id.n || !x->generation)
+		return x->request_id;
+	sent = http_request_value(&x->request, HTTP_NAME_X_REQUEST_ID);
 	if (x->trusted && request_id_is_valid(sent)) {
 		x->request_id = sent;
-		return;
+	} else {
+		request_id_next(&x->worker->request_ids, x->request_id_text);
+		x->request_id = slice_of(x->request_id_text, REQUEST_ID_LEN);
 	}
-	request_id_next(&x->worker->request_ids, x->request_id_text);
-	x->request_id = slice_of(x->request_id_text, REQUEST_ID_LEN);
+	return x->request_id;
 }
 
 void
@@ -47,7 +49,6 @@ exchange_find_client(struct exchange *x)
 	}
 	if (x->client_named)
 		addr_print(&x->client, x->client_text);
-	find_request_id(x);
 }
 
 struct slice
@@ -210,7 +211,7 @@ exchange_judge_odd_fields(struct exchange *x)
 
 /* What the rules of a place may know. A request whose head was refused says nothing. */
 static struct head_facts
-facts_of(const struct exchange *x, const struct conf_site *site)
+facts_of(struct exchange *x, const struct conf_site *site)
 {
 	static const struct http_request nothing = {.base = ""};
 
@@ -221,7 +222,7 @@ facts_of(const struct exchange *x, const struct conf_site *site)
 		.server_port = x->conn->origin.port,
 		.tls = x->conn->ssl != NULL,
 		.path = x->path.match,
-		.request_id = x->request_id,
+		.request_id = exchange_request_id(x),
 		.server_name = site ? slice_str(site->hosts[0]) : (struct slice){0}};
 }
 

@@ -45,7 +45,7 @@ relay_build_head(struct exchange *x, struct iobuf *out)
 		.trusted = x->trusted,
 		.hides_login = exchange_hides_login(x),
 		.added = x->copied,
-		.request_id = x->request_id,
+		.request_id = exchange_request_id(x),
 		.host = slice_str(t->host),
 		.tls = exchange_is_secure(x),
 		.port = x->conn->origin.port};

@@ -213,7 +213,7 @@ subrequest_begin(struct subrequest *s, const struct conf_route *to, struct slice
 	if (!text)
 		return -1;
 	memcpy(text, head.p, head.n);
-	x->request_id = s->parent->request_id;
+	x->request_id = exchange_request_id(s->parent);
 	x->match = (struct route_match){.verdict = ROUTE_FOUND, .route = to};
 	exchange_take_head(x, slice_of(text, head.n));
 	return 0;
