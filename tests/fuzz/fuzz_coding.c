@@ -1,6 +1,6 @@
 /*
- * Accept-Encoding and content types. What is chosen was accepted with a weight that no other
- * exceeds; a field split at a comma means the same as the whole.
+ * Accept-Encoding and content types. What is chosen was accepted with a weight that no other,
+ * nor identity, exceeds; a field split at a comma means the same as the whole.
  */
 #include "tests/fuzz/require.h"
 
@@ -19,10 +19,14 @@ require_best(const struct coding_accept *a, enum coding chosen)
 {
 	for (size_t i = 0; i < CODING_NONE; i++) {
 		REQUIRE(weight(a, i) <= 1000);
-		REQUIRE(weight(a, i) <= (chosen == CODING_NONE ? 0 : weight(a, chosen)));
+		if (chosen != CODING_NONE)
+			REQUIRE(weight(a, i) <= weight(a, chosen));
+		else
+			REQUIRE(weight(a, i) == 0 || weight(a, i) < a->q_identity);
 	}
 	if (chosen != CODING_NONE)
-		REQUIRE(weight(a, chosen) > 0 && coding_name(chosen));
+		REQUIRE(weight(a, chosen) > 0 && weight(a, chosen) >= a->q_identity &&
+			coding_name(chosen));
 }
 
 /* Two fields are one, with a comma between; but not within a quoted text. */
