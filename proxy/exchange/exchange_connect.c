@@ -290,6 +290,7 @@ exchange_on_pass(struct gate_waiter *w)
 	x->gate_passed = true;
 	/* Waiting for those before it is not waiting for a connection. */
 	x->connect_began_ms = clock_mono_coarse_ms();
+	x->answered_ms = 0;
 	exchange_connect(x);
 	front_drive(x->front);
 }
@@ -543,6 +544,9 @@ exchange_reconsider(struct exchange *x)
 	x->awaits_news = false;
 	x->tried = 0;
 	x->tries = 0;
+	/* One that waits at the gate has its place already: another target may be the better one.
+	 */
+	exchange_leave_place(x);
 	exchange_leave_gate(x);
 	exchange_drop_upstream(x);
 	exchange_connect(x);

@@ -244,6 +244,7 @@ exchange_on_place(struct place_ticket *t)
 	x->place = t->waiter.granted;
 	/* Waiting for a place is not waiting for a connection. */
 	x->connect_began_ms = clock_mono_coarse_ms();
+	x->answered_ms = 0;
 	pool_settle(x, (size_t)t->waiter.index);
 	exchange_pool_connect(x);
 	front_drive(x->front);

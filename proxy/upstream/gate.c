@@ -14,6 +14,25 @@ gate_has_room(const struct gate *g, uint64_t now_ms)
 	return g->unanswered < GATE_ROOM || now_ms < g->open_until_ms;
 }
 
+/* When the patience of those who wait ends. */
+static uint64_t
+gate_patience(const struct gate *g)
+{
+	uint64_t since = list_entry(list_first(&g->waiting), struct gate_waiter, node)->since_ms;
+	uint64_t moved = since > g->answered_ms ? since : g->answered_ms;
+	uint64_t stall = moved + GATE_STALL_MS, wait = since + GATE_WAIT_MS;
+
+	return stall < wait ? stall : wait;
+}
+
+/* Nobody waits without a timer. */
+static void
+gate_arm(struct gate *g)
+{
+	if (!list_empty(&g->waiting) && g->timer.deadline_ms == 0)
+		timer_set(g->gates->timers, &g->timer, gate_patience(g));
+}
+
 static void
 gates_on_turn(evutil_socket_t fd, short what, void *arg)
 {
@@ -30,6 +49,7 @@ gates_on_turn(evutil_socket_t fd, short what, void *arg)
 
 		if (list_empty(&g->waiting) || !gate_has_room(g, now)) {
 			list_remove(node);
+			gate_arm(g);
 			continue;
 		}
 		w = list_entry(list_first(&g->waiting), struct gate_waiter, node);
@@ -64,17 +84,6 @@ gate_wake(struct gate *g)
 		event_active(g->gates->event, EV_TIMEOUT, 0);
 	if (list_empty(&g->node))
 		list_append(&g->gates->due, &g->node);
-}
-
-/* When the patience of those who wait ends. */
-static uint64_t
-gate_patience(const struct gate *g)
-{
-	uint64_t since = list_entry(list_first(&g->waiting), struct gate_waiter, node)->since_ms;
-	uint64_t moved = since > g->answered_ms ? since : g->answered_ms;
-	uint64_t stall = moved + GATE_STALL_MS, wait = since + GATE_WAIT_MS;
-
-	return stall < wait ? stall : wait;
 }
 
 static void
@@ -131,8 +140,7 @@ gate_hold(struct gate *g, struct gate_waiter *w, uint64_t now_ms)
 		return false;
 	w->since_ms = now_ms;
 	list_append(&g->waiting, &w->node);
-	if (g->timer.deadline_ms == 0)
-		timer_set(g->gates->timers, &g->timer, now_ms + GATE_STALL_MS);
+	gate_arm(g);
 	return true;
 }
 
