@@ -264,6 +264,7 @@ def test_what_a_slow_reader_left_is_forgotten(served, tls, piece):
     s = served("min-rate 64K after 1s\ntimeout send 2s")
     with client.RawClient("127.0.0.1", s.ports["port_tls" if tls else "port"], tls=tls) as c:
         c.send(b"GET /www/large HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        wait_for(lambda: s.stats()["connections_open"], what="that it is accepted")
         end = time.monotonic() + 15
         while s.stats()["connections_open"] and time.monotonic() < end:
             time.sleep(0.2)  # the pace is what is tested
