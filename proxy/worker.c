@@ -188,6 +188,18 @@ worker_forget_staples(struct worker *w)
 	}
 }
 
+uint64_t
+worker_read_us(struct worker *w)
+{
+	return w->now_us = clock_mono_us();
+}
+
+uint64_t
+worker_lately_us(struct worker *w)
+{
+	return w->now_us ? w->now_us : worker_read_us(w);
+}
+
 static void *
 worker_run(void *arg)
 {
@@ -198,6 +210,7 @@ worker_run(void *arg)
 		w->turn++;
 		file_cache_note_bytes(&w->files);
 		worker_resume(w);
+		w->now_us = 0;
 	}
 	worker_close(w);
 	tls_memory_clear();

@@ -149,6 +149,7 @@ struct worker {
 	pthread_t thread;
 	struct event_base *base;
 	uint64_t turn;     /* of the loop: how often it has asked the kernel for events */
+	uint64_t now_us;   /* monotonic, as last read in this turn; 0: not yet */
 	struct list kicks; /* of struct kick */
 	struct mailbox commands;
 	struct mailbox *notes;         /* the main thread's */
@@ -260,6 +261,11 @@ void worker_bury(struct worker *w, struct grave *g);
 /* There may be more spares or free blocks than at rest: gives them back when they are not needed.
  */
 void worker_trim_later(struct worker *w);
+/* Monotonic µs, read now. */
+uint64_t worker_read_us(struct worker *w);
+/* As last read in this turn of the loop, read now when it was not: what has come while the turn was
+ * busy with others has waited since then at the latest. */
+uint64_t worker_lately_us(struct worker *w);
 /* The date of now as HTTP writes it, in w->date until the next call. */
 struct slice worker_date(struct worker *w);
 

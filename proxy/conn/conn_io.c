@@ -6,6 +6,8 @@
  */
 #include "proxy/conn/conn.h"
 
+#include "core/sock.h"
+
 #include <errno.h>
 #include <linux/sockios.h>
 #include <openssl/err.h>
@@ -28,7 +30,7 @@ conn_recv(struct conn *c, char *to, size_t n)
 		file_cache_note_bytes(&c->worker->files);
 	c->turn = c->worker->turn;
 	do {
-		got = recv(c->origin.fd, to, n, 0);
+		got = sock_recv(c->origin.fd, to, n, 0);
 	} while (got < 0 && errno == EINTR);
 	if (got < 0 && errno == EAGAIN)
 		c->readable = false;
@@ -47,7 +49,7 @@ conn_send(struct conn *c, const char *from, size_t n)
 		return -1;
 	}
 	do {
-		sent = send(c->origin.fd, from, n, MSG_NOSIGNAL | (c->more ? MSG_MORE : 0));
+		sent = sock_send(c->origin.fd, from, n, MSG_NOSIGNAL | (c->more ? MSG_MORE : 0));
 	} while (sent < 0 && errno == EINTR);
 	if ((sent < 0 && errno == EAGAIN) || (sent >= 0 && (size_t)sent < n))
 		c->writable = false;

@@ -139,7 +139,7 @@ exchange_new(struct front *f)
 	timer_init(&x->retry, exchange_on_retry);
 	timer_init(&x->silence, exchange_on_silence);
 	http_request_init(&x->request);
-	x->began_us = clock_mono_us();
+	x->began_us = worker_lately_us(x->worker);
 	x->began_ms = x->began_us / 1000;
 	x->began_wall_ms = clock_wall_coarse_ms();
 	return x;
@@ -248,7 +248,7 @@ static void
 exchange_finish(struct exchange *x)
 {
 	struct worker *w = x->worker;
-	uint64_t duration_us = clock_mono_us() - x->began_us;
+	uint64_t duration_us = worker_read_us(w) - x->began_us;
 
 	exchange_stop_waiting(x);
 	timer_remove(&w->timers, &x->silence);

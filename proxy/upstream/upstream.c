@@ -5,6 +5,7 @@
 
 #include "core/clock.h"
 #include "core/own.h"
+#include "core/sock.h"
 #include "proxy/exchange/exchange.h"
 #include "proxy/upstream/upstream_tls.h"
 
@@ -201,7 +202,7 @@ upstream_recv(struct upstream *u, char *to, size_t n)
 	if (u->ssl)
 		return upstream_tls_recv(u, to, n);
 	do {
-		got = recv(u->fd, to, n, 0);
+		got = sock_recv(u->fd, to, n, 0);
 	} while (got < 0 && errno == EINTR);
 	return got;
 }
@@ -211,7 +212,7 @@ upstream_send(struct upstream *u, struct slice bytes)
 {
 	if (u->ssl)
 		return upstream_tls_send(u, bytes);
-	return send(u->fd, bytes.p, bytes.n, MSG_NOSIGNAL);
+	return sock_send(u->fd, bytes.p, bytes.n, MSG_NOSIGNAL);
 }
 
 enum upstream_io
