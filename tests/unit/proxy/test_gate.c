@@ -220,6 +220,24 @@ each_time_it_opens_again_it_opens_for_longer(void **state)
 	assert_int_equal(f.gate.open_ms, GATE_OPEN_MS);
 }
 
+/* Its patience ended and the gate opened, but the thread stood still until that was over. */
+static void
+who_finds_it_shut_again_has_a_timer(void **state)
+{
+	uint64_t now = clock_mono_coarse_ms();
+
+	(void)state;
+	fill();
+	assert_true(hold(0, now - GATE_WAIT_MS));
+	timers_run(&f.timers, now + (uint64_t)2 * TIMER_TICK_MS);
+	assert_true(f.gate.open_until_ms > now);
+	assert_int_equal(f.gate.timer.deadline_ms, 0);
+	f.gate.open_until_ms = now;
+	turn();
+	assert_int_equal(f.n_passed, 0);
+	assert_int_not_equal(f.gate.timer.deadline_ms, 0);
+}
+
 int
 main(void)
 {
@@ -238,6 +256,8 @@ main(void)
 			answers_keep_it_shut_but_not_for_ever, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			each_time_it_opens_again_it_opens_for_longer, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			who_finds_it_shut_again_has_a_timer, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
