@@ -144,6 +144,7 @@ worker_new(unsigned index, unsigned n_threads, struct tickets *tickets, struct m
 	list_init(&w->fetches);
 	list_init(&w->spare_exchanges);
 	buf_init(&w->text, WORKER_TEXT_MAX);
+	buf_init(&w->content, (size_t)CONN_BATCH_MAX * CONN_TLS_RECORD_MAX);
 	w->tls.choose = conn_choose_certificate;
 	w->tls.choose_arg = w;
 	w->base = worker_new_base();
@@ -262,6 +263,7 @@ worker_free(struct worker **w)
 	h2_shared_free(&gone->h2);
 	block_pool_clear(&gone->blocks);
 	buf_clear(&gone->text);
+	buf_clear(&gone->content);
 	if (gone->burial)
 		event_free(gone->burial);
 	if (gone->base)

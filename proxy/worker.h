@@ -35,7 +35,7 @@
 #include <pthread.h>
 #include <sys/uio.h>
 
-#define CONN_BATCH_MAX 4            /* records of TLS that are sent at once */
+#define CONN_BATCH_MAX 7            /* records of TLS that are sent at once: 100 KB and a head */
 #define WORKER_TEXT_MAX (64 * 1024) /* the longest location, file name or head that is built */
 #define WORKER_SPARES_AT_REST 64    /* finished exchanges kept for the next request */
 /* And while it is busy. With AddressSanitizer no more, as with blocks (block.h). */
@@ -181,7 +181,8 @@ struct worker {
 	struct stats stats;
 	_Atomic uint64_t closes[WORKER_CLOSES_MAX]; /* connections, by reason */
 	struct http_date date;
-	struct buf text; /* scratch: a location, a path, a file's name, a head */
+	struct buf text;    /* scratch: a location, a path, a file's name, a head */
+	struct buf content; /* scratch: of a file, for a batch of records */
 	size_t n_conns;
 	struct overload overload;
 	struct list tunnels;  /* exchanges that are WebSockets */

@@ -40,7 +40,7 @@ _Static_assert(CONN_CLOSE_COUNT <= WORKER_CLOSES_MAX, "every reason is counted")
 #define CONN_HANDSHAKE_MS 10000            /* at the most, whatever the idle time */
 #define CONN_LINGER_MAX (16 * 1024 * 1024) /* bytes dropped before the connection is cut */
 #define CONN_TLS_RECORD_MAX 16384
-#define CONN_WIRE_BLOCKS 2 /* for what the kernel did not take of a batch of records */
+#define CONN_WIRE_BLOCKS 3 /* for what the kernel did not take of a batch of records */
 #define CONN_TURN_MAX 16   /* rounds in one turn of the loop, then others have theirs */
 #define CONN_TURN_MS 5     /* the same when rounds are dear: chunks of a byte, compression */
 
@@ -173,8 +173,8 @@ BIO_METHOD *conn_bio_new(void);
 
 /* --- conn_wire.c: several records at once ---------------------------------------------------- */
 
-/* Up to CONN_BATCH_MAX records over TLS, in one call; *ret_n bytes were taken. BLOCKED also when
- * all were, but not by the kernel: then conn_flush goes on. */
+/* What waits in out and up to CONN_BATCH_MAX records over TLS in all, in one call; *ret_n bytes of
+ * s were taken. BLOCKED also when all were, but not by the kernel: then conn_flush goes on. */
 enum front_io conn_wire_send(struct conn *c, struct slice s, size_t *ret_n);
 /* For the BIO: a record of n bytes becomes part of the batch. False: there is none, or not for it.
  */

@@ -326,13 +326,13 @@ conn_flush(struct conn *c)
 static enum front_io
 conn_front_send(struct front *f, struct slice s, size_t *ret_n)
 {
-	enum front_io result = FRONT_IO_OK;
+	enum front_io result = f->conn->ssl ? FRONT_IO_OK : conn_flush(f->conn);
 
 	*ret_n = 0;
 	while (result == FRONT_IO_OK && s.n > 0) {
 		size_t n = 0;
 
-		result = f->conn->ssl && s.n > CONN_TLS_RECORD_MAX
+		result = f->conn->ssl && (s.n > CONN_TLS_RECORD_MAX || iobuf_len(&f->out) > 0)
 				 ? conn_wire_send(f->conn, s, &n)
 				 : conn_write_bytes(f->conn, s, &n);
 		*ret_n += n;

@@ -156,6 +156,33 @@ conn_wire_settle(struct conn *c)
 	return result == FRONT_IO_OK ? batch_end(c) : result;
 }
 
+/* Whether another record may be made. OpenSSL makes it where the last one is, unless it gave that
+ * back. */
+static bool
+batch_goes_on(const struct conn_batch *b)
+{
+	return b->n < CONN_BATCH_MAX && tls_memory_returned() == b->n;
+}
+
+/* What waits in out, as far as the batch goes. */
+static enum front_io
+wire_send_out(struct conn *c)
+{
+	struct iobuf *out = &c->front.out;
+
+	while (iobuf_len(out) > 0 && batch_goes_on(&c->worker->batch)) {
+		size_t n = 0;
+		enum front_io result = conn_write_bytes(c, iobuf_slice(out), &n);
+
+		if (result != FRONT_IO_OK)
+			return result;
+		iobuf_consume(out, n);
+	}
+	if (iobuf_len(out) == 0)
+		iobuf_release(out, &c->worker->blocks);
+	return FRONT_IO_OK;
+}
+
 enum front_io
 conn_wire_send(struct conn *c, struct slice s, size_t *ret_n)
 {
@@ -168,16 +195,16 @@ conn_wire_send(struct conn *c, struct slice s, size_t *ret_n)
 		result = conn_wire_push(c);
 	if (result != FRONT_IO_OK)
 		return result;
-	if (!wire_may_batch(c))
+	b->open = wire_may_batch(c);
+	result = wire_send_out(c);
+	if (result == FRONT_IO_OK && !b->open)
 		return conn_write_bytes(c, s, ret_n);
-	b->open = true;
-	do {
+	while (result == FRONT_IO_OK && iobuf_len(&c->front.out) == 0 && *ret_n < s.n &&
+		batch_goes_on(b)) {
 		n = 0;
 		result = conn_write_bytes(c, slice_skip(s, *ret_n), &n);
 		*ret_n += n;
-		/* OpenSSL makes the next record where this one is, unless it gave that back. */
-	} while (result == FRONT_IO_OK && *ret_n < s.n && b->n < CONN_BATCH_MAX &&
-		 tls_memory_returned() == b->n);
+	}
 	b->open = false;
 	c->more = c->front.ends || *ret_n < s.n;
 	sent = batch_end(c);

@@ -205,12 +205,14 @@ file_send_content(struct exchange *x)
 }
 
 /* One step of a file that is read into memory of the thread's own: large reads, and nothing but
- * full records, which are sent at once. What the front does not take is read again in its time. */
+ * full records, which are sent at once with the one that waits in out. What the front does not take
+ * is read again in its time. */
 static enum front_io
 file_send_records(struct exchange *x)
 {
-	size_t most = x->file_left < FILE_READ_MAX ? (size_t)x->file_left : FILE_READ_MAX;
-	struct buf *text = &x->worker->text;
+	size_t room = FILE_READ_MAX - (iobuf_len(&x->front->out) > 0 ? CONN_TLS_RECORD_MAX : 0);
+	size_t most = x->file_left < room ? (size_t)x->file_left : room;
+	struct buf *text = &x->worker->content;
 	enum front_io result;
 	size_t sent = 0;
 	ssize_t n;
@@ -256,6 +258,12 @@ file_send_buffered(struct exchange *x)
 		return FRONT_IO_CLOSED;
 	f->complete = !file_has_more(x);
 	f->ends = f->complete && !x->keep_alive;
+	if (x->file_left == 0 || iobuf_len(&f->out) != FILE_FIRST_MAX)
+		return front_flush(f);
+	if (file_is_in_memory(x))
+		return file_send_content(x);
+	if (file_goes_by_records(x))
+		return file_send_records(x);
 	return front_flush(f);
 }
 

@@ -95,7 +95,7 @@ struct front_ops {
 	enum front_io (*read)(struct front *f);
 	void (*take)(struct front *f, size_t n);
 	enum front_io (*flush)(struct front *f);
-	/* NULL: all bytes go through out. */
+	/* NULL: all bytes go through out. What is in out goes before them. */
 	enum front_io (*send)(struct front *f, struct slice s, size_t *ret_n);
 	/* NULL: bytes of files go through out. */
 	enum front_io (*send_file)(
@@ -179,7 +179,7 @@ front_can_send(const struct front *f)
 	return f->ops->send != NULL;
 }
 
-/* Sends bytes from where they are, while out is empty; only where front_can_send. OK: all of it.
+/* Sends bytes from where they are, behind what is in out; only where front_can_send. OK: all of it.
  * *ret_n were taken; after BLOCKED the same bytes that are left come next. */
 static inline enum front_io
 front_send(struct front *f, struct slice s, size_t *ret_n)

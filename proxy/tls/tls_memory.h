@@ -11,7 +11,7 @@
 #define TLS_MEMORY_BUFFERS 64     /* of the whole process: 1.1 MiB, once they were used */
 #define TLS_MEMORY_PIECE_MAX 1024 /* bytes of a small piece */
 #define TLS_MEMORY_PIECES_BYTES (16 * 1024 * 1024) /* of the process: a thousand connections' */
-#define TLS_MEMORY_PINS 4                          /* of a thread */
+#define TLS_MEMORY_PINS 7                          /* of a thread */
 
 /* Before anything else is asked of OpenSSL in this process. */
 void tls_memory_init(void);
