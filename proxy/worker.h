@@ -264,8 +264,8 @@ void worker_bury(struct worker *w, struct grave *g);
 void worker_trim_later(struct worker *w);
 /* Monotonic µs, read now. */
 uint64_t worker_read_us(struct worker *w);
-/* As last read in this turn of the loop, read now when it was not: what has come while the turn was
- * busy with others has waited since then at the latest. */
+/* As last read in this turn of the loop, read now when it was not: early by at most what the turn
+ * has done since. */
 uint64_t worker_lately_us(struct worker *w);
 /* The date of now as HTTP writes it, in w->date until the next call. */
 struct slice worker_date(struct worker *w);
