@@ -238,7 +238,7 @@ find_named_site(const struct route_index *r, struct slice host)
 	struct site_index *found;
 	size_t n;
 
-	if (fold_host(host, text, &n) < 0 || text[0] == '*')
+	if (map_count(r->hosts) == 0 || fold_host(host, text, &n) < 0 || text[0] == '*')
 		return NULL;
 	found = map_find(r->hosts, slice_of(text, n));
 	for (size_t i = 1; !found && r->has_wildcards && i < n; i++) {

@@ -62,7 +62,8 @@ worker_resume(struct worker *w)
 	}
 }
 
-/* No lock: only its own thread uses the base once it runs. */
+/* No lock: only its own thread uses the base once it runs. Two priorities: that files changed is
+ * told before anybody is served who may have changed them (file_watch.h). */
 static struct event_base *
 worker_new_base(void)
 {
@@ -74,6 +75,8 @@ worker_new_base(void)
 		base = event_base_new_with_config(config);
 	if (config)
 		event_config_free(config);
+	if (base)
+		(void)event_base_priority_init(base, 2);
 	return base;
 }
 
@@ -209,7 +212,6 @@ worker_run(void *arg)
 	while (!w->stopping &&
 		event_base_loop(w->base, EVLOOP_NO_EXIT_ON_EMPTY | EVLOOP_ONCE) == 0) {
 		w->turn++;
-		file_cache_note_bytes(&w->files);
 		worker_resume(w);
 		w->now_us = 0;
 	}

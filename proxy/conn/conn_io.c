@@ -25,7 +25,8 @@ conn_recv(struct conn *c, char *to, size_t n)
 		errno = EAGAIN;
 		return -1;
 	}
-	/* What the first read of a turn brings was there when the loop woke up. */
+	/* What the first read of a turn brings was there when the loop woke up, which tells changes
+	 * before it. */
 	if (c->turn == c->worker->turn)
 		file_cache_note_bytes(&c->worker->files);
 	c->turn = c->worker->turn;

@@ -76,8 +76,9 @@ struct file_place {
 void file_place_facts(
 	const struct file_place *place, const struct stat *st, struct file_facts *ret);
 
-/* Bytes are about to come from a client who may have changed a file before it sent them: the next
- * file_cache_find asks for changes. Until the next call all others do without. */
+/* Bytes are about to come, after the loop woke up, from a client who may have changed a file before
+ * it sent them: the next file_cache_find asks for changes. Until the next call all others do
+ * without. */
 void file_cache_note_bytes(struct file_cache *c);
 /* The file that the name is at this moment, with a reference, or NULL: it is not in the cache. */
 struct file_entry *file_cache_find(

@@ -35,7 +35,7 @@ file_watch_init(struct file_watch *w, struct event_base *base,
 	if (w->fd < 0)
 		return 0;
 	w->event = event_new(base, w->fd, EV_READ | EV_PERSIST, file_watch_on_event, w);
-	if (w->event && event_add(w->event, NULL) == 0)
+	if (w->event && event_priority_set(w->event, 0) == 0 && event_add(w->event, NULL) == 0)
 		return 0;
 	file_watch_clear(w);
 	return -1;

@@ -23,7 +23,9 @@ struct file_watch {
 
 #define FILE_WATCH_ALL (-1)
 
-/* 0, or -1 when memory is short. That the kernel gives no instance is no error. */
+/* 0, or -1 when memory is short. Where the base has priorities, changes that were made before the
+ * loop woke up are told before all else that it was woken for. That the kernel gives no instance is
+ * no error. */
 int file_watch_init(struct file_watch *w, struct event_base *base,
 	void (*on_change)(struct file_watch *w, int watch));
 void file_watch_clear(struct file_watch *w);
