@@ -115,6 +115,7 @@ class Backend:
         self.log_path.touch()
         self.port = port
         self.pid = None
+        self.killed = 0
         self.start()
 
     def start(self):
@@ -145,6 +146,7 @@ class Backend:
             os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
             self.pid = None
+            self.killed += 1
 
     def _accept(self, listener):
         log = os.open(self.log_path, os.O_WRONLY | os.O_APPEND)
@@ -152,6 +154,7 @@ class Backend:
         def write(kind, value):
             os.write(log, (json.dumps({kind: value}) + "\n").encode())
 
+        os.write(log, b"\n")  # behind what one that was killed had begun
         number = 0
         while True:
             sock, peer = listener.accept()
@@ -174,8 +177,15 @@ class Backend:
                 sock.close()
 
     def _events(self, kind):
-        lines = self.log_path.read_text().splitlines()
-        return [v[kind] for v in map(json.loads, lines) if kind in v]
+        """Whoever was killed may have left half a line."""
+        events, torn = [], 0
+        for line in self.log_path.read_text().splitlines():
+            try:
+                events.append(json.loads(line or "{}"))
+            except json.JSONDecodeError:
+                torn += 1
+        assert torn <= self.killed, self.log_path
+        return [v[kind] for v in events if kind in v]
 
     def requests(self):
         return [Request.from_record(r) for r in self._events("request")]
