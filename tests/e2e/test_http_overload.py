@@ -222,8 +222,9 @@ def test_a_slow_reader_is_ended_although_the_kernel_has_taken_its_bytes(served, 
     s = served("min-rate 64K after 1s\ntimeout send 60s")
     with client.RawClient("127.0.0.1", s.ports["port_tls" if tls else "port"], tls=tls) as c:
         c.send(b"GET /www/large HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        wait_for(lambda: s.stats()["connections_open"], what="that it is accepted")
         end = time.monotonic() + 20
-        while s.stats().get("connections_open", 1) and time.monotonic() < end:
+        while s.stats()["connections_open"] and time.monotonic() < end:
             time.sleep(0.2)  # the pace is what is tested
             with contextlib.suppress(OSError):
                 c.sock.recv(64)
