@@ -75,8 +75,10 @@ worker_new_base(void)
 		base = event_base_new_with_config(config);
 	if (config)
 		event_config_free(config);
-	if (base)
-		(void)event_base_priority_init(base, 2);
+	if (base && event_base_priority_init(base, 2) < 0) {
+		event_base_free(base);
+		base = NULL;
+	}
 	return base;
 }
 

@@ -437,6 +437,8 @@ conn_drive(struct conn *c)
 void
 conn_kick(struct conn *c)
 {
+	/* What it then reads may have come at any time: no read of that turn is its first. */
+	c->turn = c->worker->turn + 1;
 	worker_kick(c->worker, &c->kick);
 }
 

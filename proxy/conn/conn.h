@@ -85,7 +85,7 @@ struct conn {
 	uint64_t idle_ms; /* how long the place that answered last lets it be idle; 0: none has yet
 			   */
 	uint64_t lingered;
-	uint64_t turn; /* of the worker's loop in which it was read last */
+	uint64_t turn; /* of the worker's loop in which it was, or will be, read last */
 };
 
 /* Takes the descriptor over; when memory is short it is closed. */

@@ -25,11 +25,13 @@ conn_recv(struct conn *c, char *to, size_t n)
 		errno = EAGAIN;
 		return -1;
 	}
-	/* What the first read of a turn brings was there when the loop woke up, which tells changes
-	 * before it. */
-	if (c->turn == c->worker->turn)
+	/* What the first read of a turn brings began to come before the loop woke up, and changes
+	 * of files until then are told before it. What came behind that, of a client who sends a
+	 * request in pieces or several at once, may meet the file as it was then. */
+	if (c->turn >= c->worker->turn)
 		file_cache_note_bytes(&c->worker->files);
-	c->turn = c->worker->turn;
+	else
+		c->turn = c->worker->turn;
 	do {
 		got = sock_recv(c->origin.fd, to, n, 0);
 	} while (got < 0 && errno == EINTR);
