@@ -4,6 +4,12 @@
 #include "proxy/conn/timer.h"
 
 #include "core/clock.h"
+#include "core/own.h"
+
+#include <sys/timerfd.h>
+
+/* The coarse clock is behind by a tick of the kernel, 10 ms at most (HZ=100). */
+#define TIMER_SLACK_MS 10
 
 static void
 timers_on_event(evutil_socket_t fd, short what, void *arg)
@@ -16,21 +22,32 @@ timers_on_event(evutil_socket_t fd, short what, void *arg)
 int
 timers_init(struct timers *w, struct event_base *base)
 {
-	w->event = event_new(base, -1, 0, timers_on_event, w);
+	w->fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (w->fd < 0)
+		return -1;
+	w->event = event_new(base, w->fd, EV_READ | EV_ET | EV_PERSIST, timers_on_event, w);
 	w->tick = clock_mono_coarse_ms() / TIMER_TICK_MS;
 	w->armed_tick = UINT64_MAX;
 	w->linked = 0;
 	for (size_t i = 0; i < TIMER_SLOTS; i++)
 		list_init(&w->slots[i]);
-	return w->event ? 0 : -1;
+	if (w->event && event_add(w->event, NULL) == 0)
+		return 0;
+	if (w->event)
+		event_free(w->event);
+	w->event = NULL;
+	w->fd = close_fd(w->fd);
+	return -1;
 }
 
 void
 timers_clear(struct timers *w)
 {
-	if (w->event)
-		event_free(w->event);
+	if (!w->event)
+		return;
+	event_free(w->event);
 	w->event = NULL;
+	w->fd = close_fd(w->fd);
 }
 
 void
@@ -46,15 +63,17 @@ timer_init(struct timer *t, void (*on_fire)(struct timer *t))
 static void
 timers_arm(struct timers *w, uint64_t tick)
 {
-	uint64_t now = clock_mono_coarse_ms();
-	uint64_t at = tick * TIMER_TICK_MS;
-	uint64_t wait = at > now ? at - now : 0;
+	uint64_t at = tick * TIMER_TICK_MS, now, wait;
 
 	if (tick >= w->armed_tick)
 		return;
 	w->armed_tick = tick;
-	event_add(w->event, &(struct timeval){.tv_sec = (time_t)(wait / 1000),
-				    .tv_usec = (suseconds_t)(wait % 1000 * 1000)});
+	now = clock_mono_coarse_ms();
+	wait = (at > now ? at - now : 0) + TIMER_SLACK_MS;
+	(void)timerfd_settime(w->fd, 0,
+		&(struct itimerspec){.it_value = {.tv_sec = (time_t)(wait / 1000),
+					     .tv_nsec = (long)(wait % 1000 * 1000000)}},
+		NULL);
 }
 
 static void

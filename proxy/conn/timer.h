@@ -1,7 +1,8 @@
 /*
- * Time-outs of one thread: a wheel of lists behind a single libevent timer. Moving a deadline
- * later, which every request does, writes one field: an entry that the wheel reaches too early is
- * put where it then belongs. The loop sleeps until the next entry; without any it has no timer.
+ * Time-outs of one thread: a wheel of lists behind a single timerfd. Moving a deadline later, which
+ * every request does, writes one field: an entry that the wheel reaches too early is put where it
+ * then belongs. No timer of libevent's: with one, each epoll_wait computes when it would have to
+ * end, by two looks at the clock.
  */
 #ifndef PROXY_TIMER_H
 #define PROXY_TIMER_H
@@ -11,8 +12,9 @@
 #include <event2/event.h>
 #include <stdint.h>
 
-#define TIMER_TICK_MS 32 /* how late a time-out may fire, beside the loop's own delay */
-#define TIMER_SLOTS 256  /* one turn of the wheel is TIMER_TICK_MS times this; a power of two */
+#define TIMER_TICK_MS                                                                              \
+	32 /* how late a time-out may fire, beside the loop's own delay and the clock's */
+#define TIMER_SLOTS 256 /* one turn of the wheel is TIMER_TICK_MS times this; a power of two */
 
 struct timer {
 	struct list node;
@@ -22,6 +24,7 @@ struct timer {
 };
 
 struct timers {
+	int fd; /* of the timer; no descriptor without an event */
 	struct event *event;
 	uint64_t tick;       /* the last tick that was looked at */
 	uint64_t armed_tick; /* when the event fires; UINT64_MAX: it is not pending */

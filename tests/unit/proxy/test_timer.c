@@ -171,6 +171,29 @@ a_long_sleep_fires_all_that_is_due(void **state)
 	assert_int_equal(fired, 50);
 }
 
+static void
+the_loop_wakes_for_each_and_for_an_earlier_one(void **state)
+{
+	struct fixture *f = *state;
+	struct watch late = {0}, w = {0};
+
+	timer_init(&late.timer, on_fire);
+	timer_init(&w.timer, on_fire);
+	timer_set(&f->timers, &late.timer, f->now + 3600000);
+	for (unsigned n = 1; n <= 3; n++) {
+		uint64_t due = clock_mono_coarse_ms() + 20;
+
+		timer_set(&f->timers, &w.timer, due);
+		while (w.fired < n)
+			assert_int_equal(event_base_loop(f->base, EVLOOP_ONCE), 0);
+		assert_true(clock_mono_ms() >= due);
+		assert_int_equal(w.fired, n);
+	}
+	assert_int_equal(late.fired, 0);
+	timer_remove(&f->timers, &late.timer);
+	timer_remove(&f->timers, &w.timer);
+}
+
 int
 main(void)
 {
@@ -189,6 +212,8 @@ main(void)
 			a_callback_may_remove_another_that_is_due, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_long_sleep_fires_all_that_is_due, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			the_loop_wakes_for_each_and_for_an_earlier_one, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
