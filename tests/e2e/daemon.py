@@ -319,6 +319,9 @@ class Sluice:
         for pid in below:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        if not hasattr(self.where, "mounts"):  # a namespace's go with it
+            for mount in self._mounts():
+                subprocess.run(["umount", "-l", mount], check=False)
 
     def finish(self):
         """What the fixture does at the end of a test that passed so far."""
@@ -335,10 +338,13 @@ class Sluice:
 
     def check_left_behind(self):
         assert not self.socket.exists(), f"{self.socket} is left behind"
+        ours = self._mounts()
+        assert not ours, f"mounts left behind: {ours}"
+
+    def _mounts(self):
         mounts = self.where.mounts() if hasattr(self.where, "mounts") else [
             line.split()[4] for line in pathlib.Path("/proc/self/mountinfo").open()]
-        ours = [m for m in mounts if m.startswith(str(self.socket.parent))]
-        assert not ours, f"mounts left behind: {ours}"
+        return [m for m in mounts if m.startswith(str(self.socket.parent))]
 
 
 def _alive(pid):
