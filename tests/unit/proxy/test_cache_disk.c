@@ -181,6 +181,36 @@ put(struct world *w, const char *url, const char *tags, char c, size_t n)
 	assert_true(try_put(w, url, tags, c, n));
 }
 
+/* All bytes are the same. */
+static char
+the_byte(const char *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(p[i], p[0]);
+	return p[0];
+}
+
+/* Its body stays on disk: there was too little memory for it when it was looked for. 0: it has gone
+ * from there meanwhile. */
+static char
+byte_of_far(const struct cache_far *far)
+{
+	char piece[CACHE_FAR_PIECE], c = 0;
+	uint64_t pieces = (far->found.body_n + CACHE_FAR_PIECE - 1) / CACHE_FAR_PIECE;
+	size_t n;
+
+	for (uint64_t i = 0; i < pieces; i++) {
+		int rc = cache_far_read(far, i, piece, &n);
+
+		if (!cache_far_is_there(far))
+			return 0;
+		assert_int_equal(rc, 0);
+		assert_true(i == 0 || piece[0] == c);
+		c = the_byte(piece, n);
+	}
+	return c;
+}
+
 /* The first byte of what is found, all of whose bytes are the same; 0: nothing. As an exchange
  * looks. */
 static char
@@ -201,10 +231,10 @@ get(struct world *w, const char *url)
 		wait_for(&x);
 		o = cache_store_find(w->store, &key, &request, &why);
 	}
-	for (size_t i = 0; o && i < o->body->n; i++)
-		assert_int_equal(o->body->data[i], o->body->data[0]);
-	if (o)
-		c = o->body->data[0];
+	if (o && o->body)
+		c = the_byte(o->body->data, o->body->n);
+	else if (o && o->far)
+		c = byte_of_far(o->far);
 	cache_object_unref(&o);
 	return c;
 }
@@ -281,6 +311,34 @@ what_is_stored_is_found_again(void **state)
 	begin(&w);
 	assert_int_equal(get(&w, "http://a/1"), 'c');
 	assert_int_equal(stat_of(&w, STAT_CACHE_DISK_ERRORS), 0);
+	world_free(&w);
+}
+
+/* It was stored from memory, which has shrunk since: it is found all the same, where it is. */
+static void
+what_memory_has_no_more_room_for_is_found(void **state)
+{
+	struct world w;
+	struct cache_key key;
+	struct http_request request;
+	struct cache_object *o;
+	enum cache_miss why;
+
+	(void)state;
+	world_new(&w, 16 * MIB);
+	put(&w, "http://a/1", "", 'a', 500000);
+	settle(&w);
+	cache_store_set_budget(w.store, 0);
+	cache_store_set_budget(w.store, MIB);
+	assert_true(cache_store_object_max(w.store) < 500000);
+	assert_int_equal(get(&w, "http://a/1"), 'a');
+	key = key_of(&w, "http://a/1");
+	http_request_init(&request);
+	o = cache_store_find(w.store, &key, &request, &why);
+	assert_non_null(o);
+	assert_null(o->body);
+	assert_non_null(o->far);
+	cache_object_unref(&o);
 	world_free(&w);
 }
 
@@ -473,6 +531,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_stored_is_found_again),
+		cmocka_unit_test(what_memory_has_no_more_room_for_is_found),
 		cmocka_unit_test(the_budget_is_kept_and_what_is_used_stays),
 		cmocka_unit_test(a_folder_that_is_left_is_emptied),
 		cmocka_unit_test(nothing_is_found_but_what_was_stored_last),
