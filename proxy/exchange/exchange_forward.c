@@ -75,7 +75,7 @@ exchange_auth_forward(struct exchange *x)
 
 	buf_init(&head, ASK_HEAD_MAX);
 	exchange_set_state(x, EXCHANGE_GUARD);
-	if (auth_forward_head(&x->request, slice_str(to->path), &head) < 0)
+	if (auth_forward_head(&x->request, slice_str(to->path), x->path.raw, &head) < 0)
 		exchange_refuse_forward(x, 431, "head does not fit when asked about");
 	else {
 		x->subrequest = subrequest_new(x, to, buf_slice(&head), exchange_on_forward);

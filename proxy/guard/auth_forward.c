@@ -37,7 +37,8 @@ is_asked_with(const struct http_field *field, struct slice name)
 }
 
 int
-auth_forward_head(const struct http_request *r, struct slice path, struct buf *out)
+auth_forward_head(
+	const struct http_request *r, struct slice path, struct slice asked, struct buf *out)
 {
 	struct slice host = http_request_slice(r, r->host_field);
 
@@ -55,9 +56,12 @@ auth_forward_head(const struct http_request *r, struct slice path, struct buf *o
 	}
 	if (put_field(out, SLICE_LIT("X-Original-Method"), http_request_slice(r, r->method_text)) <
 			0 ||
-		put_field(out, SLICE_LIT("X-Original-URI"), http_request_slice(r, r->target)) < 0)
+		buf_append_str(out, "X-Original-URI: ") < 0 || buf_append_slice(out, asked) < 0)
 		return -1;
-	return buf_append_str(out, "\r\n");
+	if (r->has_query && (buf_append_str(out, "?") < 0 ||
+				    buf_append_slice(out, http_request_slice(r, r->query)) < 0))
+		return -1;
+	return buf_append_str(out, "\r\n\r\n");
 }
 
 int

@@ -23,9 +23,12 @@ enum auth_forward_verdict {
 };
 
 enum auth_forward_verdict auth_forward_judge(uint16_t status);
-/* Appends "GET PATH", the fields of the request that are about who asks, and what it asks for. No
- * body, no conditions, no ranges: the question is another one. 0, or -1 when out is full. */
-int auth_forward_head(const struct http_request *r, struct slice path, struct buf *out);
+/* Appends "GET PATH", the fields of the request that are about who asks, and what it asks for:
+ * asked is its path as a backend gets it, without dot segments, whatever form the request has, or
+ * the server would judge another path than the one that is served. No body, no conditions, no
+ * ranges: the question is another one. 0, or -1 when out is full. */
+int auth_forward_head(
+	const struct http_request *r, struct slice path, struct slice asked, struct buf *out);
 /* Appends the fields of these names as lines. 0, or -1 when out is full. */
 int auth_forward_copy(
 	const struct http_response *r, char *const *names, size_t n_names, struct buf *out);
