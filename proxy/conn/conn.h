@@ -78,6 +78,7 @@ struct conn {
 	bool finished;           /* the kernel told of the client's FIN */
 	bool more;               /* what is being sent is not the last of it */
 	bool tls_failed;         /* after a fatal error no close_notify is sent */
+	bool offended;           /* something of it counts towards a ban */
 	bool spoke_http;         /* and this was the error: a request in clear */
 	struct iobuf wire[CONN_WIRE_BLOCKS]; /* records that are still to be sent, in this order */
 	char peer[ADDR_TEXT_MAX];            /* the client's address as text */

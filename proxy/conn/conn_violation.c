@@ -16,6 +16,7 @@ conn_violation(struct conn *c, enum violation what)
 	struct violation_limit limit = {.count = conf->ban.count, .window_ms = conf->ban.window_ms};
 	struct client_key key;
 
+	c->offended = true;
 	if (!conf->ban.ordinal)
 		return;
 	stats_add(&w->stats, STAT_VIOLATIONS, 1);
@@ -27,6 +28,14 @@ conn_violation(struct conn *c, enum violation what)
 	if (!violations_add(w->guards->violations, &key, what, &limit, clock_mono_coarse_ms()))
 		return;
 	worker_note_offender(w, c->peer, violation_text(what), conf->ban.for_ms);
+}
+
+/* Without a ticket of ours it was a full handshake, with our signature. */
+static bool
+conn_was_unused(const struct conn *c)
+{
+	return c->ssl && c->requests == 0 && !c->offended && SSL_is_init_finished(c->ssl) &&
+	       !SSL_session_reused(c->ssl);
 }
 
 void
@@ -55,6 +64,9 @@ conn_close_violation(struct conn *c, enum conn_close_reason reason)
 	case CONN_CLOSE_CLIENT_ERROR:
 	case CONN_CLOSE_CLIENT_ABORT:
 	case CONN_CLOSE_IDLE_TIMEOUT:
+		if (conn_was_unused(c))
+			conn_violation(c, VIOLATION_UNUSED);
+		break;
 	case CONN_CLOSE_SEND_TIMEOUT:
 	case CONN_CLOSE_BODY_CUT:
 	case CONN_CLOSE_FILE_CUT:

@@ -117,7 +117,7 @@ violations_add(struct violations *v, const struct client_key *key, enum violatio
 
 	pthread_mutex_lock(lock);
 	o = offender_find(&v->offenders[set * VIOLATION_WAYS], key, slot);
-	enough = offender_move(o, slot) + rows[what].weight >= limit->count;
+	enough = offender_move(o, slot) + rows[what].weight >= limit->count * VIOLATION_UNIT;
 	if (enough)
 		*o = (struct offender){0};
 	else

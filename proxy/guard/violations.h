@@ -13,16 +13,21 @@
 
 #include <stddef.h>
 
-/* X(id, how many violations it is, text) */
+#define VIOLATION_UNIT 4 /* what one violation weighs */
+
+/* X(id, what it weighs, text). Who comes through a full handshake and asks nothing has cost us as
+ * much as many requests, but browsers do so now and then, to have a connection when they need it.
+ */
 /* clang-format off */
 #define VIOLATION_TABLE(X) \
-	X(RATE,        1, "requests above rate-limit") \
-	X(CONNECTIONS, 1, "requests above connection-limit") \
-	X(MALFORMED,   1, "malformed requests") \
-	X(LOGIN,       1, "wrong passwords") \
-	X(HANDSHAKE,   1, "failed TLS handshakes") \
-	X(PROTOCOL,    1, "connections that broke the protocol") \
-	X(FLOOD,       5, "floods")
+	X(RATE,        VIOLATION_UNIT, "requests above rate-limit") \
+	X(CONNECTIONS, VIOLATION_UNIT, "requests above connection-limit") \
+	X(MALFORMED,   VIOLATION_UNIT, "malformed requests") \
+	X(LOGIN,       VIOLATION_UNIT, "wrong passwords") \
+	X(HANDSHAKE,   VIOLATION_UNIT, "failed TLS handshakes") \
+	X(UNUSED,      1, "TLS handshakes without a request") \
+	X(PROTOCOL,    VIOLATION_UNIT, "connections that broke the protocol") \
+	X(FLOOD,       5 * VIOLATION_UNIT, "floods")
 /* clang-format on */
 
 enum violation {
@@ -36,7 +41,7 @@ enum violation {
 #define VIOLATION_WAYS 16
 
 struct violation_limit {
-	uint32_t count;
+	uint32_t count; /* of VIOLATION_UNIT each */
 	uint64_t window_ms;
 };
 

@@ -245,6 +245,27 @@ def test_failed_handshakes_are_violations_and_mere_connections_are_not(lab, slui
     assert list(banned(s)) == [OFFENDER]
 
 
+def test_handshakes_that_lead_to_no_request_are_a_quarter_of_a_violation(lab, sluice, wan):
+    s = sluice(CONF.replace("listen 80 plain", "listen 443 tls http2\ncertificate default @cert@").replace(
+        "rate-limit 1/h burst 3\n", ""), where=lab.edge)
+
+    def whole(source, alpn, ask):
+        with wan.client(EDGE, 443, timeout=3, source=(source, 0), tls=True, alpn=alpn) as c:
+            if ask:
+                c.send(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
+                c.sock.recv(1000)
+    for i in range(30):
+        whole(OTHER, ["http/1.1"], True)
+    for i in range(19):
+        whole(OFFENDER, [["http/1.1"], ["h2"]][i % 2], False)
+    wait_for(lambda: s.stats()["violations"] == 19, what="all of them count")
+    assert not banned(s)
+    whole(OFFENDER, ["h2"], False)
+    wait_for(lambda: OFFENDER in banned(s), what="the ban")
+    assert list(banned(s)) == [OFFENDER]
+    assert banned(s)[OFFENDER]["why"] == "TLS handshakes without a request"
+
+
 def test_forwarded_ports_are_closed_to_it_too_and_events_tell(lab, sluice, wan):
     s = appliance.start(sluice, lab, appliance.CONF + "ban never 198.51.100.1\n")
     assert reaches(wan, 2222) and reaches(wan, 443)

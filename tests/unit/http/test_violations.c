@@ -42,6 +42,7 @@ twenty_in_a_minute_are_enough_however_they_come(void **state)
 	assert_int_equal(until_enough(&twenty, VIOLATION_RATE, 1000), 20);
 	assert_int_equal(until_enough(&twenty, VIOLATION_MALFORMED, 3150), 20); /* in 59.85 s */
 	assert_int_equal(until_enough(&twenty, VIOLATION_FLOOD, 10), 4);
+	assert_int_equal(until_enough(&twenty, VIOLATION_UNUSED, 10), 80);
 }
 
 static void
