@@ -129,6 +129,8 @@ def test_the_access_log_is_written_and_reopened(sluice, box, origin):
     file.rename(log / "access.log.1")
     s.process.send_signal(10)
     wait_for(file.exists, what="the new file")
+    # The proxy gets the new one a moment after the parent has made it.
+    wait_for(lambda: s.get("/keep/between") and "/keep/between" in file.read_text(), what="the switch")
     s.get("/keep/two")
     wait_for(lambda: "/keep/two" in file.read_text(), what="the line in the new file")
     assert "/keep/two" not in (log / "access.log.1").read_text()
