@@ -292,6 +292,9 @@ bool exchange_guard(struct exchange *x);
 bool exchange_hides_login(const struct exchange *x);
 /* The names of fields that the backend does not take from the client; returns how many. */
 size_t exchange_replaced(const struct exchange *x, char *const **ret_names);
+/* The same for a request about the server as a whole (OPTIONS *), which no route answers: by its
+ * site or the top level, and without a login, as it is told nothing. False: answered. */
+bool exchange_guard_server(struct exchange *x);
 /* The exchange is over: gives back what the guards hold for it. */
 void exchange_guard_release(struct exchange *x);
 

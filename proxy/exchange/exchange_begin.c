@@ -235,7 +235,8 @@ exchange_begin(struct exchange *x)
 		return;
 	if (r->form == HTTP_FORM_ASTERISK) {
 		exchange_find_site(x);
-		exchange_answer(x, 204, NULL, NULL);
+		if (exchange_guard_server(x))
+			exchange_answer(x, 204, NULL, NULL);
 		return;
 	}
 	reason = http_path_resolve(http_request_slice(r, r->path), x->arena, &x->path);

@@ -103,6 +103,16 @@ exchange_guard(struct exchange *x)
 }
 
 bool
+exchange_guard_server(struct exchange *x)
+{
+	const struct conf_guard *guard = x->site ? &x->site->guard : &x->generation->conf->guard;
+
+	x->guard = guard;
+	return exchange_check_access(x, guard) && exchange_check_connections(x, guard) &&
+	       exchange_check_rate(x, guard);
+}
+
+bool
 exchange_hides_login(const struct exchange *x)
 {
 	const struct conf_guard *from = x->guard ? x->guard->auth_from : NULL;

@@ -52,6 +52,17 @@ def test_rules_of_a_site_replace_the_outer_ones_and_hold_for_paths_without_a_rou
     assert not origin.requests()
 
 
+def test_a_question_about_the_server_itself_meets_the_guards_too(sluice):
+    s = sluice(ACCESS.replace("site b.example {", "site b.example { rate-limit 1/h ;"), port_back=1)
+
+    def options(host, source):
+        with s.client(source=(source, 0)) as c:
+            return c.request("OPTIONS", "*", host=host).status
+    assert [options(h, "127.0.0.9") for h in ("a.example", "b.example", "c.example")] == [403, 204, 403]
+    assert [options(h, "127.0.0.2") for h in ("a.example", "b.example", "c.example")] == [204, 403, 204]
+    assert options("b.example", "127.0.0.9") == 429
+
+
 def test_a_denied_upload_is_not_read(sluice, backend):
     s = sluice(ACCESS, port_back=backend.http(lambda r: (200, {}, b"")).port)
     with s.client() as c:
