@@ -20,6 +20,7 @@
 #include "proxy/h2/h2_recall.h"
 #include "proxy/h2/h2_session.h"
 #include "proxy/http/http_head.h"
+#include "proxy/http/http_trailers.h"
 
 #include <nghttp2/nghttp2.h>
 
@@ -30,6 +31,9 @@
 #define H2_BUDGET_BYTES 1024 /* moved in either direction give one back */
 #define H2_COST_FRAME 1
 #define H2_COST_RESET 8
+#define H2_HEAD_BYTES 16384 /* of a head that is too large cost one */
+/* The largest size of trailers (RFC 9113 section 6.5.2) of which any may still be kept. */
+#define H2_TRAILERS_MAX (HTTP_TRAILERS_MAX + HTTP_TRAILER_FIELDS_MAX * H2_FIELD_OVERHEAD)
 /* What a client may go on sending behind a complete answer, before it is told to stop: what is on
  * its way is still judged by the protocol's rules, and small bodies just end. */
 #define H2_LINGER_MS 500

@@ -68,8 +68,8 @@ h2_on_head(struct h2_session *session, struct h2_leg *leg, bool ended)
 bool
 h2_on_trailer(struct h2_session *session, struct h2_leg *leg, struct slice name, struct slice value)
 {
-	(void)session;
-	if (!h2_head_may_trail(name, value))
+	/* More of them is too large however it is counted: nobody looks at it any more. */
+	if (session->head_size <= H2_TRAILERS_MAX && !h2_head_may_trail(name, value))
 		return false;
 	h2_stream_trailer(stream_of(leg), name, value);
 	return true;
@@ -160,6 +160,15 @@ void
 h2_on_idle_frame(struct h2_session *session, enum h2_frame_type type)
 {
 	h2_spend(h2_of(session), type == H2_FRAME_RST_STREAM ? H2_COST_RESET : H2_COST_FRAME);
+}
+
+/* A few bytes of HPACK are a large field as often as they are repeated. */
+void
+h2_on_bulky_head(struct h2_session *session, uint64_t size)
+{
+	uint64_t cost = size / H2_HEAD_BYTES;
+
+	h2_spend(h2_of(session), cost <= H2_BUDGET_MAX ? (uint32_t)cost : H2_BUDGET_MAX + 1);
 }
 
 /* Whoever waits for the connection's window stands in line still. */

@@ -1,14 +1,13 @@
 /* Heads from HTTP/2 to HTTP/1.1 text, and back. */
 #include "proxy/h2/h2_head.h"
 
+#include "proxy/h2/h2_session.h"
 #include "proxy/http/http_head.h"
 #include "proxy/http/http_scan.h"
 
 #include <assert.h>
 #include <string.h>
 
-/* RFC 9113 section 6.5.2: what a field counts beside its name and value. */
-#define FIELD_OVERHEAD 32
 #define FIXED_LINES_MAX 256 /* of our own: version, framing, Upgrade */
 
 void
@@ -235,7 +234,7 @@ h2_head_add(struct h2_head *h, struct slice name, struct slice value)
 {
 	if (h->reason != HTTP_REASON_NONE)
 		return;
-	h->size += (uint32_t)(name.n + value.n + FIELD_OVERHEAD);
+	h->size += (uint32_t)(name.n + value.n + H2_FIELD_OVERHEAD);
 	if (h->size > HTTP_REQUEST_HEAD_MAX)
 		refuse(h, HTTP_REASON_HEAD_TOO_LARGE);
 	else if (name.n && name.p[0] == ':')

@@ -2,6 +2,7 @@
 #include "proxy/h2/h2_session.h"
 
 #include "core/own.h"
+#include "proxy/http/http_head.h"
 
 #include <string.h>
 
@@ -152,6 +153,7 @@ head_field(struct h2_session *s, const nghttp2_nv *nv)
 	struct slice value = slice_of((const char *)nv->value, nv->valuelen);
 	struct h2_leg *leg;
 
+	s->head_size += name.n + value.n + H2_FIELD_OVERHEAD;
 	if (s->head_kind == H2_HEAD_REQUEST) {
 		h2_on_field(s, name, value);
 	} else if (s->head_kind == H2_HEAD_TRAILERS) {
@@ -196,6 +198,10 @@ head_over(struct h2_session *s)
 
 	s->head_stream = 0;
 	s->head_kind = H2_HEAD_NONE;
+	if (s->head_size > HTTP_REQUEST_HEAD_MAX)
+		h2_on_bulky_head(s, s->head_size);
+	if (s->ended)
+		return;
 	if (!leg || kind == H2_HEAD_IGNORED) {
 		h2_on_idle_frame(s, H2_FRAME_HEADERS);
 		return;
@@ -277,6 +283,7 @@ on_headers(struct h2_session *s, struct h2_frame f, struct slice p)
 	leg = h2_session_find(s, f.stream);
 	s->head_ends = f.flags & H2_FLAG_END_STREAM;
 	s->continuations = 0;
+	s->head_size = 0;
 	s->head_stream = f.stream;
 	if (f.stream > s->last) {
 		s->head_kind = head_begin(s, f.stream);

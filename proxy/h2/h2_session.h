@@ -24,6 +24,7 @@
 #define H2_STREAM_WINDOW 65535             /* bytes of a body that may wait for its backend */
 #define H2_CONNECTION_WINDOW (1024 * 1024) /* of all bodies of a connection together */
 #define H2_CONTINUATIONS_MAX 8             /* frames of one head */
+#define H2_FIELD_OVERHEAD 32               /* counted for each field, RFC 9113 section 6.5.2 */
 #define H2_ACKS_MAX 128                    /* answers to PING and SETTINGS that wait to be sent */
 #define H2_SETTINGS_MAX 32                 /* entries of one SETTINGS frame */
 #define H2_CONTROL_MAX (128 * 1024)        /* bytes of frames that wait to be sent, bodies apart */
@@ -77,6 +78,7 @@ struct h2_session {
 	enum h2_head_kind head_kind;
 	bool head_ends;
 	unsigned continuations;
+	uint64_t head_size; /* of its fields so far, as RFC 9113 section 6.5.2 counts */
 };
 
 /* Writes our settings and opens the connection's window. 0, or -1 when memory is short; then
@@ -145,6 +147,8 @@ void h2_on_fault(struct h2_session *s, struct h2_leg *leg);
 void h2_on_goaway(struct h2_session *s, enum h2_error error);
 /* RFC 9218 section 7.1. */
 void h2_on_priority_update(struct h2_session *s, uint32_t stream, struct slice value);
+/* A head is over whose fields are larger than any that is taken; size: theirs. */
+void h2_on_bulky_head(struct h2_session *s, uint64_t size);
 /* A frame came that moves no request on. */
 void h2_on_idle_frame(struct h2_session *s, enum h2_frame_type type);
 /* The client takes more; leg NULL: of all streams. */

@@ -100,6 +100,13 @@ h2_on_priority_update(struct h2_session *s, uint32_t stream, struct slice value)
 }
 
 void
+h2_on_bulky_head(struct h2_session *s, uint64_t size)
+{
+	(void)s;
+	(void)size;
+}
+
+void
 h2_on_idle_frame(struct h2_session *s, enum h2_frame_type type)
 {
 	(void)s;
