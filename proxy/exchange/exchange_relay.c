@@ -100,6 +100,7 @@ void
 relay_refuse(struct exchange *x, uint16_t status, const char *why)
 {
 	x->keep_alive = false;
+	x->front->wasted = true;
 	if (!x->answer_begun) {
 		exchange_answer(x, status, NULL, why);
 		return;

@@ -123,6 +123,7 @@ struct front {
 	bool closed; /* nothing more goes in or out; its memory stays until the loop comes round */
 	bool complete;         /* all of the answer stands in out or beyond; set by the exchange */
 	bool ends;             /* and the connection ends behind it: FIN goes with the last bytes */
+	bool wasted;           /* what a backend has begun came to nothing by the client's doing */
 	bool last;             /* the client has said that no request of its follows this one */
 	struct slice trailers; /* behind the answer, as lines, where framed; valid with complete */
 	bool moved;            /* bytes of out went on between two calls of flush */

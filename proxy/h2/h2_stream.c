@@ -131,11 +131,15 @@ h2_stream_new(struct h2 *h2)
 	return s;
 }
 
-/* Nothing of it is left but its memory. */
+/* Nothing of it is left but its memory. What a backend has begun in vain is as cheap for the client
+ * and as dear for us as by a reset of its own. */
 static void
 h2_stream_release(struct h2_stream *s)
 {
 	struct worker *w = s->h2->conn->worker;
+
+	if (s->front.wasted && !s->h2->conn->front.closed)
+		h2_spend(s->h2, H2_COST_RESET);
 
 	timer_remove(&w->timers, &s->front.timer);
 	iobuf_release(&s->front.in, &w->blocks);

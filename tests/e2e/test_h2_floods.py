@@ -14,11 +14,15 @@ certificate default @cert@
 timeout send 2s
 site a.example {
     route /back/ -> http://127.0.0.1:@port_back@
+    route /tiny/ -> http://127.0.0.1:@port_back@ { body-limit 16 }
     route / -> dir @dir@/www
 }
 """
 POST = {"method": "POST", "path": "/back/"}
 OPEN = request(1, flags=END_HEADERS, **POST)
+TINY = {"method": "POST", "path": "/tiny/"}
+# An entry of 4,000 bytes in the table; then each 0xbe names it.
+ENTRY = frame(HEADERS, LAST, 1, block(pseudo(path="/small")) + b"\x40\x01x\x7f\xa1\x1e" + b"y" * 4000)
 
 
 @pytest.fixture
@@ -64,6 +68,10 @@ FLOODS = [
     ("unknown frames", b"", lambda i: frame(0x16, 0, 0, b"")),
     ("resets of every request", b"", lambda i: request(2 * i + 1, path="/back/") + frame(RST_STREAM, 0, 2 * i + 1, number(8))),
     ("requests that break the protocol", b"", lambda i: request(2 * i + 1, [("X", "y")])),
+    ("requests whose trailers are too large", ENTRY,
+     lambda i: request(2 * i + 3, flags=END_HEADERS, **POST) + frame(HEADERS, LAST, 2 * i + 3, b"\xbe" * 3)),
+    ("requests whose bodies are too large", b"",
+     lambda i: request(2 * i + 1, flags=END_HEADERS, **TINY) + frame(DATA, 1, 2 * i + 1, b"x" * 17)),
     ("requests that the window resets", b"", lambda i: request(2 * i + 1, **POST) + frame(WINDOW_UPDATE, 0, 2 * i + 1, number(0))),
 ]
 
@@ -100,6 +108,23 @@ def test_a_small_head_that_unpacks_to_a_large_one(served):
         assert c.statuses.get(3, 431) == 431
     assert len(served.origin.requests()) == 1
     assert served.pss_kib("proxy") < before + 4096
+
+
+@pytest.mark.parametrize("kind", ["head", "trailers", "trailers of a stream that we have reset"])
+def test_a_head_that_unpacks_to_more_than_anybody_sends(served, kind):
+    """147 KB that mean 600 MB: they are not looked at field by field, and they end the connection."""
+    frames = [frame(CONTINUATION, END_HEADERS if i == 7 else 0, 3, b"\xbe" * 16384) for i in range(8)]
+    with Connection(served.port) as c:
+        c.send(ENTRY)
+        c.until(lambda: 1 in c.ended)
+        first = b"" if kind == "trailers" else block(pseudo(path="/back/"))
+        if kind != "head":
+            c.send(request(3, flags=END_HEADERS, **POST))
+        if kind == "trailers of a stream that we have reset":
+            c.send(frame(WINDOW_UPDATE, 0, 3, number(0)))
+        c.send(frame(HEADERS, 1, 3, first + b"\xbe" * (16384 - len(first))) + b"".join(frames))
+        c.until(lambda: c.closed)
+        assert c.goaway == "ENHANCE_YOUR_CALM"
 
 
 def test_streams_that_are_hoarded_do_not_grow(served):
