@@ -3,6 +3,7 @@
 
 #include "core/num.h"
 #include "core/own.h"
+#include "proxy/http/coding.h"
 #include "proxy/http/http_date.h"
 
 #define DATE_MAX 40 /* "Wednesday, 06-Nov-94 08:49:37 GMT" */
@@ -314,6 +315,8 @@ refusal(const struct cache_request *request, const struct cache_facts *f)
 		return "set-cookie";
 	if (f->varies_on_all)
 		return "vary";
+	if (coding_type_is_stream(f->type))
+		return "type";
 	/* RFC 9111 section 3.5. */
 	if (request->authorized && !c->is_public && !c->must_revalidate && c->s_maxage < 0)
 		return "authorization";

@@ -149,12 +149,20 @@ matches(struct slice type, struct slice row)
 }
 
 bool
-coding_type_is_worth(struct slice type)
+coding_type_is_stream(struct slice type)
 {
 	type = slice_trim(slice_head(type, slice_index(type, ';')));
+	return slice_ieq(type, SLICE_LIT("text/event-stream")) ||
+	       slice_ieq(type, SLICE_LIT("multipart/x-mixed-replace"));
+}
+
+bool
+coding_type_is_worth(struct slice type)
+{
 	/* Events must not wait, and some readers take no compressed ones. */
-	if (slice_ieq(type, SLICE_LIT("text/event-stream")))
+	if (coding_type_is_stream(type))
 		return false;
+	type = slice_trim(slice_head(type, slice_index(type, ';')));
 	for (size_t i = 0; i < ARRAY_SIZE(worth); i++) {
 		if (matches(type, slice_str(worth[i])))
 			return true;

@@ -75,6 +75,8 @@ int coding_write_head(struct slice head, const struct coding_change *change, str
 
 /* Whether a compressed answer would be worth it and allowed. */
 bool coding_is_worth(const struct coding_facts *facts);
+/* Whether an answer of this content type goes on and on, and each part of it is for now. */
+bool coding_type_is_stream(struct slice type);
 /* Whether the content type is one that compresses well. Parameters are ignored. */
 bool coding_type_is_worth(struct slice type);
 

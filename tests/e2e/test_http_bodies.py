@@ -445,6 +445,23 @@ def test_nothing_is_held_back(sluice, backend, box, kind):
             box.write(f"go{i}", "")
 
 
+@pytest.mark.parametrize("kind", ["text/event-stream; charset=utf-8", "multipart/x-mixed-replace; boundary=x"])
+def test_a_stream_is_not_stored_and_nobody_waits_for_it(sluice, backend, box, kind):
+    """Each who listens has a stream of its own, though the place stores what comes."""
+    def serve(conn):
+        conn.read_head()
+        conn.send(f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nCache-Control: max-age=60\r\n\r\ndata: 0\n\n".encode())
+        wait_for(lambda: box.path("over").exists(), 20, "the clients")
+    s = sluice("listen 127.0.0.1:@port@ plain\nsite * { cache on default-ttl 60s ; route / -> http://@backend@ }\n",
+               backend=backend.raw(serve).address)
+    with s.client() as first, s.client() as second, s.client() as third:
+        for c in (first, second, third):
+            c.send(head("/events", "GET"))
+            c.read_until(b"data: 0\n\n")
+        box.write("over", "")
+    assert s.stats()["cache_stored"] == 0
+
+
 @pytest.mark.root
 def test_on_a_full_disk_the_backend_waits_for_the_client(sluice, backend, box):
     folder = box.path("state/spool")
