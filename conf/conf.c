@@ -286,6 +286,16 @@ conf_balance_name(enum conf_balance balance)
 		balance < CONF_BALANCE_HASH_CLIENT ? "balance" : "balance hash", (int)balance);
 }
 
+bool
+conf_target_is_same_server(const struct conf_target *a, const struct conf_target *b)
+{
+	if (a->type != b->type)
+		return false;
+	if (a->type == CONF_TARGET_UNIX)
+		return strcmp(a->socket, b->socket) == 0;
+	return a->port == b->port && strcmp(a->host, b->host) == 0;
+}
+
 const struct conf_target *
 conf_route_target(const struct conf_route *route, size_t index)
 {

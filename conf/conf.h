@@ -467,6 +467,8 @@ bool conf_route_has_tls(const struct conf_route *route);
 const char *conf_balance_name(enum conf_balance balance);
 /* The targets of a route, by index: the first, and those behind it. */
 const struct conf_target *conf_route_target(const struct conf_route *route, size_t index);
+/* Of targets that are servers: whether they are one, whatever their paths are. */
+bool conf_target_is_same_server(const struct conf_target *a, const struct conf_target *b);
 size_t conf_route_targets(const struct conf_route *route);
 /* "jenkins:8080/jenkins/", "redirect 301 /wiki/": the target as the file says it. 0 or -1. */
 int conf_target_print(const struct conf_target *t, struct buf *out);

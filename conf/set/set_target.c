@@ -316,16 +316,6 @@ read_alone(struct parse *p, const struct directive *d, int type, struct conf_tar
 /* ---- several targets ---- */
 
 static bool
-same_server(const struct conf_target *a, const struct conf_target *b)
-{
-	if (a->type != b->type)
-		return false;
-	if (a->type == CONF_TARGET_UNIX)
-		return strcmp(a->socket, b->socket) == 0;
-	return a->port == b->port && strcmp(a->host, b->host) == 0;
-}
-
-static bool
 same_path(const struct conf_target *a, const struct conf_target *b)
 {
 	return a->path && b->path ? strcmp(a->path, b->path) == 0 : a->path == b->path;
@@ -339,7 +329,7 @@ check_beside(struct parse *p, const struct conf_route *route, const struct word 
 	const struct conf_target *t = conf_route_target(route, last);
 
 	for (size_t i = 0; i < last; i++)
-		if (same_server(t, conf_route_target(route, i)))
+		if (conf_target_is_same_server(t, conf_route_target(route, i)))
 			return parse_error(
 				p, w, "the target \"%.*s\" stands here twice", WORD_ARG(w));
 	if (!same_path(t, &route->target))

@@ -269,19 +269,12 @@ exchange_tunnel(struct exchange *x)
 
 /* --- reload ---------------------------------------------------------------------------------- */
 
-static bool
-same_target(const struct conf_target *a, const struct conf_target *b)
-{
-	return a->type == b->type && a->port == b->port && a->host && b->host &&
-	       strcmp(a->host, b->host) == 0;
-}
-
 /* The target of the route that the tunnel leads to, or NULL: it has none such. */
 static const struct conf_target *
 tunnel_find_target(const struct exchange *x, const struct conf_route *route)
 {
 	for (size_t i = 0; i < conf_route_targets(route); i++) {
-		if (same_target(conf_route_target(route, i), x->target))
+		if (conf_target_is_same_server(conf_route_target(route, i), x->target))
 			return conf_route_target(route, i);
 	}
 	return NULL;

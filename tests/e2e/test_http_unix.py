@@ -85,6 +85,19 @@ def unix(box):
     assert not [e for b in made for e in b.errors()]
 
 
+def test_a_tunnel_to_a_socket_ends_when_its_route_leads_to_another(sluice, unix):
+    one, other = unix("one", None, raw=websocket.echo), unix("other", None, raw=websocket.echo)
+    s = sluice(f"listen 127.0.0.1:@port@ plain\nsite * {{ route /ws -> unix:{one.path} }}\n")
+    with websocket.upgraded(s) as c:
+        s.write(s.text.replace("plain", "plain\ntimeout idle 50s"))
+        s.reload()
+        c.send(b"\x82\x05still")
+        assert c.recv(7) == b"\x82\x05still"
+        s.write(s.text.replace(str(one.path), str(other.path)))
+        s.reload()
+        assert c.recv(4) == b"\x88\x02\x03\xe9"
+
+
 CONF = """listen 127.0.0.1:@port@ plain
 site * {{ route /x/ -> unix:{path}:/app/ }}
 """
