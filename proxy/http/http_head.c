@@ -345,12 +345,15 @@ decide_body(struct http_request *r)
 	return HTTP_REASON_NONE;
 }
 
-/* RFC 6455 section 4.1: a GET without a body that lists this protocol. Whatever else is asked for
- * is not answered to (RFC 9110 section 7.8 lets a server ignore it), h2c above all. */
+/* RFC 6455 section 4.1: a GET without a body, or with one of no bytes, that lists this protocol.
+ * Whatever else is asked for is not answered to (RFC 9110 section 7.8 lets a server ignore it), h2c
+ * above all. */
 static bool
 wants_websocket(const struct http_request *r, const char *data)
 {
-	if (!r->upgrade || r->method != HTTP_METHOD_GET || r->body != HTTP_BODY_NONE)
+	if (!r->upgrade || r->method != HTTP_METHOD_GET ||
+		(r->body != HTTP_BODY_NONE &&
+			(r->body != HTTP_BODY_LENGTH || r->content_length > 0)))
 		return false;
 	for (size_t i = 0; i < r->n_fields; i++) {
 		struct slice rest = http_span_of(data, r->fields[i].value), protocol;
@@ -378,6 +381,8 @@ finish(struct http_request *r, const char *data)
 	r->upgrade = r->framing.upgrade && r->minor == 1 &&
 		     http_request_find(r, HTTP_NAME_UPGRADE) != NULL;
 	r->websocket = wants_websocket(r, data);
+	if (r->websocket)
+		r->body = HTTP_BODY_NONE;
 	if (r->framing.lists_names)
 		http_fields_mark_listed(data, r->fields, r->n_fields);
 	r->head_len = r->lines.line;
