@@ -124,7 +124,9 @@ static const struct schema_row rows[] = {
 		.more = "Several may stand in one line; each once in one place. Each "
 			"may also be set in a site or in a "
 			"route, where it "
-			"holds instead of the outer one, wherever in the file that stands.",
+			"holds instead of the outer one, wherever in the file that stands. Each "
+			"begins anew whenever something moves; but the head of a request has idle "
+			"in whole, and that of an answer read, from its first bytes on.",
 		.example = "timeout connect 90s send 90s read 90s",
 	},
 	{

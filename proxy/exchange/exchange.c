@@ -467,6 +467,15 @@ exchange_fail(struct exchange *x, uint16_t status, const char *why)
 	exchange_answer(x, status, NULL, why);
 }
 
+void
+exchange_unusable(struct exchange *x, const char *why)
+{
+	if (x->cached && exchange_cache_failed(x))
+		return;
+	stats_add(&x->worker->stats, STAT_UPSTREAM_FAILED, 1);
+	exchange_answer(x, 502, NULL, why);
+}
+
 /* --- the head -------------------------------------------------------------------------------- */
 
 static void

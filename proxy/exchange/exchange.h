@@ -262,6 +262,9 @@ void exchange_answer_challenge(struct exchange *x, struct slice challenge, const
 void exchange_redirect(struct exchange *x, uint16_t status, struct slice location);
 /* 502 or 504: the backend is at fault; noted for the operator. */
 void exchange_fail(struct exchange *x, uint16_t status, const char *why);
+/* 502: its answer is of no use, but an answer it is. Any client could ask for such a one, so none
+ * of it counts as the backend's failure. */
+void exchange_unusable(struct exchange *x, const char *why);
 /* Gives the connection to the backend up. */
 void exchange_drop_upstream(struct exchange *x);
 /* A buffer over front->out, so that heads are built where they are sent from. The block is held;

@@ -264,12 +264,12 @@ relay_begin_answer(struct exchange *x)
 	struct buf out;
 	size_t before;
 
+	exchange_answered(x);
 	/* RFC 8441 section 5: to an HTTP/2 client 2xx would say that the tunnel stands. */
 	if (x->front->framed && x->request.websocket && r->status < 300) {
-		exchange_fail(x, 502, "backend does not switch to WebSocket");
+		exchange_unusable(x, "backend does not switch to WebSocket");
 		return;
 	}
-	exchange_answered(x);
 	x->hasty = !x->request_sent || iobuf_len(&x->upstream->out) > 0;
 	if (x->cached && exchange_cache_answered(x))
 		return;
@@ -287,14 +287,14 @@ relay_begin_answer(struct exchange *x)
 	before = buf_len(&out);
 	if (!out.data || forward_response_head(&f, &out) < 0 ||
 		exchange_rewrite_head(x, before, &out) < 0) {
-		exchange_fail(x, 502, "answer's head does not fit when forwarded");
+		exchange_unusable(x, "answer's head does not fit when forwarded");
 		return;
 	}
 	if (x->cached)
 		exchange_cache_capture(x, before, &out);
 	if (exchange_edit_head(x, CONF_HEADER_RESPONSE, before, &out) < 0 ||
 		exchange_compress_head(x, before, &out, &x->answer_kind) < 0) {
-		exchange_fail(x, 502, "answer's head does not fit when forwarded");
+		exchange_unusable(x, "answer's head does not fit when forwarded");
 		return;
 	}
 	exchange_out_done(x, &out);
@@ -396,10 +396,13 @@ relay_parse_head(struct exchange *x)
 	return false;
 }
 
+/* A head has its time-out once: what comes behind its first bytes is no progress before it is
+ * whole, or a backend could hold the client for as long as its head may be in bytes. */
 static bool
 relay_answer_head(struct exchange *x)
 {
 	struct upstream *u = x->upstream;
+	unsigned interims;
 	bool moved = false;
 	int error;
 
@@ -416,10 +419,12 @@ relay_answer_head(struct exchange *x)
 		case UPSTREAM_OK:
 			break;
 		}
-		moved = true;
+		moved = moved || !x->got_bytes;
 		x->got_bytes = true;
+		interims = x->interims;
 		if (relay_parse_head(x))
 			return true;
+		moved = moved || x->interims != interims;
 	}
 }
 

@@ -260,6 +260,25 @@ def test_a_backend_that_keeps_talking_is_never_timed_out(sluice, backend):
     assert s.get("/").body == b"." * 8
 
 
+def test_a_backend_that_trickles_its_head_is_504(sluice, backend):
+    """All of a head has the time-out once; hints before it are heads of their own."""
+    def serve(conn):
+        path = conn.read_head().split()[1].decode()
+        for _ in range(4 if path == "/hints" else 0):
+            time.sleep(0.3)
+            conn.send(b"HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n")
+        if path == "/trickle":
+            for byte in b"HTTP/1.1 200 OK\r\nX-Pad: " + b"x" * 1000:
+                conn.send(bytes([byte]))
+                time.sleep(0.05)
+        conn.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+    s = sluice(with_top("timeout read 1s"), port_back=backend.raw(serve).port)
+    assert s.get("/hints").body == b"ok"
+    began = time.monotonic()
+    assert s.get("/trickle").status == 504
+    assert time.monotonic() - began < 20, "not for as long as a byte comes now and then"
+
+
 def test_a_backend_that_takes_nothing_is_504(sluice, backend):
     def serve(conn):
         conn.read_head()

@@ -138,6 +138,14 @@ def test_bytes_pass_both_ways(served, tls):
     wait_for(lambda: s.stats()["tunnels_open"] == 0, what="the tunnel to be over")
 
 
+def test_a_length_of_nothing_is_no_body(served):
+    s = served()
+    with s.client() as c:
+        assert c.request("GET", "/ws", headers=[*ASK, ("Content-Length", "0")]).status == 101
+    wait_for(lambda: s.backend.notes(), what="the head")
+    assert "content-length" not in s.backend.notes()[0].lower()
+
+
 def test_the_backend_ends_it(served):
     def brief(conn):
         switch(conn, conn.read_head())
@@ -253,6 +261,26 @@ def test_through_http_2(served):
         c.wait_for(lambda: stream.ended)
     head = s.backend.notes()[0]
     assert head.startswith("GET /ws?x=1 HTTP/1.1\r\n") and "Upgrade: websocket\r\n" in head
+
+
+@pytest.mark.parametrize("answer", [
+    b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nplain", b"HTTP/1.1 204 No\r\n\r\n"])
+def test_a_page_that_is_asked_for_a_tunnel_does_not_take_its_server_out(sluice, backend, answer):
+    """Any client can ask; the server answers as it should."""
+    def plain(conn):
+        while conn.read_head():
+            conn.buffer = b""
+            conn.send(answer)
+    two = [backend.raw(plain).address for _ in range(2)]
+    s = sluice(CONF.replace("http://@backend@/ws", f"http://{two[0]} http://{two[1]} {{ passive fail 1 in 10s for 60s }}"), tunnel="1h")
+    for _ in range(4):
+        with H2Client("127.0.0.1", s.ports["port_tls"], validate=False) as c:
+            number = c.start(pseudo=[(":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "https"),
+                                     (":authority", "a.example"), (":path", "/ws")],
+                             headers=[("sec-websocket-version", "13")], end=False)
+            c.wait_for(lambda: c.streams[number].status is not None)
+            assert c.streams[number].status == 502
+    assert "target is down" not in s.log
 
 
 @pytest.mark.parametrize("answer", [
