@@ -95,14 +95,14 @@ def test_everything_goes_on(s):
     assert kept.request("GET", "/here", host="a.example").status == 204
     assert s.get("/here", tls=True, port=s.ports["porttls"]).status == 204
     assert "upgraded" in upgrade(s)
+    # The old connection has its last answer, by the old proxy, which keeps it for a second.
+    last = kept.request("GET", "/here", host="a.example")
+    assert last.status == 204 and not last.keep_alive
+    kept.close()
     after = s.processes()
     assert s.pid == pid and s.process.poll() is None
     assert takeovers(s) == 1 and s.status()["generation"] == 1
     assert all(after[name]["pid"] != before[name]["pid"] for name in ("proxy", "control"))
-    # The old connection has its last answer, by the old proxy.
-    last = kept.request("GET", "/here", host="a.example")
-    assert last.status == 204 and not last.keep_alive
-    kept.close()
     assert s.get("/files/one").body == b"one file"
     # More than memory holds: the new proxy has a folder for it, too.
     assert s.get("/stored", method="POST", body=b"x" * 300_000).body == b"whole answer"

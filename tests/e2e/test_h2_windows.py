@@ -21,7 +21,7 @@ def served(sluice, backend, box):
         conn.read_head()
         if conn.number == 1:
             conn.send(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n")
-            time.sleep(0.15)
+            time.sleep(0.06)  # a head without a byte of its body is held back for 250 ms
         else:
             conn.send(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
     box.write("www/empty", b"")
@@ -36,7 +36,7 @@ def test_a_window_sends_no_head_that_may_be_taken_back(served, opens):
     with Connection(served.port) as c:
         c.send(request(1, path="/back/"))
         for _ in range(4):
-            time.sleep(0.03)
+            time.sleep(0.01)
             c.send(opens)
         assert c.until(lambda: 1 in c.ended or 1 in c.resets)
         assert (c.statuses, c.bodies, c.resets) == ({1: 200}, {1: b"hello"}, {})

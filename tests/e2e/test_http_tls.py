@@ -254,6 +254,22 @@ def test_one_ticket_a_handshake(sluice):
     assert seen.count(("read", "NEWSESSION_TICKET")) == 1
 
 
+def test_a_ticket_allows_no_early_data(sluice):
+    """RFC 8446 section 4.6.1: a ticket that does has an extension that says how much."""
+    s = sluice("listen 127.0.0.1:@port@ tls\ncertificate default @cert@\nsite * -> status 204\n")
+    tickets = []
+    context = client.tls_context()
+    context._msg_callback = lambda conn, direction, version, content, kind, data: (
+        getattr(kind, "name", "") == "NEWSESSION_TICKET" and tickets.append(bytes(data)))
+    with s.client(tls=True, sni="a.example", context=context) as c:
+        assert c.request("GET", "/").status == 204
+    ticket, = tickets
+    at = 4 + 8  # behind the message's head, the lifetime and what is added to the age
+    at += 1 + ticket[at]
+    at += 2 + int.from_bytes(ticket[at:at + 2], "big")
+    assert ticket[at:] == b"\0\0", "no extensions"
+
+
 def test_a_client_with_nagle_s_algorithm_does_not_wait_for_a_delayed_acknowledgement(sluice):
     """Its request leaves when its Finished is acknowledged: by what we send, or 40 ms later."""
     s = sluice("listen 127.0.0.1:@port@ tls\ncertificate default @cert@\nsite * -> status 204\n")

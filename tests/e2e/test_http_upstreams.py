@@ -128,7 +128,7 @@ def test_a_refused_connection_goes_on_to_the_next(host, three, method, size):
 
 def test_failures_take_a_target_out_and_an_answer_brings_it_back(host, backend, three):
     port = free_port()
-    h = host([f"http://127.0.0.1:{port}", three[0]], "passive fail 2 in 10s for 1s")
+    h = host([f"http://127.0.0.1:{port}", three[0]], "passive fail 2 in 10s for 3s")
     assert spread(h, 8) == {"a": 8}
     assert h.stats()["upstream_retries"] == 2
     assert "target is down" in log(h)
