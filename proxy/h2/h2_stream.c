@@ -131,15 +131,11 @@ h2_stream_new(struct h2 *h2)
 	return s;
 }
 
-/* Nothing of it is left but its memory. What a backend has begun in vain is as cheap for the client
- * and as dear for us as by a reset of its own. */
+/* Nothing of it is left but its memory. */
 static void
 h2_stream_release(struct h2_stream *s)
 {
 	struct worker *w = s->h2->conn->worker;
-
-	if (s->front.wasted && !s->h2->conn->front.closed)
-		h2_spend(s->h2, H2_COST_RESET);
 
 	timer_remove(&w->timers, &s->front.timer);
 	iobuf_release(&s->front.in, &w->blocks);
@@ -526,6 +522,18 @@ h2_front_flush(struct front *f)
 
 /* --- driving --------------------------------------------------------------------------------- */
 
+/* What a backend has begun in vain is as cheap for the client and as dear for us as by a reset of
+ * its own. */
+static void
+h2_charge(struct h2_stream *s)
+{
+	if (!s->front.wasted || s->h2->conn->state == CONN_CLOSED)
+		return;
+	s->front.wasted = false;
+	h2_spend(s->h2, H2_COST_RESET);
+	h2_want_run(s->h2);
+}
+
 void
 h2_stream_drive(struct h2_stream *s)
 {
@@ -538,6 +546,7 @@ h2_stream_drive(struct h2_stream *s)
 		s->driving = true;
 		end = exchange_run(f->exchange);
 		s->driving = false;
+		h2_charge(s);
 		if (f->closed || end == EXCHANGE_GOES_ON)
 			return;
 		timer_off(&f->timer);
