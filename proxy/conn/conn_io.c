@@ -15,6 +15,8 @@
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 
+#define TLS_TURNS_MAX 4 /* records in a row without a byte for us, each the last of a read */
+
 /* recv(2) by the edges. >0 bytes, 0 the end, -1 with errno. */
 static ssize_t
 conn_recv(struct conn *c, char *to, size_t n)
@@ -201,22 +203,39 @@ conn_handshake(struct conn *c)
 	return result == 1 ? FRONT_IO_OK : conn_tls_result(c, result);
 }
 
+/* OpenSSL says that it wants to read as well when it has read all of a record that has no bytes for
+ * us (a new key), and what is behind that stands in the socket, of which no edge will tell again.
+ * Who sends one such record after the other keeps us busy with nothing. */
+static enum front_io
+conn_tls_read(struct conn *c, char *to, size_t n, size_t *ret_n)
+{
+	for (int turn = 0; turn < TLS_TURNS_MAX; turn++) {
+		int result = SSL_read(c->ssl, to, (int)n);
+		enum front_io io;
+
+		if (result > 0) {
+			*ret_n = (size_t)result;
+			return FRONT_IO_OK;
+		}
+		io = conn_tls_result(c, result);
+		/* "Not now" ends the edge (conn_recv). */
+		if (io != FRONT_IO_BLOCKED || !c->readable || !SSL_want_read(c->ssl))
+			return io;
+	}
+	conn_violation(c, VIOLATION_FLOOD);
+	return FRONT_IO_CLOSED;
+}
+
 /* One read of at most n bytes, in clear or not. */
 static enum front_io
 conn_read_bytes(struct conn *c, char *to, size_t n, size_t *ret_n)
 {
 	ssize_t got;
-	int result;
 
 	if (!c->readable && (!c->ssl || !SSL_has_pending(c->ssl)))
 		return FRONT_IO_BLOCKED;
-	if (c->ssl) {
-		result = SSL_read(c->ssl, to, (int)n);
-		if (result <= 0)
-			return conn_tls_result(c, result);
-		*ret_n = (size_t)result;
-		return FRONT_IO_OK;
-	}
+	if (c->ssl)
+		return conn_tls_read(c, to, n, ret_n);
 	got = conn_recv(c, to, n);
 	if (got > 0) {
 		*ret_n = (size_t)got;

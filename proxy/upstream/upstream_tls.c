@@ -9,6 +9,7 @@
 #include <openssl/err.h>
 #include <stdio.h>
 
+#define TLS_TURNS_MAX 8  /* records in a row without a byte for us, read one by one */
 #define TLS_NOTE_MS 1000 /* at most one line about handshakes in this time, a thread */
 #define PEER_TEXT_MAX (CONF_HOST_MAX + 1 + ADDR_PORT_TEXT_MAX)
 
@@ -96,18 +97,43 @@ upstream_tls_handshake(struct upstream *u)
 	return EPROTO;
 }
 
+/* OpenSSL says that it wants to read as well when it has read all of a record that has no bytes for
+ * us (a ticket, a new key), and what is behind that stands in the socket, of which no edge will
+ * tell again. 1, 0 for the end, or -errno. */
+static int
+tls_take(struct upstream *u, int (*take)(SSL *ssl, void *to, size_t n, size_t *ret), char *to,
+	size_t n, size_t *ret)
+{
+	BIO *bio = SSL_get_rbio(u->ssl);
+
+	for (int turn = 0; turn < TLS_TURNS_MAX; turn++) {
+		uint64_t before = BIO_number_read(bio);
+		int result, error;
+
+		ERR_clear_error();
+		result = take(u->ssl, to, n, ret);
+		if (result == 1)
+			return 1;
+		error = tls_errno(u, result);
+		if (error != EAGAIN)
+			return error == 0 ? 0 : -error;
+		if (u->readable || BIO_number_read(bio) == before)
+			return -EAGAIN;
+		u->readable = true;
+	}
+	return -EPROTO;
+}
+
 ssize_t
 upstream_tls_recv(struct upstream *u, char *to, size_t n)
 {
 	size_t got;
-	int result;
+	int result = tls_take(u, SSL_read_ex, to, n, &got);
 
-	ERR_clear_error();
-	result = SSL_read_ex(u->ssl, to, n, &got);
 	if (result == 1)
 		return (ssize_t)got;
-	errno = tls_errno(u, result);
-	return errno == 0 ? 0 : -1;
+	errno = -result;
+	return result == 0 ? 0 : -1;
 }
 
 ssize_t
@@ -131,11 +157,8 @@ upstream_tls_spoke(struct upstream *u)
 {
 	char byte;
 	size_t got;
-	int result;
 
-	ERR_clear_error();
-	result = SSL_peek_ex(u->ssl, &byte, 1, &got);
-	return result == 1 || tls_errno(u, result) != EAGAIN;
+	return tls_take(u, SSL_peek_ex, &byte, 1, &got) != -EAGAIN;
 }
 
 void

@@ -1,5 +1,6 @@
 """TLS: which certificate a name gets, versions, tickets for all threads, what is refused."""
 
+import contextlib
 import shutil
 import socket
 import ssl
@@ -252,6 +253,47 @@ def test_one_ticket_a_handshake(sluice):
     with s.client(tls=True, sni="a.example", context=context) as c:
         assert c.request("GET", "/").status == 204
     assert seen.count(("read", "NEWSESSION_TICKET")) == 1
+
+
+def test_a_request_behind_a_new_key_in_two_pieces(sluice, box):
+    """openssl sends a KeyUpdate and a request; the first bytes come alone, the rest in one."""
+    s = sluice("listen 127.0.0.1:@port@ tls\ncertificate default @cert@\nsite * -> status 204\n")
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(("127.0.0.1", s.port)) as out:
+        user = subprocess.Popen(
+            ["openssl", "s_client", "-connect", f"127.0.0.1:{listener.getsockname()[1]}", "-crlf"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=0)
+        box.defer(lambda: (user.kill(), user.wait()))
+        come, _ = listener.accept()
+        seen = []
+
+        def back():
+            with contextlib.suppress(OSError):
+                while data := out.recv(65536):
+                    come.sendall(data)
+
+        def read():
+            while data := user.stdout.read(65536):
+                seen.append(data)
+        threading.Thread(target=back, daemon=True).start()
+        threading.Thread(target=read, daemon=True).start()
+        come.settimeout(0.2)
+
+        def handshake():
+            with contextlib.suppress(TimeoutError):
+                out.sendall(come.recv(65536))
+            return s.stats()["tls_handshakes"] == 1
+        wait_for(handshake, 10, "the handshake's end")
+        come.settimeout(10)
+        held = b""
+        for line in (b"k\n", b"GET / HTTP/1.1\n", b"Host: a.example\n", b"\n"):
+            user.stdin.write(line)
+            held += come.recv(65536)
+        out.sendall(held[:10])
+        time.sleep(0.2)
+        out.sendall(held[10:])
+        wait_for(lambda: b"HTTP/1.1 204" in b"".join(seen), 10, "the answer")
+        user.kill()
+        come.close()
 
 
 def test_a_ticket_allows_no_early_data(sluice):

@@ -1,6 +1,8 @@
 """https:// targets: who is believed, what is sent, what ends a connection."""
 
 import pathlib
+import ssl
+import time
 
 import pytest
 import servers
@@ -155,6 +157,39 @@ def test_a_pool_of_both_kinds(host, backend, certs):
     h = host(f"http://{clear.address} https://localhost:{tls.port} http://127.0.0.1:{free_port()}",
              f"upstream-ca {certs.ca}")
     assert {ask(h).body for _ in range(8)} == {b"clear", b"tls"}
+
+
+def test_an_answer_behind_a_ticket_in_two_pieces(host, backend, certs):
+    """The first piece of a record without bytes for us comes alone; the rest, and the answer, in one."""
+    cert = certs.make("localhost")
+
+    def serve(conn):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(cert.chain, cert.key)
+        came, goes = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = context.wrap_bio(came, goes, server_side=True)
+
+        def step(what):
+            while True:
+                try:
+                    return what()
+                except ssl.SSLWantReadError:
+                    conn.send(goes.read())
+                    came.write(conn.sock.recv(65536))
+        step(tls.do_handshake)  # the tickets are in goes now
+        tickets = goes.read()
+        request = b""
+        while b"\r\n\r\n" not in request:
+            request += step(lambda: tls.read(65536))
+        tls.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        flight = tickets + goes.read()
+        conn.send(flight[:50])
+        time.sleep(0.2)
+        conn.send(flight[50:])
+        conn.sock.recv(1)
+    origin = backend.raw(serve)
+    h = host(f"https://localhost:{origin.port}", f"upstream-ca {certs.ca} ; timeout read 5s")
+    assert ask(h).body == b"ok"
 
 
 def test_the_system_has_authorities():
