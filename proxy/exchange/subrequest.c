@@ -4,6 +4,7 @@
  */
 #include "proxy/exchange/subrequest.h"
 
+#include "core/clock.h"
 #include "core/own.h"
 #include "proxy/guard/auth_forward.h"
 
@@ -18,6 +19,8 @@ struct subrequest {
 	void (*done)(struct exchange *parent, const struct subrequest_answer *answer);
 	struct buf answer;
 	struct http_response response;
+	uint64_t until_ms; /* an answer whose head is here has so long for its body; 0: none is */
+	bool enough;       /* the parent is told, whatever still comes */
 	bool driving;
 	bool cut;    /* the answer was larger than what is kept, or broke off */
 	bool failed; /* it was closed before it ended */
@@ -107,6 +110,27 @@ subrequest_take(struct front *f, size_t n)
 	iobuf_consume(&f->in, n);
 }
 
+/* What passes is known by its head; of what is the client's, no more is kept than fits, and its
+ * body has the time-out once: no server holds a request for as long as it likes. */
+static void
+subrequest_judge(struct subrequest *s)
+{
+	uint64_t now = clock_mono_coarse_ms();
+	struct subrequest_answer a = {0};
+
+	if (s->enough)
+		return;
+	if (s->until_ms == 0 && subrequest_parse(s, &a)) {
+		s->until_ms = now + s->front.exchange->limits->timeout_ms[CONF_TIMEOUT_READ];
+		s->enough = auth_forward_judge(s->response.status) == AUTH_FORWARD_PASS;
+	}
+	if (s->until_ms && now > s->until_ms)
+		s->cut = true;
+	s->enough = s->enough || s->cut;
+	if (s->enough)
+		event_active(&s->event, EV_TIMEOUT, 0);
+}
+
 static enum front_io
 subrequest_flush(struct front *f)
 {
@@ -115,6 +139,7 @@ subrequest_flush(struct front *f)
 	if (!s->cut && buf_append_slice(&s->answer, iobuf_slice(&f->out)) < 0)
 		s->cut = true;
 	iobuf_release(&f->out, &f->conn->worker->blocks);
+	subrequest_judge(s);
 	return FRONT_IO_OK;
 }
 
@@ -184,7 +209,7 @@ subrequest_on_event(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (s->front.exchange && !s->front.closed)
+	if (s->front.exchange && !s->front.closed && !s->enough)
 		subrequest_drive(&s->front);
 	else
 		subrequest_tell(s);

@@ -28,7 +28,7 @@ is_asked_with(const struct http_field *field, struct slice name)
 {
 	if (field->flags || (http_name_what(field->id) & HTTP_HOP) || field->id == HTTP_NAME_HOST ||
 		field->id == HTTP_NAME_CONTENT_LENGTH || field->id == HTTP_NAME_TRANSFER_ENCODING ||
-		field->id == HTTP_NAME_EXPECT)
+		field->id == HTTP_NAME_EXPECT || field->id == HTTP_NAME_X_FORWARDED_OTHER)
 		return false;
 	return !slice_istarts(name, SLICE_LIT("if-")) && !slice_ieq(name, SLICE_LIT("range")) &&
 	       !slice_istarts(name, SLICE_LIT("x-original-")) &&

@@ -1,5 +1,6 @@
 """Forward authentication: another server is asked, and whatever goes wrong keeps the client out."""
 
+import contextlib
 import time
 
 import h2_client
@@ -100,6 +101,30 @@ def test_its_refusal_is_the_clients_answer(site, origin, want, status):
             assert r.header("www-authenticate") == "Bearer" and not r.header("x-want")
     assert not origin.requests()
     assert site.stats()["auth_refused"] == 3
+
+
+@pytest.mark.parametrize("status,expected", [(200, 200), (403, 403)])
+@pytest.mark.parametrize("pause", [0, 0.2])
+def test_an_answer_whose_body_never_ends_is_known_by_its_head(sluice, backend, origin, status, expected, pause):
+    def endless(conn):
+        conn.read_head()
+        conn.send(b"HTTP/1.1 %d X\r\nRemote-User: ann\r\nTransfer-Encoding: chunked\r\n\r\n" % status)
+        with contextlib.suppress(OSError):
+            while True:
+                conn.send(b"1000\r\n" + b"x" * 4096 + b"\r\n" if not pause else b"1\r\nx\r\n")
+                time.sleep(pause)
+    s = sluice(CONF, port_auth=backend.raw(endless).port, port_back=origin.port)
+    began = time.monotonic()
+    assert s.get("/x", timeout=20).status == expected
+    assert time.monotonic() - began < 12
+
+
+def test_a_trusted_peer_says_nothing_of_the_request_itself(sluice, auth, origin):
+    s = sluice(CONF + "trusted 127.0.0.1\n", port_auth=auth.port, port_back=origin.port)
+    assert s.get("/x", headers=[("X-Forwarded-Uri", "/open/"), ("X-Forwarded-Method", "OPTIONS")]).status == 200
+    asked, = auth.requests()
+    assert asked.header("x-original-uri") == "/x"
+    assert not asked.header("x-forwarded-uri") and not asked.header("x-forwarded-method")
 
 
 @pytest.mark.parametrize("want,status", [
