@@ -113,6 +113,8 @@ void exchange_cache_was_read(struct exchange *x);
 bool exchange_disk_find(struct exchange *x);
 /* What is on disk for the URL is void; the answer's head waits until that is written. */
 void exchange_disk_invalidate(struct exchange *x, struct slice url);
+/* The leader waits for its client: others do not wait for that for long. */
+void exchange_collapse_bound(struct exchange *x);
 /* It waits no longer. */
 void exchange_disk_leave(struct exchange *x);
 /* It has waited for long enough. */

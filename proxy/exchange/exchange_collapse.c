@@ -10,6 +10,8 @@
 
 #include <stdlib.h>
 
+#define COLLAPSE_SLOW_MS 3000 /* so long may the client of who leads take its time */
+
 /* Outlives its exchange when that leaves while it is being woken. */
 struct flight_ticket {
 	struct flight_waiter waiter;
@@ -107,6 +109,13 @@ void
 exchange_collapse_end(struct exchange *x, enum flight_end end)
 {
 	flight_end(x->worker->flights, &x->cached->flight, end, clock_mono_coarse_ms());
+}
+
+void
+exchange_collapse_bound(struct exchange *x)
+{
+	if (x->cached->flight && x->retry.deadline_ms == 0)
+		timer_set(&x->worker->timers, &x->retry, clock_mono_coarse_ms() + COLLAPSE_SLOW_MS);
 }
 
 void

@@ -5,6 +5,7 @@ import threading
 import time
 
 import pytest
+from h2_client import H2Client
 from lab import wait_for
 
 CONF = """\
@@ -160,6 +161,20 @@ def test_a_backend_that_dies_meanwhile(site, origin):
     wait_for(lambda: site.stats()["cache_collapsed"] == 19, what="19 that wait")
     origin.stop()
     assert all(r.status == 502 for r in answers(clients))
+
+
+def test_a_leader_that_takes_nothing_holds_nobody_for_long(sluice, origin):
+    """Its answer stops where its window ends, and so does what would be stored."""
+    s = sluice(CONF + "listen 127.0.0.1:@port_tls@ tls http2\ncertificate default @cert@\n", backend=origin.address)
+    began = time.monotonic()
+    with H2Client("127.0.0.1", s.ports["port_tls"], window=0) as leader:
+        leader.start("/big", authority="a")
+        wait_for(lambda: asked(origin, "/big") == 1, what="the leader's request")
+        assert s.get("/big", host="a", timeout=40, tls=True, port=s.ports["port_tls"]).body == BIG
+        assert s.stats()["cache_collapsed"] == 1
+        assert time.monotonic() - began < 20, "not for timeout read, a minute"
+        # What it got is stored: from here on nobody waits.
+        assert "hit" in s.get("/big", host="a", tls=True, port=s.ports["port_tls"]).header("cache-status")
 
 
 def test_a_slow_leader_does_not_hold_the_others(site, origin):
