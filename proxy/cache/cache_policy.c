@@ -102,13 +102,16 @@ parse_age(struct slice value)
 									 : CACHE_SECONDS_MAX;
 }
 
+/* Names with '_' or '.' reach the backend where the place lets them through, which is found out
+ * only when a request goes there: too late for one that looks for what is stored. */
 static bool
 lists_all(struct slice value)
 {
 	struct slice one;
 
 	while (http_list_next(&value, &one))
-		if (slice_eq_str(one, "*"))
+		if (slice_eq_str(one, "*") || slice_index(one, '_') < one.n ||
+			slice_index(one, '.') < one.n)
 			return true;
 	return false;
 }
@@ -183,15 +186,17 @@ cache_facts_read(const struct http_response *r, struct cache_facts *ret)
 
 /* --- storing --------------------------------------------------------------------------------- */
 
-/* What is known to mean one thing for all (RFC 9110 section 15, RFC 7725). Not so a part, "not
+/* What is known to mean one thing for all (RFC 9110 section 15, RFC 7725). Not so what is wrong
+ * with a request's head or body, of which the key knows nothing: whoever sends one that the backend
+ * refuses would have everybody refused. Nor a part, "not
  * modified" or "no such range", which answer this one request, nor what nobody has defined; and
  * 428, 429, 431 and 511 must not be stored (RFC 6585). */
 static bool
 is_understood(uint16_t status)
 {
 	return (status >= 200 && status <= 204) || (status >= 300 && status <= 303) ||
-	       status == 307 || status == 308 || (status >= 400 && status <= 415) ||
-	       status == 417 || status == 421 || status == 422 || status == 426 || status == 451 ||
+	       status == 307 || status == 308 || (status >= 401 && status <= 405) ||
+	       status == 409 || status == 410 || status == 414 || status == 451 ||
 	       (status >= 500 && status <= 505);
 }
 

@@ -347,8 +347,9 @@ exchange_cache_capture(struct exchange *x, size_t from, const struct buf *out)
 	c->detail = decide(x, &facts);
 	if (c->detail) {
 		fill_clear(f);
-		/* What is stored is not what the backend says now. */
-		if (c->object && x->response.status < 500)
+		/* What is stored is not what the backend says now, to everybody. */
+		if (c->object && x->response.status < 500 && !c->request.authorized &&
+			!c->request.no_store)
 			remove_object(x);
 		exchange_collapse_end(
 			x, x->response.status < 500 ? FLIGHT_END_PASSED : FLIGHT_END_ERROR);

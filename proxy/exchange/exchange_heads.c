@@ -220,7 +220,7 @@ facts_of(struct exchange *x, const struct conf_site *site)
 		.peer = slice_str(x->conn->peer),
 		.client_port = x->client_named ? 0 : x->conn->origin.peer_port,
 		.server_port = x->conn->origin.port,
-		.tls = x->conn->ssl != NULL,
+		.tls = exchange_is_secure(x),
 		.path = x->path.match,
 		.request_id = exchange_request_id(x),
 		.server_name = site ? slice_str(site->hosts[0]) : (struct slice){0}};

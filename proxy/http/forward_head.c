@@ -189,8 +189,8 @@ is_forwarded(const struct forward_request *f, const struct http_field *field)
 			return false;
 	if (!(http_name_what(field->id) & HTTP_OURS))
 		return true;
-	/* X-Forwarded-Server and its kin. */
-	return f->trusted && field->id == HTTP_NAME_X_FORWARDED_OTHER;
+	/* X-Forwarded-Server and its kin; what is stored must not depend on them. */
+	return f->trusted && !f->cached && field->id == HTTP_NAME_X_FORWARDED_OTHER;
 }
 
 /* What Trailer fields announce and may come (RFC 9110 section 6.6.2), as one field. Never longer

@@ -386,6 +386,50 @@ def test_what_is_not_stored_says_why(site, path, why):
     assert site.stats()["cache_stored"] == 0
 
 
+TOLD = """\
+listen 127.0.0.1:@port@ plain
+listen 127.0.0.1:@port_tls@ tls
+certificate default @cert@
+trusted 127.0.0.1
+site a {
+    cache on
+    route / -> http://@backend@ { header request pass X_Key ; header request X-Scheme $scheme }
+}
+"""
+
+
+def test_what_is_stored_says_nothing_of_who_asked(sluice, backend):
+    """Fields that a place lets through and that trusted peers name, and heads that a backend does not like."""
+    asked = []
+
+    def tell(request):
+        asked.append(request)
+        if request.target == "/by-key":
+            return 200, [CACHED, ("Vary", "X_Key")], (request.header("x_key") or "none").encode()
+        if request.target == "/scheme":
+            return 200, [CACHED], (request.header("x-forwarded-scheme") or "none").encode()
+        return (400 if request.header("x-odd") else 200), [CACHED], b"page"
+    s = sluice(TOLD, backend=backend.http(tell).address)
+    for key in ("alice", "bob"):
+        assert s.get("/by-key", host="a", headers=[("X_Key", key)]).body == key.encode()
+    assert [s.get("/scheme", host="a", headers=h).body for h in ([("X-Forwarded-Scheme", "http")], [])] == [b"none"] * 2
+    assert s.get("/page", host="a", headers=[("X-Odd", "1")]).status == 400
+    assert s.get("/page", host="a").status == 200
+
+
+def test_an_answer_that_is_fetched_anew_in_the_background_is_of_the_same_scheme(sluice, backend):
+    def tell(request):
+        n = count(request)
+        life = 1 if n == 1 else 3600
+        fields = [("Cache-Control", f"max-age={life}, stale-while-revalidate=60")]
+        return 200, fields, f"{n} {request.header('x-scheme')}".encode()
+    s = sluice(TOLD, backend=backend.http(tell).address)
+    options = {"host": "a", "tls": True, "port": s.ports["port_tls"]}
+    assert s.get("/again", **options).body == b"1 https"
+    wait_for(lambda: s.get("/again", **options).body.startswith(b"2 "), what="the new answer")
+    assert s.get("/again", **options).body == b"2 https"
+
+
 @pytest.mark.parametrize("path", ["/cut", "/broken-chunks"])
 def test_a_body_that_is_cut_is_not_stored(site, path):
     for _ in range(2):
