@@ -416,16 +416,20 @@ int
 backend_pool_queue(struct backend_waiter *w)
 {
 	struct backend_set *set = w->pool->set;
-	int rc = -1;
+	int rc;
 
 	pthread_mutex_lock(&set->lock);
 	list_init(&w->node);
 	w->granted = NULL;
-	if (set->n_queued < w->pool->route->upstream.queue) {
+	/* Who gave it back found nobody in the queue. */
+	rc = pool_take(w->pool, &w->ask, &w->granted);
+	if (rc < 0)
+		rc = BACKENDS_NONE;
+	if (rc < 0 && set->n_queued < w->pool->route->upstream.queue) {
 		list_append(&set->queue, &w->node);
 		set->n_queued++;
 		w->pool->n_queued++;
-		rc = 0;
+		rc = BACKENDS_FULL;
 	}
 	pthread_mutex_unlock(&set->lock);
 	return rc;

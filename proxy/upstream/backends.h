@@ -63,7 +63,8 @@ struct backend_waiter {
 	int index;
 };
 
-/* Queues it: pool, ask and on_granted are filled. 0, or -1: the queue is full. */
+/* Queues it: pool, ask and on_granted are filled. BACKENDS_FULL: it waits; BACKENDS_NONE: the queue
+ * is full; else a place has become free since it was asked for: the index, and granted is set. */
 int backend_pool_queue(struct backend_waiter *w);
 /* Out of the queue, before or after it was granted a place. True: it was, and on_granted was
  * called; the place has been given back. */

@@ -60,6 +60,38 @@ teardown(void **state)
 }
 
 static void
+nobody_waits_in_vain(struct backend_waiter *w)
+{
+	(void)w;
+	fail_msg("it has its place already");
+}
+
+/* The place was given back between the question and the queue, when nobody stood there. */
+static void
+who_queues_takes_what_has_become_free(void **state)
+{
+	struct conf *c = parse("listen 80 plain\nsite * { route / -> http://a:1 http://b:2 {\n"
+			       "max-connections 1 queue 2 } }");
+	struct backend_pool *p = pool_of(c);
+	struct backend_waiter w = {.pool = p,
+		.ask = {.usable = BOTH, .now = 1000},
+		.on_granted = nobody_waits_in_vain};
+	struct backend *a, *b, *none;
+
+	(void)state;
+	assert_true(take(p, BOTH, 1000, &a) >= 0);
+	assert_true(take(p, BOTH, 1000, &b) >= 0);
+	assert_int_equal(take(p, BOTH, 1000, &none), BACKENDS_FULL);
+	backend_release(a);
+	assert_true(backend_pool_queue(&w) >= 0);
+	assert_ptr_equal(w.granted, a);
+	backend_release(w.granted);
+	backend_release(b);
+	backend_pool_free(&p);
+	conf_unref(&c);
+}
+
+static void
 those_that_failed_are_passed_over(void **state)
 {
 	struct conf *c = parse("listen 80 plain\nsite * { route / -> http://a:1 http://b:2 {\n"
@@ -167,6 +199,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			who_queues_takes_what_has_become_free, setup, teardown),
 		cmocka_unit_test_setup_teardown(those_that_failed_are_passed_over, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			when_all_are_down_the_first_to_fail_is_tried, setup, teardown),
