@@ -39,6 +39,8 @@ exchange_on_retry(struct timer *t)
 		exchange_collapse_timeout(x);
 	else if (exchange_cache_holds(x))
 		exchange_disk_timeout(x);
+	else if (x->state == EXCHANGE_RELAY && !x->head_held && x->cached)
+		exchange_collapse_end(x, FLIGHT_END_SLOW);
 	x->head_held = false;
 	front_drive(x->front);
 }
@@ -470,8 +472,9 @@ exchange_fail(struct exchange *x, uint16_t status, const char *why)
 void
 exchange_unusable(struct exchange *x, const char *why)
 {
-	if (x->cached && exchange_cache_failed(x))
-		return;
+	/* Nor is it one for those who wait for the same, or for what is stored. */
+	if (x->cached)
+		exchange_collapse_end(x, FLIGHT_END_LOST);
 	stats_add(&x->worker->stats, STAT_UPSTREAM_FAILED, 1);
 	exchange_answer(x, 502, NULL, why);
 }

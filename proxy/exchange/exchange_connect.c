@@ -63,6 +63,12 @@ exchange_classify(int error)
 		return WAITING_UNREACHABLE;
 	case EPROTO:
 		return WAITING_TLS;
+	case EMFILE:
+	case ENFILE:
+	case ENOMEM:
+	case ENOBUFS:
+	case EADDRNOTAVAIL:
+		return WAITING_LOCAL;
 	default:
 		return WAITING_OTHER;
 	}
@@ -459,6 +465,10 @@ exchange_blame(struct exchange *x, const char *why)
 {
 	struct upstream *u = x->upstream;
 
+	/* A server that does not wait for a body as long as we do has not failed: any client could
+	 * withhold one. */
+	if (x->state == EXCHANGE_RELAY && u && u->wrote && !x->request_sent)
+		return;
 	if (u && u->place && backend_failed(u->place, x->pool, why, clock_mono_coarse_ms()))
 		worker_note_target(x->worker, u->place, why);
 }

@@ -183,22 +183,28 @@ pool_refuse(struct exchange *x, const char *why)
 	exchange_answer_later(x, 503, POOL_RETRY_AFTER_S, why);
 }
 
-/* No target has room. */
-static void
+/* No target had room. Returns the one that has some by now, or BACKENDS_FULL: it waits, or was
+ * refused. */
+static int
 pool_queue(struct exchange *x, const struct backend_ask *ask)
 {
 	struct place_ticket *t = ticket_new(x, ask);
+	int index = t ? backend_pool_queue(&t->waiter) : BACKENDS_NONE;
 
-	if (!t || backend_pool_queue(&t->waiter) < 0) {
+	if (index != BACKENDS_FULL) {
+		if (index >= 0)
+			x->place = steal_ptr(&t->waiter.granted);
+		else
+			pool_refuse(x, "no target has room, and the queue is full");
 		exchange_ticket_free(t);
-		pool_refuse(x, "no target has room, and the queue is full");
-		return;
+		return index >= 0 ? index : BACKENDS_FULL;
 	}
 	x->ticket = t;
 	stats_add(&x->worker->stats, STAT_REQUESTS_QUEUED, 1);
 	front_set_wait(x->front, CONN_WAIT_NOTHING, 0);
 	timer_set(&x->worker->timers, &x->retry, ask->now + x->route->upstream.queue_timeout_ms);
 	exchange_set_state(x, EXCHANGE_WAIT);
+	return BACKENDS_FULL;
 }
 
 static void
@@ -270,10 +276,10 @@ pool_choose(struct exchange *x)
 		ask.key = pool_key(x);
 	index = backend_pool_take(x->pool, &ask, &x->place);
 	if (index == BACKENDS_FULL)
-		pool_queue(x, &ask);
+		index = pool_queue(x, &ask);
 	else if (index == BACKENDS_NONE)
 		pool_wait(x, ask.now);
-	else
+	if (index >= 0)
 		pool_settle(x, (size_t)index);
 	return index >= 0;
 }
@@ -286,7 +292,8 @@ pool_note(struct exchange *x, enum waiting_error error)
 {
 	struct backend *b = x->upstream ? x->upstream->place : x->place;
 
-	if (b && backend_failed(b, x->pool, waiting_error_text(error), clock_mono_coarse_ms()))
+	if (b && error != WAITING_LOCAL &&
+		backend_failed(b, x->pool, waiting_error_text(error), clock_mono_coarse_ms()))
 		worker_note_target(x->worker, b, waiting_error_text(error));
 	x->tried |= UINT64_C(1) << x->target_index;
 	x->tries++;

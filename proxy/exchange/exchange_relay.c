@@ -267,6 +267,7 @@ relay_begin_answer(struct exchange *x)
 	exchange_answered(x);
 	/* RFC 8441 section 5: to an HTTP/2 client 2xx would say that the tunnel stands. */
 	if (x->front->framed && x->request.websocket && r->status < 300) {
+		x->front->wasted = true;
 		exchange_unusable(x, "backend does not switch to WebSocket");
 		return;
 	}
@@ -363,6 +364,15 @@ relay_interim(struct exchange *x)
 		exchange_fail(x, 502, "too many interim answers");
 }
 
+/* A server that repeats what it was asked, in Location or elsewhere, says as much as the client
+ * wants it to. */
+static bool
+relay_head_is_large(const struct http_response *r)
+{
+	return r->reason == HTTP_REASON_FIELD_TOO_LONG || r->reason == HTTP_REASON_HEAD_TOO_LARGE ||
+	       r->reason == HTTP_REASON_TOO_MANY_FIELDS;
+}
+
 /* True when the head is complete, or the exchange took another way. */
 static bool
 relay_parse_head(struct exchange *x)
@@ -376,7 +386,10 @@ relay_parse_head(struct exchange *x)
 		case HTTP_NEED_MORE:
 			return false;
 		case HTTP_BAD:
-			exchange_fail(x, 502, http_reason_text(x->response.reason));
+			if (relay_head_is_large(&x->response))
+				exchange_unusable(x, http_reason_text(x->response.reason));
+			else
+				exchange_fail(x, 502, http_reason_text(x->response.reason));
 			return true;
 		case HTTP_DONE:
 			break;
@@ -691,6 +704,8 @@ relay_set_wait(struct exchange *x)
 		wait = CONN_WAIT_BODY;
 		which = CONF_TIMEOUT_IDLE;
 	}
+	if (wait == CONN_WAIT_CLIENT && x->cached)
+		exchange_collapse_bound(x);
 	if (!x->progress && wait == f->wait)
 		return true;
 	x->progress = false;

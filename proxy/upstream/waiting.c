@@ -77,6 +77,8 @@ waiting_error_text(enum waiting_error error)
 		return "backend is unreachable";
 	case WAITING_TLS:
 		return "TLS handshake with the backend failed";
+	case WAITING_LOCAL:
+		return "no descriptor, port or memory for a connection to the backend";
 	case WAITING_OTHER:
 		return "connection to the backend failed";
 	case WAITING_NO_ERROR:
@@ -91,7 +93,8 @@ after_error(const struct waiting_input *in, uint64_t deadline, uint64_t patience
 {
 	uint64_t next = in->error_at + retry_pause(in->attempts);
 
-	if (in->error == WAITING_OTHER || in->error == WAITING_TLS || in->error_at >= patience)
+	if (in->error == WAITING_OTHER || in->error == WAITING_LOCAL || in->error == WAITING_TLS ||
+		in->error_at >= patience)
 		return fail(502, waiting_error_text(in->error));
 	if (next < in->now)
 		next = in->now;

@@ -4,6 +4,7 @@ The proxy process alone, so that the test says what lxc would say, and when.
 """
 
 import collections
+import contextlib
 import time
 
 import pytest
@@ -148,6 +149,32 @@ def test_a_target_that_is_back_begins_with_little(host, backend, three, slow):
     late.start()
     wait_for(lambda: ask(h).body == b"late", what="the target to be back")
     assert 8 <= spread(h, 20)["a"] <= 12 if not slow else spread(h, 20)["a"] >= 15
+
+
+@pytest.mark.parametrize("kind", ["long field", "large head", "many fields", "withheld body"])
+def test_a_client_takes_no_target_out(host, backend, kind):
+    """What it provokes with every server is no failure of them."""
+    def serve(conn):
+        if not conn.read_head():
+            return
+        if kind == "withheld body":
+            conn.sock.settimeout(0.2)
+            with contextlib.suppress(OSError):
+                conn.sock.recv(100)
+            return
+        line = b"X-Echo: " + b"x" * (9000 if kind == "long field" else 5000) + b"\r\n"
+        lines = line * (20 if kind == "large head" else 1) if kind != "many fields" else b"X: y\r\n" * 2000
+        conn.send(b"HTTP/1.1 301 Moved\r\n" + lines + b"Content-Length: 0\r\n\r\n")
+        conn.sock.recv(1)
+    two = [backend.raw(serve) for _ in range(2)]
+    h = host(two, "passive fail 1 in 10s for 60s")
+    for _ in range(4):
+        c = h.client(timeout=20)
+        length = b"Content-Length: 5\r\n" if kind == "withheld body" else b""
+        c.send(b"GET /x HTTP/1.1\r\nHost: a\r\n" + length + b"\r\n")
+        assert c.response().status == 502
+        c.close()
+    assert "target is down" not in log(h)
 
 
 def test_passive_off_keeps_trying(host, three):

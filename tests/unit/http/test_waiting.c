@@ -132,7 +132,7 @@ static void
 refusal_of_a_calm_container_is_502_at_once(void **state)
 {
 	static const enum waiting_error errors[] = {
-		WAITING_REFUSED, WAITING_UNREACHABLE, WAITING_OTHER};
+		WAITING_REFUSED, WAITING_UNREACHABLE, WAITING_LOCAL, WAITING_OTHER};
 	struct waiting_input in = calm();
 
 	(void)state;
