@@ -32,9 +32,10 @@
 	4 /* what is read of them for clients: this part of the memory's budget                    \
 	   */
 #define DISK_INDEX_QUARTERS                                                                        \
-	3                  /* of the memory's budget may go to the index; beyond, the oldest goes */
-#define DISK_STREAMS_MIN 2 /* but always so many clients */
-#define DISK_FRESH_MIN 60  /* seconds: validations that bring less are not written */
+	3 /* of the memory's budget may go to the index; beyond, the oldest goes */
+#define DISK_STREAM_CLIENT_SHARE 4 /* one connection may hold a quarter of them, or one */
+#define DISK_STREAMS_MIN 2         /* but always so many clients */
+#define DISK_FRESH_MIN 60          /* seconds: validations that bring less are not written */
 
 enum disk_state {
 #define DISK_STATE_ENUM(id, word, what) DISK_STATE_##id,
@@ -113,8 +114,9 @@ void cache_disk_part_end(struct cache_disk *d, struct disk_part **part, struct c
 /* It comes to nothing. Leaves NULL behind; *part may be NULL. */
 void cache_disk_part_drop(struct disk_part **part);
 
-/* A client begins to get one. False: there are enough. */
-bool cache_disk_stream_begin(struct cache_disk *d);
+/* A client begins to get one, beside those that its connection holds. False: there are enough, or
+ * it has its share: who takes nothing of many must not keep others from the disk. */
+bool cache_disk_stream_begin(struct cache_disk *d, unsigned held);
 void cache_disk_stream_end(struct cache_disk *d);
 /* Reads one piece into *buffer, which has room for CACHE_FAR_PIECE bytes and is taken over; w is
  * told, and has it then. False: there is too much to do, and *buffer stays the caller's. */

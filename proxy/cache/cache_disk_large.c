@@ -309,12 +309,16 @@ disk_part_run(
 /* --- reading --------------------------------------------------------------------------------- */
 
 bool
-cache_disk_stream_begin(struct cache_disk *d)
+cache_disk_stream_begin(struct cache_disk *d, unsigned held)
 {
 	uint64_t max = cache_store_object_max(d->store) * CACHE_OBJECT_SHARE / DISK_STREAM_SHARE /
 		       (2 * CACHE_FAR_PIECE);
 
-	if (atomic_fetch_add(&d->n_streams, 1) < (max > DISK_STREAMS_MIN ? max : DISK_STREAMS_MIN))
+	if (max < DISK_STREAMS_MIN)
+		max = DISK_STREAMS_MIN;
+	if (held > 0 && held >= max / DISK_STREAM_CLIENT_SHARE)
+		return false;
+	if (atomic_fetch_add(&d->n_streams, 1) < max)
 		return true;
 	cache_disk_stream_end(d);
 	return false;

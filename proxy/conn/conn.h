@@ -83,6 +83,7 @@ struct conn {
 	struct iobuf wire[CONN_WIRE_BLOCKS]; /* records that are still to be sent, in this order */
 	char peer[ADDR_TEXT_MAX];            /* the client's address as text */
 	uint32_t requests;
+	uint32_t far_streams; /* of its requests, that are answered from the cache's disk */
 	uint64_t idle_ms; /* how long the place that answered last lets it be idle; 0: none has yet
 			   */
 	uint64_t lingered;

@@ -27,6 +27,7 @@ exchange_far_release(struct exchange *x)
 	cache_body_unref(&s->piece);
 	cache_body_unref(&s->ahead);
 	cache_body_unref(&s->spare);
+	x->conn->far_streams--;
 	cache_disk_stream_end(x->worker->disk);
 	x->cached->far = NULL;
 }
@@ -144,10 +145,13 @@ exchange_far_begin(struct exchange *x)
 	struct exchange_cache *c = x->cached;
 	struct far_stream *s = NULL;
 
-	if (cache_disk_stream_begin(x->worker->disk)) {
+	if (cache_disk_stream_begin(x->worker->disk, x->conn->far_streams)) {
+		x->conn->far_streams++;
 		s = arena_zalloc(x->arena, sizeof(*s));
-		if (!s)
+		if (!s) {
+			x->conn->far_streams--;
 			cache_disk_stream_end(x->worker->disk);
+		}
 	}
 	c->far = s;
 	if (s)
