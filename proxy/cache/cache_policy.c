@@ -200,6 +200,18 @@ is_understood(uint16_t status)
 	       (status >= 500 && status <= 505);
 }
 
+bool
+cache_status_refuses(uint16_t status)
+{
+	static const uint16_t all[] = {
+		400, 406, 408, 411, 412, 413, 415, 416, 417, 421, 422, 426, 428, 431};
+
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+		if (all[i] == status)
+			return true;
+	return false;
+}
+
 static bool
 is_heuristic(uint16_t status)
 {

@@ -78,5 +78,7 @@ bool cache_terms_rescues(const struct cache_terms *t, int64_t age, bool away);
 /* Whether the content type is one of `cache static`: style sheets, scripts, images, fonts,
  * WebAssembly. Parameters are ignored. */
 bool cache_type_is_static(struct slice type);
+/* Whether it refuses this one request for what the key does not hold: its head, body or range. */
+bool cache_status_refuses(uint16_t status);
 
 #endif

@@ -39,8 +39,6 @@ exchange_on_retry(struct timer *t)
 		exchange_collapse_timeout(x);
 	else if (exchange_cache_holds(x))
 		exchange_disk_timeout(x);
-	else if (x->state == EXCHANGE_RELAY && !x->head_held && x->cached)
-		exchange_collapse_end(x, FLIGHT_END_SLOW);
 	x->head_held = false;
 	front_drive(x->front);
 }

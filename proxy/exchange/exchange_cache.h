@@ -57,6 +57,8 @@ struct exchange_cache {
 	uint64_t at, left;        /* of its body */
 	struct cache_fill fill;
 	struct flight *flight;        /* that it leads; NULL: none */
+	struct timer slow;            /* ends the flight; set when its client is first waited for */
+	struct exchange *exchange;    /* whose this is */
 	struct flight_ticket *ticket; /* behind another's; NULL: none */
 	struct disk_ticket *disk;     /* it waits for the disk; NULL: it does not */
 	struct far_stream *far;       /* the body is sent from disk; NULL: it is not */
@@ -113,8 +115,6 @@ void exchange_cache_was_read(struct exchange *x);
 bool exchange_disk_find(struct exchange *x);
 /* What is on disk for the URL is void; the answer's head waits until that is written. */
 void exchange_disk_invalidate(struct exchange *x, struct slice url);
-/* The leader waits for its client: others do not wait for that for long. */
-void exchange_collapse_bound(struct exchange *x);
 /* It waits no longer. */
 void exchange_disk_leave(struct exchange *x);
 /* It has waited for long enough. */
@@ -166,6 +166,8 @@ void exchange_spill_end(struct exchange *x, struct cache_object *o);
 /* The store has nothing for it that is fresh. True: it waits for another request; else it may lead
  * others from here on. */
 bool exchange_collapse(struct exchange *x);
+/* The client is waited for: others do not wait for that for long. */
+void exchange_collapse_bound(struct exchange *x);
 /* What it leads, if anything, has come to an end. */
 void exchange_collapse_end(struct exchange *x, enum flight_end end);
 /* It waits no longer. */

@@ -39,6 +39,8 @@ exchange_cache_release(struct exchange *x)
 	exchange_far_release(x);
 	exchange_collapse_leave(x);
 	exchange_collapse_end(x, FLIGHT_END_LOST);
+	if (x->cached->slow.on_fire)
+		timer_remove(&x->worker->timers, &x->cached->slow);
 	fill_clear(&x->cached->fill);
 	cache_body_unref(&x->cached->parts);
 	cache_object_unref(&x->cached->object);
@@ -331,6 +333,22 @@ decide(struct exchange *x, struct cache_facts *facts)
 	return why ? why : refuse_length(x);
 }
 
+/* Whether it is a reason to take out what others have. */
+static bool
+says_for_all(const struct exchange *x)
+{
+	return x->response.status < 500 && !x->cached->request.authorized &&
+	       !x->cached->request.no_store && !cache_status_refuses(x->response.status);
+}
+
+static enum flight_end
+end_of_unstored(uint16_t status)
+{
+	if (cache_status_refuses(status))
+		return FLIGHT_END_LOST;
+	return status < 500 ? FLIGHT_END_PASSED : FLIGHT_END_ERROR;
+}
+
 void
 exchange_cache_capture(struct exchange *x, size_t from, const struct buf *out)
 {
@@ -348,11 +366,9 @@ exchange_cache_capture(struct exchange *x, size_t from, const struct buf *out)
 	if (c->detail) {
 		fill_clear(f);
 		/* What is stored is not what the backend says now, to everybody. */
-		if (c->object && x->response.status < 500 && !c->request.authorized &&
-			!c->request.no_store)
+		if (c->object && says_for_all(x))
 			remove_object(x);
-		exchange_collapse_end(
-			x, x->response.status < 500 ? FLIGHT_END_PASSED : FLIGHT_END_ERROR);
+		exchange_collapse_end(x, end_of_unstored(x->response.status));
 		return;
 	}
 	buf_init(&f->head, CACHE_HEAD_MAX);

@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-#define COLLAPSE_SLOW_MS 3000 /* so long may the client of who leads take its time */
+#define COLLAPSE_SLOW_MS 3000 /* from when the leader first waits for its client */
 
 /* Outlives its exchange when that leaves while it is being woken. */
 struct flight_ticket {
@@ -111,11 +111,24 @@ exchange_collapse_end(struct exchange *x, enum flight_end end)
 	flight_end(x->worker->flights, &x->cached->flight, end, clock_mono_coarse_ms());
 }
 
+static void
+exchange_on_slow(struct timer *t)
+{
+	struct exchange_cache *c = list_entry(t, struct exchange_cache, slow);
+
+	exchange_collapse_end(c->exchange, FLIGHT_END_SLOW);
+}
+
 void
 exchange_collapse_bound(struct exchange *x)
 {
-	if (x->cached->flight && x->retry.deadline_ms == 0)
-		timer_set(&x->worker->timers, &x->retry, clock_mono_coarse_ms() + COLLAPSE_SLOW_MS);
+	struct exchange_cache *c = x->cached;
+
+	if (!c->flight || c->slow.on_fire)
+		return;
+	c->exchange = x;
+	timer_init(&c->slow, exchange_on_slow);
+	timer_set(&x->worker->timers, &c->slow, clock_mono_coarse_ms() + COLLAPSE_SLOW_MS);
 }
 
 void

@@ -67,7 +67,6 @@ exchange_classify(int error)
 	case ENFILE:
 	case ENOMEM:
 	case ENOBUFS:
-	case EADDRNOTAVAIL:
 		return WAITING_LOCAL;
 	default:
 		return WAITING_OTHER;
@@ -467,7 +466,8 @@ exchange_blame(struct exchange *x, const char *why)
 
 	/* A server that does not wait for a body as long as we do has not failed: any client could
 	 * withhold one. */
-	if (x->state == EXCHANGE_RELAY && u && u->wrote && !x->request_sent)
+	if (x->state == EXCHANGE_RELAY && u && u->wrote && !http_body_done(&x->request_body) &&
+		(x->upload_broken || iobuf_len(&u->out) == 0))
 		return;
 	if (u && u->place && backend_failed(u->place, x->pool, why, clock_mono_coarse_ms()))
 		worker_note_target(x->worker, u->place, why);

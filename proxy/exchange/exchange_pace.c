@@ -10,6 +10,7 @@
 #include "proxy/exchange/exchange.h"
 
 #include "core/clock.h"
+#include "proxy/exchange/exchange_cache.h"
 
 static const struct conf_overload *
 client_limits(const struct exchange *x)
@@ -57,6 +58,8 @@ exchange_wait_for_client(struct exchange *x, enum conn_wait wait, uint64_t timeo
 {
 	uint64_t now_ms = clock_mono_coarse_ms(), moved = client_moved(x, wait);
 
+	if (wait == CONN_WAIT_CLIENT && x->cached)
+		exchange_collapse_bound(x);
 	if (pace_too_slow(&x->pace, client_limits(x), moved, now_ms)) {
 		client_too_slow(x, wait);
 		return false;

@@ -704,8 +704,6 @@ relay_set_wait(struct exchange *x)
 		wait = CONN_WAIT_BODY;
 		which = CONF_TIMEOUT_IDLE;
 	}
-	if (wait == CONN_WAIT_CLIENT && x->cached)
-		exchange_collapse_bound(x);
 	if (!x->progress && wait == f->wait)
 		return true;
 	x->progress = false;

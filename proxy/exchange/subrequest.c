@@ -118,10 +118,11 @@ subrequest_judge(struct subrequest *s)
 	uint64_t now = clock_mono_coarse_ms();
 	struct subrequest_answer a = {0};
 
-	if (s->enough)
+	if (s->enough || !s->parent)
 		return;
+	/* The limits are those of the place that asks: a question that was refused has none. */
 	if (s->until_ms == 0 && subrequest_parse(s, &a)) {
-		s->until_ms = now + s->front.exchange->limits->timeout_ms[CONF_TIMEOUT_READ];
+		s->until_ms = now + s->parent->limits->timeout_ms[CONF_TIMEOUT_READ];
 		s->enough = auth_forward_judge(s->response.status) == AUTH_FORWARD_PASS;
 	}
 	if (s->until_ms && now > s->until_ms)

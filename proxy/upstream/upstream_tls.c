@@ -104,20 +104,21 @@ static int
 tls_take(struct upstream *u, int (*take)(SSL *ssl, void *to, size_t n, size_t *ret), char *to,
 	size_t n, size_t *ret)
 {
-	BIO *bio = SSL_get_rbio(u->ssl);
-
 	for (int turn = 0; turn < TLS_TURNS_MAX; turn++) {
-		uint64_t before = BIO_number_read(bio);
+		bool empty;
 		int result, error;
 
 		ERR_clear_error();
+		errno = 0;
 		result = take(u->ssl, to, n, ret);
 		if (result == 1)
 			return 1;
+		/* What the socket said last. */
+		empty = errno == EAGAIN;
 		error = tls_errno(u, result);
 		if (error != EAGAIN)
 			return error == 0 ? 0 : -error;
-		if (u->readable || BIO_number_read(bio) == before)
+		if (u->readable || empty)
 			return -EAGAIN;
 		u->readable = true;
 	}

@@ -78,7 +78,7 @@ waiting_error_text(enum waiting_error error)
 	case WAITING_TLS:
 		return "TLS handshake with the backend failed";
 	case WAITING_LOCAL:
-		return "no descriptor, port or memory for a connection to the backend";
+		return "no descriptor or memory for a connection to the backend";
 	case WAITING_OTHER:
 		return "connection to the backend failed";
 	case WAITING_NO_ERROR:

@@ -25,7 +25,7 @@ enum waiting_error {
 	WAITING_REFUSED,     /* ECONNREFUSED, or reset before the connect was done */
 	WAITING_UNREACHABLE, /* EHOSTUNREACH, ENETUNREACH, EHOSTDOWN, ETIMEDOUT from the kernel */
 	WAITING_TLS,         /* the TLS handshake failed */
-	WAITING_LOCAL,       /* no descriptor, port or memory of ours */
+	WAITING_LOCAL,       /* no descriptor or memory of ours */
 	WAITING_OTHER,
 };
 

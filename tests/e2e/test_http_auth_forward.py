@@ -119,6 +119,18 @@ def test_an_answer_whose_body_never_ends_is_known_by_its_head(sluice, backend, o
     assert time.monotonic() - began < 12
 
 
+def test_a_question_that_would_be_too_large_keeps_the_client_out(site, auth, origin):
+    """Two more fields than the client may have: the proxy refuses its own question, and lives."""
+    seen = {site.get("/x", headers=[(f"X-A{i}", "1") for i in range(n)]).status for n in (97, 98, 99)}
+    assert seen <= {200, 431, 502} and len(seen) > 1
+    long = [("X-Long", "x" * 8000), ("X-Longer", "x" * 8000)]
+    seen = {site.get("/x", headers=[*long, ("X-Rest", "x" * n)]).status for n in range(150, 380, 10)}
+    assert seen <= {200, 431, 502} and len(seen) > 1
+    assert site.get("/x").status == 200
+    assert "child ended" not in site.log
+    assert len(origin.requests()) == len(auth.requests())
+
+
 def test_a_trusted_peer_says_nothing_of_the_request_itself(sluice, auth, origin):
     s = sluice(CONF + "trusted 127.0.0.1\n", port_auth=auth.port, port_back=origin.port)
     assert s.get("/x", headers=[("X-Forwarded-Uri", "/open/"), ("X-Forwarded-Method", "OPTIONS")]).status == 200

@@ -177,6 +177,23 @@ def test_a_leader_that_takes_nothing_holds_nobody_for_long(sluice, origin):
         assert "hit" in s.get("/big", host="a", tls=True, port=s.ports["port_tls"]).header("cache-status")
 
 
+def test_who_waits_goes_on_waiting_for_a_backend_that_takes_its_time(sluice, backend):
+    """Head, a few bytes and the rest come one after the other; nobody waits for the leader's client."""
+    def serve(conn):
+        conn.read_head()
+        conn.send(b"HTTP/1.1 200 OK\r\nCache-Control: max-age=3600\r\nContent-Length: 20\r\n\r\n")
+        for part in (b"0123456789", b"abcdefghij"):
+            time.sleep(0.05 if part[0] == 48 else 1)
+            conn.send(part)
+        conn.note("asked")
+    b = backend.raw(serve)
+    s = sluice(CONF, backend=b.address)
+    clients = ask_all(s, 4, "/parts")
+    assert all(r.body == b"0123456789abcdefghij" for r in answers(clients))
+    wait_for(lambda: b.notes(), what="the note")
+    assert b.notes() == ["asked"]
+
+
 def test_a_slow_leader_does_not_hold_the_others(site, origin):
     """Its answer is read ahead: the store has it while the client sleeps."""
     leader = socket.create_connection(("127.0.0.1", site.port))

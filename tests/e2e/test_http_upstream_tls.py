@@ -192,6 +192,40 @@ def test_an_answer_behind_a_ticket_in_two_pieces(host, backend, certs):
     assert ask(h).body == b"ok"
 
 
+def test_records_that_come_a_few_bytes_at_a_time(host, backend, certs):
+    """What has come of a record is no reason to look for more at once, nor to give up."""
+    cert = certs.make("localhost")
+    body = bytes(range(256)) * 1024
+
+    def serve(conn):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(cert.chain, cert.key)
+        came, goes = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = context.wrap_bio(came, goes, server_side=True)
+
+        def step(what):
+            while True:
+                try:
+                    return what()
+                except ssl.SSLWantReadError:
+                    conn.send(goes.read())
+                    came.write(conn.sock.recv(65536))
+        step(tls.do_handshake)
+        request = b""
+        while b"\r\n\r\n" not in request:
+            request += step(lambda: tls.read(65536))
+        tls.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        flight = goes.read()
+        for at in range(0, len(flight), 32):
+            conn.send(flight[at:at + 32])
+        conn.sock.recv(1)
+    origin = backend.raw(serve)
+    h = host(f"https://localhost:{origin.port}", f"upstream-ca {certs.ca} ; timeout read 20s")
+    for _ in range(5):
+        assert ask(h).body == body
+    assert origin.connections() == 5
+
+
 def test_the_system_has_authorities():
     assert pathlib.Path("/etc/ssl/certs/ca-certificates.crt").exists()
 
