@@ -22,7 +22,7 @@ struct flight;
 	X(STORED, "it is in the store: all look again")                                            \
 	X(PASSED, "it is nobody else's: all ask for themselves, and so do those that come")        \
 	X(ERROR, "the backend fails: all go on for themselves")                                    \
-	X(SLOW, "the leader waits for its client: all go on for themselves")                       \
+	X(SLOW, "the leader waits for its client, or is refused: all go on for themselves")        \
 	X(LOST, "the leader is gone: the first who waits leads")
 
 enum flight_end {

@@ -204,7 +204,7 @@ bool
 cache_status_refuses(uint16_t status)
 {
 	static const uint16_t all[] = {
-		400, 406, 408, 411, 412, 413, 415, 416, 417, 421, 422, 426, 428, 431};
+		400, 406, 408, 411, 412, 413, 415, 416, 417, 421, 422, 425, 426, 428, 429, 431};
 
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
 		if (all[i] == status)

@@ -453,7 +453,10 @@ exchange_fail(struct exchange *x, uint16_t status, const char *why)
 	struct worker *w = x->worker;
 	const char *target = x->target ? x->target->host : x->route->target.host;
 
-	exchange_blame(x, why);
+	/* One that takes too long to take a body is to blame, one that closes before all is here is
+	 * not: any client could withhold it. */
+	if (status == 504 || !exchange_owes_body(x))
+		exchange_blame(x, why);
 	if (x->cached && exchange_cache_failed(x))
 		return;
 	stats_add(&w->stats, STAT_UPSTREAM_FAILED, 1);
@@ -472,20 +475,28 @@ exchange_unusable(struct exchange *x, const char *why)
 {
 	/* Nor is it one for those who wait for the same, or for what is stored. */
 	if (x->cached)
-		exchange_collapse_end(x, FLIGHT_END_LOST);
+		exchange_collapse_pass_on(x);
 	stats_add(&x->worker->stats, STAT_UPSTREAM_FAILED, 1);
 	exchange_answer(x, 502, NULL, why);
 }
 
 /* --- the head -------------------------------------------------------------------------------- */
 
+void
+exchange_note_malformed(struct exchange *x)
+{
+	if (x->front->internal)
+		return;
+	stats_add(&x->worker->stats, STAT_REQUESTS_BAD, 1);
+	conn_violation(x->conn, VIOLATION_MALFORMED);
+}
+
 static void
 exchange_refuse(struct exchange *x)
 {
 	enum http_reason reason = x->request.reason;
 
-	stats_add(&x->worker->stats, STAT_REQUESTS_BAD, 1);
-	conn_violation(x->conn, VIOLATION_MALFORMED);
+	exchange_note_malformed(x);
 	x->keep_alive = false;
 	exchange_answer(
 		x, http_reason_status(reason), http_reason_text(reason), http_reason_text(reason));

@@ -260,6 +260,8 @@ void exchange_answer_copy(
 /* 401 with this challenge. */
 void exchange_answer_challenge(struct exchange *x, struct slice challenge, const char *why);
 void exchange_redirect(struct exchange *x, uint16_t status, struct slice location);
+/* The client's request is malformed: that counts. A question of ours is not its doing. */
+void exchange_note_malformed(struct exchange *x);
 /* 502 or 504: the backend is at fault; noted for the operator. */
 void exchange_fail(struct exchange *x, uint16_t status, const char *why);
 /* 502: its answer is of no use, but an answer it is. Any client could ask for such a one, so none
@@ -370,6 +372,8 @@ void exchange_lost(struct exchange *x, const char *why);
 void exchange_stop_waiting(struct exchange *x);
 /* The backend has answered. */
 void exchange_answered(struct exchange *x);
+/* The backend has begun to get the request, and the client has not sent all of it. */
+bool exchange_owes_body(const struct exchange *x);
 /* The exchange fails: is it the fault of the backend it has, that one hears of it. */
 void exchange_blame(struct exchange *x, const char *why);
 /* One more failed attempt, and its connection is dropped; the caller decides what comes of it. */

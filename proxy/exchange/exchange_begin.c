@@ -12,8 +12,7 @@
 static void
 exchange_malformed(struct exchange *x, enum http_reason reason)
 {
-	stats_add(&x->worker->stats, STAT_REQUESTS_BAD, 1);
-	conn_violation(x->conn, VIOLATION_MALFORMED);
+	exchange_note_malformed(x);
 	x->keep_alive = false;
 	exchange_answer(
 		x, http_reason_status(reason), http_reason_text(reason), http_reason_text(reason));

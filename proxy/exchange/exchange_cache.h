@@ -65,6 +65,7 @@ struct exchange_cache {
 	bool from_disk;               /* what is about to be served was read for it */
 	bool unknown;                 /* what the disk has was not known yet */
 	bool joined;    /* it has been asked whether it leads or waits: once is enough */
+	bool heir;      /* it has waited, and leads now instead of another that came to nothing */
 	bool collapsed; /* its answer came from another's request */
 };
 
@@ -168,6 +169,9 @@ void exchange_spill_end(struct exchange *x, struct cache_object *o);
 bool exchange_collapse(struct exchange *x);
 /* The client is waited for: others do not wait for that for long. */
 void exchange_collapse_bound(struct exchange *x);
+/* It has come to nothing by what its own request is: the next who waits leads; where that was tried
+ * once, all go on. */
+void exchange_collapse_pass_on(struct exchange *x);
 /* What it leads, if anything, has come to an end. */
 void exchange_collapse_end(struct exchange *x, enum flight_end end);
 /* It waits no longer. */

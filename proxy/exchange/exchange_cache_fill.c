@@ -341,12 +341,15 @@ says_for_all(const struct exchange *x)
 	       !x->cached->request.no_store && !cache_status_refuses(x->response.status);
 }
 
-static enum flight_end
-end_of_unstored(uint16_t status)
+static void
+end_unstored(struct exchange *x)
 {
+	uint16_t status = x->response.status;
+
 	if (cache_status_refuses(status))
-		return FLIGHT_END_LOST;
-	return status < 500 ? FLIGHT_END_PASSED : FLIGHT_END_ERROR;
+		exchange_collapse_pass_on(x);
+	else
+		exchange_collapse_end(x, status < 500 ? FLIGHT_END_PASSED : FLIGHT_END_ERROR);
 }
 
 void
@@ -368,7 +371,7 @@ exchange_cache_capture(struct exchange *x, size_t from, const struct buf *out)
 		/* What is stored is not what the backend says now, to everybody. */
 		if (c->object && says_for_all(x))
 			remove_object(x);
-		exchange_collapse_end(x, end_of_unstored(x->response.status));
+		end_unstored(x);
 		return;
 	}
 	buf_init(&f->head, CACHE_HEAD_MAX);

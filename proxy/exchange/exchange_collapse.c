@@ -111,6 +111,12 @@ exchange_collapse_end(struct exchange *x, enum flight_end end)
 	flight_end(x->worker->flights, &x->cached->flight, end, clock_mono_coarse_ms());
 }
 
+void
+exchange_collapse_pass_on(struct exchange *x)
+{
+	exchange_collapse_end(x, x->cached->heir ? FLIGHT_END_SLOW : FLIGHT_END_LOST);
+}
+
 static void
 exchange_on_slow(struct timer *t)
 {
@@ -168,6 +174,7 @@ exchange_on_flight(struct flight_ticket *t)
 	timer_off(&x->retry);
 	x->cached->ticket = NULL;
 	x->cached->flight = steal_ptr(&t->waiter.flight);
+	x->cached->heir = x->cached->flight != NULL;
 	go_on(x, t->waiter.end);
 	front_drive(x->front);
 }

@@ -459,16 +459,18 @@ exchange_is_repeatable(const struct exchange *x)
 	return (unsent || exchange_is_idempotent(x)) && !x->got_bytes && !x->body_touched;
 }
 
+bool
+exchange_owes_body(const struct exchange *x)
+{
+	return x->state == EXCHANGE_RELAY && x->upstream && x->upstream->wrote &&
+	       !http_body_done(&x->request_body);
+}
+
 void
 exchange_blame(struct exchange *x, const char *why)
 {
 	struct upstream *u = x->upstream;
 
-	/* A server that does not wait for a body as long as we do has not failed: any client could
-	 * withhold one. */
-	if (x->state == EXCHANGE_RELAY && u && u->wrote && !http_body_done(&x->request_body) &&
-		(x->upload_broken || iobuf_len(&u->out) == 0))
-		return;
 	if (u && u->place && backend_failed(u->place, x->pool, why, clock_mono_coarse_ms()))
 		worker_note_target(x->worker, u->place, why);
 }

@@ -145,7 +145,10 @@ exchange_far_begin(struct exchange *x)
 	struct exchange_cache *c = x->cached;
 	struct far_stream *s = NULL;
 
-	if (cache_disk_stream_begin(x->worker->disk, x->conn->far_streams)) {
+	/* Where nothing better is to be had, or the backend has just said that this is it, the
+	 * share of the connection does not count. */
+	if (cache_disk_stream_begin(x->worker->disk,
+		    c->forward == CACHE_FORWARD_STALE ? 0 : x->conn->far_streams)) {
 		x->conn->far_streams++;
 		s = arena_zalloc(x->arena, sizeof(*s));
 		if (!s) {

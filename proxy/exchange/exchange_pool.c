@@ -355,7 +355,8 @@ exchange_pool_lost(struct exchange *x, const char *why)
 	x->failure = why;
 	/* One that was kept and is closed by its server at that very moment is nobody's fault. */
 	if (!x->upstream->reused) {
-		exchange_blame(x, why);
+		if (!exchange_owes_body(x))
+			exchange_blame(x, why);
 		x->tried |= UINT64_C(1) << x->target_index;
 	}
 	x->tries++;

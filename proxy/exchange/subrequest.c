@@ -19,6 +19,7 @@ struct subrequest {
 	void (*done)(struct exchange *parent, const struct subrequest_answer *answer);
 	struct buf answer;
 	struct http_response response;
+	uint64_t read_ms;  /* the time-out of the place that names the server */
 	uint64_t until_ms; /* an answer whose head is here has so long for its body; 0: none is */
 	bool enough;       /* the parent is told, whatever still comes */
 	bool driving;
@@ -118,11 +119,10 @@ subrequest_judge(struct subrequest *s)
 	uint64_t now = clock_mono_coarse_ms();
 	struct subrequest_answer a = {0};
 
-	if (s->enough || !s->parent)
+	if (s->enough)
 		return;
-	/* The limits are those of the place that asks: a question that was refused has none. */
 	if (s->until_ms == 0 && subrequest_parse(s, &a)) {
-		s->until_ms = now + s->parent->limits->timeout_ms[CONF_TIMEOUT_READ];
+		s->until_ms = now + s->read_ms;
 		s->enough = auth_forward_judge(s->response.status) == AUTH_FORWARD_PASS;
 	}
 	if (s->until_ms && now > s->until_ms)
@@ -265,6 +265,7 @@ subrequest_new(struct exchange *parent, const struct conf_route *to, struct slic
 	event_assign(&s->event, parent->worker->base, -1, 0, subrequest_on_event, s);
 	kick_init(&s->kick, &s->event);
 	s->parent = parent;
+	s->read_ms = to->limits.timeout_ms[CONF_TIMEOUT_READ];
 	if (subrequest_begin(s, to, head) < 0) {
 		s->parent = NULL;
 		subrequest_release(s);
