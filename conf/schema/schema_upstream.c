@@ -35,7 +35,9 @@ static const struct schema_row rows[] = {
 		.more = "So many failures in a row within this time, and it gets no request for "
 			"that time; then one request tries it, and a further failure takes it out "
 			"again. A failure is a connection that is not made, or ends or is silent "
-			"before the answer, or an answer that is no HTTP. When every target is "
+			"before the answer, or an answer that is no HTTP. What a client can bring "
+			"about with any server is none: an answer whose head is too large, or an "
+			"end while the client has not sent all of its body. When every target is "
 			"down, the one whose failure is the longest ago is tried.",
 		.example = "passive fail 3 in 10s for 30s",
 	},
