@@ -159,28 +159,34 @@ def test_a_pool_of_both_kinds(host, backend, certs):
     assert {ask(h).body for _ in range(8)} == {b"clear", b"tls"}
 
 
+def asked_in_memory(conn, cert):
+    """A request by TLS whose answer is bytes to be sent at will: the session, what it writes, its tickets."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert.chain, cert.key)
+    came, goes = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context.wrap_bio(came, goes, server_side=True)
+
+    def step(what):
+        while True:
+            try:
+                return what()
+            except ssl.SSLWantReadError:
+                conn.send(goes.read())
+                came.write(conn.sock.recv(65536))
+    step(tls.do_handshake)
+    tickets = goes.read()
+    request = b""
+    while b"\r\n\r\n" not in request:
+        request += step(lambda: tls.read(65536))
+    return tls, goes, tickets
+
+
 def test_an_answer_behind_a_ticket_in_two_pieces(host, backend, certs):
     """The first piece of a record without bytes for us comes alone; the rest, and the answer, in one."""
     cert = certs.make("localhost")
 
     def serve(conn):
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(cert.chain, cert.key)
-        came, goes = ssl.MemoryBIO(), ssl.MemoryBIO()
-        tls = context.wrap_bio(came, goes, server_side=True)
-
-        def step(what):
-            while True:
-                try:
-                    return what()
-                except ssl.SSLWantReadError:
-                    conn.send(goes.read())
-                    came.write(conn.sock.recv(65536))
-        step(tls.do_handshake)  # the tickets are in goes now
-        tickets = goes.read()
-        request = b""
-        while b"\r\n\r\n" not in request:
-            request += step(lambda: tls.read(65536))
+        tls, goes, tickets = asked_in_memory(conn, cert)
         tls.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
         flight = tickets + goes.read()
         conn.send(flight[:50])
@@ -198,24 +204,9 @@ def test_records_that_come_a_few_bytes_at_a_time(host, backend, certs):
     body = bytes(range(256)) * 1024
 
     def serve(conn):
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(cert.chain, cert.key)
-        came, goes = ssl.MemoryBIO(), ssl.MemoryBIO()
-        tls = context.wrap_bio(came, goes, server_side=True)
-
-        def step(what):
-            while True:
-                try:
-                    return what()
-                except ssl.SSLWantReadError:
-                    conn.send(goes.read())
-                    came.write(conn.sock.recv(65536))
-        step(tls.do_handshake)
-        request = b""
-        while b"\r\n\r\n" not in request:
-            request += step(lambda: tls.read(65536))
+        tls, goes, tickets = asked_in_memory(conn, cert)
         tls.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
-        flight = goes.read()
+        flight = tickets + goes.read()
         for at in range(0, len(flight), 32):
             conn.send(flight[at:at + 32])
         conn.sock.recv(1)
