@@ -90,7 +90,8 @@ worker_init_parts(struct worker *w, unsigned n_threads)
 	w->bio = conn_bio_new();
 	w->h2 = h2_shared_new();
 	w->tls.staples = map_new();
-	if (!w->burial || !w->bio || !w->h2 || !w->tls.staples ||
+	w->records = malloc(CONN_BATCH_MAX * (TLS_SEAL_MAX + TLS_SEAL_EXTRA));
+	if (!w->burial || !w->records || !w->bio || !w->h2 || !w->tls.staples ||
 		timers_init(&w->timers, w->base) < 0 ||
 		pools_init(&w->pools, w->base, &w->timers) < 0 ||
 		tls_sessions_init(&w->sessions) < 0 || containers_init(&w->containers) < 0 ||
@@ -156,7 +157,8 @@ worker_new(unsigned index, unsigned n_threads, struct tickets *tickets, struct m
 	if (!w->base || worker_init_parts(w, n_threads) < 0)
 		err_set(e, "out of memory");
 	else if (mailbox_init(&w->commands, w->base, worker_on_command, w, e) == 0 &&
-		 tls_thread_init(&w->tls, tickets, e) == 0)
+		 tls_thread_init(&w->tls, tickets, e) == 0 &&
+		 tls_sealer_init(&w->sealer, w->tls.libctx, e) == 0)
 		return w;
 	worker_free(&w);
 	return NULL;
@@ -260,7 +262,9 @@ worker_free(struct worker **w)
 	pools_clear(&gone->pools);
 	tls_sessions_clear(&gone->sessions);
 	timers_clear(&gone->timers);
+	tls_sealer_clear(&gone->sealer);
 	tls_thread_clear(&gone->tls);
+	free(gone->records);
 	worker_forget_staples(gone);
 	map_free(&gone->tls.staples);
 	BIO_meth_free(gone->bio);

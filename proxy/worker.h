@@ -30,6 +30,7 @@
 #include "proxy/tls/stapler.h"
 #include "proxy/conn/timer.h"
 #include "proxy/tls/tls.h"
+#include "proxy/tls/tls_seal.h"
 
 #include <event2/event_struct.h>
 #include <pthread.h>
@@ -163,6 +164,8 @@ struct worker {
 	struct tls_thread tls;
 	struct conn_batch batch;
 	BIO_METHOD *bio; /* between OpenSSL and a connection */
+	struct tls_sealer sealer;
+	uint8_t *records; /* scratch: those of CONN_BATCH_MAX that we encrypt ourselves */
 	struct h2_shared *h2;
 	struct listeners listeners;
 	struct timers timers;

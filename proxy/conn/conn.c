@@ -95,6 +95,7 @@ conn_release(struct conn *c)
 	iobuf_release(&c->front.in, &w->blocks);
 	iobuf_release(&c->front.out, &w->blocks);
 	conn_wire_clear(c);
+	tls_seal_end(&w->sealer, &c->seal);
 	list_remove(&c->node);
 	list_remove(&c->idle_node);
 	kick_cancel(&c->kick);

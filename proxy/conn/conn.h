@@ -81,7 +81,10 @@ struct conn {
 	bool offended;           /* something of it counts towards a ban */
 	bool spoke_http;         /* and this was the error: a request in clear */
 	struct iobuf wire[CONN_WIRE_BLOCKS]; /* records that are still to be sent, in this order */
-	char peer[ADDR_TEXT_MAX];            /* the client's address as text */
+	uint32_t owed;     /* bytes of front.out that are among them, and go from there with them */
+	uint8_t seal_type; /* content type of OpenSSL's next message; 0: application data */
+	struct tls_seal seal;     /* on: the records are made by us */
+	char peer[ADDR_TEXT_MAX]; /* the client's address as text */
 	uint32_t requests;
 	uint32_t far_streams; /* of its requests, that are answered from the cache's disk */
 	uint64_t idle_ms; /* how long the place that answered last lets it be idle; 0: none has yet
@@ -188,7 +191,23 @@ enum front_io conn_wire_push(struct conn *c);
 bool conn_wire_is_empty(const struct conn *c);
 /* Bytes that are left of older batches. */
 size_t conn_wire_len(const struct conn *c);
+/* Keeps s behind what is left. 0, or -1 when memory is short. */
+int conn_wire_keep(struct conn *c, struct slice s);
+/* While half of buffer-memory is in use, nobody is to need blocks for what is left of batches. */
+bool conn_wire_may_batch(const struct conn *c);
 /* The connection ends: what is left is not sent. */
 void conn_wire_clear(struct conn *c);
+
+/* --- conn_seal.c: records that we encrypt ourselves ------------------------------------------ */
+
+/* Whether OpenSSL has handed its writing over. */
+bool conn_is_sealed(const struct conn *c);
+/* conn_flush and the front's send of such a connection. */
+enum front_io conn_seal_flush(struct conn *c);
+enum front_io conn_seal_front(struct conn *c, struct slice s, size_t *ret_n);
+/* For the BIO: a message of OpenSSL's, as one record. n, or -1 with errno. */
+int conn_seal_write(struct conn *c, const char *from, int n);
+/* For the BIO: what OpenSSL asks of a kernel that encrypts. */
+long conn_seal_ctrl(struct conn *c, int command, long number, const void *pointer);
 
 #endif

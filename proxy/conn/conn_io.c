@@ -115,6 +115,12 @@ conn_bio_write(BIO *bio, const char *from, int n)
 	if (c->state == CONN_HANDSHAKE && !SSL_has_pending(c->ssl))
 		c->more = false;
 	BIO_clear_retry_flags(bio);
+	if (c->seal.on) {
+		sent = conn_seal_write(c, from, n);
+		if (sent < 0 && errno == EAGAIN)
+			BIO_set_retry_write(bio);
+		return (int)sent;
+	}
 	if (conn_wire_add(c, from, (size_t)n))
 		return n;
 	switch (conn_wire_settle(c)) {
@@ -136,10 +142,9 @@ conn_bio_write(BIO *bio, const char *from, int n)
 static long
 conn_bio_ctrl(BIO *bio, int command, long number, void *pointer)
 {
-	(void)bio;
-	(void)number;
-	(void)pointer;
-	return command == BIO_CTRL_FLUSH ? 1 : 0;
+	return command == BIO_CTRL_FLUSH
+		       ? 1
+		       : conn_seal_ctrl(BIO_get_data(bio), command, number, pointer);
 }
 
 BIO_METHOD *
@@ -333,6 +338,8 @@ conn_write_bytes(struct conn *c, struct slice s, size_t *ret_n)
 enum front_io
 conn_flush(struct conn *c)
 {
+	if (conn_is_sealed(c))
+		return conn_seal_flush(c);
 	while (iobuf_len(&c->front.out) > 0) {
 		size_t n = 0;
 		enum front_io result = conn_write_bytes(c, iobuf_slice(&c->front.out), &n);
@@ -351,6 +358,8 @@ conn_front_send(struct front *f, struct slice s, size_t *ret_n)
 	enum front_io result = f->conn->ssl ? FRONT_IO_OK : conn_flush(f->conn);
 
 	*ret_n = 0;
+	if (conn_is_sealed(f->conn))
+		return conn_seal_front(f->conn, s, ret_n);
 	while (result == FRONT_IO_OK && s.n > 0) {
 		size_t n = 0;
 

@@ -46,9 +46,8 @@ conn_wire_clear(struct conn *c)
 		iobuf_release(&c->wire[i], &c->worker->blocks);
 }
 
-/* Behind what is kept already. 0, or -1 when memory is short. */
-static int
-wire_keep(struct conn *c, struct slice s)
+int
+conn_wire_keep(struct conn *c, struct slice s)
 {
 	for (size_t i = 0; i < CONN_WIRE_BLOCKS && s.n > 0; i++) {
 		struct iobuf *b = &c->wire[i];
@@ -84,9 +83,8 @@ conn_wire_push(struct conn *c)
 
 /* --- batches --------------------------------------------------------------------------------- */
 
-/* While half of buffer-memory is in use, nobody is to need blocks for what is left. */
-static bool
-wire_may_batch(const struct conn *c)
+bool
+conn_wire_may_batch(const struct conn *c)
 {
 	const struct worker *w = c->worker;
 
@@ -116,7 +114,7 @@ batch_send(struct conn *c)
 		size_t n = taken < s.n ? taken : s.n;
 
 		taken -= n;
-		if (wire_keep(c, slice_skip(s, n)) < 0)
+		if (conn_wire_keep(c, slice_skip(s, n)) < 0)
 			return FRONT_IO_CLOSED;
 	}
 	if (conn_wire_is_empty(c))
@@ -195,7 +193,7 @@ conn_wire_send(struct conn *c, struct slice s, size_t *ret_n)
 		result = conn_wire_push(c);
 	if (result != FRONT_IO_OK)
 		return result;
-	b->open = wire_may_batch(c);
+	b->open = conn_wire_may_batch(c);
 	result = wire_send_out(c);
 	if (result == FRONT_IO_OK && !b->open)
 		return conn_write_bytes(c, s, ret_n);

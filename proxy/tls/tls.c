@@ -8,6 +8,7 @@
 #include "core/own.h"
 #include "proxy/proxy.h"
 #include "proxy/tls/tls_memory.h"
+#include "proxy/tls/tls_seal.h"
 
 #include <openssl/err.h>
 #include <string.h>
@@ -225,6 +226,8 @@ tls_context_set_modes(SSL_CTX *ctx)
 	SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
 					 SSL_OP_CIPHER_SERVER_PREFERENCE |
 					 SSL_OP_PRIORITIZE_CHACHA | SSL_OP_IGNORE_UNEXPECTED_EOF);
+	if (tls_seal_is_known())
+		SSL_CTX_set_options(ctx, SSL_OP_ENABLE_KTLS);
 	/* Buffers go when they are empty: an idle connection keeps none (see conn.h). */
 	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
 				      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
