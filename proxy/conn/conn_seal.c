@@ -74,19 +74,21 @@ seal_begin(struct conn *c)
 	return result;
 }
 
-/* The same for what is no message of OpenSSL's. Under a key that is spent OpenSSL says that the
- * next one is new, and goes on to write (RFC 8446 section 4.6.3). */
+/* The same for what is no message of OpenSSL's. Under a key that is spent, or when the client has
+ * asked for it, OpenSSL says first that the next one is new, and goes on to write itself (RFC 8446
+ * section 4.6.3). */
 static enum front_io
 seal_begin_data(struct conn *c)
 {
 	enum front_io result = seal_begin(c);
 
-	if (result != FRONT_IO_OK || !tls_seal_is_spent(&c->seal))
+	if (result != FRONT_IO_OK ||
+		(!tls_seal_is_spent(&c->seal) &&
+			SSL_get_key_update_type(c->ssl) == SSL_KEY_UPDATE_NONE) ||
+		!SSL_is_init_finished(c->ssl)) /* a message of the client's is half here */
 		return result;
-	/* Else it is about to say so, because the client has asked for it. */
-	if (SSL_is_init_finished(c->ssl))
-		(void)SSL_key_update(c->ssl, SSL_KEY_UPDATE_NOT_REQUESTED);
-	if (SSL_do_handshake(c->ssl) == 1 && !c->seal.on)
+	if (SSL_key_update(c->ssl, SSL_KEY_UPDATE_NOT_REQUESTED) == 1 &&
+		SSL_do_handshake(c->ssl) == 1 && !c->seal.on)
 		return FRONT_IO_OK;
 	ERR_clear_error();
 	c->tls_failed = true;

@@ -199,8 +199,10 @@ seal_text(EVP_CIPHER_CTX *ctx, uint8_t type, const struct slice text[2], uint8_t
 	int done;
 
 	if (n <= SEAL_COPY_MAX) {
-		memcpy(to, text[0].p, text[0].n);
-		memcpy(to + text[0].n, text[1].p, text[1].n);
+		if (text[0].n > 0)
+			memcpy(to, text[0].p, text[0].n);
+		if (text[1].n > 0)
+			memcpy(to + text[0].n, text[1].p, text[1].n);
 		to[n] = type;
 		return EVP_EncryptUpdate(ctx, to, &done, to, (int)n + 1) == 1;
 	}
