@@ -136,6 +136,7 @@ join(struct cache_flights *f, const struct cache_key *key, bool may_lead, uint64
 		return FLIGHT_PASSES_BY;
 	w->flight = flight;
 	w->waiting = true;
+	w->may_lead = may_lead;
 	flight->n_waiters++;
 	list_append(&flight->waiters, &w->node);
 	return FLIGHT_WAITS;
@@ -184,20 +185,34 @@ end_all(struct cache_flights *f, struct flight *flight, enum flight_end end, uin
 	flight_free(flight);
 }
 
+/* NULL: nobody. */
+static struct flight_waiter *
+find_heir(const struct flight *flight)
+{
+	list_each(node, &flight->waiters)
+	{
+		struct flight_waiter *w = list_entry(node, struct flight_waiter, node);
+
+		if (w->may_lead)
+			return w;
+	}
+	return NULL;
+}
+
 void
 flight_end(struct cache_flights *f, struct flight **flight, enum flight_end end, uint64_t now_ms)
 {
 	struct flight *gone = steal_ptr(flight);
-	struct list *first;
+	struct flight_waiter *heir;
 
 	if (!gone)
 		return;
 	pthread_mutex_lock(&f->lock);
-	first = list_first(&gone->waiters);
-	if (end == FLIGHT_END_LOST && first)
-		wake(gone, list_entry(first, struct flight_waiter, node), end);
+	heir = end == FLIGHT_END_LOST ? find_heir(gone) : NULL;
+	if (heir)
+		wake(gone, heir, end);
 	else
-		end_all(f, gone, end, now_ms);
+		end_all(f, gone, end == FLIGHT_END_LOST ? FLIGHT_END_SLOW : end, now_ms);
 	pthread_mutex_unlock(&f->lock);
 }
 

@@ -23,7 +23,7 @@ struct flight;
 	X(PASSED, "it is nobody else's: all ask for themselves, and so do those that come")        \
 	X(ERROR, "the backend fails: all go on for themselves")                                    \
 	X(SLOW, "the leader waits for its client, or is refused: all go on for themselves")        \
-	X(LOST, "the leader is gone: the first who waits leads")
+	X(LOST, "the leader is gone: the first who waits and may leads")
 
 enum flight_end {
 #define FLIGHT_END_ENUM(id, what) FLIGHT_END_##id,
@@ -36,7 +36,7 @@ struct flight_waiter {
 	struct list node;
 	struct flight *flight; /* set when it has been woken to lead it; else NULL */
 	enum flight_end end;   /* why it was woken */
-	bool waiting;
+	bool waiting, may_lead;
 	/* It is woken, by whatever thread, under the lock: it must do no more than pass it on. */
 	void (*on_woken)(struct flight_waiter *w);
 };

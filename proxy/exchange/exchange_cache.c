@@ -6,6 +6,7 @@
 #include "proxy/exchange/exchange_cache.h"
 
 #include "core/clock.h"
+#include "core/own.h"
 #include "proxy/cache/cache_disk.h"
 #include "proxy/cache/cache_far.h"
 #include "proxy/cache/cache_fetch.h"
@@ -321,11 +322,28 @@ exchange_cache_rescue(struct exchange *x)
 	return true;
 }
 
+/* What was fresh all the time, see exchange_far.c. */
+static bool
+serve_spared(struct exchange *x)
+{
+	struct exchange_cache *c = x->cached;
+
+	if (!c->spared || c->background)
+		return false;
+	exchange_stop_waiting(x);
+	exchange_drop_upstream(x);
+	c->object = steal_ptr(&c->spared);
+	c->forward = CACHE_FORWARD_HIT;
+	c->overdraws = true;
+	exchange_cache_serve(x);
+	return true;
+}
+
 bool
 exchange_cache_failed(struct exchange *x)
 {
 	exchange_collapse_end(x, FLIGHT_END_ERROR);
-	return exchange_cache_rescue(x);
+	return exchange_cache_rescue(x) || serve_spared(x);
 }
 
 /* --- serving --------------------------------------------------------------------------------- */

@@ -52,6 +52,8 @@ struct exchange_cache {
 	bool background;             /* nobody waits for the answer */
 	struct slice conditions;     /* what the backend is asked instead of the client's own */
 	struct cache_object *object; /* being sent; or stale, and being validated */
+	struct cache_object
+		*spared; /* fresh, but its connection has its share of the disk; or NULL */
 	struct cache_answer answer;
 	struct cache_body *parts; /* of the object, in one body; NULL: it goes out as it is */
 	uint64_t at, left;        /* of its body */
@@ -67,6 +69,7 @@ struct exchange_cache {
 	bool joined;    /* it has been asked whether it leads or waits: once is enough */
 	bool heir;      /* it has waited, and leads now instead of another that came to nothing */
 	bool collapsed; /* its answer came from another's request */
+	bool overdraws; /* it is sent from the disk whatever share its connection has */
 };
 
 /* The head of a request to a server of a route with a cache is complete. True: it is answered from

@@ -44,6 +44,7 @@ exchange_cache_release(struct exchange *x)
 	fill_clear(&x->cached->fill);
 	cache_body_unref(&x->cached->parts);
 	cache_object_unref(&x->cached->object);
+	cache_object_unref(&x->cached->spared);
 	x->cached = NULL;
 }
 
@@ -142,7 +143,8 @@ freshen(struct exchange *x)
 	if (!c->detail) {
 		if (cache_store_insert(x->worker->cache, o, &c->mark) && x->worker->disk)
 			cache_disk_freshen(x->worker->disk, c->object, o, &c->mark);
-	} else if (!c->request.authorized) { /* else it is not for others; theirs may be right */
+	} else if (!c->request.authorized && !c->request.no_store) {
+		/* Else it is not for others; theirs may be right. */
 		remove_object(x);
 	}
 	cache_object_unref(&c->object);

@@ -82,7 +82,7 @@ exchange_note_error(struct exchange *x, enum waiting_error error)
 	x->error = error;
 	x->error_at_ms = clock_mono_coarse_ms();
 	x->attempts++;
-	if (entry && entry->answered && entry->failing_since == 0)
+	if (entry && entry->answered && entry->failing_since == 0 && error != WAITING_LOCAL)
 		entry->failing_since = x->error_at_ms;
 }
 

@@ -6,6 +6,7 @@
 #include "proxy/exchange/exchange_cache.h"
 
 #include "core/clock.h"
+#include "core/own.h"
 #include "proxy/cache/cache_disk.h"
 
 /* One client's; both buffers are charged to the memory tier. */
@@ -115,7 +116,8 @@ exchange_far_has_failed(const struct exchange *x)
 
 /* --- the beginning --------------------------------------------------------------------------- */
 
-/* The backend is asked as if nothing were stored, unless it has been. */
+/* The backend is asked as if nothing were stored, unless it has been. What cannot be sent for want
+ * of a share only is better than nothing, should that one be away. */
 static void
 far_refuse(struct exchange *x, bool damaged)
 {
@@ -126,10 +128,16 @@ far_refuse(struct exchange *x, bool damaged)
 	c->left = 0;
 	if (damaged)
 		cache_store_remove(x->worker->cache, c->object);
-	if (c->forward_status) {
+	if (c->forward_status || c->overdraws) {
 		exchange_answer(x, 502, NULL, "what is stored cannot be read");
 		return;
 	}
+	if (c->request.only_if_cached) {
+		exchange_answer(x, 504, NULL, "what is stored cannot be read now");
+		return;
+	}
+	if (!damaged && c->forward == CACHE_FORWARD_HIT)
+		c->spared = steal_ptr(&c->object);
 	cache_object_unref(&c->object);
 	c->conditions = (struct slice){0};
 	c->collapsed = false;
@@ -144,11 +152,12 @@ exchange_far_begin(struct exchange *x)
 {
 	struct exchange_cache *c = x->cached;
 	struct far_stream *s = NULL;
-
 	/* Where nothing better is to be had, or the backend has just said that this is it, the
 	 * share of the connection does not count. */
-	if (cache_disk_stream_begin(x->worker->disk,
-		    c->forward == CACHE_FORWARD_STALE ? 0 : x->conn->far_streams)) {
+	bool overdraws =
+		c->overdraws || c->forward == CACHE_FORWARD_STALE || c->request.only_if_cached;
+
+	if (cache_disk_stream_begin(x->worker->disk, overdraws ? 0 : x->conn->far_streams)) {
 		x->conn->far_streams++;
 		s = arena_zalloc(x->arena, sizeof(*s));
 		if (!s) {

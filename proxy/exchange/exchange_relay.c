@@ -386,10 +386,12 @@ relay_parse_head(struct exchange *x)
 		case HTTP_NEED_MORE:
 			return false;
 		case HTTP_BAD:
-			if (relay_head_is_large(&x->response))
-				exchange_unusable(x, http_reason_text(x->response.reason));
-			else
+			if (!relay_head_is_large(&x->response)) {
 				exchange_fail(x, 502, http_reason_text(x->response.reason));
+				return true;
+			}
+			exchange_answered(x);
+			exchange_unusable(x, http_reason_text(x->response.reason));
 			return true;
 		case HTTP_DONE:
 			break;

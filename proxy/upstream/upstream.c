@@ -225,7 +225,9 @@ upstream_read_into(struct upstream *u, struct iobuf *in, int *ret_errno)
 		return UPSTREAM_BLOCKED;
 	n = upstream_recv(u, iobuf_tail(in), room);
 	if (n < 0 && errno == EAGAIN && !u->lost) {
-		u->readable = false;
+		/* TLS says so itself: it may have to write before it reads on. */
+		if (!u->ssl)
+			u->readable = false;
 		return UPSTREAM_BLOCKED;
 	}
 	if (n <= 0) {

@@ -98,6 +98,18 @@ def test_what_the_backend_confirms_is_sent_whatever_the_connection_holds(sluice,
         assert [c.streams[n].status for n in numbers] == [200, 200]
 
 
+def test_what_is_fresh_is_sent_when_the_backend_is_away_whatever_the_connection_holds(sluice, origin):
+    site = sluice(CONF, backend=origin.address, more="")
+    assert site.get("/one", tls=True, port=site.ports["port2"]).status == 200
+    wait_written(site, 1)
+    origin.stop()
+    with H2Client("127.0.0.1", site.ports["port2"], window=0) as c:
+        numbers = [c.start("/one", authority="a.example") for _ in range(2)]
+        c.wait_for(lambda: all(c.streams[n].status for n in numbers))
+        assert [c.streams[n].status for n in numbers] == [200, 200]
+        assert all("hit" in c.streams[n].header("cache-status") for n in numbers)
+
+
 @pytest.mark.parametrize("restart", [False, True], ids=["running", "restarted"])
 def test_what_is_too_large_for_memory_is_served_from_disk(sluice, origin, restart):
     site = sluice(CONF, backend=origin.address, more="")

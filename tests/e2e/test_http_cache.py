@@ -83,6 +83,9 @@ def answer(request):
     if name == "etag":
         fields = [("Cache-Control", "max-age=1"), ("ETag", '"v1"'), ("X-N", str(n))]
         return (304, fields, b"") if asked == '"v1"' else (200, fields, b"tagged")
+    if name == "confirmed":  # never fresh
+        fields = [("Cache-Control", "max-age=0"), ("ETag", '"v1"')]
+        return (304, fields, b"") if asked == '"v1"' else (200, fields, b"tagged")
     if name == "mistaken":  # answers about something else than what it was asked about
         fields = [("Cache-Control", "max-age=0"), ("ETag", f'"v{n}"')]
         return (304, [CACHED, ("ETag", f'"v{n}"')], b"") if asked else (200, fields, body)
@@ -293,6 +296,12 @@ def test_stale_answers_are_validated(site, origin):
     assert client.status == 304
     assert [r.header("if-none-match") for r in asked(origin, "/etag")] == [None, '"v1"', '"v1"']
     assert site.stats()["cache_validated"] == 2
+
+
+def test_who_wants_nothing_stored_takes_nothing_out_that_is_confirmed(site, origin):
+    for fields in ([], [("Cache-Control", "no-store")], []):
+        assert site.get("/confirmed", headers=fields).body == b"tagged"
+    assert [r.header("if-none-match") for r in asked(origin, "/confirmed")] == [None, '"v1"', '"v1"']
 
 
 def test_a_304_about_something_else_freshens_nothing(site, origin):

@@ -151,6 +151,17 @@ def test_a_target_that_is_back_begins_with_little(host, backend, three, slow):
     assert 8 <= spread(h, 20)["a"] <= 12 if not slow else spread(h, 20)["a"] >= 15
 
 
+@pytest.mark.parametrize("large", [False, True])
+def test_an_answer_that_is_too_large_brings_a_target_back(host, backend, three, large):
+    port = free_port()
+    h = host([f"http://127.0.0.1:{port}", three[0]], "passive fail 1 in 10s for 1s")
+    assert spread(h, 2) == {"a": 2}
+    assert "target is down" in log(h)
+    backend.http(lambda r: (302, [("Location", "/" + "z" * (70000 if large else 1))], b""), port=port)
+    wait_for(lambda: ask(h).status == (502 if large else 302), what="the target to be tried")
+    assert "target is up" in log(h)
+
+
 @pytest.mark.parametrize("kind", ["long field", "large head", "many fields", "withheld body"])
 def test_a_client_takes_no_target_out(host, backend, kind):
     """What it provokes with every server is no failure of them."""

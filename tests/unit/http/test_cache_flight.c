@@ -110,6 +110,34 @@ one_that_is_for_itself_does_not_lead(void **state)
 	cache_flights_free(&f);
 }
 
+/* Of those who wait, who may not lead does not inherit it either. */
+static void
+one_that_is_for_itself_is_no_heir(void **state)
+{
+	struct cache_flights *f = cache_flights_new();
+	struct flight *flight = NULL, *none = NULL;
+	struct guest leader, heir, own = {.waiter.on_woken = on_woken};
+
+	(void)state;
+	assert_int_equal(join(f, &here, &leader, &flight), FLIGHT_LEADS);
+	assert_int_equal(flight_join(f, &here, false, NOW, &own.waiter, &none), FLIGHT_WAITS);
+	assert_int_equal(join(f, &here, &heir, &none), FLIGHT_WAITS);
+	flight_end(f, &flight, FLIGHT_END_LOST, NOW);
+	assert_int_equal(own.woken, 0);
+	assert_int_equal(heir.woken, 1);
+	assert_int_equal(heir.waiter.end, FLIGHT_END_LOST);
+	flight = heir.waiter.flight;
+	assert_non_null(flight);
+	/* Now there is nobody but that one: it goes on for itself, and others may lead. */
+	flight_end(f, &flight, FLIGHT_END_LOST, NOW);
+	assert_int_equal(own.woken, 1);
+	assert_int_equal(own.waiter.end, FLIGHT_END_SLOW);
+	assert_null(own.waiter.flight);
+	assert_int_equal(join(f, &here, &leader, &flight), FLIGHT_LEADS);
+	flight_end(f, &flight, FLIGHT_END_STORED, NOW);
+	cache_flights_free(&f);
+}
+
 int
 main(void)
 {
@@ -118,6 +146,7 @@ main(void)
 		cmocka_unit_test(a_lost_leader_hands_over),
 		cmocka_unit_test(nobody_waits_behind_what_cannot_be_stored),
 		cmocka_unit_test(one_that_is_for_itself_does_not_lead),
+		cmocka_unit_test(one_that_is_for_itself_is_no_heir),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
