@@ -49,6 +49,7 @@ resolve_limits(struct conf *c)
 	conf_compress_inherit(&c->compress, NULL);
 	conf_cache_inherit(&c->cache, NULL);
 	conf_bodies_inherit(&c->bodies, NULL);
+	conf_upgrade_inherit(&c->upgrade, NULL);
 	for (size_t i = 0; i < c->n_sites; i++) {
 		struct conf_site *site = &c->sites[i];
 
@@ -57,12 +58,14 @@ resolve_limits(struct conf *c)
 		conf_compress_inherit(&site->compress, &c->compress);
 		conf_cache_inherit(&site->cache, &c->cache);
 		conf_bodies_inherit(&site->bodies, &c->bodies);
+		conf_upgrade_inherit(&site->upgrade, &c->upgrade);
 		for (size_t j = 0; j < site->n_routes; j++) {
 			inherit(&site->routes[j].limits, &site->limits);
 			conf_heads_inherit(&site->routes[j].heads, &site->heads);
 			conf_compress_inherit(&site->routes[j].compress, &site->compress);
 			conf_cache_inherit(&site->routes[j].cache, &site->cache);
 			conf_bodies_inherit(&site->routes[j].bodies, &site->bodies);
+			conf_upgrade_inherit(&site->routes[j].upgrade, &site->upgrade);
 			site->routes[j].print = conf_cache_print(&site->routes[j]);
 		}
 	}

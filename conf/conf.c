@@ -50,11 +50,13 @@ free_site(struct conf_site *site)
 		free(site->routes[i].upstream.check_path);
 		conf_heads_clear(&site->routes[i].heads);
 		conf_files_clear(&site->routes[i].files);
+		conf_upgrade_clear(&site->routes[i].upgrade);
 		free(site->routes[i].trust.ca_file);
 	}
 	free(site->routes);
 	free(site->trust.ca_file);
 	conf_guard_clear(&site->guard);
+	conf_upgrade_clear(&site->upgrade);
 }
 
 static void
@@ -99,6 +101,7 @@ free_conf(struct conf *c)
 	conf_opens_clear(&c->opens);
 	conf_isolation_clear(&c->isolation);
 	conf_heads_clear(&c->heads);
+	conf_upgrade_clear(&c->upgrade);
 	free(c->trusted);
 	conf_pages_clear(&c->pages);
 	free(c->all_pages);

@@ -23,6 +23,7 @@
 #include "conf/pages.h"
 #include "conf/policy.h"
 #include "conf/overload.h"
+#include "conf/upgrade.h"
 #include "core/addr.h"
 #include "core/buf.h"
 #include "core/err.h"
@@ -221,6 +222,7 @@ struct conf_route {
 	struct conf_cache cache;
 	uint64_t print; /* of all in it that decides what an answer, once stored, is right for */
 	struct conf_bodies bodies;
+	struct conf_upgrade upgrade;
 	struct conf_files files;
 	uint32_t proxy_protocol; /* the version that the target is told the client in; 0: none */
 	uint32_t proxy_protocol_ordinal;
@@ -243,6 +245,7 @@ struct conf_site {
 	struct conf_compress compress;
 	struct conf_cache cache;
 	struct conf_bodies bodies;
+	struct conf_upgrade upgrade;
 	bool short_form; /* `site HOST… -> TARGET`: its one route is "/" */
 	struct conf_route *routes;
 	size_t n_routes;
@@ -351,6 +354,7 @@ struct conf {
 	struct conf_cache cache;
 	struct conf_cache_store cache_store;
 	struct conf_bodies bodies;
+	struct conf_upgrade upgrade;
 	struct conf_trust trust;
 	struct conf_authority *authorities; /* that routes with https:// targets refer to,
 						and servers that are asked */

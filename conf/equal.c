@@ -123,6 +123,7 @@ same_route(const struct conf_route *a, const struct conf_route *b)
 	       conf_compress_equal(&a->compress, &b->compress) &&
 	       conf_cache_equal(&a->cache, &b->cache) &&
 	       conf_bodies_equal(&a->bodies, &b->bodies) &&
+	       conf_upgrade_equal(&a->upgrade, &b->upgrade) &&
 	       conf_files_equal(&a->files, &b->files) && a->proxy_protocol == b->proxy_protocol;
 }
 
@@ -140,7 +141,8 @@ same_site(const struct conf_site *a, const struct conf_site *b)
 		!conf_pages_equal(&a->pages, &b->pages) ||
 		!conf_compress_equal(&a->compress, &b->compress) ||
 		!conf_cache_equal(&a->cache, &b->cache) ||
-		!conf_bodies_equal(&a->bodies, &b->bodies))
+		!conf_bodies_equal(&a->bodies, &b->bodies) ||
+		!conf_upgrade_equal(&a->upgrade, &b->upgrade))
 		return false;
 	for (size_t i = 0; i < a->n_routes; i++)
 		if (!same_route(&a->routes[i], &b->routes[i]))
@@ -288,7 +290,8 @@ conf_equal(const struct conf *a, const struct conf *b)
 		!conf_pages_equal(&a->pages, &b->pages) ||
 		!conf_compress_equal(&a->compress, &b->compress) ||
 		!conf_cache_equal(&a->cache, &b->cache) ||
-		!conf_bodies_equal(&a->bodies, &b->bodies))
+		!conf_bodies_equal(&a->bodies, &b->bodies) ||
+		!conf_upgrade_equal(&a->upgrade, &b->upgrade))
 		return false;
 	for (size_t i = 0; i < a->n_sites; i++)
 		if (!same_site(&a->sites[i], &b->sites[i]))

@@ -92,6 +92,8 @@ int set_auth(struct parse *p, const struct directive *d);
 int set_cache(struct parse *p, const struct directive *d);
 /* set_compress.c */
 int set_compress(struct parse *p, const struct directive *d);
+/* set_upgrade.c */
+int set_upgrade(struct parse *p, const struct directive *d);
 /* set_files.c */
 int set_index(struct parse *p, const struct directive *d);
 int set_try(struct parse *p, const struct directive *d);

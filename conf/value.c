@@ -82,6 +82,19 @@ value_token(struct slice s)
 }
 
 const char *
+value_protocol(struct slice s)
+{
+	size_t slash = slice_index(s, '/');
+	struct slice name = slice_head(s, slash), version = slice_skip(s, slash + 1);
+
+	if (s.n == 0 || s.n > CONF_UPGRADE_NAME_MAX)
+		return "must have 1 to 32 bytes";
+	if (value_token(name) || (slash < s.n && value_token(version)))
+		return "is no protocol; write NAME or NAME/VERSION, as in: upgrade tcp SPDY/3.1";
+	return NULL;
+}
+
+const char *
 value_group(struct slice s)
 {
 	if (s.n == 0 || s.n > GROUP_MAX)

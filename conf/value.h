@@ -29,6 +29,8 @@ const char *value_index(struct slice s);
 const char *value_try(struct slice s);
 /* The name of a header or cookie: a token (RFC 9110 section 5.6.2). */
 const char *value_token(struct slice s);
+/* A protocol of Upgrade: a token, or two with a slash between (RFC 9110 section 7.8). */
+const char *value_protocol(struct slice s);
 /* The path of a target. */
 const char *value_target_path(struct slice s);
 /* The path of a route: a target's, in the only spelling that it may have. */

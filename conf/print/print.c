@@ -13,6 +13,7 @@
 #include "conf/print/print_guard.h"
 #include "conf/print/print_tls.h"
 #include "conf/print/print_heads.h"
+#include "conf/print/print_upgrade.h"
 #include "conf/print/print_upstream.h"
 #include "conf/schema/schema.h"
 #include "conf/write.h"
@@ -89,7 +90,8 @@ print_route(struct writer *w, const struct conf_route *route)
 		!conf_guard_written(&route->guard) && !trust_written(&route->trust) &&
 		!conf_heads_written(&route->heads) && !route->compress.ordinal &&
 		!route->cache.ordinal && !conf_bodies_written(&route->bodies) &&
-		!conf_files_written(&route->files) && !route->proxy_protocol) {
+		!route->upgrade.ordinal && !conf_files_written(&route->files) &&
+		!route->proxy_protocol) {
 		writer_end(w);
 		return;
 	}
@@ -103,6 +105,7 @@ print_route(struct writer *w, const struct conf_route *route)
 	print_compress(w, &route->compress);
 	print_cache(w, &route->cache);
 	print_bodies(w, &route->bodies);
+	print_upgrade(w, &route->upgrade);
 	print_files(w, &route->files);
 	writer_close(w);
 }
@@ -134,6 +137,7 @@ print_site(struct writer *w, const struct conf_site *site)
 	print_compress(w, &site->compress);
 	print_cache(w, &site->cache);
 	print_bodies(w, &site->bodies);
+	print_upgrade(w, &site->upgrade);
 	for (size_t i = 0; i < site->n_routes; i++)
 		print_route(w, &site->routes[i]);
 	writer_close(w);
@@ -452,6 +456,7 @@ print_all(struct writer *w, const struct conf *c)
 	print_cache(w, &c->cache);
 	print_cache_store(w, &c->cache_store);
 	print_bodies(w, &c->bodies);
+	print_upgrade(w, &c->upgrade);
 	print_overload(w, &c->overload);
 	for (size_t i = 0; i < c->n_sites; i++)
 		print_site(w, &c->sites[i]);

@@ -17,6 +17,7 @@ static const struct schema_table *const tables[] = {
 	&schema_bodies,
 	&schema_compress,
 	&schema_cache,
+	&schema_upgrade,
 	&schema_files,
 	&schema_overload,
 	&schema_container,

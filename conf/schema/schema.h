@@ -71,6 +71,7 @@ extern const struct schema_table schema_open;
 extern const struct schema_table schema_overload;
 extern const struct schema_table schema_proxy;
 extern const struct schema_table schema_tls;
+extern const struct schema_table schema_upgrade;
 extern const struct schema_table schema_upstream;
 
 /* All rows of all parts, numbered from 0, below SCHEMA_ROWS_MAX. */

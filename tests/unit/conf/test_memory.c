@@ -56,7 +56,7 @@ static const char text[] =
 	"10.0.3.1/24\nwan w\n"
 	"site a b { certificate default ; route / -> k:80/x { timeout read 5s }\n"
 	" route = /q -> redirect 301 /z ; route /d -> dir /d { index i j ; try /t $path.u ; "
-	"precompressed on } ; route /h -> http://h/p }\n"
+	"precompressed on } ; route /h -> http://h/p { upgrade tcp irc/1 } }\n"
 	"site * -> status 421\ncontrol /c group g\nstate /s\nlxc-path /l\nlog access /a\n"
 	"container k { address 10.0.3.2 ; cpus 0 ; mount /m n ; image template t one two three }\n"
 	"forward tcp 90-91 -> k:92-93 from 10.0.0.0/8 192.0.2.1 192.0.2.2\ninclude x\n";

@@ -181,6 +181,8 @@ put_limits(struct maker *m)
 	if (pick(m, 4) == 0)
 		put(m, "encoded%s%s%s", gap(m), pick(m, 2) ? "allow" : "refuse slash hash percent",
 			ending(m));
+	if (pick(m, 4) == 0)
+		put(m, "upgrade%s%s%s", gap(m), pick(m, 2) ? "off" : "tcp \"SPDY/3.1\"", ending(m));
 	for (uint32_t i = first; i < 4; i += 1 + pick(m, 3))
 		put(m, "timeout%s%s%s%u%s%s", gap(m), words[i], gap(m), 1 + pick(m, 120),
 			units[pick(m, 4)], ending(m));
@@ -468,14 +470,18 @@ static const char *const changes[][2] = {{"listen 80 plain", "listen 81 plain"},
 	{"= /q", "/q"}, {"301 /z", "302 /z"}, {"301 /z", "301 /zz"},
 	{"body-limit 1M", "body-limit 2M"}, {"refuse slash", "refuse slash hash"},
 	{"refuse slash", "allow"}, {"dir /d", "dir /f"}, {"route /d -> dir /d", ""},
-	{"index i j ;", ""}, {"index i j", "index i"}, {"index i j", "index i k"},
-	{"try /t $path.u ;", ""}, {"$path.u", "$path.v"}, {"/t $path.u", "/t"}, {"br gzip", "br"},
-	{"br gzip", "on"}, {"br gzip", "off"}, {"precompressed br gzip ;", ""},
-	{"listing on", "listing off"}, {"; listing on", ""}, {"10.0.3.2", "10.0.3.3"},
-	{"10.0.3.2", "auto"}, {"10.0.3.2", "10.0.3.2 auto"}, {"10.0.3.2", "10.0.3.2 fd00::2"},
-	{"memory 2M", "memory 4M"}, {"swap 3M", "swap 4M"}, {"cpus 0", "cpus 1"},
-	{"order 1", "order 2"}, {"delay 5s", "delay 6s"}, {"autostart order 1 delay 5s ;", ""},
-	{"/m n", "/mm n"}, {"/m n", "/m nn"}, {"n rw", "n ro"}, {"mount /m n rw", ""},
+	{"upgrade tcp irc", "upgrade tcp"}, {"upgrade tcp irc", "upgrade irc tcp"},
+	{"upgrade tcp irc", "upgrade TCP irc"}, {"upgrade tcp irc", "upgrade off"},
+	{"upgrade tcp irc\n", ""}, {"upgrade tcp ;", ""}, {"upgrade tcp ;", "upgrade off ;"},
+	{"upgrade off", ""}, {"upgrade off", "upgrade a"}, {"index i j ;", ""},
+	{"index i j", "index i"}, {"index i j", "index i k"}, {"try /t $path.u ;", ""},
+	{"$path.u", "$path.v"}, {"/t $path.u", "/t"}, {"br gzip", "br"}, {"br gzip", "on"},
+	{"br gzip", "off"}, {"precompressed br gzip ;", ""}, {"listing on", "listing off"},
+	{"; listing on", ""}, {"10.0.3.2", "10.0.3.3"}, {"10.0.3.2", "auto"},
+	{"10.0.3.2", "10.0.3.2 auto"}, {"10.0.3.2", "10.0.3.2 fd00::2"}, {"memory 2M", "memory 4M"},
+	{"swap 3M", "swap 4M"}, {"cpus 0", "cpus 1"}, {"order 1", "order 2"},
+	{"delay 5s", "delay 6s"}, {"autostart order 1 delay 5s ;", ""}, {"/m n", "/mm n"},
+	{"/m n", "/m nn"}, {"n rw", "n ro"}, {"mount /m n rw", ""},
 	{"stop-timeout 5s", "stop-timeout 6s"}, {"privileged no", "privileged yes"},
 	{"isolate\nlink m -> k:7 9-10 both", ""}, {"isolate\nlink m -> k:7 9-10 both", "isolate"},
 	{"7 9-10 both", "7 9-11 both"}, {"7 9-10 both", "7 9-10 udp"}, {"7 9-10 both", "7 9-10"},
@@ -531,8 +537,9 @@ every_difference_counts(void **state)
 		"ocsp off\nunknown-name refuse\nsite a { certificate two ; client-certificates "
 		"require /ca ; "
 		"route / -> k:80/x { timeout "
-		"read 5s } }\n"
-		"site b { route = /q -> redirect 301 /z ; body-limit 1M ; route /d -> dir /d ; "
+		"read 5s } ; route /u -> k:1 { upgrade off } }\n"
+		"site b { upgrade tcp ; route = /q -> redirect 301 /z ; body-limit 1M ; route /d "
+		"-> dir /d ; "
 		"route /e -> dir /ee { index i j ; try /t $path.u ; precompressed br gzip ; "
 		"listing on } }\n"
 		"container k { address 10.0.3.2 ; memory 2M swap 3M ; cpus 0 ; autostart order 1 "
@@ -546,7 +553,8 @@ every_difference_counts(void **state)
 		"forward udp 97 on wg -> 192.0.2.9:98\ncontrol /c group g\nstate "
 		"/s\nlxc-path /l\n"
 		"threads 2\nlog access /a json\nlog level warn\nlog format json\ntimeout idle 9s\n"
-		"compress on level 3\nencoded refuse slash\nbody-buffer 8K\nrequest-buffering on "
+		"compress on level 3\nencoded refuse slash\nupgrade tcp irc\nbody-buffer "
+		"8K\nrequest-buffering on "
 		"spill 3G\n"
 		"buffers 4 32K busy 64K file 5G\n"
 		"cache static default-ttl 5m\ncache memory 9M\ncache disk 99M /cd free 7M\n"

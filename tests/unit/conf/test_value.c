@@ -26,6 +26,25 @@ names_become_folders(void **state)
 }
 
 static void
+protocols(void **state)
+{
+	(void)state;
+	GOOD(value_protocol, "tcp");
+	GOOD(value_protocol, "SPDY/3.1");
+	GOOD(value_protocol, "IRC/6.9");
+	GOOD(value_protocol, "a2345678901234567890123456789012");
+	BAD(value_protocol, "a23456789012345678901234567890123");
+	BAD(value_protocol, "");
+	BAD(value_protocol, "/");
+	BAD(value_protocol, "a/");
+	BAD(value_protocol, "/1");
+	BAD(value_protocol, "a/1/2");
+	BAD(value_protocol, "a b");
+	BAD(value_protocol, "a,b");
+	BAD(value_protocol, "a\r\nX: y");
+}
+
+static void
 interfaces(void **state)
 {
 	(void)state;
@@ -196,6 +215,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_become_folders),
+		cmocka_unit_test(protocols),
 		cmocka_unit_test(interfaces),
 		cmocka_unit_test(hosts_and_wildcards),
 		cmocka_unit_test(long_hosts),
