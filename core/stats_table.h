@@ -43,7 +43,7 @@
 	X(BODIES_SPILLED, "bodies_spilled", PROXY, COUNTER, "bodies of which a part went to a file") \
 	X(SPOOL_FAILED, "spool_failed", PROXY, COUNTER, "bodies that the state folder's spool could not store") \
 	X(REQUESTS_WAITING, "requests_waiting", PROXY, GAUGE, "requests waiting for a container now") \
-	X(TUNNELS_OPEN, "tunnels_open", PROXY, GAUGE, "WebSockets open now") \
+	X(TUNNELS_OPEN, "tunnels_open", PROXY, GAUGE, "WebSockets and other tunnels open now") \
 	X(COMPRESSED, "compressed", PROXY, COUNTER, "answers compressed") \
 	X(COMPRESS_SKIPPED, "compress_skipped", PROXY, COUNTER, "answers left uncompressed for want of time or memory") \
 	X(CACHE_HITS, "cache_hits", PROXY, COUNTER, "requests answered from the cache") \

@@ -188,7 +188,7 @@ struct worker {
 	struct buf content; /* scratch: of a file, for a batch of records */
 	size_t n_conns;
 	struct overload overload;
-	struct list tunnels;  /* exchanges that are WebSockets */
+	struct list tunnels;  /* exchanges whose backends have switched protocols */
 	struct timer goodbye; /* while draining: when they are ended */
 	struct list conns;    /* every client connection */
 	struct list graves;   /* closed objects, freed when the loop comes round */

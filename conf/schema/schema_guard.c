@@ -98,7 +98,8 @@ static const struct schema_row rows[] = {
 		       "429.",
 		.more = "A request counts from its head's end until its answer is sent and its "
 			"backend released; each stream of an HTTP/2 connection is one, and an open "
-			"WebSocket is one as long as it lives. A connection without a request does "
+			"WebSocket or other tunnel is one as long as it lives. A connection "
+			"without a request does "
 			"not count. Clients and places are those of rate-limit.",
 		.example = "connection-limit 50",
 	},

@@ -198,7 +198,8 @@ static const struct schema_word words[] = {
 		"silence of the client: between requests its connection is closed, after the time "
 		"of the place that answered last; inside one it gets 408"},
 	{"timeout", "tunnel", CONF_TIMEOUT_TUNNEL, "TIME",
-		"silence on both sides of a WebSocket; then it is closed"},
+		"silence on both sides of a WebSocket, or of what upgrade allows; then it is "
+		"closed"},
 	{"target", "dir", CONF_TARGET_DIR, "FOLDER", "the files of a folder of the host"},
 	{"target", "redirect", CONF_TARGET_REDIRECT, "CODE URL",
 		"an answer with 301, 302, 303, 307 or 308 and this Location"},

@@ -40,7 +40,7 @@
 	X(CONNECT, "connecting to the backend")                                                    \
 	X(RELAY, "request and answer pass through")                                                \
 	X(DELIVER, "the backend is free again: what was read ahead goes to the client")            \
-	X(TUNNEL, "a WebSocket: bytes pass both ways as they come")                                \
+	X(TUNNEL, "the backend has switched protocols: bytes pass both ways as they come")         \
 	X(STORED, "a stored answer is being sent")                                                 \
 	X(FILE, "a file is being sent")                                                            \
 	X(ANSWER, "an answer of ours is being sent")                                               \
@@ -69,12 +69,12 @@ enum exchange_end { EXCHANGE_GOES_ON, EXCHANGE_END_KEEP, EXCHANGE_END_CLOSE };
 #define TUNNEL_DRAIN_MS 10000  /* for goodbyes, once the route of a tunnel is gone */
 
 struct tunnel {
+	bool frames;                    /* WebSocket: it can be said goodbye to */
 	struct ws_border up, down;      /* where the frames of each direction begin */
 	bool client_done, backend_done; /* nothing more comes from there */
 	bool told_backend;              /* our side towards it is closed */
-	bool draining;                  /* it ends soon */
+	bool draining;                  /* it ends soon: the time for that runs */
 	bool said_up, said_down;        /* a Close frame of ours went there */
-	bool hurried;                   /* the time for goodbyes runs */
 };
 
 struct subrequest;     /* subrequest.h */
@@ -175,6 +175,8 @@ struct exchange {
 	char upstream_text[ADDR_PORT_TEXT_MAX];
 	struct slice sent_host; /* in the arena: what a rule has told the backend instead of Host */
 
+	const char *upgrade; /* the protocol that the backend is asked to switch to, CONF_WEBSOCKET
+			      * or the generation's; NULL: none */
 	struct tunnel *tunnel;   /* in the arena; NULL: none */
 	struct list tunnel_node; /* in worker.tunnels */
 
@@ -440,16 +442,21 @@ bool exchange_deliver(struct exchange *x);
 
 /* --- exchange_tunnel.c ----------------------------------------------------------------------- */
 
-/* The backend has switched to WebSocket: the state is TUNNEL from here on, and the head of the
+/* The route is known, and the request lists protocols: the first one that may be asked for here
+ * becomes x->upgrade (RFC 9110 section 7.8). */
+void exchange_choose_upgrade(struct exchange *x);
+/* The backend has switched to x->upgrade: the state is TUNNEL from here on, and the head of the
  * answer may be queued. False: it is answered with an error instead. */
 bool exchange_start_tunnel(struct exchange *x);
 /* Moves bytes both ways. True when something moved. */
 bool exchange_tunnel(struct exchange *x);
-/* It says goodbye to both sides and ends within TUNNEL_DRAIN_MS. */
+/* It says goodbye to both sides, where its protocol has a word for that, and ends within
+ * TUNNEL_DRAIN_MS. */
 void exchange_drain_tunnel(struct exchange *x);
 /* Leaves the worker's list; also for an exchange that has no tunnel. */
 void exchange_end_tunnel(struct exchange *x);
-/* The worker has a new generation: tunnels whose route is there go over to it, the others drain. */
+/* The worker has a new generation: tunnels whose route is there, and allows their protocol, go over
+ * to it; the others drain. */
 void exchange_adopt_tunnels(struct worker *w);
 /* The process ends soon: all of them drain. */
 void exchange_drain_tunnels(struct worker *w);

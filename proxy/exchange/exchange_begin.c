@@ -76,6 +76,8 @@ exchange_follow(struct exchange *x, const struct route_match *m)
 	x->route = m->route;
 	x->matched = m->matched;
 	x->limits = &m->route->limits;
+	if (x->request.upgrade)
+		exchange_choose_upgrade(x);
 	if (exchange_refuses_path(x))
 		exchange_malformed(x, HTTP_REASON_PATH_ENCODED);
 	else if (exchange_too_large(x))

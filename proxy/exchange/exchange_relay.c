@@ -45,6 +45,7 @@ relay_build_head(struct exchange *x, struct iobuf *out)
 		.trusted = x->trusted,
 		.hides_login = exchange_hides_login(x),
 		.added = x->copied,
+		.upgrade = slice_str(x->upgrade),
 		.request_id = exchange_request_id(x),
 		.host = slice_str(t->host),
 		.tls = exchange_is_secure(x),
@@ -86,7 +87,7 @@ exchange_start_relay(struct exchange *x)
 		spool_rewind(x->stored);
 	x->interims = 0;
 	http_response_init(&x->response, x->request.method);
-	x->response.may_switch = x->request.websocket;
+	x->response.protocol = slice_str(x->upgrade);
 	exchange_judge_odd_fields(x);
 	if (relay_build_head(x, &u->out) < 0) {
 		exchange_answer(x, 431, NULL, "head does not fit when forwarded");
@@ -266,7 +267,7 @@ relay_begin_answer(struct exchange *x)
 
 	exchange_answered(x);
 	/* RFC 8441 section 5: to an HTTP/2 client 2xx would say that the tunnel stands. */
-	if (x->front->framed && x->request.websocket && r->status < 300) {
+	if (x->front->framed && x->upgrade && r->status < 300) {
 		x->front->wasted = true;
 		exchange_unusable(x, "backend does not switch to WebSocket");
 		return;
@@ -318,7 +319,7 @@ relay_switch(struct exchange *x)
 {
 	struct forward_response f = {.response = &x->response,
 		.minor = 1,
-		.switched = true,
+		.upgrade = slice_str(x->upgrade),
 		.framed = x->front->framed,
 		.keep_alive = true,
 		.date = worker_date(x->worker)};
@@ -359,7 +360,7 @@ relay_interim(struct exchange *x)
 	relay_hint(x);
 	iobuf_consume(&x->upstream->in, x->response.head_len);
 	http_response_init(&x->response, x->request.method);
-	x->response.may_switch = x->request.websocket;
+	x->response.protocol = slice_str(x->upgrade);
 	if (++x->interims > HTTP_INTERIM_MAX)
 		exchange_fail(x, 502, "too many interim answers");
 }

@@ -1,11 +1,13 @@
 /*
- * A tunnel: after the backend's 101 the exchange passes bytes both ways as they come, each
- * direction through one bounded buffer, until one side ends or both are silent for `timeout
- * tunnel`. Its life has no other limit. A reload leaves it alone while its route exists, and hands
- * it to the new generation; one whose route is gone gets a Close frame between two frames, to both
- * sides, and some time to say goodbye.
+ * A tunnel: a WebSocket, or another protocol that the route allows. After the backend's 101 the
+ * exchange passes bytes both ways as they come, each direction through one bounded buffer, until
+ * one side ends or both are silent for `timeout tunnel`. Its life has no other limit. A reload
+ * leaves it alone while its route exists and allows its protocol, and hands it to the new
+ * generation; the others have some time to come to an end, and a WebSocket gets a Close frame
+ * between two frames, to both sides. Of other protocols nothing is known, and nothing is said in
+ * them.
  */
-#include "proxy/exchange/exchange.h"
+#include "proxy/exchange/relay.h"
 
 #include "core/clock.h"
 #include "core/own.h"
@@ -18,6 +20,45 @@
 #define WS_GUID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 #define WS_ACCEPT_LEN 28
 #define WS_KEY_MAX 64
+
+/* --- which protocol -------------------------------------------------------------------------- */
+
+/* What the client calls by that name, where it may be asked for; or NULL. WebSocket is no protocol
+ * of a list, and only of some requests. */
+static const char *
+upgrade_find(const struct exchange *x, struct slice protocol)
+{
+	if (slice_ieq(protocol, SLICE_LIT(CONF_WEBSOCKET)))
+		return x->request.websocket ? CONF_WEBSOCKET : NULL;
+	/* A front that frames bodies itself has no connection that could switch. */
+	if (x->front->framed || x->front->internal)
+		return NULL;
+	return conf_upgrade_find(&x->route->upgrade, protocol);
+}
+
+static bool
+is_websocket(const struct exchange *x)
+{
+	return strcmp(x->upgrade, CONF_WEBSOCKET) == 0;
+}
+
+/* The client's order is that of its preference. Only what the file or we spell goes on. */
+void
+exchange_choose_upgrade(struct exchange *x)
+{
+	const struct http_request *r = &x->request;
+
+	for (size_t i = 0; i < r->n_fields; i++) {
+		struct slice rest = http_request_slice(r, r->fields[i].value), protocol;
+
+		if (r->fields[i].id != HTTP_NAME_UPGRADE)
+			continue;
+		while (!x->upgrade && http_list_next(&rest, &protocol))
+			x->upgrade = upgrade_find(x, protocol);
+	}
+}
+
+/* --- the switch ------------------------------------------------------------------------------ */
 
 /* The value of the first field of that name, or nothing. */
 static struct slice
@@ -54,13 +95,23 @@ tunnel_is_accepted(const struct exchange *x)
 	return slice_eq(said, slice_of((const char *)accept, WS_ACCEPT_LEN));
 }
 
+/* RFC 9110 section 7.8: the old protocol ends behind the whole request. What is still to
+ * come of it would else be read as the new one. Returns what is wrong, or NULL. */
+static const char *
+tunnel_misfit(const struct exchange *x)
+{
+	if (!x->request_sent || x->upload_broken || iobuf_len(&x->upstream->out) > 0)
+		return "backend switches before it has all of the request";
+	return tunnel_is_accepted(x) ? NULL : "backend's answer does not fit the WebSocket's key";
+}
+
 bool
 exchange_start_tunnel(struct exchange *x)
 {
-	struct upstream *u = x->upstream;
+	const char *why = tunnel_misfit(x);
 
-	if (!x->request_sent || iobuf_len(&u->out) > 0 || !tunnel_is_accepted(x)) {
-		exchange_fail(x, 502, "backend's answer does not fit the WebSocket's key");
+	if (why) {
+		exchange_fail(x, 502, why);
 		return false;
 	}
 	x->tunnel = arena_zalloc(x->arena, sizeof(*x->tunnel));
@@ -68,6 +119,9 @@ exchange_start_tunnel(struct exchange *x)
 		exchange_fail(x, 502, "out of memory");
 		return false;
 	}
+	x->tunnel->frames = is_websocket(x);
+	if (x->stored)
+		relay_forget_stored(x);
 	/* What an HTTP/2 client sends is the tunnel's from the beginning. */
 	x->keep_alive = false;
 	list_append(&x->worker->tunnels, &x->tunnel_node);
@@ -86,6 +140,13 @@ exchange_end_tunnel(struct exchange *x)
 }
 
 /* --- bytes ----------------------------------------------------------------------------------- */
+
+/* Whether a word of ours is to be said before the end. */
+static bool
+tunnel_parts(const struct tunnel *t)
+{
+	return t->draining && t->frames;
+}
 
 /* Puts a Close frame behind a whole frame, once. */
 static void
@@ -127,7 +188,8 @@ tunnel_read_client(struct exchange *x)
 		in = slice_head(in, BLOCK_SIZE - iobuf_len(out));
 		if (in.n == 0)
 			break;
-		ws_border_feed(&t->up, in);
+		if (t->frames)
+			ws_border_feed(&t->up, in);
 		(void)iobuf_append(out, in);
 		x->request_body.payload += in.n;
 		front_take(f, in.n);
@@ -146,7 +208,7 @@ tunnel_up(struct exchange *x)
 
 	if (x->front->closed)
 		return true;
-	if (t->draining && iobuf_hold(&u->out, &x->worker->blocks) == 0)
+	if (tunnel_parts(t) && iobuf_hold(&u->out, &x->worker->blocks) == 0)
 		tunnel_say_goodbye(&t->up, &t->said_up, true, &u->out);
 	queued = iobuf_len(&u->out);
 	if (queued > 0 && upstream_write(u) == UPSTREAM_CLOSED) {
@@ -198,7 +260,8 @@ tunnel_read_backend(struct exchange *x)
 	if (result == UPSTREAM_CLOSED)
 		t->backend_done = true;
 	if (out->end > before) {
-		ws_border_feed(&t->down, slice_of(out->data + before, out->end - before));
+		if (t->frames)
+			ws_border_feed(&t->down, slice_of(out->data + before, out->end - before));
 		x->body_sent += out->end - before;
 	}
 	return result != UPSTREAM_BLOCKED;
@@ -214,7 +277,7 @@ tunnel_down(struct exchange *x)
 
 	if (f->closed)
 		return true;
-	if (t->draining && iobuf_hold(&f->out, &x->worker->blocks) == 0)
+	if (tunnel_parts(t) && iobuf_hold(&f->out, &x->worker->blocks) == 0)
 		tunnel_say_goodbye(&t->down, &t->said_down, false, &f->out);
 	queued = iobuf_len(&f->out);
 	if (queued == 0) {
@@ -236,13 +299,8 @@ tunnel_set_wait(struct exchange *x)
 	enum conn_wait wait = stuck ? CONN_WAIT_CLIENT : CONN_WAIT_TUNNEL;
 	uint64_t ms = timeout[stuck ? CONF_TIMEOUT_SEND : CONF_TIMEOUT_TUNNEL];
 
-	if (x->tunnel->draining) {
-		if (!x->tunnel->hurried)
-			front_set_wait(x->front, CONN_WAIT_TUNNEL, TUNNEL_DRAIN_MS);
-		x->tunnel->hurried = true;
-	} else if (x->progress || wait != x->front->wait) {
+	if (!x->tunnel->draining && (x->progress || wait != x->front->wait))
 		front_set_wait(x->front, wait, ms);
-	}
 	x->progress = false;
 }
 
@@ -280,21 +338,34 @@ tunnel_find_target(const struct exchange *x, const struct conf_route *route)
 	return NULL;
 }
 
+/* The tunnel's protocol as the new generation spells it; NULL: its route does not allow it. */
+static const char *
+tunnel_find_protocol(const struct exchange *x, const struct conf_route *route)
+{
+	if (is_websocket(x))
+		return CONF_WEBSOCKET;
+	return conf_upgrade_find(&route->upgrade, slice_str(x->upgrade));
+}
+
 /* The route of the new generation that the request of the tunnel would take, and its target there,
- * if it still leads to the same one. */
+ * if it still leads to the same one and allows the protocol. */
 static const struct conf_target *
 tunnel_find_again(const struct exchange *x, const struct generation *g, struct route_match *ret)
 {
 	if (x->conn->origin.mode == CONF_LISTEN_REDIRECT)
 		return NULL;
 	*ret = route_find(g->routes, exchange_host(x), x->path.match);
-	return ret->verdict == ROUTE_FOUND ? tunnel_find_target(x, ret->route) : NULL;
+	if (ret->verdict != ROUTE_FOUND || !tunnel_find_protocol(x, ret->route))
+		return NULL;
+	return tunnel_find_target(x, ret->route);
 }
 
+/* Its time runs from here on, however much passes: one that is never silent ends as well. */
 void
 exchange_drain_tunnel(struct exchange *x)
 {
 	x->tunnel->draining = true;
+	front_set_wait(x->front, CONN_WAIT_TUNNEL, TUNNEL_DRAIN_MS);
 	front_drive(x->front);
 }
 
@@ -329,6 +400,7 @@ tunnel_adopt(struct exchange *x, struct generation *g)
 	x->site = m.site;
 	x->route = m.route;
 	x->limits = &m.route->limits;
+	x->upgrade = tunnel_find_protocol(x, m.route);
 	x->target = target;
 	x->pool = generation_pool(g, m.route);
 	tunnel_keep_place(x, m.route);

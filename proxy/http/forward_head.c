@@ -68,6 +68,16 @@ put_framing(struct pen *p, enum http_body_kind kind, uint64_t length)
 	}
 }
 
+/* Both or none: Upgrade concerns this connection, and Connection must say so (RFC 9110
+ * section 7.8).
+ */
+static void
+put_upgrade(struct pen *p, struct slice protocol)
+{
+	PUT(p, "Connection: Upgrade\r\n");
+	put_field(p, SLICE_LIT("Upgrade"), protocol);
+}
+
 /* The value that a trusted peer sent, or an empty slice. */
 static struct slice
 claimed(const struct forward_request *f, enum http_name id)
@@ -262,7 +272,7 @@ forward_request_head(const struct forward_request *f, struct buf *out)
 	 * the colon gains one. The target is counted apart. */
 	size_t rest_max = OWN_FIELDS_MAX + r->head_len - r->target.n + r->n_fields + f->client.n +
 			  f->peer.n + f->request_id.n + f->prefix.n + sent.n + f->host.n +
-			  f->added.n + f->conditions.n;
+			  f->added.n + f->conditions.n + f->upgrade.n;
 	struct pen p;
 	char *start;
 
@@ -285,10 +295,10 @@ forward_request_head(const struct forward_request *f, struct buf *out)
 	if (r->body == HTTP_BODY_CHUNKED)
 		put_announced(&p, r->base, r->fields, r->n_fields);
 	/* RFC 9110 section 10.1.4: TE concerns this connection, and Connection must say so. */
-	if (r->te_trailers && !r->websocket)
+	if (f->upgrade.n)
+		put_upgrade(&p, f->upgrade);
+	else if (r->te_trailers)
 		PUT(&p, "Connection: TE\r\nTE: trailers\r\n");
-	if (r->websocket)
-		PUT(&p, "Connection: Upgrade\r\nUpgrade: websocket\r\n");
 	put_framing(&p, r->body, r->content_length);
 	PUT(&p, "\r\n");
 	buf_commit(out, (size_t)(p.at - start));
@@ -333,14 +343,15 @@ int
 forward_response_head(const struct forward_response *f, struct buf *out)
 {
 	const struct http_response *r = f->response;
-	size_t max = OWN_FIELDS_MAX + r->head_len + r->n_fields + f->date.n;
+	size_t max = OWN_FIELDS_MAX + r->head_len + r->n_fields + f->date.n + f->upgrade.n;
 	char *start = buf_reserve(out, max);
+	bool accepted = f->upgrade.n && f->framed;
 	struct pen p;
 
 	if (!start)
 		return -1;
 	p = (struct pen){.at = start, .end = start + max};
-	if (f->switched && f->framed) {
+	if (accepted) {
 		PUT(&p, "HTTP/1.1 200 OK\r\n");
 	} else {
 		PUT(&p, "HTTP/1.1 ");
@@ -349,7 +360,7 @@ forward_response_head(const struct forward_response *f, struct buf *out)
 		put(&p, http_span_of(r->base, r->status_text));
 		PUT(&p, "\r\n");
 	}
-	if (!put_response_fields(&p, r, f->switched && f->framed))
+	if (!put_response_fields(&p, r, accepted))
 		put_field(&p, SLICE_LIT("Date"), f->date);
 	if (f->trailers)
 		put_announced(&p, r->base, r->fields, r->n_fields);
@@ -358,8 +369,8 @@ forward_response_head(const struct forward_response *f, struct buf *out)
 		put_framing(&p, HTTP_BODY_LENGTH, r->content_length);
 	else
 		put_framing(&p, f->body, r->content_length);
-	if (f->switched)
-		PUT(&p, "Connection: Upgrade\r\nUpgrade: websocket\r\n");
+	if (f->upgrade.n)
+		put_upgrade(&p, f->upgrade);
 	else if (!f->keep_alive)
 		PUT(&p, "Connection: close\r\n");
 	else if (f->minor == 0)

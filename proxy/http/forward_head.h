@@ -8,7 +8,7 @@
  * client claimed is dropped, unless it is trusted: then X-Forwarded-For goes on with the peer
  * behind it, and the others are kept. Nothing that concerns the client's connection, nothing that
  * Connection lists, no name with '_' or '.' that the file does not name, no Expect, and no Upgrade
- * but to WebSocket.
+ * but to the one protocol that the caller says.
  *
  * Trailer goes on where trailers do, with the names that may (http_trailers.h).
  */
@@ -32,8 +32,9 @@ struct forward_request {
 	bool hides_login;         /* Authorization was for us alone */
 	char *const *replaced;    /* names of fields that are not the client's to send */
 	size_t n_replaced;
-	struct slice added; /* lines in their place */
-	bool cached;        /* the answer may be stored: nothing that overrides method or path */
+	struct slice added;   /* lines in their place */
+	struct slice upgrade; /* the protocol to switch to (RFC 9110 section 7.8); n 0: none */
+	bool cached;          /* the answer may be stored: nothing that overrides method or path */
 	struct slice
 		conditions; /* lines in place of the client's conditions and range; p NULL: none */
 	struct slice request_id;
@@ -51,7 +52,7 @@ struct forward_response {
 	bool keep_alive;          /* of the client's connection */
 	uint8_t minor;            /* the client's HTTP/1.minor */
 	struct slice date;        /* IMF-fixdate, added when the backend sent no Date */
-	bool switched;            /* 101 to WebSocket */
+	struct slice upgrade;     /* 101 to this protocol; n 0: it is no 101 */
 	bool framed;              /* to HTTP/2, where a switch is said by 200 (RFC 8441) */
 	bool trailers;            /* those of the body go on */
 };

@@ -147,7 +147,7 @@ enum http_name {
 	X(CONNECTION_SYNTAX, 400, "malformed Connection field") \
 	X(EXPECT, 417, "unknown expectation") \
 	X(STATUS_LINE, 502, "malformed status line") \
-	X(UPGRADE, 502, "backend switches protocols without being asked") \
+	X(UPGRADE, 502, "backend switches to a protocol that was not asked for") \
 	X(CHUNK_SIZE, 400, "malformed chunk size") \
 	X(CHUNK_EXTENSION, 400, "chunk extension malformed or too long") \
 	X(CHUNK_END, 400, "chunk does not end in CRLF") \

@@ -346,8 +346,8 @@ decide_body(struct http_request *r)
 }
 
 /* RFC 6455 section 4.1: a GET without a body, or with one of no bytes, that lists this protocol.
- * Whatever else is asked for is not answered to (RFC 9110 section 7.8 lets a server ignore it), h2c
- * above all. */
+ * Whatever else is asked for is its route's to know (RFC 9110 section 7.8 lets a server ignore it).
+ */
 static bool
 wants_websocket(const struct http_request *r, const char *data)
 {

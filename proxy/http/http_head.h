@@ -60,7 +60,7 @@ struct http_request {
 	bool keep_alive;          /* the client wants the connection kept */
 	bool expect_continue;     /* send "100 Continue" before reading the body */
 	bool upgrade;             /* Upgrade asked for; a server may ignore that */
-	bool websocket;           /* the one protocol that is switched to (RFC 6455) */
+	bool websocket;           /* it lists the protocol that all may switch to (RFC 6455) */
 	bool te_trailers;         /* TE names trailers */
 	uint16_t n_odd;           /* fields with '_' or '.' in the name: to be logged */
 	uint16_t n_fields;

@@ -85,21 +85,35 @@ parse_field(struct http_response *r, const char *data, size_t n)
 	return http_framing_add(&r->framing, field, http_span_of(data, field->value));
 }
 
+/* Whether it names the one protocol that was asked for, and no second one on top of that (RFC 9110
+ * section 7.8). */
+static bool
+switches_as_asked(const struct http_response *r)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; r->protocol.n && i < r->n_fields; i++) {
+		struct slice rest = http_response_slice(r, r->fields[i].value), protocol;
+
+		if (r->fields[i].id != HTTP_NAME_UPGRADE)
+			continue;
+		for (; http_list_next(&rest, &protocol); n++)
+			if (!slice_ieq(protocol, r->protocol))
+				return false;
+	}
+	return n == 1 && r->framing.upgrade;
+}
+
 /* An interim answer has no body; one that announces a body is not to be trusted with where the
  * next answer begins. 101 ends HTTP on this connection, if it was asked for, and to no other
  * protocol than was asked for (RFC 9110 section 15.2.2). */
 static enum http_reason
 decide_interim(struct http_response *r)
 {
-	const struct http_field *upgrade;
-
 	r->body = HTTP_BODY_NONE;
 	r->interim = r->status != 101;
 	if (r->status == 101) {
-		upgrade = http_response_find(r, HTTP_NAME_UPGRADE);
-		r->switched =
-			r->may_switch && r->framing.upgrade && upgrade &&
-			slice_ieq(http_response_slice(r, upgrade->value), SLICE_LIT("websocket"));
+		r->switched = switches_as_asked(r);
 		if (!r->switched)
 			return HTTP_REASON_UPGRADE;
 	}

@@ -28,10 +28,10 @@ struct http_response {
 	uint32_t head_len;
 
 	uint8_t minor;
-	uint16_t status; /* 100 to 999 */
-	bool interim;    /* 100 to 199: the real answer follows */
-	bool may_switch; /* set by the caller: 101 to "websocket" was asked for */
-	bool switched;   /* 101: what follows the head is no HTTP any more */
+	uint16_t status;       /* 100 to 999 */
+	bool interim;          /* 100 to 199: the real answer follows */
+	struct slice protocol; /* set by the caller: what was asked for in Upgrade; n 0: nothing */
+	bool switched;         /* 101: what follows the head is no HTTP any more */
 	struct http_span status_text;
 
 	struct http_framing framing;

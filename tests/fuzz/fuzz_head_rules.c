@@ -91,6 +91,8 @@ apply(const struct conf *conf, const struct http_request *r, const struct http_p
 	buf_init(&out, OUT_MAX);
 	buf_init(&scratch, OUT_MAX);
 	rules.side = CONF_HEADER_REQUEST;
+	if (r->websocket)
+		f.upgrade = SLICE_LIT("websocket");
 	REQUIRE(forward_request_head(&f, &out) == 0);
 	lines = count_lines(buf_slice(&out));
 	if (head_rules_apply(&rules, &facts, 0, &scratch, &out) == 0) {

@@ -51,6 +51,9 @@ require_forwarded(const struct http_request *sent, struct slice replacement, str
 		.port = 443};
 	struct buf out;
 
+	if (sent->upgrade)
+		f.upgrade = sent->websocket ? SLICE_LIT("websocket") : SLICE_LIT("tcp/1");
+
 	if (sent->form == HTTP_FORM_ASTERISK ||
 		http_path_resolve(http_request_slice(sent, sent->path), arena, &path) !=
 			HTTP_REASON_NONE)
@@ -64,8 +67,10 @@ require_forwarded(const struct http_request *sent, struct slice replacement, str
 		REQUIRE(got.method == sent->method && got.body == sent->body);
 		REQUIRE(got.content_length == sent->content_length);
 		REQUIRE(got.n_odd == 0 && !got.expect_continue);
-		/* The one upgrade that is passed on. */
-		REQUIRE(got.upgrade == sent->websocket && got.websocket == sent->websocket);
+		/* The one upgrade that is passed on, and no word more in Connection. */
+		REQUIRE(got.upgrade == sent->upgrade && got.websocket == sent->websocket);
+		REQUIRE(slice_eq(http_request_value(&got, HTTP_NAME_UPGRADE), f.upgrade));
+		REQUIRE(got.framing.n_connection == (got.upgrade || got.te_trailers));
 		REQUIRE(got.form == HTTP_FORM_ORIGIN && got.minor == 1);
 	} else {
 		REQUIRE(http_reason_status(got.reason) == 431 ||

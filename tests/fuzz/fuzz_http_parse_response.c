@@ -1,7 +1,7 @@
 /*
  * Response heads: whole and byte by byte must agree, and what is accepted is rewritten for a
- * client and must be read as the same response again. The first byte chooses the request's method
- * and the client's version.
+ * client and must be read as the same response again. The first byte chooses the request's method,
+ * the client's version, and whether a switch was asked for.
  */
 #include "tests/fuzz/require.h"
 
@@ -13,11 +13,13 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static enum http_parse
-parse_bytewise(struct http_response *r, enum http_method method, const char *bytes, size_t n)
+parse_bytewise(
+	struct http_response *r, const struct http_response *whole, const char *bytes, size_t n)
 {
 	enum http_parse result = HTTP_NEED_MORE;
 
-	http_response_init(r, method);
+	http_response_init(r, whole->request_method);
+	r->protocol = whole->protocol;
 	for (size_t i = 0; i <= n && result == HTTP_NEED_MORE; i++)
 		result = http_parse_response(r, bytes, i);
 	return result;
@@ -45,13 +47,17 @@ require_forwarded(const struct http_response *sent, enum http_method method, uin
 
 	f.body = forward_response_body(sent, minor, method);
 	f.keep_alive = f.body != HTTP_BODY_UNTIL_CLOSE;
+	if (sent->switched)
+		f.upgrade = sent->protocol;
 	buf_init(&out, FORWARD_RESPONSE_HEAD_MAX);
 	REQUIRE(forward_response_head(&f, &out) == 0);
 	http_response_init(&got, method);
+	got.protocol = f.upgrade;
 	if (http_parse_response(&got, out.data, buf_len(&out)) == HTTP_DONE) {
 		REQUIRE(got.head_len == buf_len(&out));
 		REQUIRE(got.status == sent->status && got.body == f.body);
-		REQUIRE(got.keep_alive == f.keep_alive);
+		REQUIRE(got.switched == sent->switched);
+		REQUIRE(got.keep_alive == (f.keep_alive && !got.switched));
 		REQUIRE(got.has_content_length == sent->has_content_length);
 		REQUIRE(got.content_length == sent->content_length);
 	} else {
@@ -75,8 +81,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	method = data[0] & 1 ? HTTP_METHOD_HEAD : HTTP_METHOD_GET;
 	bytes = (const char *)data + 1;
 	http_response_init(&whole, method);
+	if (data[0] & 4)
+		whole.protocol = SLICE_LIT("tcp/1");
 	result = http_parse_response(&whole, bytes, size - 1);
-	REQUIRE(parse_bytewise(&pieces, method, bytes, size - 1) == result);
+	REQUIRE(parse_bytewise(&pieces, &whole, bytes, size - 1) == result);
 	REQUIRE(whole.reason == pieces.reason);
 	REQUIRE((result == HTTP_BAD) == (whole.reason != HTTP_REASON_NONE));
 	if (result == HTTP_DONE) {

@@ -70,6 +70,8 @@ static const struct request_case requests[] = {
 		"X-Forwarded-Proto: https\r\nX-Forwarded-Port: 443\r\n\r\n"},
 };
 
+static struct slice upgrade; /* what the next one asks for */
+
 static int
 forward(const struct request_case *c, bool tls, uint16_t port, struct buf *out)
 {
@@ -83,6 +85,7 @@ forward(const struct request_case *c, bool tls, uint16_t port, struct buf *out)
 		.client = SLICE_LIT("192.0.2.7"),
 		.peer = SLICE_LIT("192.0.2.7"),
 		.host = SLICE_LIT("10.0.3.101:8080"),
+		.upgrade = upgrade,
 		.tls = tls,
 		.port = port};
 	int ret;
@@ -109,6 +112,29 @@ requests_are_rewritten(void **state)
 			fail_msg("%zu: %.*s", i, SLICE_ARG(buf_slice(&out)));
 		buf_clear(&out);
 	}
+}
+
+/* The one that the caller says, whatever the client lists; the body goes with it, and TE does not.
+ */
+static void
+one_protocol_is_asked_for(void **state)
+{
+	const struct request_case c = {GET
+		"Connection: Upgrade, TE, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+		"HTTP2-Settings: x\r\nTE: trailers\r\nUpgrade: TCP, other\r\n"
+		"Content-Length: 2\r\n\r\n",
+		5, NULL, NULL};
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, FORWARD_REQUEST_HEAD_MAX);
+	upgrade = SLICE_LIT("tcp");
+	assert_int_equal(forward(&c, true, 443, &out), 0);
+	upgrade = (struct slice){0};
+	if (!slice_eq_str(buf_slice(&out),
+		    GOT "Connection: Upgrade\r\nUpgrade: tcp\r\nContent-Length: 2\r\n\r\n"))
+		fail_msg("%.*s", SLICE_ARG(buf_slice(&out)));
+	buf_clear(&out);
 }
 
 static void
@@ -281,6 +307,41 @@ responses_are_rewritten(void **state)
 	}
 }
 
+/* To a client of HTTP/1.1 with the protocol, to one of HTTP/2 as 200 without. */
+static void
+a_switch_is_passed_on(void **state)
+{
+	static const char sent[] =
+		"HTTP/1.1 101 UPGRADED\r\nContent-Type: x\r\nConnection: X-Hop, Upgrade\r\n"
+		"X-Hop: 1\r\nUpgrade: TCP\r\nSec-WebSocket-Accept: a\r\n\r\n";
+	static const char *const expected[] = {
+		"HTTP/1.1 101 UPGRADED\r\nContent-Type: x\r\nSec-WebSocket-Accept: a\r\n" DATE
+		"Connection: Upgrade\r\nUpgrade: tcp\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nContent-Type: x\r\n" DATE
+		"Connection: Upgrade\r\nUpgrade: tcp\r\n\r\n"};
+
+	(void)state;
+	for (int framed = 0; framed < 2; framed++) {
+		struct http_response r;
+		struct forward_response f = {.response = &r,
+			.keep_alive = true,
+			.minor = 1,
+			.date = SLICE_LIT("now"),
+			.upgrade = SLICE_LIT("tcp"),
+			.framed = framed};
+		struct buf out;
+
+		http_response_init(&r, HTTP_METHOD_POST);
+		r.protocol = f.upgrade;
+		assert_int_equal(http_parse_response(&r, sent, sizeof(sent) - 1), HTTP_DONE);
+		buf_init(&out, FORWARD_RESPONSE_HEAD_MAX);
+		assert_int_equal(forward_response_head(&f, &out), 0);
+		if (!slice_eq_str(buf_slice(&out), expected[framed]))
+			fail_msg("%.*s", SLICE_ARG(buf_slice(&out)));
+		buf_clear(&out);
+	}
+}
+
 static void
 trailers_are_announced_where_they_go_on(void **state)
 {
@@ -310,11 +371,13 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(requests_are_rewritten),
+		cmocka_unit_test(one_protocol_is_asked_for),
 		cmocka_unit_test(host_is_forwarded_as_sent),
 		cmocka_unit_test(a_trusted_peer_is_believed),
 		cmocka_unit_test(early_hints_are_hints_alone),
 		cmocka_unit_test(largest_heads_fit_their_buffer),
 		cmocka_unit_test(responses_are_rewritten),
+		cmocka_unit_test(a_switch_is_passed_on),
 		cmocka_unit_test(trailers_are_announced_where_they_go_on),
 	};
 

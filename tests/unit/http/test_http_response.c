@@ -210,6 +210,52 @@ interim_answers_are_told_apart(void **state)
 	assert_true(slice_eq_str(http_response_slice(&r, r.status_text), "Made"));
 }
 
+#define SWITCH "HTTP/1.1 101 x\r\n"
+
+static const struct {
+	const char *asked; /* NULL: nothing */
+	const char *head;
+	bool switched;
+} switches[] = {
+	{"websocket", SWITCH "Connection: upgrade\r\nUpgrade: WebSocket\r\n\r\n", true},
+	{"tcp", SWITCH "Connection: Upgrade\r\nUpgrade: tcp\r\n\r\n", true},
+	{"SPDY/3.1", SWITCH "Upgrade: spdy/3.1\r\nConnection: x, Upgrade\r\n\r\n", true},
+	{"tcp", SWITCH "Connection: Upgrade\r\nUpgrade:\r\nUpgrade: tcp\r\n\r\n", true},
+	{"tcp", SWITCH "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n", false},
+	{"SPDY/3.1", SWITCH "Connection: Upgrade\r\nUpgrade: SPDY/3\r\n\r\n", false},
+	{"SPDY/3.1", SWITCH "Connection: Upgrade\r\nUpgrade: SPDY\r\n\r\n", false},
+	{"tcp", SWITCH "Connection: Upgrade\r\nUpgrade: tcp, h2c\r\n\r\n", false},
+	{"tcp", SWITCH "Connection: Upgrade\r\nUpgrade: TLS/1.0, tcp\r\n\r\n", false},
+	{"tcp", SWITCH "Connection: Upgrade\r\nUpgrade: tcp\r\nUpgrade: h2c\r\n\r\n", false},
+	{"tcp", SWITCH "Connection: Upgrade\r\nUpgrade: tcp, tcp\r\n\r\n", false},
+	{"tcp", SWITCH "Connection: Upgrade\r\n\r\n", false},
+	{"tcp", SWITCH "Upgrade: tcp\r\n\r\n", false},
+	{"tcp", SWITCH "\r\n", false},
+	{NULL, SWITCH "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n", false},
+	{NULL, SWITCH "Connection: Upgrade\r\nUpgrade: tcp\r\n\r\n", false},
+	{NULL, SWITCH "Connection: Upgrade\r\nUpgrade:\r\n\r\n", false},
+};
+
+static void
+a_switch_is_to_what_was_asked_for(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(switches); i++) {
+		const char *head = switches[i].head;
+		struct http_response r;
+		enum http_parse result;
+
+		http_response_init(&r, HTTP_METHOD_POST);
+		r.protocol = slice_str(switches[i].asked);
+		result = http_parse_response(&r, head, strlen(head));
+		if (r.switched != switches[i].switched || r.interim ||
+			result != (r.switched ? HTTP_DONE : HTTP_BAD))
+			fail_msg("%zu: %d, switched %d", i, (int)result, r.switched);
+		if (!r.switched)
+			assert_int_equal(r.reason, HTTP_REASON_UPGRADE);
+	}
+}
+
 static void
 fields_are_found_and_listed_ones_marked(void **state)
 {
@@ -300,6 +346,7 @@ main(void)
 		cmocka_unit_test(bodies_end_as_the_head_says),
 		cmocka_unit_test(a_backend_says_how_long_it_keeps_a_connection),
 		cmocka_unit_test(interim_answers_are_told_apart),
+		cmocka_unit_test(a_switch_is_to_what_was_asked_for),
 		cmocka_unit_test(fields_are_found_and_listed_ones_marked),
 		cmocka_unit_test(sizes_end_exactly_at_their_maxima),
 		cmocka_unit_test(head_ends_exactly_at_its_maximum),
