@@ -146,6 +146,18 @@ def test_100_comes_before_101(served):
     assert s.backend.notes()[1] == "abc" and "expect" not in s.backend.notes()[0].lower()
 
 
+def test_interim_answers_before_the_switch(served):
+    def hinting(conn):
+        body_of(conn, conn.read_head())
+        conn.send(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + switched() + b"x")
+        conn.sock.recv(1)
+    s = served(hinting)
+    with s.client() as c:
+        answer = c.request("POST", "/docker/x", headers=ASK, body=JSON)
+        assert answer.status == 101 and [one.status for one in answer.interim] == [103]
+        assert c.recv(1) == b"x"
+
+
 # what the client lists, its method, and what the backend is asked for
 LISTS = [
     (["tcp"], "POST", "tcp"), (["TCP"], "GET", "tcp"), (["spdy/3.1"], "GET", "SPDY/3.1"),
