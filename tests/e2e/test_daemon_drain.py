@@ -212,3 +212,28 @@ def test_a_websocket_gets_its_close_frame_before_the_end(sluice, backend):
     assert order.wait(10) == 0 and time.monotonic() - began < 20
     (frame,) = server.notes()
     assert frame.startswith("8882")
+
+
+def test_another_tunnel_has_all_of_the_time_and_no_word_of_ours(sluice, backend):
+    def serve(conn):
+        if conn.read_head():
+            conn.send(SWITCH.replace(b"websocket", b"tcp"))
+            while data := conn.sock.recv(100):
+                conn.send(data.upper())
+            conn.note("end")
+
+    server = backend.raw(serve)
+    s = sluice("upgrade tcp\n" + CONF, backend=server.port)
+    with s.client(timeout=30) as c:
+        c.send(SOCKET.replace(b"websocket", b"tcp"))
+        assert c.response().status == 101
+        began = time.monotonic()
+        order = quit_in_background(s, "4s")
+        while time.monotonic() - began < 3:
+            c.send(b"a")
+            assert c.recv(1) == b"A"
+            time.sleep(0.1)
+        assert c.eof(timeout=10)
+    s.wait_end(timeout=30)
+    assert order.wait(10) == 0 and time.monotonic() - began < 20
+    wait_for(lambda: server.notes() == ["end"], what="the backend to see the end")

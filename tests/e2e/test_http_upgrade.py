@@ -308,6 +308,34 @@ def test_a_silent_tunnel_ends_after_its_time(served):
         assert c.recv(1) == b"X" and c.eof(timeout=10)
 
 
+def test_what_the_backend_says_last_arrives_though_the_client_goes_on(served):
+    last = os.urandom(1_000_000)
+
+    def ending(conn):
+        body_of(conn, conn.read_head())
+        conn.send(switched() + b"> ")
+        conn.read_exact(100_000)
+        conn.send(last)
+        conn.sock.shutdown(socket.SHUT_WR)
+        while conn.sock.recv(65536):
+            pass
+    s = served(ending)
+    with attached(s) as c:
+        over = threading.Event()
+
+        def go_on():
+            with contextlib.suppress(OSError):
+                while not over.is_set():
+                    c.sock.send(bytes(10_000))
+        sender = threading.Thread(target=go_on, daemon=True)
+        sender.start()
+        got = c.recv(len(last))
+        over.set()
+        assert got == last and c.eof()
+        c.sock.shutdown(socket.SHUT_RDWR)
+        sender.join(10)
+
+
 def test_nothing_of_it_is_stored_or_waited_for(served):
     def both(conn):
         while head := conn.read_head():
