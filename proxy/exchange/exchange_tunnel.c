@@ -23,8 +23,8 @@
 
 /* --- which protocol -------------------------------------------------------------------------- */
 
-/* What the client calls by that name, where it may be asked for; or NULL. WebSocket is no protocol
- * of a list, and only of some requests. */
+/* The protocol of that name, where this request may ask for it; or NULL. WebSocket stands in no
+ * list, and is for a GET without a body alone. */
 static const char *
 upgrade_find(const struct exchange *x, struct slice protocol)
 {
@@ -95,8 +95,8 @@ tunnel_is_accepted(const struct exchange *x)
 	return slice_eq(said, slice_of((const char *)accept, WS_ACCEPT_LEN));
 }
 
-/* RFC 9110 section 7.8: the old protocol ends behind the whole request. What is still to
- * come of it would else be read as the new one. Returns what is wrong, or NULL. */
+/* RFC 9110 section 7.8: the old protocol ends behind the whole request. What is still to come of
+ * that would else be read as the new one's. Returns what is wrong, or NULL. */
 static const char *
 tunnel_misfit(const struct exchange *x)
 {

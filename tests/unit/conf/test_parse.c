@@ -143,6 +143,30 @@ buffers_are_inherited_directive_by_directive(void **state)
 }
 
 static void
+protocols_are_those_of_the_innermost_list(void **state)
+{
+	struct conf *c =
+		unit_parse("listen 80 plain\n"
+			   "site a { route / -> http://b ; route /o -> http://b { upgrade off }\n"
+			   " route /i -> http://b { upgrade IRC/6.9 } }\n"
+			   "site b { upgrade off ; route / -> http://b }\n"
+			   "site c { upgrade irc ; route / -> http://b }\nupgrade tcp SPDY/3.1\n");
+	const struct conf_route *a = c->sites[0].routes;
+
+	(void)state;
+	assert_string_equal(conf_upgrade_find(&a[0].upgrade, SLICE_LIT("TCP")), "tcp");
+	assert_string_equal(conf_upgrade_find(&a[0].upgrade, SLICE_LIT("spdy/3.1")), "SPDY/3.1");
+	assert_null(conf_upgrade_find(&a[0].upgrade, SLICE_LIT("SPDY/3")));
+	assert_null(conf_upgrade_find(&a[0].upgrade, SLICE_LIT("")));
+	assert_null(conf_upgrade_find(&a[1].upgrade, SLICE_LIT("tcp")));
+	assert_string_equal(conf_upgrade_find(&a[2].upgrade, SLICE_LIT("irc/6.9")), "IRC/6.9");
+	assert_null(conf_upgrade_find(&a[2].upgrade, SLICE_LIT("tcp")));
+	assert_null(conf_upgrade_find(&c->sites[1].routes[0].upgrade, SLICE_LIT("tcp")));
+	assert_non_null(conf_upgrade_find(&c->sites[2].routes[0].upgrade, SLICE_LIT("irc")));
+	conf_unref(&c);
+}
+
+static void
 limits_are_inherited_wherever_they_stand(void **state)
 {
 	struct conf *c = unit_parse("site a {\n route /1 -> status 200 { timeout read 1s }\n"
@@ -514,6 +538,7 @@ main(void)
 		cmocka_unit_test(containers_are_found_wherever_they_stand),
 		cmocka_unit_test(targets_that_are_no_container),
 		cmocka_unit_test(buffers_are_inherited_directive_by_directive),
+		cmocka_unit_test(protocols_are_those_of_the_innermost_list),
 		cmocka_unit_test(limits_are_inherited_wherever_they_stand),
 		cmocka_unit_test(defaults),
 		cmocka_unit_test(container_with_everything),
