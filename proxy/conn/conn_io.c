@@ -372,6 +372,12 @@ conn_front_send(struct front *f, struct slice s, size_t *ret_n)
 	return result;
 }
 
+static bool
+conn_front_gathers(const struct front *f)
+{
+	return conn_is_sealed(f->conn) && conn_wire_is_empty(f->conn);
+}
+
 static enum front_io
 conn_front_send_file(struct front *f, int file, off_t *offset, size_t n, size_t *ret_n)
 {
@@ -482,6 +488,7 @@ const struct front_ops conn_front_ops_tls = {
 	.take = conn_front_take,
 	.flush = conn_front_flush,
 	.send = conn_front_send,
+	.gathers = conn_front_gathers,
 	.close = conn_front_close,
 	.drive = conn_front_drive,
 	.kick = conn_front_kick,

@@ -433,18 +433,6 @@ stored_fill(struct exchange *x, struct slice run)
 	return true;
 }
 
-/* Head and first part in one write, then part by part. */
-static enum front_io
-stored_send_buffered(struct exchange *x, struct slice run)
-{
-	struct front *f = x->front;
-
-	if (run.n > 0 && (!f->out.data || iobuf_room(&f->out) > 0) && !stored_fill(x, run))
-		return FRONT_IO_CLOSED;
-	f->complete = x->cached->left == 0;
-	return front_flush(f);
-}
-
 /* From where it is, without a copy. */
 static enum front_io
 stored_send_direct(struct exchange *x, struct slice run)
@@ -457,6 +445,20 @@ stored_send_direct(struct exchange *x, struct slice run)
 	c->left -= n;
 	x->body_sent += n;
 	return result;
+}
+
+/* Head and first part in one write, then part by part. */
+static enum front_io
+stored_send_buffered(struct exchange *x, struct slice run)
+{
+	struct front *f = x->front;
+
+	if (run.n >= FRONT_GATHER_MIN && front_gathers(f))
+		return stored_send_direct(x, run);
+	if (run.n > 0 && (!f->out.data || iobuf_room(&f->out) > 0) && !stored_fill(x, run))
+		return FRONT_IO_CLOSED;
+	f->complete = x->cached->left == 0;
+	return front_flush(f);
 }
 
 bool

@@ -245,6 +245,13 @@ file_send_plain(struct exchange *x)
 	return FRONT_IO_OK;
 }
 
+/* Whether the content need not be copied behind the head to leave with it. */
+static bool
+file_gathers(const struct exchange *x)
+{
+	return x->file_left >= FRONT_GATHER_MIN && file_is_in_memory(x) && front_gathers(x->front);
+}
+
 /* The head and the first part in one write, then part by part. */
 static enum front_io
 file_send_buffered(struct exchange *x)
@@ -253,6 +260,10 @@ file_send_buffered(struct exchange *x)
 
 	if (x->file_left == 0 && x->parts && file_has_more(x) && !file_next_part(x))
 		return FRONT_IO_CLOSED;
+	if (file_gathers(x)) {
+		f->ends = !x->keep_alive && !x->parts;
+		return file_send_content(x);
+	}
 	if ((x->file_left > 0 || x->compressor) && (!f->out.data || iobuf_room(&f->out) > 0) &&
 		!file_fill(x))
 		return FRONT_IO_CLOSED;

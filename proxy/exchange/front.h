@@ -97,6 +97,8 @@ struct front_ops {
 	enum front_io (*flush)(struct front *f);
 	/* NULL: all bytes go through out. What is in out goes before them. */
 	enum front_io (*send)(struct front *f, struct slice s, size_t *ret_n);
+	/* NULL: never */
+	bool (*gathers)(const struct front *f);
 	/* NULL: bytes of files go through out. */
 	enum front_io (*send_file)(
 		struct front *f, int file, off_t *offset, size_t n, size_t *ret_n);
@@ -186,6 +188,16 @@ static inline enum front_io
 front_send(struct front *f, struct slice s, size_t *ret_n)
 {
 	return f->ops->send(f, s, ret_n);
+}
+
+/* From this many bytes on front_gathers is worth asking for; fewer are as well copied. */
+#define FRONT_GATHER_MIN 2048
+
+/* Whether front_send takes what is in out along in the same call, as one with what it is given. */
+static inline bool
+front_gathers(const struct front *f)
+{
+	return f->ops->gathers && f->ops->gathers(f);
 }
 
 static inline bool
