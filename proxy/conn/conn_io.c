@@ -115,6 +115,10 @@ conn_bio_write(BIO *bio, const char *from, int n)
 	if (c->state == CONN_HANDSHAKE && !SSL_has_pending(c->ssl))
 		c->more = false;
 	BIO_clear_retry_flags(bio);
+	if (c->tls_failed) {
+		errno = EPIPE;
+		return -1;
+	}
 	if (c->seal.on) {
 		sent = conn_seal_write(c, from, n);
 		if (sent < 0 && errno == EAGAIN)
@@ -462,10 +466,13 @@ conn_unsent(const struct conn *c)
 	return ioctl(c->origin.fd, SIOCOUTQ, &n) == 0 && n > 0 ? (size_t)n : 0;
 }
 
+/* What is owed is counted with out, where it still stands. */
 static size_t
 conn_front_backlog(struct front *f)
 {
-	return conn_unsent(f->conn) + conn_wire_len(f->conn);
+	size_t wire = conn_wire_len(f->conn), owed = f->conn->owed;
+
+	return conn_unsent(f->conn) + wire - (owed < wire ? owed : wire);
 }
 
 const struct front_ops conn_front_ops = {

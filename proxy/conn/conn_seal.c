@@ -14,8 +14,6 @@
 #define SEAL_CTRL_SET_TYPE 74
 #define SEAL_CTRL_CLEAR_TYPE 75
 
-#define SEAL_KEY_UPDATE 24 /* the handshake's message, RFC 8446 section 4.6.3 */
-
 /* Makes a record of what there is behind those that were made, *ret_n bytes. 0 or -1. */
 static int
 seal_add(struct conn *c, uint8_t type, const struct slice text[2], size_t *ret_n)
@@ -27,7 +25,7 @@ seal_add(struct conn *c, uint8_t type, const struct slice text[2], size_t *ret_n
 	return n > 0 ? 0 : -1;
 }
 
-/* Sends n bytes of records. BLOCKED: some of it is kept. */
+/* Sends n bytes of records. BLOCKED: some of it is kept. CLOSED with errno. */
 static enum front_io
 seal_send(struct conn *c, size_t n)
 {
@@ -38,9 +36,10 @@ seal_send(struct conn *c, size_t n)
 		return FRONT_IO_CLOSED;
 	if (sent == (ssize_t)n)
 		return FRONT_IO_OK;
-	return conn_wire_keep(c, slice_skip(all, sent < 0 ? 0 : (size_t)sent)) < 0
-		       ? FRONT_IO_CLOSED
-		       : FRONT_IO_BLOCKED;
+	if (conn_wire_keep(c, slice_skip(all, sent < 0 ? 0 : (size_t)sent)) == 0)
+		return FRONT_IO_BLOCKED;
+	errno = ENOMEM;
+	return FRONT_IO_CLOSED;
 }
 
 bool
@@ -61,7 +60,7 @@ seal_settle_owed(struct conn *c)
 	c->owed = (uint32_t)left;
 }
 
-/* What was made goes first. OK: all of it is gone. */
+/* What was made goes first. OK: all of it is gone. CLOSED with errno. */
 static enum front_io
 seal_begin(struct conn *c)
 {
@@ -80,7 +79,7 @@ seal_begin(struct conn *c)
 static enum front_io
 seal_begin_data(struct conn *c)
 {
-	enum front_io result = seal_begin(c);
+	enum front_io result = c->tls_failed ? FRONT_IO_CLOSED : seal_begin(c);
 
 	if (result != FRONT_IO_OK ||
 		(!tls_seal_is_spent(&c->seal) &&
@@ -135,7 +134,9 @@ conn_seal_flush(struct conn *c)
 	}
 	if (iobuf_len(out) == 0)
 		iobuf_release(out, &c->worker->blocks);
-	return conn_wire_is_empty(c) ? result : conn_wire_push(c);
+	if (result != FRONT_IO_OK || conn_wire_is_empty(c))
+		return result;
+	return c->tls_failed ? FRONT_IO_CLOSED : conn_wire_push(c);
 }
 
 enum front_io
@@ -179,24 +180,27 @@ conn_seal_write(struct conn *c, const char *from, int n)
 {
 	struct slice text[2] = {slice_of(from, (size_t)n), {0}};
 	uint8_t type = c->seal_type ? c->seal_type : SSL3_RT_APPLICATION_DATA;
-	bool last = type == SSL3_RT_HANDSHAKE && n > 0 && from[0] == SEAL_KEY_UPDATE;
 	enum front_io result = seal_begin(c);
 	size_t made = 0;
 
-	if (result != FRONT_IO_OK || text[0].n > TLS_SEAL_MAX ||
-		seal_add(c, type, text, &made) < 0) {
-		errno = result == FRONT_IO_BLOCKED ? EAGAIN : EIO;
+	/* OpenSSL looks at errno: a ticket that a client who has gone does not get is no failure.
+	 */
+	if (result == FRONT_IO_BLOCKED)
+		errno = EAGAIN;
+	if (result != FRONT_IO_OK)
+		return -1;
+	if (text[0].n > TLS_SEAL_MAX || seal_add(c, type, text, &made) < 0) {
+		errno = ENOMEM;
 		return -1;
 	}
 	c->seal_type = 0;
 	/* OpenSSL makes its next key when this is written, and writes with it. */
-	if (last)
+	if (c->state != CONN_HANDSHAKE && tls_seal_is_key_update(type, text[0]))
 		tls_seal_end(&c->worker->sealer, &c->seal);
-	if (seal_send(c, made) == FRONT_IO_CLOSED) {
-		errno = EIO;
-		return -1;
-	}
-	return n;
+	if (seal_send(c, made) != FRONT_IO_CLOSED)
+		return n;
+	c->tls_failed = true;
+	return -1;
 }
 
 long

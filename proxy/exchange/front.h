@@ -182,8 +182,8 @@ front_can_send(const struct front *f)
 	return f->ops->send != NULL;
 }
 
-/* Sends bytes from where they are, behind what is in out; only where front_can_send. OK: all of it.
- * *ret_n were taken; after BLOCKED the same bytes that are left come next. */
+/* Sends bytes from where they are, behind what is in out; only where front_can_send. *ret_n were
+ * taken, after OK as many as go at once; the same bytes that are left come next. */
 static inline enum front_io
 front_send(struct front *f, struct slice s, size_t *ret_n)
 {

@@ -104,6 +104,9 @@ tls_on_server_name(SSL *ssl, int *alert, void *arg)
 {
 	struct tls_thread *t = arg;
 
+	/* We make no records of TLS 1.2, and to offer them to us costs a segment of its own. */
+	if (SSL_version(ssl) != TLS1_3_VERSION)
+		SSL_clear_options(ssl, SSL_OP_ENABLE_KTLS);
 	if (t->choose(ssl, tls_name(ssl), t->choose_arg))
 		return SSL_TLSEXT_ERR_OK;
 	*alert = SSL_AD_UNRECOGNIZED_NAME;

@@ -96,6 +96,15 @@ tls_seal_take(struct tls_seal *seal, const void *info)
 }
 
 bool
+tls_seal_is_key_update(uint8_t type, struct slice message)
+{
+	static const char head[] = {SSL3_MT_KEY_UPDATE, 0, 0, 1};
+
+	return type == SSL3_RT_HANDSHAKE && message.n == sizeof(head) + 1 &&
+	       memcmp(message.p, head, sizeof(head)) == 0;
+}
+
+bool
 tls_seal_is_spent(const struct tls_seal *seal)
 {
 	return seal->sequence >= TLS_SEAL_RECORDS_MAX;

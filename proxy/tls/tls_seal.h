@@ -85,6 +85,9 @@ void tls_sealer_clear(struct tls_sealer *s);
 /* info: what OpenSSL gives with BIO_CTRL_SET_KTLS, one of the structures of linux/tls.h for one
  * direction. False: not for us, OpenSSL goes on to write. */
 bool tls_seal_take(struct tls_seal *seal, const void *info);
+/* Whether this message of OpenSSL's is a whole KeyUpdate (RFC 8446 section 4.6.3): the next record
+ * has another key. Only behind the handshake: a part of a large message may look like one. */
+bool tls_seal_is_key_update(uint8_t type, struct slice message);
 /* Whether it has made TLS_SEAL_RECORDS_MAX records: OpenSSL has to say that its key is new. */
 bool tls_seal_is_spent(const struct tls_seal *seal);
 /* OpenSSL writes the next record, with another key; or the connection ends. The key is forgotten.

@@ -6,7 +6,9 @@ import os
 import socket
 import subprocess
 import threading
+import time
 
+import client
 import pytest
 from lab import wait_for
 
@@ -21,6 +23,9 @@ site * {
 """
 ASK = (b"GET /ws HTTP/1.1\r\nHost: a.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + base64.b64encode(bytes(16)) + b"\r\n\r\n")
+
+SWITCH = (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+          b"Sec-WebSocket-Accept: ICX+Yqv66kxgM0FcWaLWlFLwTAI=\r\n\r\n")
 
 
 @pytest.fixture
@@ -106,8 +111,7 @@ def test_a_tunnel_that_falls_silent_has_sent_all(served):
 
     def burst(conn):
         conn.read_head()
-        conn.send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                  b"Sec-WebSocket-Accept: ICX+Yqv66kxgM0FcWaLWlFLwTAI=\r\n\r\n")
+        conn.send(SWITCH)
         for at in range(0, len(blob), 1000):
             conn.send(blob[at:at + 1000])
         sent.set()
@@ -123,6 +127,44 @@ def test_a_tunnel_that_falls_silent_has_sent_all(served):
             assert more
             got += more
         assert got == blob
+
+
+def test_nothing_follows_a_fatal_alert(served, box):
+    """RFC 8446 section 6.2; a tunnel goes on where only the client's side has ended."""
+    def steady(conn):
+        conn.read_head()
+        conn.send(SWITCH)
+        while True:
+            conn.send(b"more")
+            time.sleep(0.05)
+    s = served(steady)
+    with s.client(tls=True, sni="a.example", timeout=20) as c:
+        c.send(ASK)
+        assert b" 101 " in c.read_until(b"\r\n\r\n")
+        plain = socket.socket(fileno=c.sock.detach())
+        box.defer(plain.close)
+        plain.settimeout(5)
+        plain.sendall(b"\x17\x03\x03\x00\x20" + bytes(32))
+        end = time.monotonic() + 5
+        while plain.recv(65536):
+            assert time.monotonic() < end
+
+
+def test_a_ticket_of_several_records(sluice, box):
+    """It carries the client's certificate; its second part has bytes that mean nothing."""
+    key, chain = box.path("client.key"), box.path("client.pem")
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+         "-keyout", key, "-out", chain, "-subj", "/CN=client", "-days", "2",
+         "-addext", "nsComment=" + "x" * 17000], check=True, stderr=subprocess.DEVNULL)
+    s = sluice("listen 127.0.0.1:@port@ tls\ncertificate default @cert@\n"
+               f"site * {{\n    client-certificates require {chain}\n    route / -> status 204\n}}\n")
+    context = client.tls_context()
+    context.load_cert_chain(chain, key)
+    for _ in range(10):
+        with s.client(tls=True, sni="a.example", context=context) as c:
+            assert c.request("GET", "/").status == 204
+            assert c.request("GET", "/").status == 204
 
 
 def test_a_slow_reader_gets_every_byte(served):

@@ -246,6 +246,20 @@ a_key_is_spent_some_time(void **state)
 	tls_seal_end(&sealer, &s);
 }
 
+static void
+what_is_a_new_key(void **state)
+{
+	static const char message[1289] = {SSL3_MT_KEY_UPDATE, 0, 0, 1, 0};
+
+	(void)state;
+	assert_true(tls_seal_is_key_update(SSL3_RT_HANDSHAKE, slice_of(message, 5)));
+	assert_false(tls_seal_is_key_update(SSL3_RT_APPLICATION_DATA, slice_of(message, 5)));
+	/* The second part of a ticket may begin like one. */
+	assert_false(tls_seal_is_key_update(SSL3_RT_HANDSHAKE, slice_of(message, sizeof(message))));
+	assert_false(tls_seal_is_key_update(SSL3_RT_HANDSHAKE, slice_of(message, 4)));
+	assert_false(tls_seal_is_key_update(SSL3_RT_HANDSHAKE, slice_of(message + 1, 5)));
+}
+
 int
 main(void)
 {
@@ -256,6 +270,7 @@ main(void)
 		cmocka_unit_test(a_context_that_was_given_back_has_another_key),
 		cmocka_unit_test(what_is_not_for_us),
 		cmocka_unit_test(a_key_is_spent_some_time),
+		cmocka_unit_test(what_is_a_new_key),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
