@@ -13,6 +13,8 @@
 	X(REQUESTS_SHED, "requests_shed", PROXY, COUNTER, "requests answered with 503 for want of memory") \
 	X(TLS_HANDSHAKES, "tls_handshakes", PROXY, COUNTER, "TLS handshakes completed") \
 	X(TLS_RESUMED, "tls_resumed", PROXY, COUNTER, "TLS handshakes that resumed a session") \
+	X(TLS_KERNEL, "tls_kernel", PROXY, COUNTER, "TLS connections whose records the kernel came to write, for a large file") \
+	X(TLS_KERNEL_FAILED, "tls_kernel_failed", PROXY, COUNTER, "TLS connections of which the kernel refused that") \
 	X(TLS_FAILED, "tls_failed", PROXY, COUNTER, "TLS handshakes that failed") \
 	X(TLS_STAPLED, "tls_stapled", PROXY, COUNTER, "TLS handshakes that carried an OCSP answer") \
 	X(OCSP_ASKED, "ocsp_asked", PROXY, COUNTER, "questions to OCSP responders") \

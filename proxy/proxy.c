@@ -50,6 +50,7 @@ struct proxy {
 	struct map *containers;     /* the last news of each, for workers that begin later */
 	int access_log;             /* the same; -1: none */
 	int spool;                  /* the folder of files without a name; -1: none */
+	struct tls_kernel kernel;   /* as it is for workers that begin */
 	struct certificate_report report;
 	struct staple_desk staples;
 	struct target_events target_events;
@@ -263,6 +264,7 @@ proxy_make_workers(struct proxy *p, struct err *e)
 			return -1;
 		p->workers[i]->guards = &p->guards;
 		p->workers[i]->spool_folder = p->spool;
+		p->workers[i]->kernel = p->kernel;
 		cache_manager_share(&p->cache, p->workers[i]);
 		p->n_workers++;
 		p->workers[i]->access_log.writer = p->writer;
@@ -781,6 +783,7 @@ proxy_main(void)
 	proxy_log_from_env();
 	proxy_ignore_signals();
 	proxy_raise_descriptors();
+	tls_kernel_init(&proxy.kernel); /* while the module is loaded for us */
 	if (proxy_enter_sandbox(&proxy, &e) < 0) {
 		log_err("sandbox cannot be entered", &e);
 		return EXIT_FAILURE;

@@ -30,6 +30,7 @@
 #include "proxy/tls/stapler.h"
 #include "proxy/conn/timer.h"
 #include "proxy/tls/tls.h"
+#include "proxy/tls/tls_kernel.h"
 #include "proxy/tls/tls_seal.h"
 
 #include <event2/event_struct.h>
@@ -165,7 +166,8 @@ struct worker {
 	struct conn_batch batch;
 	BIO_METHOD *bio; /* between OpenSSL and a connection */
 	struct tls_sealer sealer;
-	uint8_t *records; /* scratch: those of CONN_BATCH_MAX that we encrypt ourselves */
+	struct tls_kernel kernel; /* set behind worker_new */
+	uint8_t *records;         /* scratch: those of CONN_BATCH_MAX that we encrypt ourselves */
 	struct h2_shared *h2;
 	struct listeners listeners;
 	struct timers timers;

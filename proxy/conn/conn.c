@@ -151,10 +151,15 @@ conn_drain(struct conn *c)
 		exchange_drain_connection(c->front.exchange);
 }
 
-/* Closes a connection on which nothing is under way, with close_notify. */
+/* Closes a connection on which nothing is under way, with close_notify. What a kernel that seals
+ * still holds would be lost: such a connection lingers, unless it has to make room. */
 static void
 conn_close_idle(struct conn *c, enum conn_close_reason reason)
 {
+	if (c->kernel.on && reason != CONN_CLOSE_EVICTED) {
+		conn_start_linger(c);
+		return;
+	}
 	conn_finish_output(c);
 	conn_close(c, reason);
 }
@@ -293,6 +298,10 @@ conn_step_idle(struct conn *c)
 
 	if (front_input(&c->front).n == 0)
 		result = conn_read(c);
+	if (result == FRONT_IO_BLOCKED && conn_kernel_is_over(c)) {
+		conn_start_linger(c);
+		return true;
+	}
 	if (result == FRONT_IO_BLOCKED)
 		return false;
 	if (result == FRONT_IO_CLOSED) {
@@ -301,7 +310,7 @@ conn_step_idle(struct conn *c)
 			conn_close(c, CONN_CLOSE_CLIENT);
 		else
 			conn_close_idle(c, CONN_CLOSE_CLIENT);
-		return false;
+		return c->state == CONN_LINGER;
 	}
 	c->front.exchange = exchange_new(&c->front);
 	if (!c->front.exchange) {
@@ -335,9 +344,13 @@ conn_step_head(struct conn *c)
 void
 conn_start_linger(struct conn *c)
 {
+	conn_set_state(c, CONN_LINGER);
+	if (c->kernel.on) {
+		conn_kernel_close(c);
+		return;
+	}
 	conn_finish_output(c);
 	front_set_wait(&c->front, CONN_WAIT_LINGER, CONN_LINGER_MS);
-	conn_set_state(c, CONN_LINGER);
 }
 
 /* The exchange is over: the next one, or the end. */
@@ -350,6 +363,8 @@ conn_after_exchange(struct conn *c, enum exchange_end end)
 		iobuf_release(&c->front.in, &c->worker->blocks);
 	else
 		iobuf_compact(&c->front.in);
+	if (end == EXCHANGE_END_KEEP && conn_kernel_is_over(c))
+		end = EXCHANGE_END_CLOSE;
 	switch (end) {
 	case EXCHANGE_END_KEEP:
 		front_set_wait(&c->front, CONN_WAIT_REQUEST, conn_request_ms(c));
@@ -359,7 +374,7 @@ conn_after_exchange(struct conn *c, enum exchange_end end)
 		/* Without unread bytes a close is clean; with some the kernel would reset the
 		 * connection, and the client might lose the answer (RFC 9112 section 9.6). None
 		 * come from a client that has itself said "close". */
-		if (c->front.last && iobuf_len(&c->front.in) == 0) {
+		if (c->front.last && iobuf_len(&c->front.in) == 0 && !c->kernel.on) {
 			conn_notify_close(c);
 			conn_close(c, CONN_CLOSE_DONE);
 			return false;
@@ -389,6 +404,9 @@ conn_step_linger(struct conn *c)
 	enum front_io result = conn_read_away(c, &n);
 
 	c->lingered += n;
+	/* Who has ended its requests may read on. */
+	if (result == FRONT_IO_CLOSED && c->kernel.closing)
+		return false;
 	if (result == FRONT_IO_CLOSED || c->lingered > CONN_LINGER_MAX) {
 		conn_close(c, CONN_CLOSE_DONE);
 		return false;
@@ -483,7 +501,10 @@ conn_on_timeout(struct timer *t)
 			c, c->worker->draining ? CONN_CLOSE_DRAIN : CONN_CLOSE_IDLE_TIMEOUT);
 		return;
 	case CONN_WAIT_LINGER:
-		conn_close(c, CONN_CLOSE_DONE);
+		if (conn_kernel_on_timeout(c))
+			conn_drive(c);
+		else
+			conn_close(c, CONN_CLOSE_DONE);
 		return;
 	case CONN_WAIT_CLIENT:
 	case CONN_WAIT_HEAD:

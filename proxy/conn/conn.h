@@ -37,7 +37,8 @@ _Static_assert(CONN_CLOSE_COUNT <= WORKER_CLOSES_MAX, "every reason is counted")
 #define CONN_DRAIN_IDLE_MS 1000
 #define CONN_PROXY_MS 5000 /* for the header of the PROXY protocol */
 #define CONN_LINGER_MS 3000
-#define CONN_HANDSHAKE_MS 10000            /* at the most, whatever the idle time */
+#define CONN_HANDSHAKE_MS 10000 /* at the most, whatever the idle time */
+#define CONN_QUEUE_MS 60000     /* a kernel that seals has this long to get rid of what it holds */
 #define CONN_LINGER_MAX (16 * 1024 * 1024) /* bytes dropped before the connection is cut */
 #define CONN_TLS_RECORD_MAX 16384
 #define CONN_WIRE_BLOCKS 3 /* for what the kernel did not take of a batch of records */
@@ -59,6 +60,18 @@ struct conn_origin {
 };
 
 struct h2;
+
+/* The kernel makes the records (conn_kernel.c). */
+struct conn_kernel {
+	bool on;          /* for good; c->seal has ended */
+	bool asked;       /* once a connection */
+	uint64_t records; /* at least as many as were made under the key */
+	/* LINGER: FIN waits until the kernel holds nothing. */
+	bool closing;
+	bool empty; /* it held nothing when last looked at */
+	size_t unsent;
+	uint64_t wait_ms, until_ms, moved_ms;
+};
 
 struct conn {
 	struct grave grave;
@@ -83,7 +96,8 @@ struct conn {
 	struct iobuf wire[CONN_WIRE_BLOCKS]; /* records that are still to be sent, in this order */
 	uint32_t owed;     /* bytes of front.out that are among them, and go from there with them */
 	uint8_t seal_type; /* content type of OpenSSL's next message; 0: application data */
-	struct tls_seal seal;     /* on: the records are made by us */
+	struct tls_seal seal; /* on: the records are made by us */
+	struct conn_kernel kernel;
 	char peer[ADDR_TEXT_MAX]; /* the client's address as text */
 	uint32_t requests;
 	uint32_t far_streams; /* of its requests, that are answered from the cache's disk */
@@ -163,7 +177,7 @@ enum front_io conn_read(struct conn *c);
 enum front_io conn_read_away(struct conn *c, size_t *ret_n);
 /* Writes c->front.out. OK: all of it; its block is given back. */
 enum front_io conn_flush(struct conn *c);
-/* send(2) by the edges; c->more: with MSG_MORE. -1 with errno. */
+/* send(2) by the edges; c->more: with MSG_MORE, unless the kernel seals. -1 with errno. */
 ssize_t conn_send(struct conn *c, const char *from, size_t n);
 /* One write, over TLS of one record at most; *ret_n bytes were taken. */
 enum front_io conn_write_bytes(struct conn *c, struct slice s, size_t *ret_n);
@@ -209,5 +223,24 @@ enum front_io conn_seal_front(struct conn *c, struct slice s, size_t *ret_n);
 int conn_seal_write(struct conn *c, const char *from, int n);
 /* For the BIO: what OpenSSL asks of a kernel that encrypts. */
 long conn_seal_ctrl(struct conn *c, int command, long number, const void *pointer);
+
+/* --- conn_kernel.c: records that the kernel makes -------------------------------------------- */
+
+/* The front's offload: hands the writing over where that is possible at this moment. */
+void conn_kernel_offload(struct front *f, uint64_t n);
+/* For the BIO: an alert of OpenSSL's; nothing else is sent. n, or -1 with errno. */
+int conn_kernel_write(struct conn *c, const char *from, int n);
+/* Before bytes are given to a kernel that seals. False: its key may take no more of them, or
+ * nothing may follow an alert. */
+bool conn_kernel_may_write(const struct conn *c);
+/* And behind that. */
+void conn_kernel_count(struct conn *c, size_t n);
+/* Whether no request may follow: the key is nearly spent, or the client wants another one, which
+ * cannot be had. */
+bool conn_kernel_is_over(const struct conn *c);
+/* LINGER, of a kernel that seals: close_notify and FIN when it holds nothing, else looks again. */
+void conn_kernel_close(struct conn *c);
+/* The linger timer is over. True: that was for the next look. */
+bool conn_kernel_on_timeout(struct conn *c);
 
 #endif

@@ -47,15 +47,24 @@ conn_recv(struct conn *c, char *to, size_t n)
 ssize_t
 conn_send(struct conn *c, const char *from, size_t n)
 {
+	int flags = MSG_NOSIGNAL;
 	ssize_t sent;
 
 	if (!c->writable) {
 		errno = EAGAIN;
 		return -1;
 	}
+	if (!conn_kernel_may_write(c)) {
+		errno = EPIPE;
+		return -1;
+	}
+	/* A kernel that seals would keep its record open for more. */
+	if (c->more && !c->kernel.on)
+		flags |= MSG_MORE;
 	do {
-		sent = sock_send(c->origin.fd, from, n, MSG_NOSIGNAL | (c->more ? MSG_MORE : 0));
+		sent = sock_send(c->origin.fd, from, n, flags);
 	} while (sent < 0 && errno == EINTR);
+	conn_kernel_count(c, sent > 0 ? (size_t)sent : 0);
 	if ((sent < 0 && errno == EAGAIN) || (sent >= 0 && (size_t)sent < n))
 		c->writable = false;
 	return sent;
@@ -119,8 +128,8 @@ conn_bio_write(BIO *bio, const char *from, int n)
 		errno = EPIPE;
 		return -1;
 	}
-	if (c->seal.on) {
-		sent = conn_seal_write(c, from, n);
+	if (c->seal.on || c->kernel.on) {
+		sent = c->kernel.on ? conn_kernel_write(c, from, n) : conn_seal_write(c, from, n);
 		if (sent < 0 && errno == EAGAIN)
 			BIO_set_retry_write(bio);
 		return (int)sent;
@@ -310,6 +319,13 @@ conn_front_take(struct front *f, size_t n)
 		f->in.start = f->in.end = f->in_base;
 }
 
+/* Otherwise what is written is plain: there is no TLS, or the kernel seals. */
+static bool
+conn_writes_tls(const struct conn *c)
+{
+	return c->ssl && !c->kernel.on;
+}
+
 enum front_io
 conn_write_bytes(struct conn *c, struct slice s, size_t *ret_n)
 {
@@ -320,8 +336,8 @@ conn_write_bytes(struct conn *c, struct slice s, size_t *ret_n)
 		return FRONT_IO_BLOCKED;
 	/* Another record, or close_notify and FIN, follow at once: no packet need end where this
 	 * one does. */
-	c->more = c->front.ends || (c->ssl && s.n > CONN_TLS_RECORD_MAX);
-	if (c->ssl) {
+	c->more = c->front.ends || (conn_writes_tls(c) && s.n > CONN_TLS_RECORD_MAX);
+	if (conn_writes_tls(c)) {
 		s = slice_head(s, CONN_TLS_RECORD_MAX);
 		result = SSL_write(c->ssl, s.p, (int)s.n);
 		c->more = false;
@@ -359,7 +375,8 @@ conn_flush(struct conn *c)
 static enum front_io
 conn_front_send(struct front *f, struct slice s, size_t *ret_n)
 {
-	enum front_io result = f->conn->ssl ? FRONT_IO_OK : conn_flush(f->conn);
+	bool tls = conn_writes_tls(f->conn);
+	enum front_io result = tls ? FRONT_IO_OK : conn_flush(f->conn);
 
 	*ret_n = 0;
 	if (conn_is_sealed(f->conn))
@@ -367,7 +384,7 @@ conn_front_send(struct front *f, struct slice s, size_t *ret_n)
 	while (result == FRONT_IO_OK && s.n > 0) {
 		size_t n = 0;
 
-		result = f->conn->ssl && (s.n > CONN_TLS_RECORD_MAX || iobuf_len(&f->out) > 0)
+		result = tls && (s.n > CONN_TLS_RECORD_MAX || iobuf_len(&f->out) > 0)
 				 ? conn_wire_send(f->conn, s, &n)
 				 : conn_write_bytes(f->conn, s, &n);
 		*ret_n += n;
@@ -390,10 +407,13 @@ conn_front_send_file(struct front *f, int file, off_t *offset, size_t n, size_t 
 
 	if (!c->writable)
 		return FRONT_IO_BLOCKED;
+	if (!conn_kernel_may_write(c))
+		return FRONT_IO_CLOSED;
 	do {
 		sent = sendfile(c->origin.fd, file, offset, n);
 	} while (sent < 0 && errno == EINTR);
 	if (sent >= 0) {
+		conn_kernel_count(c, (size_t)sent);
 		*ret_n = (size_t)sent;
 		return FRONT_IO_OK;
 	}
@@ -496,6 +516,7 @@ const struct front_ops conn_front_ops_tls = {
 	.flush = conn_front_flush,
 	.send = conn_front_send,
 	.gathers = conn_front_gathers,
+	.offload = conn_kernel_offload,
 	.close = conn_front_close,
 	.drive = conn_front_drive,
 	.kick = conn_front_kick,

@@ -208,9 +208,10 @@ conn_seal_ctrl(struct conn *c, int command, long number, const void *pointer)
 {
 	switch (command) {
 	case SEAL_CTRL_SET_KTLS:
-		return number != 0 && tls_seal_take(&c->seal, pointer);
+		/* A kernel that seals has its key for good. */
+		return number != 0 && !c->kernel.on && tls_seal_take(&c->seal, pointer);
 	case BIO_CTRL_GET_KTLS_SEND:
-		return c->seal.on;
+		return c->seal.on || c->kernel.on;
 	case SEAL_CTRL_SET_TYPE:
 		c->seal_type = (uint8_t)number;
 		return 0;

@@ -225,7 +225,8 @@ exchange_begin(struct exchange *x)
 
 	x->generation = generation_ref(x->worker->generation);
 	x->limits = &x->generation->conf->limits;
-	x->keep_alive = r->keep_alive && !x->worker->stopping && !x->worker->draining;
+	x->keep_alive = r->keep_alive && !x->worker->stopping && !x->worker->draining &&
+			!conn_kernel_is_over(x->conn);
 	http_body_init(&x->request_body, exchange_body_kind(x), r->content_length);
 	exchange_keep_request_trailers(x);
 	x->wants_continue = r->expect_continue && !http_body_done(&x->request_body);

@@ -16,6 +16,9 @@
 #define FILE_FIRST_MAX                                                                             \
 	CONN_TLS_RECORD_MAX            /* of an answer that is sent from memory: head and content */
 #define FILE_SENDFILE_MAX (512 * 1024) /* in one call, so that others have their turn */
+/* From here on the kernel may encrypt what is left of a file: to set that up costs three system
+ * calls, and records of their own for each answer that follows on the connection. */
+#define FILE_OFFLOAD_MIN (1024 * 1024)
 #define FILE_READ_MAX (CONN_BATCH_MAX * CONN_TLS_RECORD_MAX) /* at once, for whole records */
 
 /* Several parts are sent one after the other, each behind a head of its own. 0 or -1. */
@@ -252,6 +255,15 @@ file_gathers(const struct exchange *x)
 	return x->file_left >= FRONT_GATHER_MIN && file_is_in_memory(x) && front_gathers(x->front);
 }
 
+/* Whether so much is left of a file that is sent as it is, on a connection that goes on, that the
+ * kernel may as well encrypt. */
+static bool
+file_is_worth_offload(const struct exchange *x)
+{
+	return x->file_left >= FILE_OFFLOAD_MIN && x->keep_alive && !x->parts &&
+	       file_goes_by_records(x) && !file_is_in_memory(x) && file_descriptor(x) >= 0;
+}
+
 /* The head and the first part in one write, then part by part. */
 static enum front_io
 file_send_buffered(struct exchange *x)
@@ -286,6 +298,8 @@ exchange_send_file(struct exchange *x)
 	size_t queued = iobuf_len(&f->out);
 	enum front_io result;
 
+	if (queued == 0 && file_is_worth_offload(x))
+		front_offload(f, x->file_left);
 	if (queued == 0 && x->file_left > 0 && file_is_in_memory(x))
 		result = file_send_content(x);
 	else if (front_can_send_file(f) && queued == 0 && x->file_left > 0 && !x->compressor &&

@@ -102,6 +102,8 @@ struct front_ops {
 	/* NULL: bytes of files go through out. */
 	enum front_io (*send_file)(
 		struct front *f, int file, off_t *offset, size_t n, size_t *ret_n);
+	/* NULL: it is as it is. */
+	void (*offload)(struct front *f, uint64_t n);
 	void (*close)(struct front *f, enum conn_close_reason reason);
 	void (*drive)(struct front *f);
 	void (*kick)(struct front *f);
@@ -212,6 +214,15 @@ static inline enum front_io
 front_send_file(struct front *f, int file, off_t *offset, size_t n, size_t *ret_n)
 {
 	return f->ops->send_file(f, file, offset, n, ret_n);
+}
+
+/* n bytes of a file come next, and nothing is in out: a good moment for a front that cannot send
+ * files to become one that can. */
+static inline void
+front_offload(struct front *f, uint64_t n)
+{
+	if (f->ops->offload)
+		f->ops->offload(f, n);
 }
 
 /* Ends it at once, and the exchange with it: cut off, where an answer has begun. */
