@@ -16,8 +16,8 @@
 #define FILE_FIRST_MAX                                                                             \
 	CONN_TLS_RECORD_MAX            /* of an answer that is sent from memory: head and content */
 #define FILE_SENDFILE_MAX (512 * 1024) /* in one call, so that others have their turn */
-/* From here on the kernel may encrypt what is left of a file: to set that up costs three system
- * calls, and records of their own for each answer that follows on the connection. */
+/* From here on the kernel may encrypt what is left of a file: to set that up costs two system calls
+ * and a key schedule, and cannot be taken back. */
 #define FILE_OFFLOAD_MIN (1024 * 1024)
 #define FILE_READ_MAX (CONN_BATCH_MAX * CONN_TLS_RECORD_MAX) /* at once, for whole records */
 
