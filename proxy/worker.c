@@ -105,7 +105,10 @@ worker_init_parts(struct worker *w, unsigned n_threads)
 static void
 worker_on_goodbye(struct timer *t)
 {
-	exchange_drain_tunnels(list_entry(t, struct worker, goodbye));
+	struct worker *w = list_entry(t, struct worker, goodbye);
+
+	w->parted = true;
+	exchange_drain_tunnels(w);
 }
 
 static void

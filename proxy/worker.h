@@ -192,6 +192,7 @@ struct worker {
 	struct overload overload;
 	struct list tunnels;  /* exchanges whose backends have switched protocols */
 	struct timer goodbye; /* while draining: when they are ended */
+	bool parted;          /* that was: one that begins now ends soon as well */
 	struct list conns;    /* every client connection */
 	struct list graves;   /* closed objects, freed when the loop comes round */
 	struct request_ids request_ids;

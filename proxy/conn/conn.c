@@ -305,8 +305,9 @@ conn_step_idle(struct conn *c)
 	if (result == FRONT_IO_BLOCKED)
 		return false;
 	if (result == FRONT_IO_CLOSED) {
-		/* Who has closed both ways, as nearly all do, would answer a goodbye with RST. */
-		if (c->finished)
+		/* Who has closed both ways, as nearly all do, would answer a goodbye with RST. What
+		 * a kernel that seals still holds may be read yet. */
+		if (c->finished && !c->kernel.on)
 			conn_close(c, CONN_CLOSE_CLIENT);
 		else
 			conn_close_idle(c, CONN_CLOSE_CLIENT);
@@ -334,7 +335,9 @@ conn_step_head(struct conn *c)
 		return true;
 	}
 	result = conn_read(c);
-	if (result == FRONT_IO_CLOSED)
+	if (result == FRONT_IO_CLOSED && c->kernel.on)
+		conn_start_linger(c);
+	else if (result == FRONT_IO_CLOSED)
 		conn_close(c, CONN_CLOSE_CLIENT);
 	else if (result == FRONT_IO_BLOCKED && list_empty(&c->idle_node))
 		conn_set_room(c, CONN_ROOM_UNFINISHED);

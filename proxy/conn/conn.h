@@ -68,7 +68,8 @@ struct conn_kernel {
 	uint64_t records; /* at least as many as were made under the key */
 	/* LINGER: FIN waits until the kernel holds nothing. */
 	bool closing;
-	bool empty; /* it held nothing when last looked at */
+	bool empty;  /* it held nothing when last looked at */
+	bool looked; /* it has been looked at since then */
 	size_t unsent;
 	uint64_t wait_ms, until_ms, moved_ms;
 };

@@ -90,12 +90,13 @@ conn_kernel_write(struct conn *c, const char *from, int n)
 	uint8_t type = c->seal_type;
 	ssize_t sent;
 
-	c->seal_type = 0;
 	if (type != SSL3_RT_ALERT || !conn_kernel_may_write(c)) {
 		errno = EIO;
 		return -1;
 	}
 	sent = tls_kernel_send(c->origin.fd, type, from, (size_t)n);
+	if (sent >= 0)
+		c->seal_type = 0;
 	conn_kernel_count(c, sent > 0 ? (size_t)sent : 0);
 	return (int)sent;
 }
@@ -131,7 +132,13 @@ kernel_look(struct conn *c)
 
 	if (!kernel_is_done(c, now_ms) && now_ms < k->until_ms &&
 		now_ms - k->moved_ms < CONN_LINGER_MS) {
+		uint64_t since_ms = c->front.since_ms;
+
+		/* For its place among those that may have to make room it has waited all along. */
 		front_set_wait(&c->front, CONN_WAIT_LINGER, k->wait_ms);
+		if (k->looked)
+			c->front.since_ms = since_ms;
+		k->looked = true;
 		return;
 	}
 	k->closing = false;
@@ -145,7 +152,7 @@ conn_kernel_close(struct conn *c)
 	uint64_t now_ms = clock_mono_coarse_ms();
 
 	c->kernel.closing = true;
-	c->kernel.empty = false;
+	c->kernel.empty = c->kernel.looked = false;
 	c->kernel.unsent = 0;
 	c->kernel.wait_ms = KERNEL_LOOK_MS;
 	c->kernel.moved_ms = now_ms;

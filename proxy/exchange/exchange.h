@@ -448,6 +448,8 @@ void exchange_choose_upgrade(struct exchange *x);
 /* The backend has switched to x->upgrade: the state is TUNNEL from here on, and the head of the
  * answer may be queued. False: it is answered with an error instead. */
 bool exchange_start_tunnel(struct exchange *x);
+/* The head is queued: what came over all tunnels while this one began is made up for. */
+void exchange_settle_tunnel(struct exchange *x);
 /* Moves bytes both ways. True when something moved. */
 bool exchange_tunnel(struct exchange *x);
 /* It says goodbye to both sides, where its protocol has a word for that, and ends within

@@ -322,13 +322,14 @@ exchange_cache_rescue(struct exchange *x)
 	return true;
 }
 
-/* What was fresh all the time, see exchange_far.c. */
+/* What was fresh, and still is, see exchange_far.c. */
 static bool
 serve_spared(struct exchange *x)
 {
 	struct exchange_cache *c = x->cached;
 
-	if (!c->spared || c->background)
+	if (!c->spared || c->background ||
+		cache_terms_use(&c->spared->terms, age_now(c->spared)) != CACHE_USE_FRESH)
 		return false;
 	exchange_stop_waiting(x);
 	exchange_drop_upstream(x);

@@ -69,7 +69,7 @@ struct exchange_cache {
 	bool joined;    /* it has been asked whether it leads or waits: once is enough */
 	bool heir;      /* it has waited, and leads now instead of another that came to nothing */
 	bool collapsed; /* its answer came from another's request */
-	bool overdraws; /* it is sent from the disk whatever share its connection has */
+	bool overdraws; /* it is sent from the disk though its connection has its share */
 };
 
 /* The head of a request to a server of a route with a cache is complete. True: it is answered from

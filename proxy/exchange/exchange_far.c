@@ -153,11 +153,12 @@ exchange_far_begin(struct exchange *x)
 	struct exchange_cache *c = x->cached;
 	struct far_stream *s = NULL;
 	/* Where nothing better is to be had, or the backend has just said that this is it, the
-	 * share of the connection does not count. */
-	bool overdraws =
-		c->overdraws || c->forward == CACHE_FORWARD_STALE || c->request.only_if_cached;
+	 * share of the connection does not count; when the backend is away it is twice as much. */
+	unsigned held = c->forward == CACHE_FORWARD_STALE ? 0
+			: c->overdraws                    ? x->conn->far_streams / 2
+							  : x->conn->far_streams;
 
-	if (cache_disk_stream_begin(x->worker->disk, overdraws ? 0 : x->conn->far_streams)) {
+	if (cache_disk_stream_begin(x->worker->disk, held)) {
 		x->conn->far_streams++;
 		s = arena_zalloc(x->arena, sizeof(*s));
 		if (!s) {

@@ -337,6 +337,7 @@ relay_switch(struct exchange *x)
 	x->status = x->front->framed ? 200 : x->response.status;
 	x->answer_begun = true;
 	iobuf_consume(&x->upstream->in, x->response.head_len);
+	exchange_settle_tunnel(x);
 }
 
 /* Hints for a client that has time to follow them; none of HTTP/1.0 knows interim answers (RFC 9110

@@ -361,11 +361,17 @@ tunnel_find_again(const struct exchange *x, const struct generation *g, struct r
 }
 
 /* Its time runs from here on, however much passes: one that is never silent ends as well. */
-void
-exchange_drain_tunnel(struct exchange *x)
+static void
+tunnel_start_draining(struct exchange *x)
 {
 	x->tunnel->draining = true;
 	front_set_wait(x->front, CONN_WAIT_TUNNEL, TUNNEL_DRAIN_MS);
+}
+
+void
+exchange_drain_tunnel(struct exchange *x)
+{
+	tunnel_start_draining(x);
 	front_drive(x->front);
 }
 
@@ -383,20 +389,17 @@ tunnel_keep_place(struct exchange *x, const struct conf_route *route)
 	upstream_leave_place(x->upstream);
 }
 
-/* Nothing of the old generation may be looked at afterwards: it may be gone. */
-static void
+/* False: it is not there any more. Nothing of the old generation may be looked at afterwards: it
+ * may be gone. */
+static bool
 tunnel_adopt(struct exchange *x, struct generation *g)
 {
 	const struct conf_target *target;
 	struct route_match m;
 
-	if (x->tunnel->draining)
-		return;
 	target = tunnel_find_again(x, g, &m);
-	if (!target) {
-		exchange_drain_tunnel(x);
-		return;
-	}
+	if (!target)
+		return false;
 	x->site = m.site;
 	x->route = m.route;
 	x->limits = &m.route->limits;
@@ -406,13 +409,28 @@ tunnel_adopt(struct exchange *x, struct generation *g)
 	tunnel_keep_place(x, m.route);
 	generation_unref(&x->generation);
 	x->generation = generation_ref(g);
+	return true;
 }
 
 void
 exchange_adopt_tunnels(struct worker *w)
 {
 	list_each(node, &w->tunnels)
-		tunnel_adopt(list_entry(node, struct exchange, tunnel_node), w->generation);
+	{
+		struct exchange *x = list_entry(node, struct exchange, tunnel_node);
+
+		if (!x->tunnel->draining && !tunnel_adopt(x, w->generation))
+			exchange_drain_tunnel(x);
+	}
+}
+
+void
+exchange_settle_tunnel(struct exchange *x)
+{
+	struct worker *w = x->worker;
+
+	if (w->parted || (x->generation != w->generation && !tunnel_adopt(x, w->generation)))
+		tunnel_start_draining(x);
 }
 
 void

@@ -76,13 +76,14 @@ def segments(site):
     return sorted(f for f in (site.dir / "disk").glob("*.seg") if int(f.stem, 16) % 65536)
 
 
-def test_a_client_that_takes_nothing_of_many_keeps_nobody_from_the_disk(sluice, origin):
+@pytest.mark.parametrize("fields", [(), (("cache-control", "only-if-cached"),)])
+def test_a_client_that_takes_nothing_of_many_keeps_nobody_from_the_disk(sluice, origin, fields):
     s = sluice(CONF.replace("2M disk 96M", "16M disk 400M"), backend=origin.address, more="")
     wait_for(lambda: LOADED in s.log, 20, "the disk")
     options = {"tls": True, "port": s.ports["port2"]}
     wait_for(lambda: hit(s.get("/big", **options)), 20, "it is stored")
     with H2Client("127.0.0.1", s.ports["port2"], window=0) as c:
-        numbers = [c.start("/big", authority="a.example") for _ in range(40)]
+        numbers = [c.start("/big", authority="a.example", headers=fields) for _ in range(40)]
         c.wait_for(lambda: all(c.streams[n].status for n in numbers[:4]))
         for _ in range(3):
             assert hit(s.get("/big", **options))

@@ -453,3 +453,26 @@ def test_tunnels_that_are_no_longer_allowed_end(served, backend):
         stays.send(b"here")
         assert stays.recv(4) == b"HERE"
         assert s.stats()["tunnels_open"] == 1
+
+
+def test_a_tunnel_that_begins_behind_a_reload_that_forbids_it(served):
+    go = threading.Event()
+
+    def late(conn):
+        body_of(conn, conn.read_head())
+        conn.note("asked")
+        go.wait(10)
+        conn.send(switched())
+        while data := conn.sock.recv(65536):
+            conn.send(data)
+    s = served(serve=late)
+    with s.client(timeout=20) as c:
+        c.send(b"POST /docker/x HTTP/1.1\r\nHost: a.example\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n"
+               b"Content-Length: 2\r\n\r\n{}")
+        wait_for(s.backend.notes, what="the request")
+        s.write(s.text.replace("upgrade tcp SPDY/3.1", "upgrade off"))
+        s.reload()
+        go.set()
+        assert b" 101 " in c.read_until(b"\r\n\r\n")
+        assert c.eof(timeout=15)
+    wait_for(lambda: s.stats()["tunnels_open"] == 0, what="the tunnel to be over")
