@@ -2,6 +2,7 @@
 #include "proxy/tls/tls_kernel.h"
 
 #include "core/own.h"
+#include "tests/unit/proxy/sealer.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -15,8 +16,6 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#define ROOM (TLS_SEAL_MAX + TLS_SEAL_EXTRA)
-
 static const uint16_t types[TLS_SEAL_CIPHER_COUNT] = {
 #define TEST_TYPE(id, type, name, key) [TLS_SEAL_##id] = (type),
 	TLS_SEAL_CIPHER_TABLE(TEST_TYPE)
@@ -24,25 +23,6 @@ static const uint16_t types[TLS_SEAL_CIPHER_COUNT] = {
 };
 
 static const struct tls_kernel all = {{true, true, true}};
-static struct tls_sealer sealer;
-
-static int
-set_up(void **state)
-{
-	struct err e = {0};
-
-	(void)state;
-	return tls_sealer_init(&sealer, NULL, &e);
-}
-
-static int
-tear_down(void **state)
-{
-	(void)state;
-	tls_sealer_clear(&sealer);
-	return 0;
-}
-
 /* A key of which every byte, those of the number included, is another one. */
 static struct tls_seal
 take(enum tls_seal_cipher cipher)

@@ -2,6 +2,7 @@
 #include "proxy/tls/tls_seal.h"
 
 #include "core/own.h"
+#include "tests/unit/proxy/sealer.h"
 
 #include <linux/tls.h>
 #include <openssl/ssl.h>
@@ -13,27 +14,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#define ROOM (TLS_SEAL_MAX + TLS_SEAL_EXTRA)
-
-static struct tls_sealer sealer;
 static uint8_t record[ROOM], clear[ROOM];
-
-static int
-set_up(void **state)
-{
-	struct err e = {0};
-
-	(void)state;
-	return tls_sealer_init(&sealer, NULL, &e);
-}
-
-static int
-tear_down(void **state)
-{
-	(void)state;
-	tls_sealer_clear(&sealer);
-	return 0;
-}
 
 /* What OpenSSL hands over of a cipher, with a key and an iv made of this byte. */
 struct handed {
